@@ -1,0 +1,1 @@
+"""Grams: what a joule emits where this machine stands."""

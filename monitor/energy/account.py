@@ -1,0 +1,204 @@
+"""The bill: what each channel drew in each phase, and the total of the parts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from monitor.energy.interval import Interval, add
+from monitor.power.channel import Channel, Kind, Role
+from monitor.power.trace import Trace, Window
+
+METHOD = 1
+"""Version of the accounting below, kept with every bill. Raise it when a figure would change."""
+
+LOAD, PREFILL, DECODE, WATCH = "load", "prefill", "decode", "watch"
+
+OUTSIDE_TOTAL = {LOAD}
+"""Phases billed beside the total, never inside."""
+
+REFRESHES_TO_RESOLVE = 10
+"""A window of fewer refreshes of a channel is marked unresolved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A named span of monotonic seconds."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One channel in one phase.
+
+    :param channel: what was read
+    :param phase: the phase's name
+    :param energy: joules with their interval; ``None`` when nothing was read, never zero
+    :param mean_w: mean watts over the covered part
+    :param peak_w: highest watts read
+    :param samples: readings inside the phase
+    :param coverage: share of the phase that was read, 0 to 1
+    :param duration_s: length of the phase
+    :param resolved: whether the phase lasted ten refreshes or more
+    """
+
+    channel: Channel
+    phase: str
+    energy: Interval | None
+    mean_w: float | None
+    peak_w: float | None
+    samples: int
+    coverage: float
+    duration_s: float
+    resolved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A sum over the parts.
+
+    :param energy: joules with their interval; ``None`` when no part was read
+    :param kind: the weakest kind among the parts that were read
+    :param resolved: whether every part is
+    :param coverage: the least of the parts' coverages
+    """
+
+    energy: Interval | None
+    kind: Kind | None
+    resolved: bool
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a span of time cost.
+
+    :param lines: a line for each channel and phase
+    :param method: version of the accounting
+    """
+
+    lines: tuple[Line, ...]
+    method: int = METHOD
+
+    def total(self, phase: str | None = None) -> Total:
+        """Add the parts of one phase, or of all phases that count towards the total."""
+        return add_lines(
+            line
+            for line in self.lines
+            if line.channel.role is Role.PART
+            and (line.phase == phase if phase else line.phase not in OUTSIDE_TOTAL)
+        )
+
+    def phases(self) -> tuple[str, ...]:
+        """Names of the phases that count towards the total, in the order they happened."""
+        names = dict.fromkeys(line.phase for line in self.lines)
+        return tuple(name for name in names if name not in OUTSIDE_TOTAL)
+
+    def by_channel(self) -> tuple[Line, ...]:
+        """Return one line a channel, its phases joined (``load`` left out)."""
+        grouped: dict[str, list[Line]] = {}
+        for line in self.lines:
+            if line.phase not in OUTSIDE_TOTAL:
+                grouped.setdefault(line.channel.key, []).append(line)
+        return tuple(join_phases(lines) for lines in grouped.values())
+
+
+def account(trace: Trace, channels: Iterable[Channel], phases: Iterable[Phase]) -> Bill:
+    """Bill some phases: the one place where sources and queries meet.
+
+    :param trace: the readings
+    :param channels: the channels in use, as the sampler lists them
+    :param phases: spans of time; one of no length is left out
+    """
+    listed = tuple(channels)
+    return Bill(
+        tuple(
+            _line(channel, phase, trace.window(channel.key, phase.start_s, phase.end_s))
+            for phase in phases
+            if phase.end_s > phase.start_s
+            for channel in listed
+        )
+    )
+
+
+def _line(channel: Channel, phase: Phase, window: Window) -> Line:
+    duration_s = phase.end_s - phase.start_s
+    refresh_s = max(channel.period_s, window.spacing_s)
+    return Line(
+        channel=channel,
+        phase=phase.name,
+        energy=_energy(channel, window, duration_s),
+        mean_w=window.mean_w,
+        peak_w=window.peak_w,
+        samples=window.samples,
+        coverage=window.coverage,
+        duration_s=duration_s,
+        resolved=window.joules is not None and duration_s >= REFRESHES_TO_RESOLVE * refresh_s,
+    )
+
+
+def _energy(channel: Channel, window: Window, duration_s: float) -> Interval | None:
+    if window.joules is None:
+        return None
+    accuracy = channel.accuracy
+    covered_s = duration_s * window.coverage
+    # What was not observed may have drawn up to the highest watts that were.
+    unseen_j = (duration_s - covered_s) * (window.peak_w or 0.0)
+    return Interval(
+        joules=window.joules,
+        below_j=window.joules * accuracy.below + accuracy.offset_w * covered_s,
+        above_j=window.joules * accuracy.above + accuracy.offset_w * covered_s + unseen_j,
+        random_j=(window.edge_j**2 + window.shape_j**2) ** 0.5,
+    )
+
+
+def add_lines(lines: Iterable[Line]) -> Total:
+    """Add lines of role part. A line without a reading lowers the coverage, not the sum."""
+    parts = list(lines)
+    read = [line for line in parts if line.energy is not None]
+    return Total(
+        energy=add(line.energy for line in read if line.energy is not None),
+        kind=weakest(line.channel.kind for line in read),
+        resolved=bool(read) and _resolved_together(parts),
+        coverage=min((line.coverage for line in parts), default=0.0),
+    )
+
+
+def _resolved_together(lines: Sequence[Line]) -> bool:
+    """Whether, in each channel, the phases joined last ten refreshes or more."""
+    joined: dict[str, list[Line]] = {}
+    for line in lines:
+        joined.setdefault(line.channel.key, []).append(line)
+    return all(join_phases(group).resolved for group in joined.values())
+
+
+def weakest(kinds: Iterable[Kind]) -> Kind | None:
+    """Return the weakest of some kinds: what a sum of them may be called."""
+    return max(kinds, key=lambda kind: kind.weakness, default=None)
+
+
+def join_phases(lines: Sequence[Line]) -> Line:
+    """Join the lines of one channel over adjacent phases into one.
+
+    :param lines: at least one, all of the same channel
+    """
+    if len(lines) == 1:
+        return lines[0]
+    duration_s = sum(line.duration_s for line in lines)
+    covered_s = sum(line.duration_s * line.coverage for line in lines)
+    energy = add(line.energy for line in lines if line.energy is not None)
+    samples = sum(line.samples for line in lines)
+    spacing_s = duration_s / samples if samples else duration_s
+    refresh_s = max(lines[0].channel.period_s, spacing_s)
+    return Line(
+        channel=lines[0].channel,
+        phase="+".join(line.phase for line in lines),
+        energy=energy,
+        mean_w=energy.joules / covered_s if energy and covered_s else None,
+        peak_w=max((line.peak_w for line in lines if line.peak_w is not None), default=None),
+        samples=samples,
+        coverage=covered_s / duration_s,
+        duration_s=duration_s,
+        resolved=energy is not None and duration_s >= REFRESHES_TO_RESOLVE * refresh_s,
+    )

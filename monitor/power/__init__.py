@@ -1,0 +1,1 @@
+"""Watts: the channels of this machine, sampled into traces."""

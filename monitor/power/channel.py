@@ -1,0 +1,149 @@
+"""What a power reading is: the vocabulary shared by sources, sampler, trace and bill."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Where a joule came from. Never blurred: stored with every figure and shown beside it."""
+
+    COUNTER = "counter"
+    """The sensor counts energy itself; a window is the difference of two readings."""
+    POWER = "power"
+    """The sensor gives watts; energy is their integral over time."""
+    MODELLED = "modelled"
+    """No sensor: watts are computed from load and nominal figures."""
+
+    @property
+    def weakness(self) -> int:
+        """0 for the strongest kind; a sum of parts is as weak as its weakest part."""
+        return list(Kind).index(self)
+
+
+class Role(StrEnum):
+    """How a channel relates to the total."""
+
+    PART = "part"
+    """Added to the total."""
+    INSIDE = "inside"
+    """Contained in a part: shown, never added."""
+    WHOLE = "whole"
+    """The machine as a whole: a cross-check, never added."""
+
+
+class Domain(StrEnum):
+    """What draws the power."""
+
+    CPU = "cpu"
+    DRAM = "dram"
+    GPU = "gpu"
+    SOC = "soc"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How far the truth may lie from a sensor's reading, at 95 %.
+
+    The truth is taken to lie between ``reading x (1 - below) - offset_w`` and
+    ``reading x (1 + above) + offset_w``. This is the systematic part of an interval; what the
+    sampling adds at the ends of a window is found from the trace.
+
+    :param below: fraction of the reading, 0 to 1
+    :param above: fraction of the reading
+    :param offset_w: watts that do not grow with the reading
+    :param source: where the figures come from
+    """
+
+    below: float
+    above: float
+    offset_w: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One stream of watts or joules.
+
+    :param key: unique on this machine, ``source:device``, for example ``rapl:package-0``
+    :param label: what a person reads
+    :param domain: what draws the power
+    :param device: which one of the domain; a measured part replaces a modelled one of the
+      same domain and device
+    :param kind: counter, power or modelled
+    :param role: part, inside or whole
+    :param period_s: the sensor's own refresh period; reading faster gives nothing new
+    :param step_j: the smallest increment of the counter, 0 where there is none
+    :param accuracy: the systematic uncertainty
+    :param range_j: the counter returns to zero after this many joules; ``None`` if it does not
+    """
+
+    key: str
+    label: str
+    domain: Domain
+    device: str
+    kind: Kind
+    role: Role
+    period_s: float
+    step_j: float
+    accuracy: Accuracy
+    range_j: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a channel said at one moment. ``None`` means it did not say, never zero.
+
+    :param key: the channel's key
+    :param time_s: ``time.monotonic()`` of the reading
+    :param counter_j: the energy counter, as read (not unwrapped)
+    :param power_w: instantaneous watts; where a channel has a counter as well, the counter
+      makes the bill and the watts make the curve
+    """
+
+    key: str
+    time_s: float
+    counter_j: float | None = None
+    power_w: float | None = None
+
+
+class ProbeState(StrEnum):
+    """Whether a source can be read here."""
+
+    AVAILABLE = "available"
+    DENIED = "denied"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A source's answer to "can you measure here?".
+
+    :param source: the source's name
+    :param state: available, denied or absent
+    :param reason: one sentence a person understands
+    :param mend: what would make it available, exactly; empty when nothing is to be mended
+    """
+
+    source: str
+    state: ProbeState
+    reason: str
+    mend: str = ""
+
+
+def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """Drop each modelled channel whose domain and device is measured.
+
+    :param channels: every channel the sources opened
+    :return: the same, in the same order, without what a measurement replaces
+    """
+    measured = {
+        (channel.domain, channel.device)
+        for channel in channels
+        if channel.kind is not Kind.MODELLED and channel.role is Role.PART
+    }
+    return tuple(
+        channel
+        for channel in channels
+        if channel.kind is not Kind.MODELLED or (channel.domain, channel.device) not in measured
+    )

@@ -1,0 +1,97 @@
+"""What processor this is: its name, its rated power, and whether it is a virtual machine's."""
+
+import csv
+import os
+import platform
+import re
+from dataclasses import dataclass
+from functools import cache
+from io import StringIO
+from pathlib import Path
+
+import psutil
+
+from monitor.power.sysfs import read_int, sysfs_root
+from resources import resource_text
+
+NOISE = re.compile(
+    r"\((?:r|tm|c)\)|\bcpu\b|@.*$|\b\d+th gen\b|\b\d+th generation\b|\b(?:\w+|\d+)-core\b"
+    r"|\bprocessor\b|\bwith radeon.*$|\bw/ radeon.*$",
+    re.IGNORECASE,
+)
+"""What vendors put around the model's name in ``/proc/cpuinfo``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """The processor of this machine.
+
+    :param name: as the system tells it
+    :param packages: for each package the indices of its logical processors
+    :param physical_cores: cores, all packages together
+    :param tdp_w: rated power of one package, ``None`` if the table does not know the model
+    :param virtual: whether a hypervisor shows it to us
+    """
+
+    name: str
+    packages: tuple[tuple[int, ...], ...]
+    physical_cores: int
+    tdp_w: float | None
+    virtual: bool
+
+    @property
+    def threads(self) -> int:
+        """Logical processors, all packages together."""
+        return sum(map(len, self.packages))
+
+
+@cache
+def this_processor() -> Processor:
+    """Look at this machine's processor; the answer is kept for the life of the process."""
+    name, virtual = _name_and_virtual()
+    threads = os.cpu_count() or 1
+    return Processor(
+        name=name,
+        packages=_packages(threads),
+        physical_cores=psutil.cpu_count(logical=False) or threads,
+        tdp_w=rated_tdp_w(name),
+        virtual=virtual,
+    )
+
+
+def _name_and_virtual() -> tuple[str, bool]:
+    try:
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine(), False
+    found = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
+    flags = re.search(r"^flags\s*:.*\bhypervisor\b", info, re.MULTILINE)
+    return (found[1] if found else platform.processor() or platform.machine()), bool(flags)
+
+
+def _packages(threads: int) -> tuple[tuple[int, ...], ...]:
+    """Group the logical processors by ``topology/physical_package_id``; one group if unknown."""
+    groups: dict[int, list[int]] = {}
+    for index in range(threads):
+        folder = sysfs_root() / f"devices/system/cpu/cpu{index}/topology"
+        package = read_int(folder / "physical_package_id")
+        groups.setdefault(max(package or 0, 0), []).append(index)
+    return tuple(tuple(groups[package]) for package in sorted(groups))
+
+
+@cache
+def _tdp_table() -> dict[str, float]:
+    rows = csv.DictReader(StringIO(resource_text("cpu_tdp.csv")))
+    return {_normal(row["name"]): float(row["tdp_w"]) for row in rows}
+
+
+def _normal(name: str) -> str:
+    return " ".join(NOISE.sub(" ", name).lower().split())
+
+
+def rated_tdp_w(name: str) -> float | None:
+    """Return the rated power in watts of a processor by its name, ``None`` if unknown.
+
+    The table is codecarbon's list of CPU models (``resources/cpu_tdp.csv``).
+    """
+    return _tdp_table().get(_normal(name))

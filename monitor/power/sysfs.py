@@ -1,0 +1,26 @@
+"""Where the kernel's device files are, and how they are read."""
+
+import os
+from pathlib import Path
+
+
+def sysfs_root() -> Path:
+    """Return ``/sys``, or the folder named by ``LLAMAWATT_SYSFS``."""
+    return Path(os.environ.get("LLAMAWATT_SYSFS") or "/sys")
+
+
+def read_text(path: Path) -> str | None:
+    """Return a small file's text without white space at its ends, ``None`` if unreadable."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return None
+
+
+def read_int(path: Path) -> int | None:
+    """Return the whole number in a small file, ``None`` if it is unreadable or something else."""
+    text = read_text(path)
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,351 @@
+"""The memory of the last hour: what every channel read, and the energy of any window of it."""
+
+import math
+import threading
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.power.channel import Channel, Domain, Kind, Reading
+
+CAPACITY = 84_000
+"""Samples kept a channel: 70 minutes at 20 Hz."""
+
+PLAUSIBLE_W = {
+    Domain.CPU: 2_000.0,
+    Domain.DRAM: 1_000.0,
+    Domain.GPU: 3_000.0,
+    Domain.SOC: 2_000.0,
+    Domain.SYSTEM: 20_000.0,
+}
+"""No single device of the domain draws more; a reading above is a fault of the sensor.
+
+Chosen at least twice the largest rated power on sale in 2025 (a 1,400 W accelerator board, a
+500 W server CPU), so that only nonsense is refused.
+"""
+
+LONGEST_BRIDGE_S = 2.5
+"""Watts further apart than this (or 25 refresh periods) are not joined by a trapezium."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class Gap(IntEnum):
+    """Why the time before a sample carries no energy of its own."""
+
+    NONE = 0
+    MISSED = 1
+    """The source did not answer, or the sampler was kept from asking."""
+    RESET = 2
+    """The counter started again."""
+    AMBIGUOUS = 3
+    """So long unread that the counter may have wrapped more than once."""
+    IMPLAUSIBLE = 4
+    """The reading was not physically possible."""
+    ASLEEP = 5
+    """The machine was suspended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The energy of one channel between two moments.
+
+    :param joules: energy over the covered part; ``None`` when nothing was covered
+    :param mean_w: joules over covered seconds
+    :param peak_w: highest watts read inside
+    :param samples: readings inside
+    :param coverage: covered share of the window, 0 to 1
+    :param spacing_s: mean time between readings
+    :param edge_j: standard deviation of what the two ends add, because neither falls exactly
+      on a refresh of the sensor
+    :param shape_j: standard deviation of integrating watts between samples; 0 for counters
+    """
+
+    joules: float | None
+    mean_w: float | None
+    peak_w: float | None
+    samples: int
+    coverage: float
+    spacing_s: float
+    edge_j: float
+    shape_j: float
+
+
+EMPTY = Window(None, None, None, 0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Readings of one channel, oldest first. All arrays have shape (n,).
+
+    :param time_s: monotonic seconds
+    :param energy_j: unwrapped cumulative joules since the channel's first reading
+    :param power_w: watts; NaN where a counter has none yet
+    :param gap: the :class:`Gap` before each reading
+    """
+
+    time_s: Floats
+    energy_j: Floats
+    power_w: Floats
+    gap: npt.NDArray[np.uint8]
+
+
+class _Ring:
+    """The samples of one channel. Not locked: :class:`Trace` does that."""
+
+    def __init__(self, channel: Channel, capacity: int) -> None:
+        self.channel = channel
+        self._time_s = np.empty(capacity)
+        self._energy_j = np.empty(capacity)
+        self._power_w = np.empty(capacity)
+        self._gap = np.empty(capacity, np.uint8)
+        self.written = 0
+        self._counter_j: float | None = None
+        self._pending = Gap.NONE
+
+    def miss(self, reason: Gap) -> None:
+        """Note that the time since the last sample was not observed."""
+        self._pending = max(self._pending, reason)
+
+    def append(self, reading: Reading) -> None:
+        last_s = float(self._at(self._time_s)) if self.written else -math.inf
+        if reading.time_s <= last_s:
+            return
+        dt_s = reading.time_s - last_s
+        if reading.counter_j is not None:
+            self._append_counter(reading, reading.counter_j, dt_s)
+        elif reading.power_w is not None:
+            self._append_power(reading.time_s, reading.power_w, dt_s)
+        else:
+            self.miss(Gap.MISSED)
+
+    def _append_counter(self, reading: Reading, counter_j: float, dt_s: float) -> None:
+        if self._counter_j is None:
+            power_w = math.nan if reading.power_w is None else reading.power_w
+            self._write(reading.time_s, 0.0, power_w, Gap.RESET)
+            self._counter_j = counter_j
+            return
+        delta_j, gap = self._advance(counter_j, dt_s)
+        self._counter_j = counter_j
+        energy_j = float(self._at(self._energy_j)) + delta_j
+        power_w = delta_j / dt_s if reading.power_w is None else reading.power_w
+        if gap is not Gap.NONE or not 0 <= power_w <= PLAUSIBLE_W[self.channel.domain]:
+            power_w = math.nan
+        self._write(reading.time_s, energy_j, power_w, gap)
+
+    def _advance(self, counter_j: float, dt_s: float) -> tuple[float, Gap]:
+        """Return the joules since the last counter value, or 0 and why they are unknown."""
+        assert self._counter_j is not None
+        pending, self._pending = self._pending, Gap.NONE
+        if pending is Gap.ASLEEP:
+            return 0.0, pending
+        delta_j = counter_j - self._counter_j
+        limit_w = PLAUSIBLE_W[self.channel.domain]
+        if self.channel.range_j:
+            recent_w = float(self._at(self._power_w))
+            likely_w = max(3 * recent_w, 100.0) if math.isfinite(recent_w) else limit_w / 4
+            if pending is Gap.MISSED and dt_s * likely_w > self.channel.range_j:
+                return 0.0, Gap.AMBIGUOUS
+            if delta_j < 0:
+                delta_j += self.channel.range_j
+                return (delta_j, Gap.NONE) if delta_j <= limit_w * dt_s else (0.0, Gap.RESET)
+        if delta_j < 0:
+            return 0.0, Gap.RESET
+        # A counter that publishes in batches may release many periods at once, so the bound
+        # allows for a whole refresh period more than has passed.
+        if delta_j > limit_w * (dt_s + self.channel.period_s):
+            return 0.0, Gap.IMPLAUSIBLE
+        return delta_j, Gap.NONE
+
+    def _append_power(self, time_s: float, power_w: float, dt_s: float) -> None:
+        if not 0 <= power_w <= PLAUSIBLE_W[self.channel.domain]:
+            self.miss(Gap.IMPLAUSIBLE)
+            return
+        gap, self._pending = self._pending, Gap.NONE
+        if not self.written:
+            self._write(time_s, 0.0, power_w, Gap.RESET)
+            return
+        if dt_s > max(LONGEST_BRIDGE_S, 25 * self.channel.period_s):
+            gap = max(gap, Gap.MISSED)
+        energy_j = float(self._at(self._energy_j))
+        if gap is Gap.NONE:
+            energy_j += (float(self._at(self._power_w)) + power_w) / 2 * dt_s
+        self._write(time_s, energy_j, power_w, gap)
+
+    def _write(self, time_s: float, energy_j: float, power_w: float, gap: Gap) -> None:
+        at = self.written % len(self._time_s)
+        self._time_s[at], self._energy_j[at] = time_s, energy_j
+        self._power_w[at], self._gap[at] = power_w, gap
+        self.written += 1
+
+    def _at(self, column: npt.NDArray[np.float64]) -> np.float64:
+        return np.float64(column[(self.written - 1) % len(column)])
+
+    def curve(self, first: int) -> Curve:
+        """Copy the samples numbered ``first`` and on, as far as they are still kept."""
+        capacity = len(self._time_s)
+        first = max(first, self.written - capacity, 0)
+        rows = np.arange(first, self.written) % capacity
+        return Curve(
+            self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows]
+        )
+
+    def first_after(self, time_s: float) -> int:
+        """Number of the first sample later than ``time_s``, by bisection over the ring."""
+        low, high = max(0, self.written - len(self._time_s)), self.written
+        while low < high:
+            middle = (low + high) // 2
+            if self._time_s[middle % len(self._time_s)] > time_s:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+
+class Trace:
+    """Every channel's recent readings. Safe to use from several threads."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._rings: dict[str, _Ring] = {}
+        self._lock = threading.Lock()
+
+    def add(self, channel: Channel) -> None:
+        """Begin to keep a channel; does nothing if it is kept already."""
+        with self._lock:
+            self._rings.setdefault(channel.key, _Ring(channel, self._capacity))
+
+    def record(self, readings: list[Reading]) -> None:
+        """Append readings; each channel's must come in the order of their times."""
+        with self._lock:
+            for reading in readings:
+                self._rings[reading.key].append(reading)
+
+    def miss(self, keys: list[str], reason: Gap = Gap.MISSED) -> None:
+        """Note that these channels could not be read, and why."""
+        with self._lock:
+            for key in keys:
+                self._rings[key].miss(reason)
+
+    def curve(self, key: str, start_s: float = -math.inf, end_s: float = math.inf) -> Curve:
+        """Copy the readings of a channel between two monotonic times, both included.
+
+        One reading before and one after are added where there are any, so that a window can
+        be interpolated at both ends.
+
+        :raises KeyError: for a channel that was never added
+        """
+        with self._lock:
+            ring = self._rings[key]
+            last = ring.written if end_s == math.inf else ring.first_after(end_s) + 1
+            first = 0 if start_s == -math.inf else ring.first_after(start_s) - 1
+            curve = ring.curve(max(first, 0))
+            kept = ring.written - len(curve.time_s)
+        stop = max(last - kept, 0)
+        return Curve(
+            curve.time_s[:stop], curve.energy_j[:stop], curve.power_w[:stop], curve.gap[:stop]
+        )
+
+    def latest(self, key: str) -> tuple[float, float] | None:
+        """Return the last reading's monotonic time and watts (NaN in a gap), if there is one."""
+        with self._lock:
+            ring = self._rings.get(key)
+            curve = ring.curve(ring.written - 1) if ring and ring.written else None
+        return (float(curve.time_s[-1]), float(curve.power_w[-1])) if curve else None
+
+    def window(self, key: str, start_s: float, end_s: float) -> Window:
+        """Return the energy of a channel between two monotonic times.
+
+        A counter's cumulative curve is interpolated at both ends; watts are integrated by the
+        trapezium rule. Outside what was read nothing is assumed: that part is not covered.
+        """
+        with self._lock:
+            channel = self._rings[key].channel if key in self._rings else None
+        if channel is None:
+            return EMPTY
+        return window_of(channel, self.curve(key, start_s, end_s), start_s, end_s)
+
+
+def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> Window:
+    """Return the energy of a curve between two times; see :meth:`Trace.window`."""
+    if len(curve.time_s) < 2 or end_s <= start_s:
+        return EMPTY
+    low_s = max(start_s, float(curve.time_s[0]))
+    high_s = min(end_s, float(curve.time_s[-1]))
+    if high_s <= low_s:
+        return EMPTY
+    ends_j = _energy_at(channel, curve, np.array([low_s, high_s]))
+    inside = (curve.time_s >= start_s) & (curve.time_s <= end_s)
+    covered_s = (high_s - low_s) - _gap_s(curve, low_s, high_s)
+    if covered_s <= 0:
+        return Window(None, None, None, int(inside.sum()), 0.0, 0.0, 0.0, 0.0)
+    joules = max(0.0, float(ends_j[1] - ends_j[0]))
+    read_w = curve.power_w[inside & np.isfinite(curve.power_w)]
+    mean_w = joules / covered_s
+    spacing_s = float(np.median(np.diff(curve.time_s)))
+    return Window(
+        joules=joules,
+        mean_w=mean_w,
+        peak_w=max(mean_w, float(read_w.max())) if len(read_w) else mean_w,
+        samples=int(inside.sum()),
+        coverage=min(1.0, covered_s / (end_s - start_s)),
+        spacing_s=spacing_s,
+        edge_j=math.hypot(*(_edge_j(channel, curve, at_s) for at_s in (low_s, high_s))),
+        shape_j=_shape_j(channel, curve, low_s, high_s),
+    )
+
+
+def _energy_at(channel: Channel, curve: Curve, at_s: Floats) -> Floats:
+    """Cumulative joules at moments inside the curve."""
+    linear_j = np.interp(at_s, curve.time_s, curve.energy_j)
+    if channel.kind is not Kind.POWER:
+        return linear_j
+    right = np.clip(np.searchsorted(curve.time_s, at_s), 1, len(curve.time_s) - 1)
+    left = right - 1
+    dt_s = at_s - curve.time_s[left]
+    span_s = curve.time_s[right] - curve.time_s[left]
+    at_w = curve.power_w[left] + (curve.power_w[right] - curve.power_w[left]) * dt_s / span_s
+    trapezium_j = curve.energy_j[left] + (curve.power_w[left] + at_w) / 2 * dt_s
+    return np.where(curve.gap[right] == Gap.NONE, trapezium_j, linear_j)
+
+
+def _gap_s(curve: Curve, low_s: float, high_s: float) -> float:
+    """Seconds between two moments that lie in gaps."""
+    starts_s = np.clip(curve.time_s[:-1], low_s, high_s)
+    ends_s = np.clip(curve.time_s[1:], low_s, high_s)
+    return float(np.sum((ends_s - starts_s)[curve.gap[1:] != Gap.NONE]))
+
+
+def _edge_j(channel: Channel, curve: Curve, at_s: float) -> float:
+    """Standard deviation of the cumulative joules at one end of a window.
+
+    Two causes: the sensor's last refresh lies up to a period back (uniform, so its standard
+    deviation is period x watts / sqrt 12), and between two samples the power may have
+    stepped anywhere (the interpolation is off by dP x f(1-f) x dt at most).
+    """
+    right = int(np.clip(np.searchsorted(curve.time_s, at_s), 1, len(curve.time_s) - 1))
+    dt_s = float(curve.time_s[right] - curve.time_s[right - 1])
+    near_w = curve.power_w[max(right - 2, 0) : right + 2]
+    near_w = near_w[np.isfinite(near_w)]
+    if not len(near_w):
+        return 0.0
+    fraction = (at_s - float(curve.time_s[right - 1])) / dt_s
+    refresh_j = min(channel.period_s, dt_s) * float(near_w.max()) / math.sqrt(12)
+    step_j = float(np.ptp(near_w)) * fraction * (1 - fraction) * dt_s
+    return math.hypot(refresh_j, step_j / math.sqrt(3), channel.step_j / math.sqrt(12))
+
+
+def _shape_j(channel: Channel, curve: Curve, low_s: float, high_s: float) -> float:
+    """Standard deviation of integrating sampled watts: steps fall anywhere between samples.
+
+    Each step dP between samples dt apart is placed wrongly by up to dt/2, uniformly: a
+    standard deviation of dP x dt / sqrt 12, independent from step to step.
+    """
+    if channel.kind is not Kind.POWER:
+        return 0.0
+    inside = (curve.time_s[1:] > low_s) & (curve.time_s[:-1] < high_s)
+    steps_j = np.diff(curve.power_w) * np.diff(curve.time_s)
+    steps_j = steps_j[inside & (curve.gap[1:] == Gap.NONE)]
+    return float(np.sqrt(np.sum(steps_j**2) / 12))
