@@ -1,0 +1,251 @@
+"""The program's side of the engine: starts the process, asks it, and survives its end."""
+
+import logging
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+import psutil
+
+from monitor.engine.gguf import ModelFileError, ModelInfo
+from monitor.engine.messages import (
+    Answer,
+    Cancel,
+    Done,
+    Failed,
+    Generate,
+    Hello,
+    Load,
+    Loaded,
+    LoadProgress,
+    Request,
+)
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 60.0
+"""Importing llama.cpp's libraries, a GPU's among them, from a cold disk."""
+
+OVERHEAD_BYTES = 200 << 20
+"""The engine's process itself and llama.cpp's compute buffers, at least."""
+
+
+class EngineError(Exception):
+    """The engine could not do what was asked; the message says why and what to do."""
+
+
+class EngineDied(EngineError):
+    """The engine's process ended by itself. The next request starts a new one."""
+
+
+class _Process:
+    """One engine process and the two threads that read from it."""
+
+    def __init__(self) -> None:
+        self._popen = subprocess.Popen(
+            # -P: a folder named monitor where the program was started must not be taken for us.
+            [sys.executable, "-P", "-m", "monitor.engine.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.pid = self._popen.pid
+        self.answers: queue.SimpleQueue[Answer | EngineDied] = queue.SimpleQueue()
+        self._last_lines: deque[str] = deque(maxlen=60)
+        self._errors = threading.Thread(target=self._read_log, name="engine-log", daemon=True)
+        self._errors.start()
+        self._reader = threading.Thread(target=self._read, name="engine-answers", daemon=True)
+        self._reader.start()
+
+    def send(self, request: Request) -> None:
+        assert self._popen.stdin
+        try:
+            pickle.dump(request, self._popen.stdin)
+            self._popen.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            log.debug("The engine has ended; its reader will say so")
+
+    def kill(self) -> None:
+        """End the process at once and wait until its memory is given back."""
+        self._popen.kill()
+        self._popen.wait()
+        self._reader.join(timeout=5)
+        self._errors.join(timeout=5)
+        for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
+            if stream:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    log.debug("A request was still unread")
+
+    def _read(self) -> None:
+        stream = cast(BinaryIO, self._popen.stdout)
+        try:
+            while True:
+                self.answers.put(pickle.load(stream))
+        except (EOFError, pickle.UnpicklingError, ValueError):
+            code = self._popen.wait()
+            self._errors.join(timeout=2)
+            self.answers.put(EngineDied(_cause_of_death(code, list(self._last_lines))))
+
+    def _read_log(self) -> None:
+        assert self._popen.stderr
+        for line in self._popen.stderr:
+            text = line.decode("utf-8", errors="replace").rstrip()
+            if text:
+                self._last_lines.append(text)
+                log.info("engine: %s", text)
+
+
+def _cause_of_death(code: int, lines: list[str]) -> str:
+    said = next((line for line in reversed(lines) if "GGML_ASSERT" in line or "error" in line), "")
+    quoted = f" It said: {said}" if said else ""
+    if code == -signal.SIGKILL:
+        return (
+            "The engine was ended from outside, as the system does when memory runs out. "
+            "A smaller model, a smaller context or fewer programs beside it help." + quoted
+        )
+    if code < 0:
+        name = signal.Signals(-code).name
+        return (
+            f"llama.cpp crashed ({name}).{quoted} The next prompt starts it again; if that "
+            "crashes too, try another file of the model."
+        )
+    return f"The engine ended unexpectedly (exit code {code}).{quoted}"
+
+
+class Engine:
+    """llama.cpp in its own process, with at most one model loaded.
+
+    Requests are made from one thread at a time; :meth:`cancel` and :meth:`stop` from any.
+    """
+
+    def __init__(self) -> None:
+        self._process: _Process | None = None
+        self._hello: Hello | None = None
+        self._starting = threading.Lock()
+        self.model: Load | None = None
+        self.loaded: Loaded | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process number of the running engine."""
+        return self._process.pid if self._process else None
+
+    def hello(self) -> Hello:
+        """Return what this llama.cpp build is and can use, starting the engine if need be.
+
+        :raises EngineError: if it does not start
+        """
+        with self._starting:
+            if self._process is None:
+                self._start()
+            assert self._hello
+            return self._hello
+
+    def _start(self) -> None:
+        process = _Process()
+        try:
+            first = process.answers.get(timeout=START_TIMEOUT_S)
+        except queue.Empty:
+            process.kill()
+            raise EngineError("llama.cpp did not start within a minute.") from None
+        if isinstance(first, EngineDied):
+            process.kill()
+            raise first
+        assert isinstance(first, Hello)
+        self._process, self._hello = process, first
+
+    def load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
+        """Load a model, after unloading the one before; the last message is ``Loaded``.
+
+        :raises EngineError: if it does not load
+        """
+        if self.model:
+            self.stop()
+        self.hello()
+        for answer in self._exchange(request):
+            if isinstance(answer, Loaded):
+                self.model, self.loaded = request, answer
+            yield cast(LoadProgress | Loaded, answer)
+
+    def generate(self, request: Generate) -> Iterator[Answer]:
+        """Answer a conversation with the loaded model; the last message is ``Done``.
+
+        :raises EngineError: if it fails; :class:`EngineDied` if the process ended
+        """
+        return self._exchange(request)
+
+    def _exchange(self, request: Request) -> Iterator[Answer]:
+        process = self._process
+        if process is None:
+            raise EngineError("No model is loaded.")
+        process.send(request)
+        while True:
+            answer = process.answers.get()
+            if isinstance(answer, EngineDied):
+                if process is self._process:
+                    self.stop()
+                raise answer
+            if isinstance(answer, Failed):
+                raise EngineError(answer.reason)
+            yield answer
+            if isinstance(answer, Done | Loaded):
+                return
+
+    def cancel(self) -> None:
+        """Stop what is being done; the request then ends as cancelled."""
+        if process := self._process:
+            process.send(Cancel())
+
+    def stop(self) -> None:
+        """End the process: the only sure way to give memory back."""
+        process, self._process = self._process, None
+        self.model = self.loaded = self._hello = None
+        if process:
+            process.kill()
+
+
+def check_memory(info: ModelInfo, context: int) -> None:
+    """Refuse a model that cannot fit, before it drags the machine into swapping.
+
+    :raises ModelFileError: with the sizes and a context that would fit, if one does
+    """
+    free_bytes = psutil.virtual_memory().available
+    cache_bytes = info.kv_bytes_per_token * context
+    fixed_bytes = info.size_bytes + OVERHEAD_BYTES
+    if fixed_bytes + cache_bytes <= free_bytes:
+        return
+    if fixed_bytes > free_bytes:
+        raise ModelFileError(
+            f"{info.name} needs about {_gib(fixed_bytes)} and {_gib(free_bytes)} of memory is "
+            "free. Choose a smaller model or a stronger quantisation, or close other programs."
+        )
+    fits = (free_bytes - fixed_bytes) // info.kv_bytes_per_token // 256 * 256
+    raise ModelFileError(
+        f"A context of {context} tokens needs about {_gib(cache_bytes)} beside the model's "
+        f"{_gib(info.size_bytes)}, and {_gib(free_bytes)} of memory is free. "
+        f"Up to {fits} tokens would fit."
+    )
+
+
+def check_context(info: ModelInfo, context: int) -> None:
+    """Refuse a context the model was not made for.
+
+    :raises ModelFileError: naming the longest one
+    """
+    if info.context_length and context > info.context_length:
+        raise ModelFileError(
+            f"{info.name} was trained on contexts of up to {info.context_length} tokens; "
+            f"{context} is more than it can use. Choose {info.context_length} or less."
+        )
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / (1 << 30):.1f} GiB"

@@ -1,0 +1,157 @@
+"""The engine's process: reads requests from standard input, answers on standard output.
+
+Started by :mod:`monitor.engine.client`. llama.cpp's log goes to standard error. The process
+ends when its input closes, so it never outlives the program that started it.
+"""
+
+import ctypes
+import faulthandler
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import llama_cpp as llama
+from llama_cpp import _ggml
+
+from monitor.engine.decode import Abort, Cancelled, LoadFailed, Session
+from monitor.engine.messages import (
+    Answer,
+    Cancel,
+    Device,
+    Done,
+    Failed,
+    Generate,
+    Hello,
+    Load,
+    Request,
+)
+
+DEVICE_KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
+"""enum ggml_backend_dev_type in ggml-backend.h."""
+
+LOG_DEBUG, LOG_CONTINUES = 1, 5
+"""enum ggml_log_level in ggml.h."""
+
+
+class Worker:
+    """Serves one client over two streams of pickles."""
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+        self._requests, self._answers = requests, answers
+        self._abort = Abort()
+        self._todo: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
+        self._lines: deque[str] = deque(maxlen=2000)
+        self._session: Session | None = None
+        self._log_callback = llama.llama_log_callback(self._on_log)
+        self._level = LOG_DEBUG
+
+    def run(self) -> None:
+        """Greet, then answer until the input closes."""
+        llama.llama_log_set(self._log_callback, ctypes.c_void_p(0))
+        llama.llama_backend_init()
+        self._send(_hello())
+        threading.Thread(target=self._listen, name="requests", daemon=True).start()
+        while True:
+            request = self._todo.get()
+            if isinstance(request, Load):
+                self._load(request)
+            else:
+                self._generate(request)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                request: Request = pickle.load(self._requests)
+                if isinstance(request, Cancel):
+                    self._abort.set()
+                else:
+                    # Here and not when it is begun: a cancel may follow at once.
+                    self._abort.clear()
+                    self._todo.put(request)
+        except EOFError:
+            os._exit(0)
+
+    def _load(self, request: Load) -> None:
+        if self._session:
+            self._send(Failed("A model is loaded already; each model gets an engine of its own."))
+            return
+        try:
+            self._session = Session(
+                request, self._abort, self._send, lambda: "\n".join(self._lines)
+            )
+        except Cancelled:
+            self._send(Failed("Loading was cancelled."))
+        except LoadFailed as error:
+            self._send(Failed(str(error)))
+        else:
+            self._send(self._session.loaded)
+
+    def _generate(self, request: Generate) -> None:
+        if not self._session:
+            self._send(Failed("No model is loaded."))
+            return
+        for answer in self._session.generate(request):
+            self._send(answer)
+            if isinstance(answer, Done):
+                self._abort.clear()
+
+    def _send(self, answer: Answer) -> None:
+        try:
+            pickle.dump(answer, self._answers)
+            self._answers.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+    def _on_log(self, level: int, text: bytes, _data: object) -> None:
+        self._level = self._level if level == LOG_CONTINUES else level
+        if self._level > LOG_DEBUG:
+            line = text.decode("utf-8", errors="replace")
+            self._lines.append(line.rstrip("\n"))
+            sys.stderr.write(line)
+            sys.stderr.flush()
+
+
+def _hello() -> Hello:
+    library = _ggml.libggml
+    for name in ("name", "description"):
+        getattr(library, f"ggml_backend_dev_{name}").restype = ctypes.c_char_p
+    library.ggml_backend_dev_get.restype = ctypes.c_void_p
+    library.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
+    devices = []
+    for index in range(library.ggml_backend_dev_count()):
+        device = ctypes.c_void_p(library.ggml_backend_dev_get(index))
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        library.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+        devices.append(
+            Device(
+                name=library.ggml_backend_dev_name(device).decode(),
+                description=library.ggml_backend_dev_description(device).decode(),
+                kind=DEVICE_KINDS.get(library.ggml_backend_dev_type(device), "other"),
+                memory_bytes=total.value,
+            )
+        )
+    return Hello(llama.__version__, bool(llama.llama_supports_gpu_offload()), tuple(devices))
+
+
+def main() -> None:
+    """Serve on the standard streams, which are kept clear of anything a library prints."""
+    faulthandler.enable()
+    # Ctrl-C reaches the whole terminal group; only the program decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError):
+        # When memory runs out, Linux ends this process rather than the window.
+        Path("/proc/self/oom_score_adj").write_text("500")
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    Worker(sys.stdin.buffer, answers).run()
+
+
+if __name__ == "__main__":
+    main()
