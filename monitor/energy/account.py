@@ -53,6 +53,11 @@ class Line:
     duration_s: float
     resolved: bool
 
+    @property
+    def joules(self) -> float | None:
+        """The best estimate; ``None`` when nothing was read."""
+        return self.energy.joules if self.energy else None
+
 
 @dataclass(frozen=True, slots=True)
 class Total:
@@ -68,6 +73,11 @@ class Total:
     kind: Kind | None
     resolved: bool
     coverage: float
+
+    @property
+    def joules(self) -> float | None:
+        """The best estimate; ``None`` when nothing was read."""
+        return self.energy.joules if self.energy else None
 
 
 @dataclass(frozen=True, slots=True)

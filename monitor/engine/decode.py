@@ -116,7 +116,6 @@ class Session:
     def _load_model(self, request: Load, progress: Callable[[LoadProgress], None]) -> object:
         last = -1.0
 
-        @llama.llama_progress_callback
         def on_progress(fraction: float, _data: object) -> bool:
             nonlocal last
             if fraction - last >= 0.01 or fraction >= 1:
@@ -126,7 +125,9 @@ class Session:
 
         params = llama.llama_model_default_params()
         params.n_gpu_layers = request.gpu_layers if request.gpu_layers >= 0 else 1 << 16
-        params.progress_callback = on_progress
+        # Kept in a variable: llama.cpp holds the callback without owning it.
+        callback = llama.llama_progress_callback(on_progress)
+        params.progress_callback = callback
         model = llama.llama_model_load_from_file(request.path.encode(), params)
         if model is None:
             if self._abort:
@@ -247,7 +248,7 @@ class Session:
             llama.llama_memory_seq_rm(self._memory, 0, len(self._known), -1)
         else:
             self._known += tokens
-        return result
+        return int(result)
 
     def _decode(self, sampling: Sampling, prompt: list[int]) -> Iterator[Answer]:
         sampler = _sampler(sampling, llama.llama_vocab_n_tokens(self._vocab), prompt)

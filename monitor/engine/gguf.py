@@ -18,7 +18,11 @@ MAX_PAIRS, MAX_TENSORS, MAX_DEPTH = 1 << 16, 1 << 20, 4
 KEPT_ARRAY = 16
 """Longer arrays (a vocabulary) are kept as their length only."""
 
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+SCALARS = {
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
+}  # fmt: skip
+"""Metadata value types and their codes in :mod:`struct`."""
+
 STRING, ARRAY = 8, 9
 
 FILE_TYPES = {
@@ -57,7 +61,8 @@ class ModelInfo:
 
     :param path: the file (the first part of a split model)
     :param size_bytes: all parts together
-    :param name: ``general.name``, or the file's name
+    :param name: the file's name without its quantisation; what files say of themselves in
+      ``general.name`` is too often a training run's working title
     :param architecture: for example ``llama``
     :param parameters: weights, counted over the tensors of all parts
     :param quantisation: for example ``Q4_K_M``
@@ -166,13 +171,14 @@ def read_model_info(path: Path) -> ModelInfo:
     architecture = str(metadata.get("general.architecture", ""))
     types = sum((head.types for head in heads), Counter[str]())
     _refuse_unusable(path.name, architecture, metadata, types)
+    quantisation = _quantisation(metadata, types)
     return ModelInfo(
         path=path,
         size_bytes=sum(head.size_bytes for head in heads),
-        name=str(metadata.get("general.name") or path.stem),
+        name=_display_name(path, quantisation),
         architecture=architecture,
         parameters=sum(head.elements for head in heads),
-        quantisation=_quantisation(metadata, types),
+        quantisation=quantisation,
         context_length=_number(metadata.get(f"{architecture}.context_length")),
         layers=_number(metadata.get(f"{architecture}.block_count")),
         kv_bytes_per_token=_kv_bytes_per_token(architecture, metadata),
@@ -279,9 +285,7 @@ def _refuse_unusable(
             f"{name} is the vision part of a model. Open the language model it belongs to."
         )
     if not types:
-        raise ModelFileError(
-            f"{name} holds a vocabulary but no weights. Download the full model."
-        )
+        raise ModelFileError(f"{name} holds a vocabulary but no weights. Download the full model.")
     if any(word in architecture for word in EMBEDDING) or metadata.get(
         f"{architecture}.pooling_type"
     ):
@@ -296,6 +300,11 @@ def _refuse_unusable(
 def _quantisation(metadata: dict[str, Any], types: Counter[str]) -> str:
     named = FILE_TYPES.get(metadata.get("general.file_type", -1))
     return named or types.most_common(1)[0][0]
+
+
+def _display_name(path: Path, quantisation: str) -> str:
+    stem = re.sub(r"-\d{5}-of-\d{5}$", "", path.stem)
+    return re.sub(rf"[-._]{re.escape(quantisation)}$", "", stem, flags=re.IGNORECASE) or stem
 
 
 def _number(value: Any) -> int:

@@ -109,12 +109,16 @@ class Sampler:
         self.mark()
         return self._wait(
             lambda: all(
-                feed.failing
-                or all(self._read_beyond(channel, time_s) for channel in feed.channels)
+                feed.failing or all(self._read_beyond(channel, time_s) for channel in feed.channels)
                 for feed in self._feeds
             ),
             timeout_s,
         )
+
+    def read_until_s(self) -> float:
+        """Return the monotonic time up to which every working channel in use has been read."""
+        latest = [self.trace.latest(channel.key) for channel in self.channels()]
+        return min((last[0] for last in latest if last), default=time.monotonic())
 
     def _read_beyond(self, channel: Channel, time_s: float) -> bool:
         latest = self.trace.latest(channel.key)

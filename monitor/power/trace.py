@@ -188,9 +188,7 @@ class _Ring:
         capacity = len(self._time_s)
         first = max(first, self.written - capacity, 0)
         rows = np.arange(first, self.written) % capacity
-        return Curve(
-            self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows]
-        )
+        return Curve(self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows])
 
     def first_after(self, time_s: float) -> int:
         """Number of the first sample later than ``time_s``, by bisection over the ring."""

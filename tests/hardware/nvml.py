@@ -20,6 +20,7 @@ _SONAME = "libnvidia-ml.so.1"
 _FOLDER = Path(__file__).parent
 _SOURCES = (_FOLDER / "fake_nvml.c", _FOLDER / "fake_nvml_gpu.c", _FOLDER / "fake_nvml_gpu.h")
 _SCRIPT_VARIABLE = "FAKE_NVML_SCRIPT"
+_IDLE = PowerCurve.constant(20.0)
 # Limits of the C arrays.
 _MAX_GPUS = 16
 _MAX_STEPS = 4096
@@ -54,7 +55,7 @@ class FakeGpu:
     name: str = "NVIDIA GeForce RTX 4090"
     uuid: str = "GPU-6f1b2c3d-0000-4000-8000-000000000001"
     pci_bus_id: str = "00000000:01:00.0"
-    curve: PowerCurve = PowerCurve.constant(20.0)
+    curve: PowerCurve = _IDLE
     has_energy: bool = True
     has_power: bool = True
     has_instant: bool = True

@@ -82,7 +82,7 @@ def write_only_file() -> Path | None:
 
 def can_deny() -> bool:
     """Say whether this user can build a zone that is not readable."""
-    return os.geteuid() != 0 or write_only_file() is not None
+    return sys.platform == "linux" and (os.geteuid() != 0 or write_only_file() is not None)
 
 
 def build_tree(root: Path, zones: Sequence[RaplZone], pci: Sequence[PciDevice] = ()) -> None:
@@ -233,7 +233,8 @@ class FakeSysfs:
         self._await_answer()
 
     def _await_answer(self) -> None:
-        assert self._writer is not None and self._writer.stdout is not None
+        assert self._writer is not None
+        assert self._writer.stdout is not None
         if not self._writer.stdout.readline():
             raise RuntimeError("the process that moves the counters has ended")
 

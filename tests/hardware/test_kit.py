@@ -61,7 +61,7 @@ def test_curve_survives_json() -> None:
 
 @pytest.mark.parametrize("steps", [(), ((1.0, 5.0),), ((0.0, 5.0), (0.0, 6.0))])
 def test_curve_refuses_bad_steps(steps: tuple[tuple[float, float], ...]) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="step"):
         PowerCurve(steps)
 
 
@@ -148,7 +148,8 @@ with FakeSysfs(Path(sys.argv[1]), [zone]):
     root = tmp_path / "sys"
     command = [sys.executable, "-c", code, str(root)]
     with subprocess.Popen(command, cwd=_REPOSITORY, stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None and parent.stdout.readline() == b"up\n"
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"up\n"
         children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
         writer = os.pidfd_open(int(children))
         parent.kill()

@@ -27,7 +27,7 @@ DENIED = (errno.EACCES, errno.EPERM)
 MEND = (
     "As root, let one group read the counters, after each start: "
     "groupadd -f power && usermod -aG power $USER && "
-    "echo 'SUBSYSTEM==\"powercap\", ACTION==\"add\", RUN+=\"/bin/sh -c "
+    'echo \'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/sh -c '
     "\\'chgrp -R power /sys%p && chmod -R g+r /sys%p\\'\"' "
     "> /etc/udev/rules.d/70-llamawatt-rapl.rules && "
     "udevadm control --reload && udevadm trigger --action=add --subsystem-match=powercap; "
@@ -75,9 +75,7 @@ class Rapl:
                 "The processor has energy counters, but only root may read them.",
                 MEND,
             )
-        return Probe(
-            self.name, ProbeState.ABSENT, f"The energy counters cannot be read ({error})."
-        )
+        return Probe(self.name, ProbeState.ABSENT, f"The energy counters cannot be read ({error}).")
 
     def open(self) -> tuple[Channel, ...]:
         """Return a channel for each readable zone, mirrors left out."""

@@ -1,0 +1,441 @@
+"""The command ``llamawatt``: everything the window does, without one."""
+
+import json
+import runpy
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from monitor import __version__, report
+from monitor.carbon.footprint import footprint
+from monitor.carbon.intensity import UnknownZone, find_zone, zones
+from monitor.display import display_problem
+from monitor.energy.account import WATCH, Phase, account
+from monitor.engine.backends import offload_advice
+from monitor.engine.client import Engine, EngineError
+from monitor.engine.gguf import ModelFileError, ModelInfo, read_model_info
+from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
+from monitor.logs import start_logging, stop_logging
+from monitor.meter import (
+    ZONE_PREFERENCE,
+    Ask,
+    Finished,
+    LoadOptions,
+    Meter,
+    chosen_zone,
+    random_seed,
+)
+from monitor.models.library import Found, list_models, model_places, resolve_model
+from monitor.paths import database_path
+from monitor.power.channel import ProbeState
+from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
+from monitor.store.database import StoreError
+from monitor.store.history import History
+from monitor.store.records import QueryRecord, Status, energy_json, footprint_json
+
+KNOWN_PROBLEMS = (ModelFileError, EngineError, StoreError, UnknownZone, OSError)
+"""What a person can cause: each carries a sentence that says what to do."""
+
+INTERRUPTED = 130
+"""Exit status of a command stopped by Ctrl-C, as shells have it: 128 + SIGINT."""
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+class Commands(click.Group):
+    """A group whose commands report known problems in a sentence and exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, with its log, and turn known problems into messages."""
+        log = start_logging()
+        try:
+            return super().invoke(ctx)
+        except KNOWN_PROBLEMS as problem:
+            raise click.ClickException(str(problem)) from problem
+        finally:
+            stop_logging(log)
+
+
+def show(view: RenderableType, document: Callable[[], Any], as_json: bool) -> None:
+    """Print a result for a person, or as JSON."""
+    if as_json:
+        click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+    else:
+        stdout.print(view)
+
+
+@contextmanager
+def open_history() -> Iterator[History]:
+    """Open the history for the length of a block."""
+    history = History(database_path())
+    try:
+        yield history
+    finally:
+        history.close()
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.version_option(__version__)
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Chat with local models and see what every answer costs. Without a command: the window.
+
+    Example: llamawatt ask "What is a watt?"
+    """
+    if ctx.invoked_subcommand is None:
+        open_window([])
+
+
+def open_window(arguments: list[str]) -> None:
+    """Run the window's own program in this process; nothing here imports Qt."""
+    sys.argv = ["llamawatt", *arguments]
+    if not arguments and (problem := display_problem()):
+        commands = ", ".join(sorted(main.commands))
+        raise click.UsageError(f"{problem} Without a window there are: {commands}.")
+    runpy.run_module("desktop", run_name="__main__", alter_sys=True)
+
+
+@main.command()
+@click.argument("prompt")
+@click.option("--model", default="starter", help="A path, a name in the library, or starter.")
+@click.option("--system", default="", help="A system prompt.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Length of the answer at most.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same answer.")
+@click.option("--temp", type=click.FloatRange(0, 5), default=0.7, show_default=True)
+@click.option("--ctx", type=click.IntRange(16), help="Tokens of context.")
+@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads.")
+@click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit.")
+@json_option
+def ask(
+    prompt: str,
+    model: str,
+    system: str,
+    max_tokens: int | None,
+    seed: int | None,
+    temp: float,
+    ctx: int | None,
+    threads: int | None,
+    gpu_layers: int,
+    as_json: bool,
+) -> None:
+    """Put a question to a model; the answer, then what it cost. “-” reads the prompt from stdin.
+
+    Example: llamawatt ask "What is a watt?" --max-tokens 200
+    """
+    text = (click.get_text_stream("stdin").read() if prompt == "-" else prompt).strip()
+    if not text:
+        raise click.UsageError("The prompt is empty. Put the question in quotation marks.")
+    messages = [ChatMessage("system", system)] if system.strip() else []
+    with open_history() as history:
+        request = Ask(
+            kind="ask",
+            model=resolve_model(model, *model_places(history)),
+            messages=(*messages, ChatMessage("user", text)),
+            sampling=Sampling(
+                temperature=temp,
+                seed=random_seed() if seed is None else seed,
+                max_tokens=max_tokens,
+            ),
+            options=LoadOptions(ctx, threads, gpu_layers),
+        )
+        record = _run(history, request, as_json)
+    if as_json:
+        click.echo(json.dumps(record.to_json(), indent=2, ensure_ascii=False))
+    else:
+        stderr.print(report.headline(record))
+    if record.status is Status.FAILED:
+        raise click.ClickException(record.error)
+    if record.status is Status.STOPPED:
+        sys.exit(INTERRUPTED)
+
+
+def _run(history: History, request: Ask, as_json: bool) -> QueryRecord:
+    engine = Engine()
+    try:
+        with Sampler() as sampler:
+            meter = Meter(sampler, engine, history)
+            with _ctrl_c(meter.cancel):
+                return _stream(meter, request, as_json)
+    finally:
+        engine.stop()
+
+
+def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
+    """Show a query's events as they come and return its record."""
+    loading = stderr.status("Loading the model …")
+    wrote = False
+    for event in meter.run(request):
+        if isinstance(event, LoadProgress) and stderr.is_terminal:
+            loading.start()
+            loading.update(f"Loading the model … {event.fraction:.0%}")
+        else:
+            loading.stop()
+        if isinstance(event, Text) and not as_json:
+            click.echo(event.text, nl=False)
+            wrote = True
+        if isinstance(event, Finished):
+            if wrote:
+                click.echo()
+            return event.record
+    raise AssertionError("a query always ends with its record")
+
+
+@contextmanager
+def _ctrl_c(action: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C end what is running in good order; the second is as usual."""
+
+    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        action()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@main.command()
+@json_option
+def sensors(as_json: bool) -> None:
+    """Show every power source and channel, and how to mend those that are denied.
+
+    Example: llamawatt sensors
+    """
+    engine = Engine()
+    try:
+        hello = engine.hello()
+    finally:
+        engine.stop()
+    with Sampler() as sampler:
+        sampler.wait_ready()
+        # Two readings further, counters have watts too.
+        sampler.wait_until(time.monotonic() + 2.5 / sampler.hz, timeout_s=2)
+        probes = sampler.probes()
+        latest = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
+    channels = [(c, last[1] if last and last[1] == last[1] else None) for c, last in latest]
+    nvml = any(p.source == "nvml" and p.state is ProbeState.AVAILABLE for p in probes)
+    advice = offload_advice(hello, nvml)
+    show(
+        report.sensors_view(probes, channels, hello, advice),
+        lambda: {
+            "probes": [
+                {"source": p.source, "state": str(p.state), "reason": p.reason, "mend": p.mend}
+                for p in probes
+            ],
+            "channels": [
+                {
+                    "key": c.key,
+                    "label": c.label,
+                    "domain": str(c.domain),
+                    "device": c.device,
+                    "kind": str(c.kind),
+                    "role": str(c.role),
+                    "power_w": power_w,
+                }
+                for c, power_w in channels
+            ],
+            "engine": {
+                "llama_cpp_python": hello.llama_cpp,
+                "offload": hello.offload,
+                "devices": [
+                    {"name": d.name, "description": d.description, "kind": d.kind}
+                    for d in hello.devices
+                ],
+                "advice": advice,
+            },
+        },
+        as_json,
+    )
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(0.1), help="Stop by itself; else with Ctrl-C.")
+@click.option("--hz", type=click.FloatRange(MIN_HZ, MAX_HZ), default=DEFAULT_HZ, show_default=True)
+@json_option
+def watch(seconds: float | None, hz: float, as_json: bool) -> None:
+    """Watch this machine's power, without a model; the bill of the whole time at the end.
+
+    Example: llamawatt watch --seconds 10
+    """
+    with open_history() as history, Sampler(hz) as sampler:
+        zone = chosen_zone(history)
+        sampler.wait_ready()
+        start_s, end_s = _watch(sampler, seconds, live=not as_json and stderr.is_terminal)
+        sampler.wait_until(end_s, timeout_s=2 / hz + 0.5)
+        bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, start_s, end_s)])
+    energy = bill.total().energy
+    show(
+        report.bill_table(bill),
+        lambda: {
+            "seconds": end_s - start_s,
+            "energy": energy_json(bill),
+            "co2": footprint_json(footprint(energy, zone) if energy else None),
+        },
+        as_json,
+    )
+
+
+def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, float]:
+    """Wait for the time to pass or Ctrl-C, showing watts; return the span's monotonic times."""
+    stopped: list[float] = []
+    with _ctrl_c(lambda: stopped.append(time.monotonic())):
+        sampler.mark()
+        start_s = time.monotonic()
+        end_s = start_s + seconds if seconds else float("inf")
+        with Live(console=stderr, transient=True, auto_refresh=False) as display:
+            while not stopped and (left_s := end_s - time.monotonic()) > 0:
+                if live:
+                    now = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
+                    watts = [(c, last[1] if last else None) for c, last in now]
+                    display.update(report.channels_table(watts), refresh=True)
+                time.sleep(min(left_s, 0.1))
+    return start_s, stopped[0] if stopped else end_s
+
+
+@main.group()
+def models() -> None:
+    """Show the models on this machine."""
+
+
+@models.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the starter model and the GGUF files in the library.
+
+    Example: llamawatt models list
+    """
+    with open_history() as history:
+        found = list_models(*model_places(history))
+    show(report.models_table(found), lambda: [_found_json(model) for model in found], as_json)
+
+
+@models.command()
+@click.argument("model")
+@json_option
+def info(model: str, as_json: bool) -> None:
+    """Show what a GGUF file says of itself, without loading it.
+
+    Example: llamawatt models info ./SmolLM2-135M-Instruct.Q4_1.gguf
+    """
+    with open_history() as history:
+        about = read_model_info(resolve_model(model, *model_places(history)))
+    show(report.model_view(about), lambda: _info_json(about), as_json)
+
+
+def _found_json(model: Found) -> dict[str, Any]:
+    described = _info_json(model.info) if model.info else {"file": str(model.path)}
+    return {**described, "name": model.name, "problem": model.problem or None}
+
+
+def _info_json(about: ModelInfo) -> dict[str, Any]:
+    return {
+        "name": about.name,
+        "file": str(about.path),
+        "size_bytes": about.size_bytes,
+        "arch": about.architecture,
+        "parameters": about.parameters,
+        "quantisation": about.quantisation,
+        "context_length": about.context_length or None,
+        "layers": about.layers,
+        "chat_template": about.chat_template,
+        "licence": about.licence or None,
+    }
+
+
+@main.group("history")
+def history_group() -> None:
+    """Show the stored queries."""
+
+
+@history_group.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def list_history(limit: int, as_json: bool) -> None:
+    """List the newest queries first.
+
+    Example: llamawatt history list --limit 5
+    """
+    with open_history() as history:
+        if as_json:
+            records = history.records(limit)
+            click.echo(json.dumps([r.to_json() for r in records], indent=2, ensure_ascii=False))
+        elif rows := history.rows(limit):
+            stdout.print(report.rows_table(rows))
+        else:
+            stderr.print('Nothing is stored yet. Try: llamawatt ask "What is a watt?"')
+
+
+@history_group.command("show")
+@click.argument("query_id")
+@json_option
+def show_history(query_id: str, as_json: bool) -> None:
+    """Show one query with its answer and bill; the end of an ID is enough.
+
+    Example: llamawatt history show 3fa85f64
+    """
+    with open_history() as history:
+        try:
+            record = history.record(query_id)
+        except KeyError as error:
+            raise click.ClickException(str(error.args[0])) from None
+    show(report.record_view(record), record.to_json, as_json)
+
+
+@main.group()
+def carbon() -> None:
+    """Choose whose electricity the CO2 is reckoned with."""
+
+
+@carbon.command("zone")
+@click.argument("zone", required=False)
+@json_option
+def set_zone(zone: str | None, as_json: bool) -> None:
+    """Show the zone in use, or choose another by its code or name.
+
+    Example: llamawatt carbon zone DEU
+    """
+    with open_history() as history:
+        if zone:
+            history.set_preference(ZONE_PREFERENCE, find_zone(zone).code)
+        used = chosen_zone(history)
+    show(report.zones_table([used]), lambda: report.zone_json(used), as_json)
+
+
+@carbon.command("list")
+@json_option
+def list_zones(as_json: bool) -> None:
+    """List every zone with its carbon intensity.
+
+    Example: llamawatt carbon list
+    """
+    listed = zones()
+    show(report.zones_table(listed), lambda: [report.zone_json(z) for z in listed], as_json)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--page", help="Only this page: chat or history.")
+@json_option
+def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
+    """Draw every page from the present history, light and dark, into PNG files.
+
+    Example: llamawatt screenshots ./pictures
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = ["--screenshots", str(folder.resolve())]
+    arguments += ["--page", page] if page else []
+    arguments += ["--json"] if as_json else []
+    open_window(arguments)

@@ -1,0 +1,98 @@
+"""Figures as people read them: three significant digits, a prefix, and where they came from."""
+
+import math
+
+from monitor.carbon.footprint import J_PER_KWH
+from monitor.energy.interval import Interval
+from monitor.power.channel import Kind
+
+UNKNOWN = "—"
+"""Stands for what was not measured. A missing figure is never shown as zero."""
+
+MARKS = {Kind.COUNTER: "●", Kind.POWER: "◐", Kind.MODELLED: "○"}
+"""Shown before each figure: counted, integrated, modelled."""
+
+KIND_WORDS = {Kind.COUNTER: "counted", Kind.POWER: "integrated", Kind.MODELLED: "modelled"}
+
+J_PER_WH = J_PER_KWH / 1000
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits and no exponent."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else UNKNOWN
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    # Rounding may carry into another digit: 9.996 is 10.0, not 10.00.
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(decimals, 0)}f}"
+
+
+def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:
+    for size, unit in units:
+        if abs(value) >= size * 0.9995:
+            return f"{significant(value / size)} {unit}"
+    size, unit = units[-1]
+    return f"{significant(value / size)} {unit}"
+
+
+ENERGY = ((J_PER_KWH, "kWh"), (J_PER_WH, "Wh"), (1.0, "J"), (1e-3, "mJ"))
+POWER = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
+MASS = ((1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
+
+
+def energy(joules: float | None) -> str:
+    """Write an energy: mJ, J, Wh or kWh."""
+    return UNKNOWN if joules is None else _scaled(joules, ENERGY)
+
+
+def power(watts: float | None) -> str:
+    """Write a power: mW, W or kW."""
+    return UNKNOWN if watts is None or math.isnan(watts) else _scaled(watts, POWER)
+
+
+def mass(grams: float | None) -> str:
+    """Write a mass: µg, mg, g or kg."""
+    return UNKNOWN if grams is None else _scaled(grams, MASS)
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration: ms, s, min or h."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return _scaled(seconds, ((1.0, "s"), (1e-3, "ms")))
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def rate(tokens_per_s: float | None) -> str:
+    """Write a token rate."""
+    return UNKNOWN if tokens_per_s is None else f"{significant(tokens_per_s)} t/s"
+
+
+def count(value: int) -> str:
+    """Write a large count: 135M, 7.62B."""
+    return _scaled(value, ((1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))).replace(" ", "").strip()
+
+
+def size(size_bytes: int) -> str:
+    """Write a file's size in decimal units."""
+    return _scaled(size_bytes, ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")))
+
+
+def bounds(interval: Interval | None) -> str:
+    """Write an interval without its estimate: (11.8–13.0 J)."""
+    if interval is None:
+        return ""
+    low, _, low_unit = energy(interval.low_j).partition(" ")
+    high = energy(interval.high_j)
+    same = high.endswith(f" {low_unit}") or interval.low_j == 0
+    return f"({low}–{high})" if same else f"({low} {low_unit}–{high})"
+
+
+def marked(kind: Kind | None, text: str) -> str:
+    """Put the kind's mark before a figure."""
+    return f"{MARKS[kind]} {text}" if kind else text

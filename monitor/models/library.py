@@ -1,0 +1,108 @@
+"""Finds GGUF models on disk and tells one from another."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.engine.gguf import ModelFileError, ModelInfo, read_model_info
+from monitor.models.starter import starter_path
+from monitor.paths import models_folder
+from monitor.store.history import History
+
+STARTER = "starter"
+
+FOLDERS_PREFERENCE, FILES_PREFERENCE = "model_folders", "model_files"
+
+BLOCK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model file in the library.
+
+    :param name: what it is called on the command line: the file's name without ``.gguf``
+    :param info: its metadata, ``None`` if it cannot be used
+    :param problem: why it cannot
+    """
+
+    name: str
+    path: Path
+    info: ModelInfo | None
+    problem: str = ""
+
+
+def model_places(history: History) -> tuple[list[Path], list[Path]]:
+    """Return the folders and single files of the library: LlamaWatt's own and chosen ones."""
+    folders = [models_folder(), *map(Path, history.preference(FOLDERS_PREFERENCE, []))]
+    return folders, [Path(file) for file in history.preference(FILES_PREFERENCE, [])]
+
+
+def remember_file(history: History, path: Path) -> None:
+    """Keep a model file a person opened from elsewhere in the library."""
+    files = history.preference(FILES_PREFERENCE, [])
+    if str(path) not in files:
+        history.set_preference(FILES_PREFERENCE, [*files, str(path)])
+
+
+def list_models(folders: Iterable[Path], files: Iterable[Path] = ()) -> list[Found]:
+    """Return the starter model, then every GGUF file named or below the folders, by name.
+
+    Later parts of split models are left out: the first stands for all. Links that lead in a
+    circle are followed once.
+    """
+    paths = {path.resolve(): path for path in files if path.exists()}
+    for folder in folders:
+        for path in folder.rglob("*.gguf") if folder.is_dir() else ():
+            later_part = re.search(r"-(\d{5})-of-\d{5}\.gguf$", path.name)
+            if not later_part or int(later_part[1]) == 1:
+                paths.setdefault(path.resolve(), path)
+    found = [_inspect(path.stem, path) for path in paths.values()]
+    found.sort(key=lambda model: model.name.casefold())
+    try:
+        return [_inspect(STARTER, starter_path()), *found]
+    except ModelFileError:
+        return found
+
+
+def _inspect(name: str, path: Path) -> Found:
+    try:
+        return Found(name, path, read_model_info(path))
+    except ModelFileError as error:
+        return Found(name, path, None, str(error))
+
+
+def resolve_model(text: str, folders: Iterable[Path], files: Iterable[Path] = ()) -> Path:
+    """Return the file meant by a path, a name in the library, or ``starter``.
+
+    :raises ModelFileError: if there is none, or several
+    """
+    if text == STARTER:
+        return starter_path()
+    path = Path(text).expanduser()
+    if path.exists() or path.suffix == ".gguf" or len(path.parts) > 1:
+        return path
+    models = list_models(folders, files)
+    exact = [model for model in models if model.name.casefold() == text.casefold()]
+    near = exact or [model for model in models if text.casefold() in model.name.casefold()]
+    if len(near) == 1:
+        return near[0].path
+    if near:
+        names = ", ".join(model.name for model in near[:5])
+        raise ModelFileError(f"“{text}” could be {names}. Give more of the name.")
+    names = ", ".join(model.name for model in models[:5]) or "none yet"
+    raise ModelFileError(
+        f"There is no model “{text}”. Give the path of a GGUF file, or one of: {names}."
+    )
+
+
+def sha256_of(path: Path, is_cancelled: Callable[[], bool] = lambda: False) -> str | None:
+    """Return the SHA-256 of a file in hexadecimal; ``None`` if cancelled meanwhile."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            if is_cancelled():
+                return None
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,252 @@
+"""Bills, sensors and records on a terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from monitor import figures
+from monitor.carbon.intensity import SOURCE, Zone
+from monitor.energy.account import LOAD, Bill, Line
+from monitor.engine.gguf import ModelInfo
+from monitor.engine.messages import Hello
+from monitor.models.library import Found
+from monitor.power.channel import Channel, Probe, ProbeState, Role
+from monitor.store.records import QueryRecord, QueryRow, Status
+
+LEGEND = "● counted  ◐ integrated  ○ modelled"
+
+STATE_STYLES = {
+    ProbeState.AVAILABLE: "green",
+    ProbeState.DENIED: "yellow",
+    ProbeState.ABSENT: "dim",
+}
+
+STATUS_STYLES = {Status.DONE: "", Status.RUNNING: "cyan"}
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def headline(record: QueryRecord) -> str:
+    """Say in one line what an answer cost."""
+    total = record.bill.total()
+    parts = [figures.marked(total.kind, figures.energy(total.joules))]
+    parts[0] = f"{parts[0]} {figures.bounds(total.energy)}".strip()
+    if not total.resolved:
+        parts.append("too short to resolve")
+    if record.joules_per_token is not None:
+        parts.append(f"{figures.energy(record.joules_per_token)}/token")
+    carbon = record.footprint
+    if carbon:
+        parts.append(f"{figures.mass(carbon.grams)} CO2e")
+    if record.tokens_per_s is not None:
+        parts.append(figures.rate(record.tokens_per_s))
+    return " · ".join(parts)
+
+
+def bill_table(bill: Bill) -> RenderableType:
+    """Draw a bill: a row for each channel, then the total of the parts."""
+    table = _table(
+        "", "energy", "95 % interval", "mean", "peak", "read",
+        right=("energy", "95 % interval", "mean", "peak", "read"),
+    )  # fmt: skip
+    for line in bill.by_channel():
+        _add_line(table, line)
+    total = bill.total()
+    table.add_row(
+        "total of the parts",
+        figures.marked(total.kind, figures.energy(total.joules)),
+        figures.bounds(total.energy).strip("()"),
+        "",
+        "",
+        f"{total.coverage:.0%}",
+        style="bold",
+    )
+    load = bill.total(LOAD)
+    if load.energy:
+        table.add_row(
+            "loading the model, beside it",
+            figures.marked(load.kind, figures.energy(load.energy.joules)),
+            figures.bounds(load.energy).strip("()"),
+            style="dim",
+        )
+    return Group(table, Text(LEGEND, style="dim"))
+
+
+def _add_line(table: Table, line: Line) -> None:
+    channel = line.channel
+    note = {Role.PART: "", Role.INSIDE: " (inside)", Role.WHOLE: " (cross-check)"}[channel.role]
+    table.add_row(
+        escape(channel.label + note),
+        figures.marked(channel.kind, figures.energy(line.joules)),
+        figures.bounds(line.energy).strip("()"),
+        figures.power(line.mean_w),
+        figures.power(line.peak_w),
+        f"{line.coverage:.0%}",
+        style="" if channel.role is Role.PART else "dim",
+    )
+
+
+def probes_table(probes: Sequence[Probe]) -> RenderableType:
+    """Draw what each source said of itself, with the mend of each one denied."""
+    table = _table("source", "state", "why")
+    for probe in probes:
+        table.add_row(
+            probe.source,
+            Text(str(probe.state), style=STATE_STYLES[probe.state]),
+            escape(probe.reason + (f"\nMend: {probe.mend}" if probe.mend else "")),
+        )
+    return table
+
+
+def channels_table(channels: Sequence[tuple[Channel, float | None]]) -> RenderableType:
+    """Draw the channels in use with their present watts."""
+    table = _table("channel", "power now", "kind", "role", "key", right=("power now",))
+    for channel, power_w in channels:
+        table.add_row(
+            escape(channel.label),
+            figures.marked(channel.kind, figures.power(power_w)),
+            figures.KIND_WORDS[channel.kind],
+            str(channel.role),
+            escape(channel.key),
+        )
+    return table
+
+
+def rows_table(rows: Sequence[QueryRow]) -> RenderableType:
+    """Draw the newest queries, one a line."""
+    table = _table(
+        "id", "when (UTC)", "model", "energy", "CO2e", "tokens", "prompt",
+        right=("energy", "CO2e", "tokens"),
+    )  # fmt: skip
+    table.columns[-1].no_wrap = True
+    table.columns[-1].overflow = "ellipsis"
+    for row in rows:
+        status = "" if row.status is Status.DONE else f"[{row.status}] "
+        table.add_row(
+            row.id[-8:],
+            row.started_at[:16].replace("T", " "),
+            escape(f"{row.model} {row.quantisation}"),
+            figures.marked(row.energy_kind, figures.energy(row.energy_j)),
+            figures.mass(row.grams),
+            str(row.completion_tokens),
+            escape(status + " ".join(row.prompt.split())),
+            style=STATUS_STYLES.get(row.status, "yellow"),
+        )
+    return table
+
+
+def record_view(record: QueryRecord) -> RenderableType:
+    """Draw one query: prompt, answer, bill and what it was run with."""
+    model, seconds, tokens = record.model, record.seconds, record.tokens
+    facts = _table("", "")
+    facts.show_header = False
+    facts.add_row("id", record.id)
+    facts.add_row("started", record.started_at)
+    facts.add_row("status", f"{record.status} {escape(record.error)}".strip())
+    if model:
+        facts.add_row("model", escape(f"{model.name} {model.quantisation}, {model.path}"))
+    reused = f" ({tokens.reused} reused)" if tokens.reused else ""
+    facts.add_row(
+        "prefill", f"{tokens.prompt} tokens{reused} in {figures.duration(seconds.prefill)}"
+    )
+    facts.add_row(
+        "decode",
+        f"{tokens.completion} tokens in {figures.duration(seconds.decode)}, "
+        f"{figures.rate(record.tokens_per_s)}",
+    )
+    carbon = record.footprint
+    if carbon:
+        facts.add_row(
+            "CO2e",
+            f"{figures.mass(carbon.grams)} at {carbon.intensity_g_per_kwh:g} g/kWh "
+            f"({carbon.zone} {carbon.year}, {carbon.source})",
+        )
+    return Group(
+        Text(record.prompt, style="bold"), Text(record.text), Text(), bill_table(record.bill),
+        Text(), facts,
+    )  # fmt: skip
+
+
+def sensors_view(
+    probes: Sequence[Probe],
+    channels: Sequence[tuple[Channel, float | None]],
+    hello: Hello,
+    advice: str | None,
+) -> RenderableType:
+    """Draw sources, channels, and what llama.cpp can compute on."""
+    devices = ", ".join(f"{device.name} ({device.description})" for device in hello.devices)
+    engine = f"llama-cpp-python {hello.llama_cpp} computes on {devices}."
+    parts = [
+        probes_table(probes), Text(), channels_table(channels), Text(LEGEND, style="dim"),
+        Text(), Text(engine),
+    ]  # fmt: skip
+    return Group(*parts, *([Text(advice, style="yellow")] if advice else []))
+
+
+def model_view(info: ModelInfo) -> RenderableType:
+    """Draw what a model file says of itself."""
+    facts = _table("", "")
+    facts.show_header = False
+    for name, value in (
+        ("name", info.name),
+        ("file", str(info.path)),
+        ("size", figures.size(info.size_bytes)),
+        ("architecture", info.architecture),
+        ("parameters", figures.count(info.parameters)),
+        ("quantisation", info.quantisation),
+        ("context", f"{info.context_length} tokens" if info.context_length else figures.UNKNOWN),
+        ("layers", str(info.layers)),
+        ("chat template", "yes" if info.chat_template else "no: a base model, it continues text"),
+        ("licence", info.licence or figures.UNKNOWN),
+    ):
+        facts.add_row(name, escape(value))
+    return facts
+
+
+def zones_table(zones: Sequence[Zone]) -> RenderableType:
+    """Draw zones with their carbon intensity."""
+    table = _table("zone", "", "g CO2e/kWh", "year", right=("g CO2e/kWh",))
+    for zone in zones:
+        table.add_row(zone.code, escape(zone.name), f"{zone.g_per_kwh:g}", str(zone.year))
+    return Group(table, Text(f"Source: {SOURCE}", style="dim"))
+
+
+def zone_json(zone: Zone) -> dict[str, str | int | float]:
+    """Return a zone in the form the ``carbon`` commands share."""
+    return {
+        "zone": zone.code,
+        "name": zone.name,
+        "intensity_g_per_kwh": zone.g_per_kwh,
+        "year": zone.year,
+        "source": SOURCE,
+    }
+
+
+def models_table(models: Sequence[Found]) -> RenderableType:
+    """Draw the library."""
+    table = _table(
+        "name", "parameters", "quantisation", "size", "context", "licence",
+        right=("parameters", "size", "context"),
+    )  # fmt: skip
+    for model in models:
+        info = model.info
+        if info is None:
+            table.add_row(escape(model.name), Text(model.problem, style="yellow"))
+            continue
+        table.add_row(
+            escape(model.name),
+            figures.count(info.parameters),
+            info.quantisation,
+            figures.size(info.size_bytes),
+            str(info.context_length or figures.UNKNOWN),
+            escape(info.licence or figures.UNKNOWN),
+        )
+    return table

@@ -1,0 +1,1 @@
+"""The history: one SQLite file holding every query and what it cost."""

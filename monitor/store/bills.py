@@ -1,0 +1,123 @@
+"""Bills as rows: a channel is described once, a line refers to it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlite_utils import Database
+from sqlite_utils.db import Table
+
+from monitor.energy.account import Bill, Line
+from monitor.energy.interval import Interval
+from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
+
+
+def write_bill(db: Database, machine_id: str, query_id: str, bill: Bill) -> None:
+    """Store a query's bill in place of the one stored before."""
+    ids = {
+        line.channel.key: _channel_id(db, machine_id, line.channel)
+        for line in {line.channel.key: line for line in bill.lines}.values()
+    }
+    db.table("bills").delete_where("query_id = ?", [query_id])
+    db.table("bills").insert_all(
+        {
+            "query_id": query_id,
+            "channel_id": ids[line.channel.key],
+            "phase": line.phase,
+            "joules": line.energy and line.energy.joules,
+            "below_j": line.energy and line.energy.below_j,
+            "above_j": line.energy and line.energy.above_j,
+            "random_j": line.energy and line.energy.random_j,
+            "mean_w": line.mean_w,
+            "peak_w": line.peak_w,
+            "samples": line.samples,
+            "coverage": line.coverage,
+            "duration_s": line.duration_s,
+            "resolved": line.resolved,
+        }
+        for line in bill.lines
+    )
+
+
+def read_bills(db: Database, methods: Mapping[str, int]) -> dict[str, Bill]:
+    """Return the bills of some queries.
+
+    :param methods: for each query's identifier the method its bill was reckoned with
+    """
+    lines: dict[str, list[Line]] = {query_id: [] for query_id in methods}
+    rows = db.query(
+        "select b.*, c.* from bills b join channels c on c.id = b.channel_id "
+        "where b.query_id in (select value from json_each(?)) order by b.rowid",
+        [json.dumps(list(methods))],
+    )
+    for row in rows:
+        lines[row["query_id"]].append(_line(row))
+    return {query_id: Bill(tuple(lines[query_id]), methods[query_id]) for query_id in methods}
+
+
+def _channel_row(channel: Channel) -> dict[str, str | float | None]:
+    return {
+        "key": channel.key,
+        "label": channel.label,
+        "domain": str(channel.domain),
+        "device": channel.device,
+        "kind": str(channel.kind),
+        "role": str(channel.role),
+        "period_s": channel.period_s,
+        "step_j": channel.step_j,
+        "range_j": channel.range_j,
+        "accuracy_below": channel.accuracy.below,
+        "accuracy_above": channel.accuracy.above,
+        "accuracy_offset_w": channel.accuracy.offset_w,
+        "accuracy_source": channel.accuracy.source,
+    }
+
+
+def _channel_id(db: Database, machine_id: str, channel: Channel) -> int:
+    """Find the channel as it is today; one whose description changed gets a new row."""
+    wanted = {"machine_id": machine_id, **_channel_row(channel)}
+    table = db.table("channels")
+    for known in table.rows_where("machine_id = ? and key = ?", [machine_id, channel.key]):
+        if all(known[name] == value for name, value in wanted.items()):
+            return int(known["id"])
+    return last_id(table.insert(wanted))
+
+
+def last_id(table: Table) -> int:
+    """Return the whole-number primary key of the row just inserted."""
+    assert isinstance(table.last_pk, int)
+    return table.last_pk
+
+
+def _line(row: Mapping[str, Any]) -> Line:
+    channel = Channel(
+        key=row["key"],
+        label=row["label"],
+        domain=Domain(row["domain"]),
+        device=row["device"],
+        kind=Kind(row["kind"]),
+        role=Role(row["role"]),
+        period_s=row["period_s"],
+        step_j=row["step_j"],
+        accuracy=Accuracy(
+            row["accuracy_below"],
+            row["accuracy_above"],
+            row["accuracy_offset_w"],
+            row["accuracy_source"],
+        ),
+        range_j=row["range_j"],
+    )
+    energy = None
+    if row["joules"] is not None:
+        energy = Interval(row["joules"], row["below_j"], row["above_j"], row["random_j"])
+    return Line(
+        channel=channel,
+        phase=row["phase"],
+        energy=energy,
+        mean_w=row["mean_w"],
+        peak_w=row["peak_w"],
+        samples=row["samples"],
+        coverage=row["coverage"],
+        duration_s=row["duration_s"],
+        resolved=bool(row["resolved"]),
+    )

@@ -1,0 +1,115 @@
+"""The file: how it is opened, read from any thread, and written from one."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from monitor.store.schema import SCHEMA_VERSION, migrations
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 10.0
+"""Window and command write to the same file; each waits for the other's short transactions."""
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class Store:
+    """One SQLite file in WAL mode. Reads on the caller's thread, writes in order on one other.
+
+    :param path: the file; created and migrated as need be
+    :raises StoreError: if it is no database, made by a later version, or not writable
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._open: list[Database] = []
+        self._lock = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
+        try:
+            self._writer.submit(self._prepare).result()
+        except (sqlite3.Error, OSError) as error:
+            self.close()
+            raise StoreError(
+                f"The history {path} cannot be opened: {error}. Move the file away to start a "
+                "new one, or set LLAMAWATT_HOME to another folder."
+            ) from error
+        except StoreError:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        db = self._connection()
+        db.enable_wal()
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The history {self.path} was written by a later version of LlamaWatt "
+                f"(schema {version}, this one knows {SCHEMA_VERSION}). Update LlamaWatt to open it."
+            )
+        if version < SCHEMA_VERSION:
+            migrations.apply(db)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _connection(self) -> Database:
+        """The calling thread's own connection."""
+        db: Database | None = getattr(self._local, "db", None)
+        if db is None:
+            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            db = Database(connection)
+            db.execute("PRAGMA foreign_keys = ON")
+            # FULL, not NORMAL: a power cut may cost the last second, not the last minutes.
+            db.execute("PRAGMA synchronous = FULL")
+            self._local.db = db
+            with self._lock:
+                self._open.append(db)
+        return db
+
+    def read(self) -> Database:
+        """Return a connection for reading on this thread."""
+        return self._connection()
+
+    def write(self, change: Callable[[Database], T]) -> "Future[T]":
+        """Run a change in one transaction on the writing thread.
+
+        :param change: called with the database; all of it is stored, or nothing
+        :return: its result, or its error
+        """
+        return self._writer.submit(self._transact, change)
+
+    def _transact(self, change: Callable[[Database], T]) -> T:
+        with _immediate(self._connection()) as db:
+            return change(db)
+
+    def close(self) -> None:
+        """Finish what is still to be written and close every connection."""
+        self._writer.shutdown(wait=True)
+        with self._lock:
+            for db in self._open:
+                db.close()
+            self._open.clear()
+
+
+@contextmanager
+def _immediate(db: Database) -> Iterator[Database]:
+    """A transaction that takes the write lock at once.
+
+    One that begins by reading and writes later fails without waiting when another process has
+    written in between.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        db.rollback()
+        raise
+    db.commit()

@@ -1,0 +1,310 @@
+"""What the history holds, as it is handed out: one query with its model, settings and bill."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from monitor.carbon.footprint import J_PER_KWH, Footprint, footprint
+from monitor.carbon.intensity import Zone
+from monitor.energy.account import LOAD, Bill, Line, Total
+from monitor.power.channel import Kind
+
+
+class Status(StrEnum):
+    """How far a query came."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    """A person stopped it."""
+    FAILED = "failed"
+    """The engine or the model failed; what there was is kept."""
+    INTERRUPTED = "interrupted"
+    """The program ended before the query did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A model a query was put to; see :class:`monitor.engine.gguf.ModelInfo`."""
+
+    name: str
+    path: str
+    sha256: str
+    architecture: str
+    parameters: int
+    quantisation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Token counts; ``reused`` of the prompt's were in the context already."""
+
+    prompt: int = 0
+    reused: int = 0
+    completion: int = 0
+    thinking: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Durations. ``first_token`` counts from the start of prefill; ``None`` is "did not happen"."""
+
+    load: float | None = None
+    prefill: float | None = None
+    first_token: float | None = None
+    decode: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """One query with its bill.
+
+    :param kind: ``ask`` (the command) or ``chat`` (the window)
+    :param started_at: UTC, ISO 8601
+    :param text: the answer
+    :param settings: engine and sampling settings, by name
+    :param zone: the intensity in force when it ran, ``None`` for a query without a bill
+    """
+
+    id: str
+    kind: str
+    status: Status
+    error: str
+    started_at: str
+    model: ModelRecord | None
+    settings: dict[str, Any]
+    system: str
+    prompt: str
+    text: str
+    finish_reason: str
+    tokens: Tokens
+    seconds: Seconds
+    bill: Bill
+    zone: Zone | None
+    pue: float = 1.0
+    conversation_id: str | None = None
+
+    @classmethod
+    def from_row(
+        cls, row: Mapping[str, Any], settings: Mapping[str, Any], bill: Bill
+    ) -> "QueryRecord":
+        """Make a record of a row of ``queries`` joined with its model."""
+        model = None
+        if row["sha256"]:
+            model = ModelRecord(
+                name=row["model_name"],
+                path=row["path"],
+                sha256=row["sha256"],
+                architecture=row["architecture"],
+                parameters=row["parameters"],
+                quantisation=row["quantisation"],
+            )
+        return cls(
+            id=row["id"],
+            kind=row["kind"],
+            status=Status(row["status"]),
+            error=row["error"] or "",
+            started_at=row["started_at"],
+            model=model,
+            settings={
+                **{name: value for name, value in settings.items() if name != "id"},
+                "stop": json.loads(settings["stop"]),
+                "seed": row["seed"],
+                "system": row["system_text"],
+            },
+            system=row["system_text"] or "",
+            prompt=row["prompt_text"] or "",
+            text=row["answer_text"] or "",
+            finish_reason=row["finish_reason"] or "",
+            tokens=Tokens(**{f.name: row[f"{f.name}_tokens"] or 0 for f in fields(Tokens)}),
+            seconds=Seconds(**{f.name: row[f"{f.name}_s"] for f in fields(Seconds)}),
+            bill=bill,
+            zone=Zone(row["zone"], row["zone"], row["intensity_year"], row["intensity_g_per_kwh"]),
+            pue=row["pue"],
+            conversation_id=row["conversation_id"],
+        )
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """Emissions of the billed energy, ``None`` where no energy is known."""
+        energy = self.bill.total().energy
+        return footprint(energy, self.zone, self.pue) if energy and self.zone else None
+
+    @property
+    def joules_per_token(self) -> float | None:
+        """Decode joules per answer token, ``None`` where either is missing."""
+        energy = self.bill.total("decode").energy
+        return energy.joules / self.tokens.completion if energy and self.tokens.completion else None
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Answer tokens per second of decode."""
+        seconds = self.seconds.decode
+        return self.tokens.completion / seconds if seconds and self.tokens.completion else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form ``ask --json`` and ``history list --json`` share."""
+        model = self.model
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "status": str(self.status),
+            "error": self.error or None,
+            "started_at": self.started_at,
+            "model": model
+            and {
+                "name": model.name,
+                "file": model.path,
+                "sha256": model.sha256,
+                "arch": model.architecture,
+                "parameters": model.parameters,
+                "quantisation": model.quantisation,
+            },
+            "settings": self.settings,
+            "prompt": self.prompt,
+            "text": self.text,
+            "finish_reason": self.finish_reason or None,
+            "tokens": {
+                "prompt": self.tokens.prompt,
+                "reused": self.tokens.reused,
+                "completion": self.tokens.completion,
+                "thinking": self.tokens.thinking,
+            },
+            "seconds": {
+                "load": self.seconds.load,
+                "prefill": self.seconds.prefill,
+                "first_token": self.seconds.first_token,
+                "decode": self.seconds.decode,
+                "total": self.seconds.total,
+            },
+            "method": self.bill.method,
+            "energy": energy_json(self.bill),
+            "co2": footprint_json(self.footprint),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRow:
+    """One line of the history table: no bill is read for it."""
+
+    id: str
+    kind: str
+    status: Status
+    started_at: str
+    model: str
+    quantisation: str
+    prompt: str
+    completion_tokens: int
+    decode_s: float | None
+    total_s: float | None
+    energy_j: float | None
+    energy_low_j: float | None
+    energy_high_j: float | None
+    energy_kind: Kind | None
+    resolved: bool
+    grams: float | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "QueryRow":
+        """Make a line of a row of ``queries`` joined with its model."""
+        energy_j = row["energy_j"]
+        return cls(
+            id=row["id"],
+            kind=row["kind"],
+            status=Status(row["status"]),
+            started_at=row["started_at"],
+            model=row["model_name"] or "",
+            quantisation=row["quantisation"] or "",
+            prompt=row["prompt_text"] or "",
+            completion_tokens=row["completion_tokens"] or 0,
+            decode_s=row["decode_s"],
+            total_s=row["total_s"],
+            energy_j=energy_j,
+            energy_low_j=row["energy_low_j"],
+            energy_high_j=row["energy_high_j"],
+            energy_kind=row["energy_kind"] and Kind(row["energy_kind"]),
+            resolved=bool(row["resolved"]),
+            grams=energy_j and energy_j * row["intensity_g_per_kwh"] * row["pue"] / J_PER_KWH,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a stored conversation; ``query_id`` is the query that wrote an answer."""
+
+    role: str
+    content: str
+    query_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation's place in the list."""
+
+    id: str
+    title: str
+    updated_at: str
+    turns: tuple[Turn, ...] = ()
+
+
+def _total_json(total: Total) -> dict[str, Any]:
+    energy = total.energy
+    return {
+        "total_j": energy and energy.joules,
+        "low_j": energy and energy.low_j,
+        "high_j": energy and energy.high_j,
+        "kind": total.kind and str(total.kind),
+        "resolved": total.resolved,
+        "coverage": total.coverage,
+    }
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    energy, channel = line.energy, line.channel
+    return {
+        "key": channel.key,
+        "label": channel.label,
+        "domain": str(channel.domain),
+        "device": channel.device,
+        "kind": str(channel.kind),
+        "role": str(channel.role),
+        "joules": energy and energy.joules,
+        "low_j": energy and energy.low_j,
+        "high_j": energy and energy.high_j,
+        "mean_w": line.mean_w,
+        "peak_w": line.peak_w,
+        "samples": line.samples,
+        "coverage": line.coverage,
+    }
+
+
+def energy_json(bill: Bill) -> dict[str, Any]:
+    """Return a bill in the form every command shares. ``null`` is "not known", never zero."""
+    load = bill.total(LOAD).energy
+    return {
+        **_total_json(bill.total()),
+        # No idle baseline is measured yet, so nothing can be said above it.
+        "above_idle_j": None,
+        "phases": {phase: _total_json(bill.total(phase)) for phase in bill.phases()},
+        "load_j": load and load.joules,
+        "channels": [_line_json(line) for line in bill.by_channel()],
+    }
+
+
+def footprint_json(carbon: Footprint | None) -> dict[str, Any] | None:
+    """Return a footprint in the form every command shares."""
+    if carbon is None:
+        return None
+    return {
+        "grams": carbon.grams,
+        "low_g": carbon.low_g,
+        "high_g": carbon.high_g,
+        "intensity_g_per_kwh": carbon.intensity_g_per_kwh,
+        "zone": carbon.zone,
+        "source": carbon.source,
+        "year": carbon.year,
+        "pue": carbon.pue,
+    }
