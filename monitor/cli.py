@@ -134,7 +134,7 @@ def ask(
 
     Example: llamawatt ask "What is a watt?" --max-tokens 200
     """
-    text = (click.get_text_stream("stdin").read() if prompt == "-" else prompt).strip()
+    text = (sys.stdin.read() if prompt == "-" else prompt).strip()
     if not text:
         raise click.UsageError("The prompt is empty. Put the question in quotation marks.")
     messages = [ChatMessage("system", system)] if system.strip() else []

@@ -24,7 +24,7 @@ from monitor.models.library import sha256_of
 from monitor.power.cpu import this_processor
 from monitor.power.sampler import Sampler
 from monitor.running import RunningQuery
-from monitor.store.history import History, QueryStart
+from monitor.store.history import Began, History, QueryStart
 from monitor.store.records import QueryRecord, Status
 
 DEFAULT_CONTEXT = 4096
@@ -62,12 +62,12 @@ class LoadOptions:
 class Ask:
     """A query to run.
 
-    :param kind: ``ask`` or ``chat``, kept with the record
+    :param kind: ``ask`` or ``chat``, kept with the record; a chat belongs to a conversation
     :param model: the GGUF file
     :param messages: the conversation so far; the last one is the prompt
     :param sampling: how tokens are chosen
     :param options: how the model is loaded, if it is not yet
-    :param conversation_id: the stored conversation it belongs to, if any
+    :param conversation_id: the conversation it continues; ``None`` begins one
     """
 
     kind: str
@@ -76,13 +76,6 @@ class Ask:
     sampling: Sampling = field(default_factory=Sampling)
     options: LoadOptions = field(default_factory=LoadOptions)
     conversation_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """The query is stored under this identifier; nothing has been computed yet."""
-
-    query_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +148,9 @@ class Meter:
         self._cancelled.clear()
         info = read_model_info(ask.model)
         request = ask.options.for_model(info)
-        run = RunningQuery(self._sampler, self._history, self._begin(ask, info, request))
-        yield Began(run.query_id)
+        began = self._begin(ask, info, request)
+        run = RunningQuery(self._sampler, self._history, began.query_id)
+        yield began
         try:
             with run.saving():
                 yield from self._answer(ask, request, run)
@@ -174,7 +168,7 @@ class Meter:
             record = run.finish(Status.STOPPED if run.was_cancelled else Status.DONE, "")
         yield Finished(record)
 
-    def _begin(self, ask: Ask, info: ModelInfo, request: Load) -> str:
+    def _begin(self, ask: Ask, info: ModelInfo, request: Load) -> Began:
         stat = ask.model.stat()
         sha256 = self._history.known_sha256(ask.model, stat.st_size, stat.st_mtime_ns)
         sha256 = sha256 or sha256_of(ask.model, self._cancelled.is_set)

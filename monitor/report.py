@@ -1,6 +1,7 @@
 """Bills, sensors and records on a terminal."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -126,8 +127,8 @@ def rows_table(rows: Sequence[QueryRow]) -> RenderableType:
         "id", "when (UTC)", "model", "energy", "CO2e", "tokens", "prompt",
         right=("energy", "CO2e", "tokens"),
     )  # fmt: skip
-    table.columns[-1].no_wrap = True
-    table.columns[-1].overflow = "ellipsis"
+    for column in table.columns:
+        column.no_wrap = column.header not in ("model", "prompt")
     for row in rows:
         status = "" if row.status is Status.DONE else f"[{row.status}] "
         table.add_row(
@@ -137,7 +138,7 @@ def rows_table(rows: Sequence[QueryRow]) -> RenderableType:
             figures.marked(row.energy_kind, figures.energy(row.energy_j)),
             figures.mass(row.grams),
             str(row.completion_tokens),
-            escape(status + " ".join(row.prompt.split())),
+            escape(shorten(status + " ".join(row.prompt.split()), 80, placeholder=" …")),
             style=STATUS_STYLES.get(row.status, "yellow"),
         )
     return table

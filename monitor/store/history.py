@@ -33,6 +33,9 @@ from monitor.store.records import (
 
 TITLE_LENGTH = 60
 
+CHAT = "chat"
+"""The kind of query that belongs to a conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueryStart:
@@ -40,6 +43,7 @@ class QueryStart:
 
     :param model: the model's file, with ``sha256`` and ``modified_ns`` of it
     :param settings: columns of the table ``settings``
+    :param kind: ``ask`` or ``chat``
     :param conversation_id: the conversation it continues, or ``None``
     """
 
@@ -53,6 +57,14 @@ class QueryStart:
     prompt: str
     zone: Zone
     pue: float
+    conversation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A query is stored; nothing has been computed yet."""
+
+    query_id: str
     conversation_id: str | None
 
 
@@ -108,13 +120,14 @@ class History:
 
     # --- writing -------------------------------------------------------------------------
 
-    def begin(self, start: QueryStart) -> str:
-        """Store a query that is about to run and return its identifier."""
-        query_id = new_id()
-        self._store.write(lambda db: self._begin(db, query_id, start)).result()
-        return query_id
+    def begin(self, start: QueryStart) -> Began:
+        """Store a query that is about to run; a ``chat`` without a conversation begins one."""
+        return self._store.write(lambda db: self._begin(db, start)).result()
 
-    def _begin(self, db: Database, query_id: str, start: QueryStart) -> None:
+    def _begin(self, db: Database, start: QueryStart) -> Began:
+        query_id, conversation_id = new_id(), start.conversation_id
+        if start.kind == CHAT and conversation_id is None:
+            conversation_id = _new_conversation(db, start.prompt)
         settings_id = hashlib.sha256(
             json.dumps(dict(start.settings), sort_keys=True).encode()
         ).hexdigest()[:16]
@@ -129,7 +142,7 @@ class History:
                 "machine_id": self._machine["id"],
                 "model_id": _model_id(db, start),
                 "settings_id": settings_id,
-                "conversation_id": start.conversation_id,
+                "conversation_id": conversation_id,
                 "seed": start.seed,
                 "system_text": start.system,
                 "prompt_text": start.prompt,
@@ -144,8 +157,9 @@ class History:
                 "process_started": process.create_time(),
             }
         )
-        if start.conversation_id:
-            _add_message(db, start.conversation_id, "user", start.prompt, query_id)
+        if conversation_id:
+            _add_message(db, conversation_id, "user", start.prompt, query_id)
+        return Began(query_id, conversation_id)
 
     def progress(self, query_id: str, outcome: Outcome) -> "Future[None]":
         """Store how far a running query has come: a crash then loses no more than what follows."""
@@ -252,16 +266,6 @@ class History:
 
     # --- conversations -------------------------------------------------------------------
 
-    def new_conversation(self, first_prompt: str) -> str:
-        """Begin a conversation named after its first prompt; return its identifier."""
-        conversation_id, now = new_id(), _now()
-        title = " ".join(first_prompt.split())
-        if len(title) > TITLE_LENGTH:
-            title = title[: TITLE_LENGTH - 1].rstrip() + "…"
-        row = {"id": conversation_id, "title": title, "created_at": now, "updated_at": now}
-        self._store.write(lambda db: db.table("conversations").insert(row)).result()
-        return conversation_id
-
     def conversations(self, limit: int = 200) -> list[Conversation]:
         """Return the conversations, the latest used first, without their turns."""
         return [
@@ -337,6 +341,17 @@ def _model_id(db: Database, start: QueryStart) -> int:
         models.update(known["id"], row)
         return int(known["id"])
     return last_id(models.insert(row))
+
+
+def _new_conversation(db: Database, first_prompt: str) -> str:
+    conversation_id, now = new_id(), _now()
+    title = " ".join(first_prompt.split())
+    if len(title) > TITLE_LENGTH:
+        title = title[: TITLE_LENGTH - 1].rstrip() + "…"
+    db.table("conversations").insert(
+        {"id": conversation_id, "title": title, "created_at": now, "updated_at": now}
+    )
+    return conversation_id
 
 
 def _add_message(

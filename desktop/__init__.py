@@ -1,0 +1,1 @@
+"""What a person sees: PySide6 and pyqtgraph over the rooms of monitor."""

@@ -1,0 +1,101 @@
+"""Starts Qt, builds the services and opens the window, or draws its pages into files."""
+
+import argparse
+import faulthandler
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from desktop.services import start_services
+from desktop.theme.palette import apply_theme, system_theme
+from desktop.window import PAGES, MainWindow
+from monitor.display import display_problem
+from monitor.logs import start_logging, stop_logging
+from monitor.store.database import StoreError
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run the window, or ``--screenshots DIR``; return the exit status."""
+    parser = argparse.ArgumentParser(prog="llamawatt-desktop")
+    parser.add_argument("--screenshots", type=Path, metavar="DIR")
+    parser.add_argument("--page", choices=PAGES)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if options.screenshots:
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    elif problem := display_problem():
+        print(problem, file=sys.stderr)
+        return 2
+    handler = start_logging()
+    if sys.stderr:
+        faulthandler.enable()
+    try:
+        app = make_application()
+        if options.screenshots:
+            from desktop.screenshots import draw_pages
+
+            pages = [options.page] if options.page else list(PAGES)
+            files = draw_pages(app, options.screenshots, pages)
+            report = {"files": [str(file) for file in files]}
+            print(json.dumps(report) if options.json else "\n".join(report["files"]))
+            return 0
+        return run_window(app)
+    finally:
+        stop_logging(handler)
+
+
+def make_application() -> QApplication:
+    """Return the application object with its name and theme."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(sys.argv[:1])
+    app.setOrganizationName("llamawatt")
+    app.setApplicationName("llamawatt")
+    app.setApplicationDisplayName("LlamaWatt")
+    QGuiApplication.setDesktopFileName("llamawatt")
+    apply_theme(app, system_theme())
+    return app
+
+
+def run_window(app: QApplication) -> int:
+    """Open the window and run until it is closed."""
+    try:
+        services = start_services()
+    except (StoreError, OSError) as error:
+        QMessageBox.critical(None, "LlamaWatt", str(error))
+        return 1
+    window = MainWindow(services, system_theme())
+    _follow_system(app, window)
+    # Python handles signals between bytecodes only: a timer gives it the chance.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    ticker = QTimer(app, interval=250)
+    ticker.timeout.connect(lambda: None)
+    ticker.start()
+    geometry = QSettings().value("geometry")
+    if isinstance(geometry, QByteArray):
+        window.restoreGeometry(geometry)
+    window.show()
+    status = app.exec()
+    QSettings().setValue("geometry", window.saveGeometry())
+    return status
+
+
+def _follow_system(app: QApplication, window: MainWindow) -> None:
+    """Change with the system from light to dark and back."""
+
+    def change() -> None:
+        theme = system_theme()
+        apply_theme(app, theme)
+        window.set_theme(theme)
+
+    QGuiApplication.styleHints().colorSchemeChanged.connect(change)

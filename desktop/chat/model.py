@@ -1,0 +1,202 @@
+"""The state of the chat: which model, which conversation, what is being said."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.bridge import Bridge
+from monitor.engine.messages import (
+    ChatMessage,
+    DecodeStarted,
+    Done,
+    Loaded,
+    LoadProgress,
+    PrefillStarted,
+    Sampling,
+    Text,
+)
+from monitor.meter import Ask, Event, Finished, LoadOptions, random_seed
+from monitor.store.history import CHAT, Began, History
+from monitor.store.records import Conversation, QueryRecord
+
+
+@dataclass(slots=True)
+class ChatTurn:
+    """A question and what became of it.
+
+    :param record: once it is over, or as it was stored
+    """
+
+    question: str
+    answer: str = ""
+    record: QueryRecord | None = None
+    stage: str = ""
+    tokens: int = 0
+
+
+class ChatModel(QObject):
+    """Holds one conversation at a time and asks the bridge for answers.
+
+    :param bridge: runs queries
+    :param history: read for stored conversations, on the bridge's thread
+    """
+
+    reset = Signal()
+    """Another conversation is shown; read :attr:`turns` anew."""
+    turn_added = Signal()
+    text_added = Signal(str)
+    turn_changed = Signal()
+    """Stage, record or text of the last turn has changed."""
+    listed = Signal(object)
+    """The conversations, the latest first."""
+    load_changed = Signal(object)
+    """Fraction loaded, or ``None`` when no load is under way."""
+    model_changed = Signal()
+    context_changed = Signal(int, int)
+    """Tokens in the context, and how many it holds."""
+    busy_changed = Signal(bool)
+    returned = Signal(str)
+    """A question that could not be put, to be typed again by nobody."""
+    answered = Signal(object)
+    """The record of a query that is over."""
+
+    def __init__(self, bridge: Bridge, history: History, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge, self._history = bridge, history
+        self.turns: list[ChatTurn] = []
+        self.conversation_id: str | None = None
+        self.model: Path | None = None
+        self.is_loaded = False
+        self._options = LoadOptions()
+        self._context = 0
+        self._used = 0
+        self._asking = False
+        bridge.happened.connect(self._on_event)
+        bridge.failed.connect(self._on_failed)
+        bridge.idle.connect(self._on_idle)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question or a load is under way."""
+        return self._bridge.busy
+
+    def choose_model(self, model: Path, load: bool) -> None:
+        """Use a model from now on; loaded at once, or with the first question."""
+        self.model, self.is_loaded = model, False
+        self.model_changed.emit()
+        if load and not self.busy:
+            self._bridge.load(model, self._options)
+            self.load_changed.emit(0.0)
+            self.busy_changed.emit(True)
+
+    def send(self, question: str) -> bool:
+        """Ask a question; returns whether it could be put."""
+        question = question.strip()
+        if not question or self.busy or self.model is None:
+            return False
+        messages = []
+        for turn in self.turns:
+            if turn.answer:
+                messages += [
+                    ChatMessage("user", turn.question),
+                    ChatMessage("assistant", turn.answer),
+                ]
+        self.turns.append(ChatTurn(question, stage=self.tr("starting …")))
+        self.turn_added.emit()
+        self._asking = True
+        self._bridge.ask(
+            Ask(
+                kind=CHAT,
+                model=self.model,
+                messages=(*messages, ChatMessage("user", question)),
+                sampling=Sampling(seed=random_seed()),
+                options=self._options,
+                conversation_id=self.conversation_id,
+            )
+        )
+        self.busy_changed.emit(True)
+        return True
+
+    def stop(self) -> None:
+        """Stop what is under way."""
+        self._bridge.cancel()
+
+    def new_conversation(self) -> None:
+        """Begin afresh; the conversation so far stays in the list."""
+        if not self.busy:
+            self.conversation_id, self.turns = None, []
+            self.reset.emit()
+
+    def open_conversation(self, conversation_id: str) -> None:
+        """Show a stored conversation, to be gone on with."""
+        if not self.busy and conversation_id != self.conversation_id:
+            self._bridge.read(lambda: self._read(conversation_id), self._show)
+
+    def _read(self, conversation_id: str) -> tuple[Conversation, list[ChatTurn]]:
+        conversation = self._history.conversation(conversation_id)
+        turns: list[ChatTurn] = []
+        for turn in conversation.turns:
+            if turn.role == "user":
+                record = self._history.record(turn.query_id) if turn.query_id else None
+                turns.append(ChatTurn(turn.content, record=record))
+            elif turns:
+                turns[-1].answer = turn.content
+        return conversation, turns
+
+    def _show(self, found: tuple[Conversation, list[ChatTurn]]) -> None:
+        if self.busy:
+            return
+        conversation, self.turns = found
+        self.conversation_id = conversation.id
+        self.reset.emit()
+
+    def list_conversations(self) -> None:
+        """Read the list of conversations; :attr:`listed` follows."""
+        self._bridge.read(self._history.conversations, self.listed.emit)
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case LoadProgress():
+                self.load_changed.emit(event.fraction)
+                self._stage(self.tr("loading the model …"))
+            case Loaded():
+                self.is_loaded, self._context = True, event.context
+                self.load_changed.emit(None)
+                self.model_changed.emit()
+                self.context_changed.emit(0, self._context)
+            case Began():
+                self.conversation_id = event.conversation_id
+                self.list_conversations()
+            case PrefillStarted():
+                self.is_loaded, self._used = True, event.tokens
+                self._stage(self.tr("reading the prompt …"))
+                self.context_changed.emit(self._used, self._context)
+            case DecodeStarted():
+                self._stage(self.tr("writing …"))
+            case Text():
+                self.turns[-1].answer += event.text
+                self.turns[-1].tokens = event.tokens
+                self.text_added.emit(event.text)
+            case Done():
+                self.context_changed.emit(self._used + event.tokens, self._context)
+            case Finished():
+                self.turns[-1].record = event.record
+                self._stage("")
+                self.answered.emit(event.record)
+
+    def _stage(self, stage: str) -> None:
+        if self._asking:
+            self.turns[-1].stage = stage
+            self.turn_changed.emit()
+
+    def _on_failed(self, _problem: str) -> None:
+        """A query that was never stored leaves no turn; its question goes back to be edited."""
+        if self._asking and self.turns[-1].record is None:
+            self.returned.emit(self.turns.pop().question)
+            self.reset.emit()
+
+    def _on_idle(self) -> None:
+        self._asking = False
+        self.load_changed.emit(None)
+        self.busy_changed.emit(False)

@@ -1,0 +1,137 @@
+"""The table of queries, read a page at a time as it is scrolled."""
+
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
+
+from desktop.bridge import Bridge
+from desktop.theme.bill import full_time, kind_words, status_words, when_words
+from monitor import figures
+from monitor.store.history import History
+from monitor.store.records import QueryRow, Status
+
+PAGE = 200
+
+NOWHERE = QModelIndex()
+
+
+class HistoryModel(QAbstractTableModel):
+    """The newest queries first. Rows are read beside the window's thread."""
+
+    loaded = Signal()
+    """Rows have arrived, or it is known that there are none."""
+
+    def __init__(self, bridge: Bridge, history: History, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge, self._history = bridge, history
+        self._rows: list[QueryRow] = []
+        self._complete, self._reading = False, False
+        self._headers = (
+            self.tr("When"),
+            self.tr("Model"),
+            self.tr("Prompt"),
+            self.tr("Energy"),
+            self.tr("CO₂e"),
+            self.tr("Tokens"),
+            self.tr("Speed"),
+        )
+
+    def refresh(self) -> None:
+        """Read the newest rows again."""
+        self._reading = True
+        self._bridge.read(lambda: self._history.rows(PAGE), self._replace)
+
+    def _replace(self, rows: list[QueryRow]) -> None:
+        self.beginResetModel()
+        self._rows, self._complete, self._reading = rows, len(rows) < PAGE, False
+        self.endResetModel()
+        self.loaded.emit()
+
+    def row(self, index: int) -> QueryRow:
+        """Return the query in a row."""
+        return self._rows[index]
+
+    def rowCount(self, parent: QModelIndex = NOWHERE) -> int:  # type: ignore[override]
+        """Rows read so far."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex = NOWHERE) -> int:  # type: ignore[override]
+        """Columns."""
+        return 0 if parent.isValid() else len(self._headers)
+
+    def canFetchMore(self, _parent: QModelIndex) -> bool:  # type: ignore[override]
+        """Whether older queries are still to be read."""
+        return not self._complete and not self._reading and bool(self._rows)
+
+    def fetchMore(self, _parent: QModelIndex) -> None:  # type: ignore[override]
+        """Read the next page of older queries."""
+        self._reading = True
+        oldest = self._rows[-1].id
+        self._bridge.read(lambda: (oldest, self._history.rows(PAGE, oldest)), self._append)
+
+    def _append(self, page: tuple[str, list[QueryRow]]) -> None:
+        oldest, rows = page
+        self._reading = False
+        if not self._rows or self._rows[-1].id != oldest:
+            return
+        self._complete = len(rows) < PAGE
+        if rows:
+            first = len(self._rows)
+            self.beginInsertRows(NOWHERE, first, first + len(rows) - 1)
+            self._rows += rows
+            self.endInsertRows()
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Column titles."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self._headers[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(section)
+        return None
+
+    def data(self, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Texts, their alignment, and what a tooltip adds."""
+        row = self._rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, index.column())
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, index.column())
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _alignment(index.column())
+        return None
+
+    def _text(self, row: QueryRow, column: int) -> str:
+        match column:
+            case 0:
+                return when_words(row.started_at)
+            case 1:
+                return f"{row.model} {row.quantisation}"
+            case 2:
+                prompt = " ".join(row.prompt.split())
+                if row.status is Status.DONE:
+                    return prompt
+                return f"[{status_words(row.status)}] {prompt}"
+            case 3:
+                return figures.marked(row.energy_kind, figures.energy(row.energy_j))
+            case 4:
+                return figures.mass(row.grams)
+            case 5:
+                return str(row.completion_tokens)
+            case _:
+                seconds = row.decode_s
+                return figures.rate(row.completion_tokens / seconds if seconds else None)
+
+    def _tip(self, row: QueryRow, column: int) -> str | None:
+        if column == 0:
+            return full_time(row.started_at)
+        if column == 3 and row.energy_low_j is not None:
+            bounds = f"{figures.energy(row.energy_low_j)} – {figures.energy(row.energy_high_j)}"
+            return f"{bounds}\n{kind_words(row.energy_kind)}"
+        return row.prompt[:2000] if column == 2 else None
+
+
+def _alignment(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column >= 3 else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter

@@ -1,0 +1,126 @@
+"""What the live plot shows: the sampler's channels on one even grid, and their total."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from desktop.live.pyramid import Floats, Pyramid
+from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, weakest
+from monitor.engine.messages import DecodeStarted, Done, Loaded, LoadProgress, PrefillStarted
+from monitor.meter import Event
+from monitor.power.channel import Channel, Kind, Role
+from monitor.power.sampler import Sampler
+from monitor.power.trace import Gap, Trace
+
+LAG_S = 0.3
+"""The plot ends this far in the past, so that every source has been read up to its end."""
+
+KEPT_PHASES = 400
+
+
+@dataclass(slots=True)
+class Series:
+    """One curve: a channel, or the total of the parts where ``channel`` is ``None``."""
+
+    channel: Channel | None
+    pyramid: Pyramid
+    latest_w: float = float("nan")
+
+
+class LiveModel:
+    """Follows a sampler. Costs nothing unless :meth:`update` is called.
+
+    :param sampler: need not have started
+    """
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self.step_s = 1 / sampler.hz
+        self._origin_s = time.monotonic()
+        self.total = Series(None, Pyramid())
+        self._channels: dict[str, Series] = {}
+        self.phases: list[Phase] = []
+
+    @property
+    def series(self) -> list[Series]:
+        """The curves to draw: the parts, after their total where there are several."""
+        parts = list(self._channels.values())
+        return [self.total, *parts] if len(parts) > 1 else parts
+
+    @property
+    def kind(self) -> Kind | None:
+        """The weakest kind among the parts: what the total may be called."""
+        return weakest(s.channel.kind for s in self._channels.values() if s.channel)
+
+    def time_of(self, sample: float) -> float:
+        """Return the monotonic time of a sample's number."""
+        return self._origin_s + sample * self.step_s
+
+    def sample_at(self, time_s: float) -> int:
+        """Return the number of the first sample at or after a monotonic time."""
+        return int(np.ceil((time_s - self._origin_s) / self.step_s))
+
+    def follow(self, event: Event) -> None:
+        """Note the phases of a running query as its events tell of them."""
+        match event:
+            case LoadProgress() if not self.phases or math.isfinite(self.phases[-1].end_s):
+                self._begin_phase(LOAD, time.monotonic())
+            case Loaded():
+                self.end_phase(event.end_s)
+            case PrefillStarted():
+                self._begin_phase(PREFILL, event.time_s)
+            case DecodeStarted():
+                self._begin_phase(DECODE, event.time_s)
+            case Done():
+                self.end_phase(event.time_s)
+
+    def _begin_phase(self, name: str, time_s: float) -> None:
+        self.end_phase(time_s)
+        self.phases.append(Phase(name, time_s, math.inf))
+        del self.phases[:-KEPT_PHASES]
+
+    def end_phase(self, time_s: float | None = None) -> None:
+        """Note that the phase under way, if there is one, has ended: now, unless told when."""
+        if self.phases and self.phases[-1].end_s == math.inf:
+            last = self.phases[-1]
+            ended_s = time.monotonic() if time_s is None else time_s
+            self.phases[-1] = Phase(last.name, last.start_s, ended_s)
+
+    def update(self) -> None:
+        """Take in what was read since the last call."""
+        parts = [c for c in self._sampler.channels() if c.role is Role.PART]
+        for gone in self._channels.keys() - {channel.key for channel in parts}:
+            del self._channels[gone]
+        until = self.sample_at(time.monotonic() - LAG_S)
+        first = self.total.pyramid.count
+        if until <= first or not parts:
+            return
+        grid_s: Floats = np.arange(first, until, dtype=np.float64) * self.step_s + self._origin_s
+        columns = []
+        for channel in parts:
+            series = self._channels.get(channel.key)
+            if series is None:
+                series = self._channels[channel.key] = Series(channel, Pyramid())
+                series.pyramid.extend(np.full(first, np.nan))
+            columns.append(_extend(series, resample(self._sampler.trace, channel.key, grid_s)))
+        # A part without a reading makes the total unknown, not smaller.
+        _extend(self.total, np.sum(columns, axis=0))
+
+
+def _extend(series: Series, power_w: Floats) -> Floats:
+    series.pyramid.extend(power_w)
+    series.latest_w = float(power_w[-1])
+    return power_w
+
+
+def resample(trace: Trace, key: str, grid_s: Floats) -> Floats:
+    """Return a channel's watts at some times, NaN in gaps and where nothing was read yet."""
+    curve = trace.curve(key, float(grid_s[0]), float(grid_s[-1]))
+    if len(curve.time_s) < 2:
+        return np.full(len(grid_s), np.nan)
+    power_w = np.interp(grid_s, curve.time_s, curve.power_w, left=np.nan, right=np.nan)
+    after = np.clip(np.searchsorted(curve.time_s, grid_s), 0, len(curve.time_s) - 1)
+    power_w[(curve.gap[after] != Gap.NONE) & (after > 0)] = np.nan
+    return power_w

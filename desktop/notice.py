@@ -1,0 +1,44 @@
+"""A line above the page for what a person should know, until they have read it."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, tool_button
+
+
+class Notice(QFrame):
+    """Hidden unless there is something to say."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("notice")
+        self._text = label("", wrap=True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._close = tool_button(self.tr("Close"))
+        self._close.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self._close.clicked.connect(self.hide)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 8, 8, 8)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        self.set_theme(theme)
+        self.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self._close.setIcon(icon("close", theme.text))
+
+    def say(self, text: str) -> None:
+        """Show a text in place of the one before."""
+        self._text.setText(text)
+        self.show()
+
+    def text(self) -> str:
+        """Return what is said now, "" if nothing."""
+        return "" if self.isHidden() else self._text.text()

@@ -1,0 +1,58 @@
+"""Pictures of every page, drawn from the present history without a screen."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtWidgets import QApplication
+
+from desktop.services import start_services
+from desktop.theme.palette import DARK, LIGHT, apply_theme
+from desktop.window import MainWindow
+
+SIZE = (1180, 760)
+
+SETTLE_S = 8.0
+"""The live plot gets a few seconds of this machine's power before it is drawn."""
+
+
+def draw_pages(app: QApplication, folder: Path, pages: Sequence[str]) -> list[Path]:
+    """Draw some pages in both themes.
+
+    :return: the PNG files written: ``chat-light.png`` and so on
+    :raises StoreError: if the history cannot be opened
+    """
+    window = MainWindow(start_services(), LIGHT)
+    window.resize(*SIZE)
+    window.show()
+    _open_latest_conversation(app, window)
+    _wait(app, SETTLE_S)
+    files = []
+    for theme in (LIGHT, DARK):
+        apply_theme(app, theme)
+        window.set_theme(theme)
+        for page in pages:
+            window.show_page(page)
+            _wait(app, 0.8)
+            file = folder / f"{page}-{theme.name}.png"
+            if not window.grab().save(str(file)):
+                raise OSError(f"{file} could not be written.")
+            files.append(file)
+    window.close()
+    return files
+
+
+def _open_latest_conversation(app: QApplication, window: MainWindow) -> None:
+    listed: list[str] = []
+    window.chat.listed.connect(lambda found: listed.extend(c.id for c in found))
+    window.chat.list_conversations()
+    _wait(app, 5, lambda: bool(listed))
+    if listed:
+        window.chat.open_conversation(listed[0])
+
+
+def _wait(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s and not until():
+        app.processEvents()
+        time.sleep(0.01)

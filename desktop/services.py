@@ -1,0 +1,38 @@
+"""The one place where sampler, engine and history are wired together for the window."""
+
+from dataclasses import dataclass
+
+from monitor.engine.client import Engine
+from monitor.meter import Meter
+from monitor.paths import database_path
+from monitor.power.sampler import Sampler
+from monitor.store.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the window works with."""
+
+    history: History
+    sampler: Sampler
+    engine: Engine
+    meter: Meter
+
+    def close(self) -> None:
+        """Stop everything: the engine first, since its end is billed."""
+        self.meter.cancel()
+        self.engine.stop()
+        self.sampler.stop()
+        self.history.close()
+
+
+def start_services() -> Services:
+    """Open the history and start to sample; no sensor and no model is waited for.
+
+    :raises StoreError: if the history cannot be opened
+    """
+    history = History(database_path())
+    sampler = Sampler()
+    sampler.start()
+    engine = Engine()
+    return Services(history, sampler, engine, Meter(sampler, engine, history))

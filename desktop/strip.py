@@ -1,0 +1,150 @@
+"""The status strip: model, context, power now, and what this session has cost."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
+
+from desktop.live.model import LiveModel
+from desktop.theme.bill import kind_words
+from desktop.theme.widgets import label, tool_button
+from monitor import figures
+from monitor.carbon.intensity import Zone
+from monitor.models.library import Found
+from monitor.store.records import QueryRecord
+
+POWER_MS = 500
+
+
+class StatusStrip(QWidget):
+    """Always visible, whatever the page."""
+
+    model_chosen = Signal(object)
+    file_wanted = Signal()
+    menu_wanted = Signal()
+    zone_wanted = Signal()
+
+    def __init__(self, live: LiveModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("strip")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._live = live
+        self._session_j, self._session_g, self._answers = 0.0, 0.0, 0
+        self._model = tool_button(self.tr("No model"))
+        self._model.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._model.setToolTip(self.tr("Choose a model (Ctrl+M)"))
+        self._model.setShortcut("Ctrl+M")
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self.menu_wanted)
+        self._model.setMenu(self._menu)
+        self._progress = QProgressBar()
+        self._progress.setTextVisible(False)
+        self._progress.setFixedWidth(120)
+        self._progress.setAccessibleName(self.tr("Load progress"))
+        self._progress.hide()
+        self._context = label("", "muted")
+        self._context.setToolTip(self.tr("Tokens in the context, and how many it holds"))
+        self._power = label("")
+        self._power.setAccessibleName(self.tr("Power now"))
+        self._session = label("", "muted")
+        self._zone = tool_button("")
+        self._zone.clicked.connect(self.zone_wanted)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 6, 12, 6)
+        layout.setSpacing(14)
+        for widget in (self._model, self._progress, self._context):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        for widget in (self._power, self._session, self._zone):
+            layout.addWidget(widget)
+        self._timer = QTimer(self, interval=POWER_MS)
+        self._timer.timeout.connect(self.refresh_power)
+        self._timer.start()
+        self._show_session()
+
+    @property
+    def power_label(self) -> QLabel:
+        """Where the present power stands."""
+        return self._power
+
+    def show_models(self, models: list[Found], chosen: Path | None) -> None:
+        """Fill the model menu."""
+        self._menu.clear()
+        for model in models:
+            action = QAction(self._entry(model), self._menu)
+            action.setEnabled(model.info is not None)
+            action.setCheckable(True)
+            action.setChecked(model.path == chosen)
+            action.triggered.connect(lambda _checked, path=model.path: self.model_chosen.emit(path))
+            self._menu.addAction(action)
+        self._menu.addSeparator()
+        self._menu.addAction(self.tr("Open a GGUF file …"), self.file_wanted.emit)
+
+    def _entry(self, model: Found) -> str:
+        if model.info is None:
+            return self.tr("%1 (cannot be used)").replace("%1", model.name)
+        info = model.info
+        facts = (
+            f"{figures.count(info.parameters)} {info.quantisation}, {figures.size(info.size_bytes)}"
+        )
+        return f"{info.name}   {facts}"
+
+    def show_model(self, model: Found | None, loaded: bool) -> None:
+        """Name the model in use."""
+        if model is None or model.info is None:
+            self._model.setText(self.tr("Choose a model") + "  ▾")
+            return
+        state = "" if loaded else self.tr(" · not loaded")
+        self._model.setText(f"{model.info.name} · {model.info.quantisation}{state}  ▾")
+
+    def show_load(self, fraction: float | None) -> None:
+        """Show how far a load has come, or that there is none."""
+        self._progress.setVisible(fraction is not None)
+        self._progress.setValue(round(100 * (fraction or 0)))
+
+    def show_context(self, used: int, size: int) -> None:
+        """Show how full the context is."""
+        self._context.setText(
+            self.tr("context %1 / %2").replace("%1", str(used)).replace("%2", str(size))
+        )
+
+    def show_zone(self, zone: Zone) -> None:
+        """Name the zone whose electricity CO2 is reckoned with."""
+        name = self.tr("World mean") if zone.code == "WORLD" else zone.name
+        self._zone.setText(f"{name} · {zone.g_per_kwh:.0f} g/kWh")
+        self._zone.setToolTip(
+            self.tr("Carbon intensity of %1, %2. Click to choose where your electricity is from.")
+            .replace("%1", zone.name)
+            .replace("%2", str(zone.year))
+        )
+
+    def add_answer(self, record: QueryRecord) -> None:
+        """Count an answer into the session's sums."""
+        self._answers += 1
+        self._session_j += record.bill.total().joules or 0.0
+        self._session_g += record.footprint.grams if record.footprint else 0.0
+        self._show_session()
+
+    def _show_session(self) -> None:
+        if not self._answers:
+            self._session.setText("")
+            return
+        self._session.setText(
+            self._answers_words()
+            + f" · {figures.energy(self._session_j)} · {figures.mass(self._session_g)} CO₂e"
+        )
+        self._session.setToolTip(self.tr("What the answers since the start have cost"))
+
+    def _answers_words(self) -> str:
+        if self._answers == 1:
+            return self.tr("1 answer")
+        return self.tr("%1 answers").replace("%1", str(self._answers))
+
+    def refresh_power(self) -> None:
+        """Show the present watts."""
+        self._live.update()
+        kind = self._live.kind
+        text = figures.marked(kind, figures.power(self._live.total.latest_w))
+        self._power.setText(text)
+        self._power.setToolTip(kind_words(kind))

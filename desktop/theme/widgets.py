@@ -1,0 +1,29 @@
+"""Widgets made the same way everywhere."""
+
+from typing import TypeVar
+
+from PySide6.QtWidgets import QLabel, QToolButton, QWidget
+
+W = TypeVar("W", bound=QWidget)
+
+
+def named(widget: W, name: str) -> W:
+    """Give a widget the name the style sheet knows it by, and return it."""
+    widget.setObjectName(name)
+    return widget
+
+
+def label(text: str = "", name: str = "", wrap: bool = False) -> QLabel:
+    """Return a label; ``name`` is what the style sheet knows it by."""
+    made = named(QLabel(text), name)
+    made.setWordWrap(wrap)
+    return made
+
+
+def tool_button(text: str, checkable: bool = False) -> QToolButton:
+    """Return a small button, named for screen readers by its text."""
+    made = QToolButton()
+    made.setText(text)
+    made.setAccessibleName(text)
+    made.setCheckable(checkable)
+    return made

@@ -1,0 +1,276 @@
+"""The main window: navigation, pages, status strip, and the live power dock."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.bridge import Bridge
+from desktop.chat.model import ChatModel
+from desktop.chat.page import ChatPage
+from desktop.history.page import HistoryPage
+from desktop.history.query_view import QueryDialog
+from desktop.live.dock import LiveDock
+from desktop.live.model import LiveModel
+from desktop.notice import Notice
+from desktop.sensors.page import SensorsPage
+from desktop.services import Services
+from desktop.settings.zones import ZoneDialog
+from desktop.strip import StatusStrip
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import named, tool_button
+from monitor.carbon.intensity import Zone
+from monitor.engine.backends import gpus_present, offload_advice
+from monitor.engine.gguf import ModelFileError, read_model_info
+from monitor.meter import ZONE_PREFERENCE, chosen_zone
+from monitor.models.library import Found, list_models, model_places, remember_file
+from monitor.power.channel import ProbeState
+from monitor.store.records import QueryRecord
+
+PAGES = ("chat", "history", "sensors")
+
+MODEL_PREFERENCE = "model"
+
+
+class MainWindow(QMainWindow):
+    """The program's window.
+
+    :param services: started; the window closes them
+    :param theme: colours to begin with
+    """
+
+    def __init__(self, services: Services, theme: Theme) -> None:
+        super().__init__()
+        self._services, self._theme = services, theme
+        self._models: list[Found] = []
+        self.bridge = Bridge(services, self)
+        self.live = LiveModel(services.sampler)
+        self.chat = ChatModel(self.bridge, services.history, self)
+        self.setWindowTitle("LlamaWatt")
+        self.resize(1180, 760)
+        self.setMinimumSize(900, 560)
+        self._build()
+        self._connect()
+        self._restore()
+
+    # --- building ------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.strip = StatusStrip(self.live)
+        self.notice = Notice(self._theme)
+        self.chat_page = ChatPage(self.chat, self._theme)
+        self.history_page = HistoryPage(self.bridge, self._services.history, self._theme)
+        self.sensors_page = SensorsPage(self._services.sampler, self._theme)
+        self.pages = QStackedWidget()
+        for page in (self.chat_page, self.history_page, self.sensors_page):
+            self.pages.addWidget(page)
+        self.dock = LiveDock(self.live, self._theme)
+        middle = QWidget()
+        row = QHBoxLayout(middle)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self._navigation())
+        row.addWidget(self.pages, 1)
+        self._splitter = QSplitter(Qt.Orientation.Vertical)
+        self._splitter.addWidget(middle)
+        self._splitter.addWidget(self.dock)
+        self._splitter.setStretchFactor(0, 1)
+        self._splitter.setSizes([520, 190])
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.strip)
+        column.addWidget(self.notice)
+        column.addWidget(self._splitter, 1)
+        self.setCentralWidget(whole)
+
+    def _navigation(self) -> QWidget:
+        side = named(QWidget(), "navigation")
+        side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        side.setFixedWidth(76)
+        layout = QVBoxLayout(side)
+        layout.setContentsMargins(6, 10, 6, 10)
+        self._buttons = QButtonGroup(self)
+        texts = (self.tr("Chat"), self.tr("History"), self.tr("Sensors"))
+        for index, text in enumerate(texts):
+            button = tool_button(text, checkable=True)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            button.setIconSize(QSize(24, 24))
+            button.setFixedWidth(64)
+            button.setToolTip(f"{text} (Ctrl+{index + 1})")
+            self._buttons.addButton(button, index)
+            layout.addWidget(button)
+            shortcut = QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self)
+            shortcut.activated.connect(lambda index=index: self.show_page(PAGES[index]))
+        layout.addStretch(1)
+        self._buttons.idClicked.connect(lambda index: self.show_page(PAGES[index]))
+        return side
+
+    def _connect(self) -> None:
+        self.bridge.happened.connect(self.live.follow)
+        self.bridge.idle.connect(self.live.end_phase)
+        self.bridge.failed.connect(self.notice.say)
+        self.chat.load_changed.connect(self.strip.show_load)
+        self.chat.context_changed.connect(self.strip.show_context)
+        self.chat.model_changed.connect(self._show_model)
+        self.chat.answered.connect(self._on_answered)
+        self.chat_page.bill_opened.connect(self.open_bill)
+        self.strip.menu_wanted.connect(self._list_models)
+        self.strip.model_chosen.connect(self._choose)
+        self.strip.file_wanted.connect(self._open_file)
+        self.strip.zone_wanted.connect(self._choose_zone)
+
+    def _restore(self) -> None:
+        self.set_theme(self._theme)
+        self.show_page("chat")
+        self._list_models()
+        self.bridge.read(lambda: chosen_zone(self._services.history), self.strip.show_zone)
+        self.bridge.read(self._find_advice, self._show_advice)
+        self.chat_page.prompt.setFocus()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours everywhere."""
+        self._theme = theme
+        self.setWindowIcon(icon("llamawatt", theme.text))
+        for index, name in enumerate(PAGES):
+            button = self._buttons.button(index)
+            assert isinstance(button, QToolButton)
+            button.setIcon(icon(name, theme.text))
+        for part in (
+            self.notice,
+            self.chat_page,
+            self.history_page,
+            self.sensors_page,
+            self.dock,
+        ):
+            part.set_theme(theme)
+
+    # --- what happens --------------------------------------------------------------------
+
+    def show_page(self, name: str) -> None:
+        """Show a page: chat, history or sensors."""
+        index = PAGES.index(name)
+        self.pages.setCurrentIndex(index)
+        self._buttons.button(index).setChecked(True)
+
+    def _on_answered(self, record: QueryRecord) -> None:
+        self.strip.add_answer(record)
+        if self.history_page.isVisible():
+            self.history_page.model.refresh()
+
+    def _show_model(self) -> None:
+        chosen = next((m for m in self._models if m.path == self.chat.model), None)
+        self.strip.show_model(chosen, self.chat.is_loaded)
+
+    def _list_models(self) -> None:
+        history = self._services.history
+        self.bridge.read(
+            lambda: (list_models(*model_places(history)), history.preference(MODEL_PREFERENCE)),
+            self._show_models,
+        )
+
+    def _show_models(self, found: tuple[list[Found], str | None]) -> None:
+        self._models, preferred = found
+        if self.chat.model is None:
+            usable = [model for model in self._models if model.info]
+            chosen = [model for model in usable if str(model.path) == preferred] or usable
+            if chosen:
+                self.chat.choose_model(chosen[0].path, load=False)
+        self.strip.show_models(self._models, self.chat.model)
+        self._show_model()
+
+    def _choose(self, path: Path) -> None:
+        if self.chat.busy:
+            self.notice.say(self.tr("Stop the answer first; then another model can be chosen."))
+            return
+        self.notice.hide()
+        history = self._services.history
+        self.bridge.read(lambda: history.set_preference(MODEL_PREFERENCE, str(path)), _ignore)
+        self.chat.choose_model(path, load=True)
+
+    def _open_file(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Open a model"), "", self.tr("GGUF models (*.gguf);;All files (*)")
+        )
+        if name:
+            self.open_model_file(Path(name))
+
+    def open_model_file(self, path: Path) -> None:
+        """Take a model file into the library and load it, or say why not."""
+        history = self._services.history
+
+        def look() -> str:
+            try:
+                read_model_info(path)
+            except ModelFileError as error:
+                return str(error)
+            remember_file(history, path)
+            return ""
+
+        def go_on(problem: str) -> None:
+            if problem:
+                self.notice.say(problem)
+            else:
+                self._choose(path)
+                self._list_models()
+
+        self.bridge.read(look, go_on)
+
+    def _choose_zone(self) -> None:
+        self.bridge.read(lambda: chosen_zone(self._services.history), self._ask_zone)
+
+    def _ask_zone(self, current: Zone) -> None:
+        dialog = ZoneDialog(current, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._set_zone(dialog.zone))
+        dialog.open()
+
+    def _set_zone(self, zone: Zone) -> None:
+        history = self._services.history
+        self.bridge.read(lambda: history.set_preference(ZONE_PREFERENCE, zone.code), _ignore)
+        self.strip.show_zone(zone)
+
+    def open_bill(self, record: QueryRecord) -> None:
+        """Open what an answer cost in a window of its own."""
+        history = self._services.history
+        self.bridge.read(
+            lambda: history.trace(record.id),
+            lambda trace: QueryDialog(record, trace, self._theme, self).show(),
+        )
+
+    def _find_advice(self) -> str | None:
+        """Ask llama.cpp what it can use; runs beside the window's thread."""
+        self._services.sampler.wait_ready()
+        nvml = [p for p in self._services.sampler.probes() if p.source == "nvml"]
+        has_nvidia = any(p.state is ProbeState.AVAILABLE for p in nvml)
+        if not gpus_present() and not has_nvidia:
+            return None
+        return offload_advice(self._services.engine.hello(), has_nvidia)
+
+    def _show_advice(self, advice: str | None) -> None:
+        if advice:
+            self.notice.say(advice)
+            self.sensors_page.set_advice(advice)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop what runs and close what the services hold."""
+        self.bridge.close()
+        self._services.close()
+        super().closeEvent(event)
+
+
+def _ignore(_value: object) -> None:
+    """Take the answer of a change that has none."""
