@@ -1,0 +1,42 @@
+"""What every test relies on: no screen, a data folder of its own, and the real starter model."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test, and what it starts, an empty data folder."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("LLAMAWATT_HOME", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("LLAMAWATT_SYSFS", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def starter() -> Path:
+    """Return the starter model's file."""
+    from monitor.engine.gguf import ModelFileError
+    from monitor.models.starter import starter_path
+
+    try:
+        return starter_path()
+    except ModelFileError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a compiled fake NVML library."""
+    from tests.hardware.nvml import build_library, find_compiler
+
+    if not find_compiler():
+        pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("nvml")
+    build_library(folder)
+    return folder

@@ -1,0 +1,313 @@
+"""The command ``llamawatt``, as it is installed, on the real starter model."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.conftest import Command
+
+RECORD_KEYS = {
+    "id", "kind", "status", "started_at", "model", "settings", "text", "tokens", "seconds",
+    "method", "energy", "co2",
+}  # fmt: skip
+
+
+def ask(llamawatt: Command, *arguments: str) -> dict[str, Any]:
+    ran = llamawatt("ask", *arguments, "--json")
+    assert ran.returncode == 0, ran.stderr
+    record: dict[str, Any] = json.loads(ran.stdout)
+    return record
+
+
+def wait_for_text(process: "subprocess.Popen[str]") -> str:
+    """Wait for the first of the answer, past Python's buffer so that the rest can follow."""
+    assert process.stdout
+    return os.read(process.stdout.fileno(), 4096).decode()
+
+
+def test_ask_gives_the_agreed_form_and_history_holds_the_same_record(
+    llamawatt: Command, starter: Path
+) -> None:
+    record = ask(llamawatt, "What is a watt?", "--max-tokens", "150")
+    assert set(record) >= RECORD_KEYS
+    assert record["status"] == "done"
+    assert record["model"]["file"] == str(starter)
+    assert record["tokens"]["completion"] > 20
+    energy, co2 = record["energy"], record["co2"]
+    assert energy["low_j"] < energy["total_j"] < energy["high_j"]
+    parts = [c["joules"] for c in energy["channels"] if c["role"] == "part"]
+    assert energy["total_j"] == pytest.approx(sum(parts))
+    phases = energy["phases"]
+    assert energy["total_j"] == pytest.approx(sum(p["total_j"] for p in phases.values()))
+    assert set(phases) == {"prefill", "decode"}
+    assert energy["load_j"] > 0
+    assert energy["above_idle_j"] is None
+    assert co2["zone"] == "WORLD"
+    assert co2["grams"] == pytest.approx(
+        energy["total_j"] / 3.6e6 * co2["intensity_g_per_kwh"], rel=1e-9
+    )
+    listed = llamawatt("history", "list", "--json")
+    assert json.loads(listed.stdout) == [record]
+    shown = llamawatt("history", "show", record["id"], "--json")
+    assert json.loads(shown.stdout) == record
+
+
+def test_answer_alone_is_on_stdout_and_the_bill_beside_it(llamawatt: Command) -> None:
+    ran = llamawatt("ask", "What is a watt?", "--max-tokens", "20", "--seed", "4")
+    record = json.loads(llamawatt("history", "list", "--json").stdout)[0]
+    assert ran.stdout.strip() == record["text"].strip()
+    assert "J" in ran.stderr
+    assert "t/s" in ran.stderr
+
+
+def test_settings_reach_the_engine_and_the_record(llamawatt: Command) -> None:
+    record = ask(
+        llamawatt, "Who are you?", "--system", "You are a pirate.", "--max-tokens", "12",
+        "--seed", "11", "--temp", "0", "--ctx", "1024", "--threads", "1",
+    )  # fmt: skip
+    settings = record["settings"]
+    assert (settings["context"], settings["threads"], settings["seed"]) == (1024, 1, 11)
+    assert (settings["temperature"], settings["max_tokens"]) == (0, 12)
+    assert settings["system"] == "You are a pirate."
+    assert record["tokens"]["completion"] == 12
+
+
+def test_prompt_from_stdin(starter: Path) -> None:
+    from tests.integration.conftest import COMMAND
+
+    ran = subprocess.run(
+        [COMMAND, "ask", "-", "--max-tokens", "8", "--json"],
+        input="What is a joule?\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(ran.stdout)["prompt"] == "What is a joule?"
+
+
+def test_ctrl_c_stops_stores_and_exits_130(
+    llamawatt: Command, start_llamawatt: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
+    shown = wait_for_text(process)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
+    record = json.loads(llamawatt("history", "list", "--json").stdout)[0]
+    assert record["status"] == "stopped"
+    assert record["text"].strip() == (shown + rest).strip()
+    assert record["energy"]["total_j"] > 0
+
+
+def engine_of(process: "subprocess.Popen[str]") -> psutil.Process:
+    (engine,) = psutil.Process(process.pid).children()
+    return engine
+
+
+def test_killed_engine_leaves_a_failed_record_with_its_text_and_energy(
+    llamawatt: Command, start_llamawatt: Callable[..., "subprocess.Popen[str]"]
+) -> None:
+    process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
+    shown = wait_for_text(process)
+    time.sleep(0.5)
+    engine_of(process).kill()
+    rest, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "memory" in errors
+    record = json.loads(llamawatt("history", "list", "--json").stdout)[0]
+    assert record["status"] == "failed"
+    assert record["text"].strip() == (shown + rest).strip()
+    assert record["energy"]["total_j"] > 0
+    assert record["error"]
+
+
+def test_killed_program_leaves_an_interrupted_record_short_of_a_second(
+    llamawatt: Command, start_llamawatt: Callable[..., "subprocess.Popen[str]"], home: Path
+) -> None:
+    import sqlite3
+
+    process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
+    wait_for_text(process)
+    began_s = time.monotonic()
+    time.sleep(3)
+    process.kill()
+    ran_s = time.monotonic() - began_s
+    process.communicate()
+    record = json.loads(llamawatt("history", "list", "--json").stdout)[0]
+    assert record["status"] == "interrupted"
+    assert record["text"]
+    assert record["energy"]["total_j"] > 0
+    assert record["seconds"]["total"] > ran_s - 1.0
+    database = sqlite3.connect(home / "history.db")
+    assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+@pytest.fixture
+def bad_model(request: pytest.FixtureRequest, tmp_path: Path, starter: Path) -> Path:
+    """Build the model file a test is named after."""
+    path = tmp_path / "model.gguf"
+    match request.param:
+        case "missing":
+            pass
+        case "directory":
+            path.mkdir()
+        case "text":
+            path.write_text("This is not a model.")
+        case "lfs":
+            path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n")
+        case "page":
+            path.write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+        case "truncated":
+            path.write_bytes(starter.read_bytes()[:60_000_000])
+        case "vocabulary":
+            _write_vocabulary(path)
+        case "huge":
+            _write_huge(path)
+    return path
+
+
+def _writer(path: Path) -> Any:
+    import gguf
+
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(2)
+    writer.add_context_length(2048)
+    writer.add_embedding_length(64)
+    writer.add_head_count(4)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["a", "b"])
+    return writer
+
+
+def _write_vocabulary(path: Path) -> None:
+    writer = _writer(path)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+
+
+def _write_huge(path: Path) -> None:
+    """A sound file of 4 TB, nearly all of it a hole: more than any machine's memory."""
+    import gguf
+
+    writer = _writer(path)
+    writer.add_tensor_info(
+        "token_embd.weight", (1 << 20, 1 << 20), "float32", 1 << 42, gguf.GGMLQuantizationType.F32
+    )
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+    with path.open("r+b") as file:
+        file.truncate((1 << 42) + (1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("bad_model", "said"),
+    [
+        ("missing", "no file"),
+        ("directory", "is a folder"),
+        ("text", "not a GGUF file"),
+        ("lfs", "git lfs pull"),
+        ("page", "web page"),
+        ("truncated", "cut short"),
+        ("vocabulary", "no weights"),
+        ("huge", "memory is free"),
+    ],
+    indirect=["bad_model"],
+)
+def test_bad_model_is_named_and_nothing_is_stored(
+    llamawatt: Command, bad_model: Path, said: str
+) -> None:
+    ran = llamawatt("ask", "Hello?", "--model", str(bad_model))
+    assert ran.returncode == 1
+    assert said in " ".join(ran.stderr.split())
+    assert "Traceback" not in ran.stderr
+    assert not ran.stdout
+    assert json.loads(llamawatt("history", "list", "--json").stdout) == []
+
+
+def test_file_that_only_llama_cpp_refuses_is_a_failed_record(
+    llamawatt: Command, tmp_path: Path, starter: Path
+) -> None:
+    """The header is sound; an unknown architecture is for llama.cpp to find."""
+    path = tmp_path / "strange.gguf"
+    path.write_bytes(
+        starter.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0lluma", 1)
+    )
+    ran = llamawatt("ask", "Hello?", "--model", str(path))
+    assert ran.returncode == 1
+    assert "could not load" in ran.stderr
+    record = json.loads(llamawatt("history", "list", "--json").stdout)[0]
+    assert record["status"] == "failed"
+    assert record["energy"]["total_j"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("ask", "Hello?", "--ctx", "100000"), 1, "8192 or less"),
+        (("ask", "Hello?", "--model", "nope"), 1, "There is no model"),
+        (("ask", "  "), 2, "prompt is empty"),
+        (("ask",), 2, "Missing argument"),
+        (("history", "show", "ffffffff"), 1, "There is no query"),
+        (("watch", "--hz", "900"), 2, "range"),
+        (("carbon", "zone", "Germny"), 1, "DEU (Germany)"),
+        (("nonsense",), 2, "No such command"),
+    ],
+)
+def test_wrong_use_gets_a_sentence(
+    llamawatt: Command, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    ran = llamawatt(*arguments)
+    assert ran.returncode == status
+    assert said in " ".join(ran.stderr.split())
+    assert not ran.stdout
+
+
+def test_without_a_display_one_line_names_the_commands(llamawatt: Command) -> None:
+    ran = llamawatt(QT_QPA_PLATFORM="", DISPLAY="", WAYLAND_DISPLAY="")
+    assert ran.returncode == 2
+    assert "ask" in ran.stderr
+    assert "watch" in ran.stderr
+
+
+def test_zone_changes_the_grams_and_not_the_joules(llamawatt: Command) -> None:
+    assert llamawatt("carbon", "zone", "france").returncode == 0
+    record = ask(llamawatt, "Hello?", "--max-tokens", "8")
+    assert record["co2"]["zone"] == "FRA"
+    assert record["co2"]["grams"] < record["energy"]["total_j"] / 3.6e6 * 100
+
+
+def test_models_are_listed_and_described_without_loading(
+    llamawatt: Command, starter: Path, home: Path
+) -> None:
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "broken.gguf").write_text("no model")
+    listed = {
+        model["name"]: model for model in json.loads(llamawatt("models", "list", "--json").stdout)
+    }
+    assert listed["starter"]["parameters"] == 134515008
+    assert "not a GGUF" in listed["broken"]["problem"]
+    about = json.loads(llamawatt("models", "info", "starter", "--json").stdout)
+    assert about["quantisation"] == "Q4_1"
+    assert about["licence"] == "apache-2.0"
+    assert about["chat_template"] is True
+
+
+def test_every_command_has_help_with_an_example(llamawatt: Command) -> None:
+    for command in (
+        ("ask",), ("sensors",), ("watch",), ("models", "list"), ("models", "info"),
+        ("history", "list"), ("history", "show"), ("carbon", "zone"), ("carbon", "list"),
+        ("screenshots",),
+    ):  # fmt: skip
+        assert "Example: llamawatt" in llamawatt(*command, "--help").stdout, command

@@ -1,0 +1,260 @@
+"""llama.cpp in its own process, with the real starter model."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from monitor.engine.client import Engine, EngineDied, EngineError
+from monitor.engine.messages import (
+    Answer,
+    ChatMessage,
+    DecodeStarted,
+    Done,
+    Generate,
+    Load,
+    Loaded,
+    LoadProgress,
+    PrefillStarted,
+    Sampling,
+    Text,
+)
+
+GREEDY = Sampling(temperature=0, max_tokens=24)
+
+
+def ask(engine: Engine, *texts: str, sampling: Sampling = GREEDY) -> list[Answer]:
+    """Ask with a conversation whose turns alternate between user and assistant."""
+    roles = ("user", "assistant")
+    messages = tuple(ChatMessage(roles[i % 2], text) for i, text in enumerate(texts))
+    return list(engine.generate(Generate(messages, sampling)))
+
+
+def text_of(answers: list[Answer]) -> str:
+    return "".join(answer.text for answer in answers if isinstance(answer, Text))
+
+
+def first(answers: list[Answer], kind: type[Answer]) -> Answer:
+    return next(answer for answer in answers if isinstance(answer, kind))
+
+
+def test_phases_follow_each_other_on_the_shared_clock(engine: Engine) -> None:
+    before_s = time.monotonic()
+    answers = ask(engine, "What is a watt?")
+    after_s = time.monotonic()
+    prefill, decode, done = (
+        first(answers, kind).time_s for kind in (PrefillStarted, DecodeStarted, Done)
+    )
+    assert before_s < prefill < decode < done < after_s
+    texts = [answer.time_s for answer in answers if isinstance(answer, Text)]
+    assert texts == sorted(texts)
+    assert decode < texts[0]
+
+
+def test_answer_makes_sense_and_length_is_kept(engine: Engine) -> None:
+    answers = ask(engine, "What is a watt?")
+    done = answers[-1]
+    assert isinstance(done, Done)
+    assert (done.reason, done.tokens) == ("length", 24)
+    assert "watt" in text_of(answers).lower()
+
+
+def test_same_seed_same_answer_other_seed_other_answer(engine: Engine) -> None:
+    def with_seed(seed: int) -> str:
+        sampling = Sampling(temperature=1.0, seed=seed, max_tokens=24)
+        return text_of(ask(engine, "Tell me a story.", sampling=sampling))
+
+    assert with_seed(7) == with_seed(7)
+    assert with_seed(7) != with_seed(8)
+
+
+def test_next_turn_processes_only_what_is_new(engine: Engine) -> None:
+    question = "Name a colour."
+    answer = text_of(ask(engine, question))
+    answers = ask(engine, question, answer, "And another?")
+    started = first(answers, PrefillStarted)
+    assert started.reused > 30
+    assert started.reused < started.tokens
+    fresh = text_of(ask(engine, "Something else entirely."))
+    assert fresh
+    again = ask(engine, question, answer, "And another?")
+    assert text_of(again) == text_of(answers), "reuse must not change the answer"
+
+
+def test_stop_text_ends_the_answer_and_is_not_shown(engine: Engine) -> None:
+    whole = text_of(ask(engine, "What is a watt?"))
+    word = whole.split()[5]
+    answers = ask(
+        engine, "What is a watt?", sampling=Sampling(temperature=0, max_tokens=24, stop=(word,))
+    )
+    done = answers[-1]
+    assert isinstance(done, Done)
+    assert done.reason == "stop"
+    assert text_of(answers) == whole[: whole.index(word)]
+
+
+def test_characters_of_several_tokens_arrive_whole(engine: Engine) -> None:
+    sampling = Sampling(temperature=0, max_tokens=60)
+    answers = ask(engine, "Repeat exactly: 🦙⚡🌍 🦙⚡🌍 🦙⚡🌍", sampling=sampling)
+    texts = [answer.text for answer in answers if isinstance(answer, Text)]
+    assert any(ord(character) > 0xFFFF for text in texts for character in text)
+    # The length limit may fall within the last character; nowhere else may one be torn.
+    assert "\ufffd" not in "".join(texts)[:-1]
+
+
+def test_repeat_penalty_leads_to_fewer_repetitions(engine: Engine) -> None:
+    def repetitions(penalty: float) -> int:
+        sampling = Sampling(temperature=0, max_tokens=120, repeat_penalty=penalty)
+        words = text_of(ask(engine, "Say yes yes yes yes yes yes yes", sampling=sampling)).split()
+        return len(words) - len(set(words))
+
+    assert repetitions(1.3) < repetitions(1.0)
+
+
+@pytest.mark.parametrize("moment", ["prefill", "decode"])
+def test_cancel_ends_the_answer_and_the_next_one_is_sound(engine: Engine, moment: str) -> None:
+    before = text_of(ask(engine, "What is a watt?"))
+    question = "word " * 1500 if moment == "prefill" else "Write a very long story."
+    cancelled_s: list[float] = []
+
+    def cancel() -> None:
+        cancelled_s.append(time.monotonic())
+        engine.cancel()
+
+    answers: list[Answer] = []
+    sampling = Sampling(temperature=0, max_tokens=1500)
+    for answer in engine.generate(Generate((ChatMessage("user", question),), sampling)):
+        answers.append(answer)
+        wanted = PrefillStarted if moment == "prefill" else Text
+        if isinstance(answer, wanted) and not cancelled_s:
+            threading.Timer(0.1, cancel).start()
+            cancelled_s.append(0.0)
+    done = answers[-1]
+    assert isinstance(done, Done)
+    assert done.reason == "cancelled"
+    assert any(isinstance(a, DecodeStarted) for a in answers) == (moment == "decode")
+    assert text_of(ask(engine, "What is a watt?")) == before
+
+
+def test_conversation_longer_than_the_context_is_refused_with_both_numbers(
+    engine: Engine,
+) -> None:
+    with pytest.raises(EngineError, match=r"context holds 2048"):
+        ask(engine, "word " * 4000)
+    assert text_of(ask(engine, "What is a watt?"))
+
+
+def test_full_context_ends_the_answer(starter: Path) -> None:
+    engine = Engine()
+    for _ in engine.load(Load(str(starter), context=256, threads=2)):
+        pass
+    sampling = Sampling(temperature=0.9, seed=3, max_tokens=None)
+    answers = ask(engine, "Write a very long story about dragons.", sampling=sampling)
+    engine.stop()
+    done = answers[-1]
+    assert isinstance(done, Done)
+    assert done.reason in {"context", "end"}
+    assert done.tokens <= 256
+
+
+def test_load_tells_its_progress_and_hello_its_devices(starter: Path) -> None:
+    engine = Engine()
+    hello = engine.hello()
+    assert any(device.kind == "cpu" for device in hello.devices)
+    events = list(engine.load(Load(str(starter), context=512, threads=1)))
+    fractions = [event.fraction for event in events if isinstance(event, LoadProgress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    loaded = events[-1]
+    assert isinstance(loaded, Loaded)
+    assert loaded.context == 512
+    assert 0 < loaded.end_s - loaded.start_s < 60
+    engine.stop()
+
+
+def test_cancelled_load_says_so_and_the_engine_loads_again(starter: Path) -> None:
+    engine = Engine()
+
+    def load_and_cancel() -> None:
+        for _ in engine.load(Load(str(starter), context=512, threads=1)):
+            engine.cancel()
+
+    try:
+        with pytest.raises(EngineError, match="cancelled"):
+            load_and_cancel()
+        assert list(engine.load(Load(str(starter), context=512, threads=1)))
+    finally:
+        engine.stop()
+
+
+def test_unload_ends_the_process(starter: Path) -> None:
+    engine = Engine()
+    for _ in engine.load(Load(str(starter), context=512, threads=1)):
+        pass
+    pid = engine.pid
+    assert pid is not None
+    assert psutil.pid_exists(pid)
+    engine.stop()
+    assert not psutil.pid_exists(pid)
+    with pytest.raises(EngineError, match="No model"):
+        ask(engine, "Hello?")
+
+
+def test_killed_engine_is_reported_with_its_cause_and_replaced(starter: Path) -> None:
+    engine = Engine()
+    request = Load(str(starter), context=512, threads=2)
+    for _ in engine.load(request):
+        pass
+    said = ""
+
+    def ask_until_killed() -> None:
+        nonlocal said
+        question = (ChatMessage("user", "Write a very long story."),)
+        sampling = Sampling(temperature=0.9, seed=1, max_tokens=400)
+        for answer in engine.generate(Generate(question, sampling)):
+            if isinstance(answer, Text):
+                said += answer.text
+                assert engine.pid is not None
+                os.kill(engine.pid, signal.SIGKILL)
+
+    with pytest.raises(EngineDied, match="memory runs out"):
+        ask_until_killed()
+    assert said
+    assert engine.model is None
+    for _ in engine.load(request):
+        pass
+    assert text_of(ask(engine, "What is a watt?"))
+    engine.stop()
+
+
+def test_abort_inside_llama_cpp_names_the_signal(starter: Path) -> None:
+    engine = Engine()
+    for _ in engine.load(Load(str(starter), context=512, threads=2)):
+        pass
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGABRT)
+    with pytest.raises(EngineDied, match="SIGABRT"):
+        ask(engine, "Hello?")
+    engine.stop()
+
+
+def test_engine_does_not_outlive_its_program(starter: Path, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import sys, time\n"
+        "from monitor.engine.client import Engine\n"
+        "engine = Engine(); engine.hello(); print(engine.pid, flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    engine = psutil.Process(int(process.stdout.readline()))
+    process.kill()
+    process.communicate()
+    gone, _ = psutil.wait_procs([engine], timeout=10)
+    assert gone
