@@ -1,6 +1,6 @@
 """The state of the chat: which model, which conversation, what is being said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -68,6 +68,7 @@ class ChatModel(QObject):
         self.conversation_id: str | None = None
         self.model: Path | None = None
         self.is_loaded = False
+        self.sampling = Sampling()
         self._options = LoadOptions()
         self._context = 0
         self._used = 0
@@ -110,7 +111,7 @@ class ChatModel(QObject):
                 kind=CHAT,
                 model=self.model,
                 messages=(*messages, ChatMessage("user", question)),
-                sampling=Sampling(seed=random_seed()),
+                sampling=replace(self.sampling, seed=random_seed()),
                 options=self._options,
                 conversation_id=self.conversation_id,
             )

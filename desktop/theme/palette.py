@@ -1,7 +1,7 @@
 """The colours of both themes and what is drawn with them.
 
 Series colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/), told apart by people with
-any common colour blindness; the darker of each pair is used on light ground. Kinds are told by
+any common colour blindness, a little darker on light ground where contrast asks for it. Kinds are told by
 line style and mark as well, never by colour alone.
 """
 
@@ -69,10 +69,10 @@ LIGHT = Theme(
     decode="#e3f1ea",
     series={
         Domain.CPU: ("#0072b2", "#4a9fd1"),
-        Domain.DRAM: ("#009e73", "#4fbf9f"),
+        Domain.DRAM: ("#008f68", "#4fbf9f"),
         Domain.GPU: ("#d55e00", "#cc79a7", "#b8860b", "#8a4fbf"),
-        Domain.SOC: ("#cc79a7",),
-        Domain.SYSTEM: ("#7a828c",),
+        Domain.SOC: ("#a8487f",),
+        Domain.SYSTEM: ("#6b737d",),
     },
 )
 DARK = Theme(

@@ -1,0 +1,41 @@
+"""A real window over real services, offscreen."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from desktop.app import make_application
+from desktop.services import Services, start_services
+from desktop.theme.palette import LIGHT
+from desktop.window import MainWindow
+from monitor.engine.messages import Sampling
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> object:
+    """Let pytest-qt use the program's own application object."""
+    return lambda _arguments: make_application()
+
+
+@pytest.fixture
+def services() -> Services:
+    """Everything the window works with; the window closes it."""
+    return start_services()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, services: Services) -> Iterator[MainWindow]:
+    """The window, shown, with the library read; its threads must end with it."""
+    before = set(threading.enumerate())
+    window = MainWindow(services, LIGHT)
+    # Answers of a tiny model may go on until the context is full.
+    window.chat.sampling = Sampling(max_tokens=120)
+    window.show()
+    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)
+    yield window
+    window.close()
+    left = {t for t in threading.enumerate() if t.is_alive()} - before
+    assert not [t.name for t in left if not t.name.startswith(("power-", "window-reads"))]
+    window.deleteLater()

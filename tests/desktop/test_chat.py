@@ -1,0 +1,202 @@
+"""Chatting in the window with the real starter model."""
+
+import os
+import signal
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from desktop.chat.answer import AnswerText
+from desktop.chat.turn import TurnView
+from desktop.history.query_view import QueryDialog
+from desktop.window import MainWindow
+from monitor.store.records import Status
+
+ANSWER_MS = 60_000
+
+
+def send(qtbot: QtBot, window: MainWindow, text: str) -> None:
+    prompt = window.chat_page.prompt
+    prompt.setPlainText(text)
+    qtbot.keyClick(prompt, Qt.Key.Key_Return)
+
+
+def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: not window.chat.busy, timeout=ANSWER_MS)
+
+
+def views(window: MainWindow) -> list[TurnView]:
+    found = window.chat_page.findChildren(TurnView)
+    assert all(isinstance(view, TurnView) for view in found)
+    return list(found)
+
+
+def shown_answer(view: TurnView) -> str:
+    return view.findChild(AnswerText).toPlainText()
+
+
+def bill_text(view: TurnView) -> str:
+    from PySide6.QtWidgets import QPushButton
+
+    return view.findChild(QPushButton, "bill").text()
+
+
+def test_answer_streams_and_its_bill_stands_below(qtbot: QtBot, window: MainWindow) -> None:
+    send(qtbot, window, "What is a watt?")
+    assert window.chat_page.prompt.toPlainText() == ""
+    (view,) = views(window)
+    qtbot.waitUntil(lambda: len(shown_answer(view)) > 20, timeout=ANSWER_MS)
+    assert window.chat.busy, "text must be shown while it is written"
+    wait_idle(qtbot, window)
+    record = window.chat.turns[0].record
+    assert record is not None
+    assert record.status is Status.DONE
+    assert record.text.split()[-1].rstrip(".") in shown_answer(view)
+    assert "J" in bill_text(view)
+    assert "CO₂e" in bill_text(view)
+    assert "○" in bill_text(view), "without a sensor the figure is marked as modelled"
+    phases = [phase.name for phase in window.live.phases]
+    assert phases == ["load", "prefill", "decode"]
+
+
+def test_second_turn_reuses_the_first_and_belongs_to_one_conversation(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    for question in ("Name a colour in one word.", "And another?"):
+        send(qtbot, window, question)
+        wait_idle(qtbot, window)
+    first, second = (turn.record for turn in window.chat.turns)
+    assert first is not None
+    assert second is not None
+    assert second.tokens.reused > 0
+    assert first.conversation_id == second.conversation_id is not None
+
+
+def test_stop_keeps_text_and_energy(qtbot: QtBot, window: MainWindow) -> None:
+    send(qtbot, window, "Write a very long story about dragons.")
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+    record = window.chat.turns[0].record
+    assert record is not None
+    assert record.status is Status.STOPPED
+    assert record.text == window.chat.turns[0].answer
+    assert record.bill.total().joules
+
+
+def test_killed_engine_keeps_the_answer_and_the_next_prompt_works(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    send(qtbot, window, "Write a very long story about dragons.")
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
+    pid = window._services.engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_idle(qtbot, window)
+    record = window.chat.turns[0].record
+    assert record is not None
+    assert record.status is Status.FAILED
+    assert record.text
+    assert record.bill.total().joules
+    send(qtbot, window, "What is a watt?")
+    wait_idle(qtbot, window)
+    answer = window.chat.turns[1].record
+    assert answer is not None
+    assert answer.status is Status.DONE
+
+
+def test_model_that_has_gone_gives_the_question_back(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    window.chat.choose_model(tmp_path / "gone.gguf", load=False)
+    send(qtbot, window, "A question I do not want to type twice")
+    wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: bool(window.notice.text()))
+    assert "no file" in window.notice.text()
+    assert window.chat_page.prompt.toPlainText() == "A question I do not want to type twice"
+    assert window.chat.turns == []
+
+
+def test_bad_file_is_refused_with_a_sentence_and_the_model_stays(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_text("<html>")
+    before = window.chat.model
+    window.open_model_file(bad)
+    qtbot.waitUntil(lambda: "web page" in window.notice.text())
+    assert window.chat.model == before
+
+
+def test_opened_file_is_loaded_and_stays_in_the_library(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, starter: Path
+) -> None:
+    copy = tmp_path / "Mine.Q4_1.gguf"
+    copy.symlink_to(starter)
+    window.open_model_file(copy)
+    qtbot.waitUntil(lambda: window.chat.model == copy and window.chat.is_loaded, timeout=ANSWER_MS)
+    wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: any(m.path == copy for m in window._models), timeout=10_000)
+
+
+def test_bill_opens_with_its_curve(qtbot: QtBot, window: MainWindow) -> None:
+    from PySide6.QtWidgets import QPushButton
+
+    send(qtbot, window, "What is a watt?")
+    wait_idle(qtbot, window)
+    qtbot.mouseClick(views(window)[0].findChild(QPushButton, "bill"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(window.findChildren(QueryDialog)), timeout=5_000)
+    dialog = window.findChild(QueryDialog)
+    from desktop.history.curve import CurvePlot
+
+    curve = dialog.findChild(CurvePlot)
+    assert any(len(item.xData) > 3 for item in curve.listDataItems())
+    dialog.close()
+
+
+def test_stored_conversation_opens_again_tomorrow(qtbot: QtBot, window: MainWindow) -> None:
+    send(qtbot, window, "What is a watt?")
+    wait_idle(qtbot, window)
+    answer = window.chat.turns[0].answer
+    conversation = window.chat.conversation_id
+    assert conversation is not None
+    window.chat.new_conversation()
+    assert views(window) == [] or not window.chat.turns
+    window.chat.open_conversation(conversation)
+    qtbot.waitUntil(lambda: len(window.chat.turns) == 1, timeout=5_000)
+    turn = window.chat.turns[0]
+    assert (turn.question, turn.answer) == ("What is a watt?", answer)
+    assert turn.record is not None
+    assert turn.record.bill.total().joules
+
+
+def test_shift_enter_breaks_the_line_and_blank_prompts_are_not_sent(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    prompt = window.chat_page.prompt
+    prompt.setPlainText("   ")
+    qtbot.keyClick(prompt, Qt.Key.Key_Return)
+    assert window.chat.turns == []
+    prompt.clear()
+    qtbot.keyClicks(prompt, "a")
+    qtbot.keyClick(prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(prompt, "b")
+    assert prompt.toPlainText() == "a\nb"
+    assert not window.chat.busy
+
+
+def test_model_text_is_inert(qtbot: QtBot) -> None:
+    view = AnswerText()
+    qtbot.addWidget(view)
+    view.resize(400, 200)
+    view.show_markdown(
+        "<script>alert(1)</script> <b>bold?</b> ![x](http://127.0.0.1:9/x.png) "
+        "![y](file:///etc/passwd) [link](http://example.invalid)"
+    )
+    view.show()
+    text = view.toPlainText()
+    assert "<script>" in text
+    assert "<b>" in text
+    assert not view.openLinks()
+    assert view.loadResource(2, "file:///etc/hostname") is None

@@ -1,0 +1,100 @@
+"""The live plot's data: every zoom shows the truth, gaps stay gaps."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytestqt.qtbot import QtBot
+
+from desktop.live.plot import nice_ceiling
+from desktop.live.pyramid import Pyramid
+from desktop.window import MainWindow
+from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
+
+
+@given(
+    chunks=st.lists(st.integers(0, 700), min_size=1, max_size=12),
+    most=st.integers(3, 400),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_zoom_bounds_exactly_the_samples_it_stands_for(
+    chunks: list[int], most: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    kept = 1 << 11
+    pyramid = Pyramid(capacity=kept, levels=5)
+    values = random.uniform(0, 100, sum(chunks)).astype(np.float32)
+    values[random.random(len(values)) < 0.1] = np.nan
+    at = 0
+    for chunk in chunks:
+        pyramid.extend(values[at : at + chunk].astype(np.float64))
+        at += chunk
+    view = pyramid.view(0, at, most)
+    assert len(view.buckets) <= most + 2 or view.width == 1 << 5
+    for bucket, low, high in zip(view.buckets, view.low, view.high, strict=True):
+        samples = values[bucket * view.width : min((bucket + 1) * view.width, at)]
+        if np.isnan(samples).all():
+            assert np.isnan(low)
+            assert np.isnan(high)
+        else:
+            assert (low, high) == (np.nanmin(samples), np.nanmax(samples))
+
+
+@pytest.mark.parametrize(
+    ("power_w", "top_w"), [(0.0, 1.0), (0.43, 0.5), (3.54, 4.0), (64, 80), (139, 200), (950, 1500)]
+)
+def test_axis_ends_on_a_round_number_above_the_curve(power_w: float, top_w: float) -> None:
+    assert nice_ceiling(power_w) == pytest.approx(top_w)
+
+
+def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=5_000)
+    assert window.strip.power_label.text().startswith("○")
+    curve = next(iter(window.dock.plot._curves.values()))
+    qtbot.waitUntil(lambda: curve.xData is not None and len(curve.xData) > 10, timeout=5_000)
+    assert np.isfinite(curve.yData).all()
+    assert (curve.yData > 0).all()
+
+
+def test_hidden_plot_draws_nothing_and_paused_plot_stands_still(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    plot = window.dock.plot
+    qtbot.waitUntil(lambda: bool(plot._curves), timeout=5_000)
+    window.dock.hide()
+    assert not plot._timer.isActive()
+    window.dock.show()
+    assert plot._timer.isActive()
+    plot.set_paused(True)
+    qtbot.wait(250)
+    curve = next(iter(plot._curves.values()))
+    before = curve.xData.copy()
+    qtbot.wait(400)
+    assert np.array_equal(curve.xData, before)
+    plot.set_paused(False)
+    qtbot.waitUntil(lambda: not np.array_equal(curve.xData, before), timeout=3_000)
+
+
+def test_phases_are_shaded_where_they_happened(qtbot: QtBot, window: MainWindow) -> None:
+    now_s = window.live.time_of(0)
+    window.live.follow(PrefillStarted(now_s + 1, 10, 0))
+    window.live.follow(DecodeStarted(now_s + 2))
+    window.live.follow(Done(now_s + 4, "end", 5, None))
+    window.dock.plot.draw_at(now_s + 10)
+    rects = [shade.rect() for shade in window.dock.plot._shades if shade.isVisible()]
+    spans = [(round(rect.left(), 3), round(rect.right(), 3)) for rect in rects]
+    assert spans == [(-9.0, -8.0), (-8.0, -6.0)]
+
+
+@pytest.mark.parametrize("span_s", [60.0, 600.0, 3600.0])
+def test_every_span_draws_at_most_two_points_a_pixel(
+    qtbot: QtBot, window: MainWindow, span_s: float
+) -> None:
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    series = window.live.series[0]
+    series.pyramid.extend(np.random.default_rng(1).uniform(1, 5, 40_000))
+    window.dock.plot.set_span(span_s)
+    window.dock.plot.draw_at(window.live.time_of(series.pyramid.count))
+    curve = window.dock.plot._curves[series.channel.key if series.channel else ""]
+    assert 50 < len(curve.xData) <= 2 * window.dock.plot.width()

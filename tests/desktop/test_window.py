@@ -1,0 +1,123 @@
+"""The window as a whole: pages, themes, zones, screenshots, its end."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QScrollArea, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.settings.zones import ZoneDialog
+from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme
+from desktop.window import PAGES, MainWindow
+from monitor.carbon.intensity import find_zone
+
+
+def luminance(color: str) -> float:
+    """Relative luminance of ``#rrggbb`` (WCAG 2.2)."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_texts_and_curves_can_be_told_from_their_ground(theme: Theme) -> None:
+    for ground in (theme.ground, theme.surface, theme.raised):
+        assert contrast(theme.text, ground) >= 7
+        assert contrast(theme.muted, ground) >= 4.5
+    assert contrast(theme.on_accent, theme.accent) >= 4.5
+    assert contrast(theme.warning, theme.ground) >= 4.5
+    for ground in (theme.surface, theme.prefill, theme.decode):
+        for colors in theme.series.values():
+            assert contrast(colors[0], ground) >= 3, (colors[0], ground)
+
+
+def test_pages_are_reached_by_keyboard(qtbot: QtBot, window: MainWindow) -> None:
+    for number, name in ((2, "history"), (3, "sensors"), (1, "chat")):
+        key = getattr(Qt.Key, f"Key_{number}")
+        qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
+        assert PAGES[window.pages.currentIndex()] == name
+
+
+def test_everything_that_takes_focus_has_a_name(qtbot: QtBot, window: MainWindow) -> None:
+    for name in PAGES:
+        window.show_page(name)
+        for widget in window.findChildren(QWidget):
+            takes_focus = widget.focusPolicy() != Qt.FocusPolicy.NoFocus
+            if takes_focus and widget.isVisible() and not widget.objectName().startswith("qt_"):
+                text = getattr(widget, "text", lambda: "")()
+                described = widget.accessibleName() or text
+                is_container = isinstance(widget, QScrollArea)
+                is_viewport = isinstance(widget.parent(), QAbstractScrollArea)
+                assert described or is_container or is_viewport, (name, widget)
+
+
+def test_theme_changes_everywhere_and_back(qtbot: QtBot, window: MainWindow) -> None:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+
+    def corner() -> float:
+        return window.grab().toImage().pixelColor(4, window.height() // 2).lightnessF()
+
+    light = corner()
+    apply_theme(application, DARK)
+    window.set_theme(DARK)
+    dark = corner()
+    apply_theme(application, LIGHT)
+    window.set_theme(LIGHT)
+    assert light > 0.8
+    assert dark < 0.25
+    assert corner() == pytest.approx(light)
+
+
+def test_nothing_is_wider_than_a_small_window(qtbot: QtBot, window: MainWindow) -> None:
+    window.resize(1024, 640)
+    qtbot.waitUntil(lambda: window.size().width() == 1024)
+    assert window.minimumSizeHint().width() <= 1024
+    assert window.minimumSizeHint().height() <= 640
+
+
+def test_zone_is_found_chosen_and_kept(qtbot: QtBot, window: MainWindow) -> None:
+    dialog = ZoneDialog(find_zone("WORLD"), window)
+    qtbot.addWidget(dialog)
+    qtbot.keyClicks(dialog.search, "norw")
+    dialog.accept()
+    assert dialog.zone.code == "NOR"
+    window._set_zone(dialog.zone)
+    history = window._services.history
+    qtbot.waitUntil(lambda: history.preference("zone") == "NOR", timeout=3_000)
+    assert "Norway" in window.strip._zone.text()
+
+
+def test_empty_history_says_what_to_do(qtbot: QtBot, window: MainWindow) -> None:
+    window.show_page("history")
+    qtbot.waitUntil(lambda: window.history_page._stack.currentIndex() == 1, timeout=3_000)
+
+
+def test_screenshots_draw_every_page_in_both_themes(tmp_path: Path) -> None:
+    command = Path(sys.executable).parent / "llamawatt"
+    subprocess.run([command, "screenshots", tmp_path / "shots"], check=True, timeout=60)
+    for name in PAGES:
+        for theme in ("light", "dark"):
+            image = QImage(str(tmp_path / "shots" / f"{name}-{theme}.png"))
+            colors = {image.pixel(x, y) for x in range(0, 1180, 7) for y in range(0, 760, 7)}
+            assert image.width() == 1180
+            assert len(colors) > 10, "a blank page"
+
+
+def test_history_that_cannot_be_opened_is_told(home: Path) -> None:
+    from desktop.services import start_services
+    from monitor.store.database import StoreError
+
+    home.mkdir(parents=True)
+    (home / "history.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        start_services()
