@@ -104,6 +104,10 @@ class Bridge(QObject):
         """Stop what is running and wait for it."""
         if self._thread:
             self.cancel()
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=1)
+            if self._thread.is_alive():
+                # llama.cpp is where it cannot be cancelled; the query is stored as failed.
+                self._services.engine.stop()
+                self._thread.join(timeout=5)
             self._thread = None
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -14,7 +14,7 @@ from monitor.carbon.intensity import Zone
 from monitor.models.library import Found
 from monitor.store.records import QueryRecord
 
-POWER_MS = 500
+POWER_MS = 1000
 
 
 class StatusStrip(QWidget):

@@ -34,6 +34,7 @@ from desktop.theme.widgets import named, tool_button
 from monitor.carbon.intensity import Zone
 from monitor.engine.backends import gpus_present, offload_advice
 from monitor.engine.gguf import ModelFileError, read_model_info
+from monitor.engine.messages import Hello
 from monitor.meter import ZONE_PREFERENCE, chosen_zone
 from monitor.models.library import Found, list_models, model_places, remember_file
 from monitor.power.channel import ProbeState
@@ -132,6 +133,11 @@ class MainWindow(QMainWindow):
         self.strip.model_chosen.connect(self._choose)
         self.strip.file_wanted.connect(self._open_file)
         self.strip.zone_wanted.connect(self._choose_zone)
+        self.sensors_page.engine_wanted.connect(
+            lambda: self.bridge.read(
+                self._describe_engine, lambda found: self.sensors_page.set_engine(*found)
+            )
+        )
 
     def _restore(self) -> None:
         self.set_theme(self._theme)
@@ -251,19 +257,24 @@ class MainWindow(QMainWindow):
             lambda trace: QueryDialog(record, trace, self._theme, self).show(),
         )
 
-    def _find_advice(self) -> str | None:
-        """Ask llama.cpp what it can use; runs beside the window's thread."""
+    def _has_nvidia(self) -> bool:
         self._services.sampler.wait_ready()
         nvml = [p for p in self._services.sampler.probes() if p.source == "nvml"]
-        has_nvidia = any(p.state is ProbeState.AVAILABLE for p in nvml)
-        if not gpus_present() and not has_nvidia:
+        return any(p.state is ProbeState.AVAILABLE for p in nvml)
+
+    def _find_advice(self) -> str | None:
+        """Ask llama.cpp whether it leaves a GPU idle; not at all where there is none."""
+        if not gpus_present() and not self._has_nvidia():
             return None
-        return offload_advice(self._services.engine.hello(), has_nvidia)
+        return self._describe_engine()[1]
+
+    def _describe_engine(self) -> tuple[Hello, str | None]:
+        hello = self._services.engine.hello()
+        return hello, offload_advice(hello, self._has_nvidia())
 
     def _show_advice(self, advice: str | None) -> None:
         if advice:
             self.notice.say(advice)
-            self.sensors_page.set_advice(advice)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop what runs and close what the services hold."""

@@ -33,7 +33,7 @@ class HistoryPage(QWidget):
         self.model = HistoryModel(bridge, history, self)
         self.model.loaded.connect(self._on_loaded)
         self.view = QueryView(theme)
-        self.view.setMinimumWidth(410)
+        self.view.setMinimumWidth(430)
         self._wanted: str | None = None
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self._table())

@@ -18,7 +18,7 @@ from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.power.channel import Kind
 
-LEGEND_MS = 500
+LEGEND_MS = 1000
 
 PENS = {
     Kind.COUNTER: Qt.PenStyle.SolidLine,
@@ -86,10 +86,15 @@ class LiveDock(QWidget):
         self._theme = theme
         self.plot.set_theme(theme)
         self._pause.setIcon(icon("play" if self._pause.isChecked() else "pause", theme.text))
-        for entry in self._entries.values():
-            entry.deleteLater()
-        self._entries.clear()
+        for key in list(self._entries):
+            self._drop(key)
         self.refresh()
+
+    def _drop(self, key: str) -> None:
+        entry = self._entries.pop(key)
+        self._legend.removeWidget(entry)
+        entry.hide()
+        entry.deleteLater()
 
     def _set_paused(self, paused: bool) -> None:
         self.plot.set_paused(paused)
@@ -104,7 +109,7 @@ class LiveDock(QWidget):
         self._waiting.setVisible(not series)
         wanted = {s.channel.key if s.channel else "": s for s in series}
         for gone in self._entries.keys() - wanted.keys():
-            self._entries.pop(gone).deleteLater()
+            self._drop(gone)
         indices: dict[object, int] = {}
         for key, one in wanted.items():
             domain = one.channel and one.channel.domain

@@ -54,6 +54,11 @@ class LiveModel:
         """The weakest kind among the parts: what the total may be called."""
         return weakest(s.channel.kind for s in self._channels.values() if s.channel)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a phase of a query is under way."""
+        return bool(self.phases) and self.phases[-1].end_s == math.inf
+
     def time_of(self, sample: float) -> float:
         """Return the monotonic time of a sample's number."""
         return self._origin_s + sample * self.step_s
@@ -65,7 +70,7 @@ class LiveModel:
     def follow(self, event: Event) -> None:
         """Note the phases of a running query as its events tell of them."""
         match event:
-            case LoadProgress() if not self.phases or math.isfinite(self.phases[-1].end_s):
+            case LoadProgress() if not self.busy:
                 self._begin_phase(LOAD, time.monotonic())
             case Loaded():
                 self.end_phase(event.end_s)
@@ -83,7 +88,7 @@ class LiveModel:
 
     def end_phase(self, time_s: float | None = None) -> None:
         """Note that the phase under way, if there is one, has ended: now, unless told when."""
-        if self.phases and self.phases[-1].end_s == math.inf:
+        if self.busy:
             last = self.phases[-1]
             ended_s = time.monotonic() if time_s is None else time_s
             self.phases[-1] = Phase(last.name, last.start_s, ended_s)

@@ -18,7 +18,11 @@ from desktop.theme.palette import Theme
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase
 from monitor.power.channel import Kind
 
-FRAME_MS = 100
+BUSY_MS, IDLE_MS = 100, 400
+"""Time between frames while a query runs, and while there is little to see."""
+
+STEP_PX = 1.0
+"""No frame is drawn before the curves have moved by this much: an hour's hardly move."""
 
 PIXELS_PER_BUCKET = 2
 
@@ -50,7 +54,7 @@ class LivePlot(pg.PlotWidget):
         self._shades: list[QGraphicsRectItem] = []
         self._span_s, self._top_w = 60.0, 1.0
         self._frozen_s: float | None = None
-        self._timer = QTimer(self, interval=FRAME_MS)
+        self._timer = QTimer(self, interval=IDLE_MS)
         self._timer.timeout.connect(self.draw)
         self.setAccessibleName(self.tr("Live power plot"))
         self.setMinimumHeight(110)
@@ -102,8 +106,10 @@ class LivePlot(pg.PlotWidget):
         super().hideEvent(event)
 
     def draw(self) -> None:
-        """Draw one frame."""
+        """Draw one frame, and decide when the next is due."""
         self._model.update()
+        step_ms = 1000 * STEP_PX * self._span_s / max(self.width(), 1)
+        self._timer.setInterval(round(max(BUSY_MS if self._model.busy else IDLE_MS, step_ms)))
         if self._frozen_s is None:
             self.draw_at(time.monotonic() - LAG_S)
 

@@ -1,12 +1,13 @@
 """The sensors page: which sources there are, what they say, and how to mend those denied."""
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures
+from monitor.engine.messages import Hello
 from monitor.power.channel import Probe, ProbeState, Role
 from monitor.power.sampler import Sampler
 
@@ -16,9 +17,13 @@ REFRESH_MS = 1000
 class SensorsPage(QWidget):
     """Shows a sampler's probes and channels while it is visible."""
 
+    engine_wanted = Signal()
+    """The page is seen for the first time; :meth:`set_engine` should follow."""
+
     def __init__(self, sampler: Sampler, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._sampler, self._theme = sampler, theme
+        self._engine = ""
         self._advice = ""
         self._shown: object = None
         self._watts: dict[str, QLabel] = {}
@@ -36,9 +41,15 @@ class SensorsPage(QWidget):
         self._theme, self._shown = theme, None
         self.refresh()
 
-    def set_advice(self, advice: str) -> None:
-        """Show how to get a llama.cpp that uses the GPU."""
-        self._advice = advice
+    def set_engine(self, hello: Hello, advice: str | None) -> None:
+        """Show what llama.cpp computes on, and how to have it use an idle GPU."""
+        devices = ", ".join(f"{device.name} ({device.description})" for device in hello.devices)
+        self._engine = (
+            self.tr("llama-cpp-python %1 computes on %2.")
+            .replace("%1", hello.llama_cpp)
+            .replace("%2", devices)
+        )
+        self._advice = advice or ""
         self._shown = None
         self.refresh()
 
@@ -47,6 +58,8 @@ class SensorsPage(QWidget):
         super().showEvent(event)
         self._timer.start()
         self.refresh()
+        if not self._engine:
+            self.engine_wanted.emit()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Rest while hidden."""
@@ -74,9 +87,9 @@ class SensorsPage(QWidget):
         column.addWidget(label(self.tr("Where it could come from"), "title"))
         for probe in probes:
             column.addWidget(self._probe(probe))
-        if self._advice:
-            column.addWidget(label(self.tr("The engine"), "title"))
-            column.addWidget(_selectable_card(self._advice))
+        if self._engine:
+            column.addWidget(label(self.tr("What models run on"), "title"))
+            column.addWidget(_selectable_card(self._engine, self._advice))
         column.addStretch(1)
         self._scroll.setWidget(page)
 
@@ -144,9 +157,10 @@ def _selectable(text: str) -> QWidget:
     return made
 
 
-def _selectable_card(text: str) -> QFrame:
+def _selectable_card(*texts: str) -> QFrame:
     card = named(QFrame(), "card")
     layout = QVBoxLayout(card)
     layout.setContentsMargins(14, 10, 14, 10)
-    layout.addWidget(_selectable(text))
+    for text in filter(None, texts):
+        layout.addWidget(_selectable(text))
     return card

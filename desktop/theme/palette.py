@@ -1,8 +1,8 @@
 """The colours of both themes and what is drawn with them.
 
 Series colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/), told apart by people with
-any common colour blindness, a little darker on light ground where contrast asks for it. Kinds are told by
-line style and mark as well, never by colour alone.
+any common colour blindness, a little darker on light ground where contrast asks for it. Kinds
+are told by line style and mark as well, never by colour alone.
 """
 
 from dataclasses import dataclass

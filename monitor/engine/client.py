@@ -58,6 +58,7 @@ class _Process:
         self.pid = self._popen.pid
         self.answers: queue.SimpleQueue[Answer | EngineDied] = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=60)
+        self._sending = threading.Lock()
         self._errors = threading.Thread(target=self._read_log, name="engine-log", daemon=True)
         self._errors.start()
         self._reader = threading.Thread(target=self._read, name="engine-answers", daemon=True)
@@ -66,8 +67,10 @@ class _Process:
     def send(self, request: Request) -> None:
         assert self._popen.stdin
         try:
-            pickle.dump(request, self._popen.stdin)
-            self._popen.stdin.flush()
+            # A cancel comes from another thread than what it cancels.
+            with self._sending:
+                pickle.dump(request, self._popen.stdin)
+                self._popen.stdin.flush()
         except (BrokenPipeError, ValueError):
             log.debug("The engine has ended; its reader will say so")
 
@@ -170,10 +173,15 @@ class Engine:
         if self.model:
             self.stop()
         self.hello()
-        for answer in self._exchange(request):
-            if isinstance(answer, Loaded):
-                self.model, self.loaded = request, answer
-            yield cast(LoadProgress | Loaded, answer)
+        try:
+            for answer in self._exchange(request):
+                if isinstance(answer, Loaded):
+                    self.model, self.loaded = request, answer
+                yield cast(LoadProgress | Loaded, answer)
+        except EngineError:
+            # What a failed load has allocated goes with its process.
+            self.stop()
+            raise
 
     def generate(self, request: Generate) -> Iterator[Answer]:
         """Answer a conversation with the loaded model; the last message is ``Done``.

@@ -52,7 +52,10 @@ class Sampler:
             raise ValueError(f"The sampling rate must lie between {MIN_HZ:g} and {MAX_HZ:g} Hz.")
         self.hz = hz
         self.trace = Trace()
-        self._feeds = [_Feed(source) for source in (sources or [make() for make in SOURCES])]
+        self._feeds = [
+            _Feed(source)
+            for source in ([make() for make in SOURCES] if sources is None else sources)
+        ]
         self._stop = threading.Event()
         self._wakes = [threading.Event() for _ in self._feeds]
         self._opened = threading.Condition()
