@@ -1,6 +1,6 @@
 """A line above the page for what a person should know, until they have read it."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from desktop.theme.icons import icon
@@ -11,6 +11,11 @@ from desktop.theme.widgets import label, tool_button
 class Notice(QFrame):
     """Hidden unless there is something to say."""
 
+    acted = Signal()
+    """The button was pressed."""
+    closed = Signal(str)
+    """A person has read this text and closed it."""
+
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("notice")
@@ -20,12 +25,15 @@ class Notice(QFrame):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self._action = tool_button("")
+        self._action.clicked.connect(self.acted)
         self._close = tool_button(self.tr("Close"))
         self._close.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-        self._close.clicked.connect(self.hide)
+        self._close.clicked.connect(self._on_close)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.addWidget(self._text, 1)
+        layout.addWidget(self._action, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         self.set_theme(theme)
         self.hide()
@@ -34,10 +42,16 @@ class Notice(QFrame):
         """Take a theme's colours."""
         self._close.setIcon(icon("close", theme.text))
 
-    def say(self, text: str) -> None:
-        """Show a text in place of the one before."""
+    def say(self, text: str, action: str = "") -> None:
+        """Show a text in place of the one before, with a button if it leads somewhere."""
         self._text.setText(text)
+        self._action.setText(action)
+        self._action.setVisible(bool(action))
         self.show()
+
+    def _on_close(self) -> None:
+        self.hide()
+        self.closed.emit(self._text.text())
 
     def text(self) -> str:
         """Return what is said now, "" if nothing."""

@@ -42,7 +42,7 @@ from monitor.store.records import QueryRecord
 
 PAGES = ("chat", "history", "sensors")
 
-MODEL_PREFERENCE = "model"
+MODEL_PREFERENCE, ADVICE_PREFERENCE = "model", "advice_read"
 
 
 class MainWindow(QMainWindow):
@@ -263,10 +263,15 @@ class MainWindow(QMainWindow):
         return any(p.state is ProbeState.AVAILABLE for p in nvml)
 
     def _find_advice(self) -> str | None:
-        """Ask llama.cpp whether it leaves a GPU idle; not at all where there is none."""
+        """Ask llama.cpp whether it leaves a GPU idle; not at all where there is none.
+
+        Advice that was read and closed is not given again.
+        """
         if not gpus_present() and not self._has_nvidia():
             return None
-        return self._describe_engine()[1]
+        advice = (self._describe_engine()[1] or "").partition("\n")[0]
+        is_read = self._services.history.preference(ADVICE_PREFERENCE) == advice
+        return None if is_read else advice
 
     def _describe_engine(self) -> tuple[Hello, str | None]:
         hello = self._services.engine.hello()
@@ -274,7 +279,15 @@ class MainWindow(QMainWindow):
 
     def _show_advice(self, advice: str | None) -> None:
         if advice:
-            self.notice.say(advice)
+            self.notice.say(advice, self.tr("Show how"))
+            self.notice.acted.connect(lambda: self.show_page("sensors"))
+            self.notice.closed.connect(lambda text: self._keep_read(advice, text))
+
+    def _keep_read(self, advice: str, closed: str) -> None:
+        """Remember that the advice was closed (the notice may have said something else since)."""
+        history = self._services.history
+        if closed == advice:
+            self.bridge.read(lambda: history.set_preference(ADVICE_PREFERENCE, advice), _ignore)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Stop what runs and close what the services hold."""

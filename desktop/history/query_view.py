@@ -208,6 +208,8 @@ def _grid(rows: Sequence[Sequence[str]], header: bool = True, bold_last: bool = 
             is_muted = (header and at == 0) or (not header and column == 0)
             made = label(cell, "muted" if is_muted else "")
             made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            made.setWordWrap(column == (0 if header else 1))
+            made.setAlignment(Qt.AlignmentFlag.AlignTop)
             if bold_last and at == len(rows) - 1:
                 made.setStyleSheet("font-weight: 600")
             if header and column:

@@ -20,6 +20,9 @@ from monitor.power.channel import Kind
 
 LEGEND_MS = 1000
 
+ENTRIES_BESIDE_TITLE = 3
+"""With more entries the title gives way to them."""
+
 PENS = {
     Kind.COUNTER: Qt.PenStyle.SolidLine,
     Kind.POWER: Qt.PenStyle.DashLine,
@@ -37,15 +40,15 @@ class LiveDock(QWidget):
         self._model, self._theme = model, theme
         self._entries: dict[str, _Entry] = {}
         self.plot = LivePlot(model, theme)
-        title = label(self.tr("Live power"))
+        self._title = label(self.tr("Live power"))
         self._legend = QHBoxLayout()
-        self._legend.setSpacing(16)
+        self._legend.setSpacing(12)
         self._waiting = label(self.tr("waiting for the first reading …"), "muted")
         self._legend.addWidget(self._waiting)
         top = QHBoxLayout()
         top.setContentsMargins(12, 6, 12, 0)
-        top.setSpacing(16)
-        top.addWidget(title)
+        top.setSpacing(12)
+        top.addWidget(self._title)
         top.addLayout(self._legend)
         top.addStretch(1)
         top.addLayout(self._span_buttons())
@@ -107,6 +110,7 @@ class LiveDock(QWidget):
             return
         series = [s for s in self._model.series if s.pyramid.count]
         self._waiting.setVisible(not series)
+        self._title.setVisible(len(series) <= ENTRIES_BESIDE_TITLE)
         wanted = {s.channel.key if s.channel else "": s for s in series}
         for gone in self._entries.keys() - wanted.keys():
             self._drop(gone)
@@ -123,7 +127,8 @@ class LiveDock(QWidget):
         color = self._theme.color_of(channel, index) if channel else self._theme.text
         kind = channel.kind if channel else self._model.kind or Kind.COUNTER
         name = channel.label if channel else self.tr("Total")
-        entry = _Entry(name, color, kind)
+        # Without the model's name, which would leave no room for the watts of several GPUs.
+        entry = _Entry(" ".join(name.split()[:2]), color, kind)
         words = {
             Kind.COUNTER: self.tr("counted by the sensor"),
             Kind.POWER: self.tr("watts of the sensor, integrated"),

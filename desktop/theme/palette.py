@@ -141,8 +141,10 @@ def _style_sheet(theme: Theme) -> str:
     QWidget#strip {{ border-bottom: 1px solid {theme.line}; }}
     QWidget#dock {{ border-top: 1px solid {theme.line}; }}
     QWidget#navigation {{ background: {theme.ground}; border-right: 1px solid {theme.line}; }}
+    QWidget#dock QToolButton {{ padding: 3px 8px; }}
     QWidget#navigation QToolButton {{
         border: none; border-radius: 6px; padding: 6px 4px; color: {theme.muted};
+        background: transparent;
     }}
     QWidget#navigation QToolButton:hover {{ background: {theme.raised}; }}
     QWidget#navigation QToolButton:checked {{

@@ -45,6 +45,8 @@ def gpus_present() -> list[str]:
 def offload_advice(hello: Hello, has_nvidia: bool) -> str | None:
     """Say which GPU this build leaves idle and the exact command that would change it.
 
+    The first line says what is, the others what to do.
+
     :param hello: what the engine said of its build
     :param has_nvidia: whether NVML shows a GPU, for systems without PCI in sysfs
     :return: ``None`` when the build can offload, or there is nothing to offload to
@@ -62,7 +64,7 @@ def offload_advice(hello: Hello, has_nvidia: bool) -> str | None:
     pip = f"{sys.executable} -m pip install --force-reinstall --no-cache-dir --no-deps"
     return (
         f"This computer has an {vendor.name} GPU, but the installed llama-cpp-python cannot use "
-        f"it, so models run on the CPU. With {vendor.needs} installed: "
-        f'CMAKE_ARGS="-D{vendor.flag}=on" {pip} llama-cpp-python — or without a compiler: '
+        f"it, so models run on the CPU.\nWith {vendor.needs} installed:\n"
+        f'CMAKE_ARGS="-D{vendor.flag}=on" {pip} llama-cpp-python\nOr, without a compiler:\n'
         f"{pip} llama-cpp-python --extra-index-url {WHEELS}/{vendor.wheel}"
     )

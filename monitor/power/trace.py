@@ -29,6 +29,9 @@ Chosen at least twice the largest rated power on sale in 2025 (a 1,400 W acceler
 LONGEST_BRIDGE_S = 2.5
 """Watts further apart than this (or 25 refresh periods) are not joined by a trapezium."""
 
+REFRESHES_PER_SLOPE, LONGEST_SLOPE_S = 50, 0.5
+"""Watts of a counter are its slope over this many refreshes (an error of 2 %), if not too long."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -123,17 +126,38 @@ class _Ring:
 
     def _append_counter(self, reading: Reading, counter_j: float, dt_s: float) -> None:
         if self._counter_j is None:
-            power_w = math.nan if reading.power_w is None else reading.power_w
-            self._write(reading.time_s, 0.0, power_w, Gap.RESET)
+            first_w = math.nan if reading.power_w is None else reading.power_w
+            self._write(reading.time_s, 0.0, first_w, Gap.RESET)
             self._counter_j = counter_j
             return
         delta_j, gap = self._advance(counter_j, dt_s)
         self._counter_j = counter_j
         energy_j = float(self._at(self._energy_j)) + delta_j
-        power_w = delta_j / dt_s if reading.power_w is None else reading.power_w
+        power_w = reading.power_w
+        if power_w is None:
+            power_w = self._slope_w(reading.time_s, energy_j)
         if gap is not Gap.NONE or not 0 <= power_w <= PLAUSIBLE_W[self.channel.domain]:
             power_w = math.nan
         self._write(reading.time_s, energy_j, power_w, gap)
+
+    def _slope_w(self, time_s: float, energy_j: float) -> float:
+        """Watts up to a new sample, over long enough that the sensor's rhythm does not show.
+
+        Two readings a moment apart may lie on either side of a refresh: their difference says
+        little of the power. The slope is taken from the latest sample far enough back.
+        """
+        span_s = 0.0
+        if self.channel.kind is Kind.COUNTER:
+            span_s = min(REFRESHES_PER_SLOPE * self.channel.period_s, LONGEST_SLOPE_S)
+        oldest = max(0, self.written - len(self._time_s))
+        base = self.written - 1
+        while base > oldest:
+            at = base % len(self._time_s)
+            if self._gap[at] != Gap.NONE or time_s - self._time_s[at] >= span_s:
+                break
+            base -= 1
+        at = base % len(self._time_s)
+        return float((energy_j - self._energy_j[at]) / (time_s - self._time_s[at]))
 
     def _advance(self, counter_j: float, dt_s: float) -> tuple[float, Gap]:
         """Return the joules since the last counter value, or 0 and why they are unknown."""
