@@ -1,6 +1,7 @@
 """Whether this llama.cpp build uses the GPUs that are here, and how to get one that does."""
 
 import platform
+import shlex
 import sys
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ def offload_advice(hello: Hello, has_nvidia: bool) -> str | None:
     if not vendors:
         return None
     vendor = vendors[0]
-    pip = f"{sys.executable} -m pip install --force-reinstall --no-cache-dir --no-deps"
+    pip = f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-cache-dir --no-deps"
     return (
         f"This computer has an {vendor.name} GPU, but the installed llama-cpp-python cannot use "
         f"it, so models run on the CPU.\nWith {vendor.needs} installed:\n"

@@ -4,6 +4,7 @@ llama.cpp aborts its process on many malformed files; a check here turns that in
 Layout: the GGUF specification in ggml's docs/gguf.md (versions 2 and 3, little-endian).
 """
 
+import math
 import mmap
 import re
 import struct
@@ -15,8 +16,8 @@ from typing import Any
 MAX_PAIRS, MAX_TENSORS, MAX_DEPTH = 1 << 16, 1 << 20, 4
 """Far above any real file: what is larger is not GGUF but noise."""
 
-KEPT_ARRAY = 16
-"""Longer arrays (a vocabulary) are kept as their length only."""
+KEPT_ARRAY = 1024
+"""Longer arrays (a vocabulary) are kept as their length only; values a layer stay whole."""
 
 SCALARS = {
     0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
@@ -30,7 +31,8 @@ FILE_TYPES = {
     11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
     17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
     23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M",
-    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4",
+    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4",
+    40: "Q1_0", 41: "Q2_0",
 }  # fmt: skip
 """``general.file_type``: enum llama_ftype in llama.h."""
 
@@ -44,6 +46,7 @@ TENSOR_TYPES = {
     23: ("IQ4_XS", 256, 136), 24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4),
     27: ("I64", 1, 8), 28: ("F64", 1, 8), 29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2),
     34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66), 39: ("MXFP4", 32, 17),
+    40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
 }  # fmt: skip
 """enum ggml_type: name, elements a block, bytes a block (ggml.h and ggml-common.h)."""
 
@@ -208,8 +211,6 @@ def _parts(path: Path) -> list[Path]:
 
 
 def _read_head(path: Path) -> _Head:
-    if path.is_dir():
-        raise ModelFileError(f"{path} is a folder. Name the .gguf file inside it.")
     try:
         with path.open("rb") as file:
             size_bytes = file.seek(0, 2)
@@ -218,6 +219,8 @@ def _read_head(path: Path) -> _Head:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 _check_magic(path.name, data[:512])
                 return _parse(_Reader(data, path.name), path.name, size_bytes)
+    except IsADirectoryError:
+        raise ModelFileError(f"{path} is a folder. Name the .gguf file inside it.") from None
     except FileNotFoundError:
         raise ModelFileError(f"There is no file {path}.") from None
     except OSError as error:
@@ -298,7 +301,7 @@ def _refuse_unusable(
 
 
 def _quantisation(metadata: dict[str, Any], types: Counter[str]) -> str:
-    named = FILE_TYPES.get(metadata.get("general.file_type", -1))
+    named = FILE_TYPES.get(_number(metadata.get("general.file_type", -1)))
     return named or types.most_common(1)[0][0]
 
 
@@ -311,7 +314,7 @@ def _number(value: Any) -> int:
     """A whole number, or the largest of a list: some models give a value for each layer."""
     if isinstance(value, list):
         return max((_number(item) for item in value), default=0)
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
 
 
 def _kv_bytes_per_token(architecture: str, metadata: dict[str, Any]) -> int:

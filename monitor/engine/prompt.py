@@ -8,6 +8,9 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from monitor.engine.messages import ChatMessage
 
+FAILURES = (TemplateError, ValueError, TypeError, ArithmeticError, LookupError, RecursionError)
+"""What a template, which is a program of its author's, can end in."""
+
 
 class TemplateRefused(ValueError):
     """The model's chat template does not accept this conversation."""
@@ -27,16 +30,19 @@ def render(messages: Sequence[ChatMessage], template: str | None, bos: str, eos:
     """
     if not template:
         return "\n\n".join(message.content for message in messages)
-    formatter = Jinja2ChatFormatter(template=template, bos_token=bos, eos_token=eos)
+    try:
+        formatter = Jinja2ChatFormatter(template=template, bos_token=bos, eos_token=eos)
+    except TemplateError as error:
+        raise TemplateRefused(str(error)) from error
     try:
         return _apply(formatter, messages)
-    except (TemplateError, ValueError, TypeError) as error:
+    except FAILURES as error:
         merged = _system_in_question(messages)
         if merged is None:
             raise TemplateRefused(str(error)) from error
     try:
         return _apply(formatter, merged)
-    except (TemplateError, ValueError, TypeError) as error:
+    except FAILURES as error:
         raise TemplateRefused(str(error)) from error
 
 

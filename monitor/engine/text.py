@@ -21,10 +21,11 @@ class TextStream:
     def feed(self, data: bytes) -> str:
         """Add bytes and return the text that may be shown now."""
         self._held += self._decoder.decode(data)
-        found = [at for text in self._stop if (at := self._held.find(text)) >= 0]
+        # The one complete first ends the answer, however the bytes were cut into tokens.
+        found = [(at + len(text), at) for text in self._stop if (at := self._held.find(text)) >= 0]
         if found:
             self.stopped = True
-            shown, self._held = self._held[: min(found)], ""
+            shown, self._held = self._held[: min(found)[1]], ""
             return shown
         keep = self._possible_stop()
         shown = self._held[: len(self._held) - keep]

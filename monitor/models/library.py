@@ -1,8 +1,9 @@
 """Finds GGUF models on disk and tells one from another."""
 
 import hashlib
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,18 +53,33 @@ def list_models(folders: Iterable[Path], files: Iterable[Path] = ()) -> list[Fou
     Later parts of split models are left out: the first stands for all. Links that lead in a
     circle are followed once.
     """
-    paths = {path.resolve(): path for path in files if path.exists()}
+    paths = {os.path.realpath(path): path for path in files if path.exists()}
     for folder in folders:
-        for path in folder.rglob("*.gguf") if folder.is_dir() else ():
+        for path in _gguf_files(folder):
             later_part = re.search(r"-(\d{5})-of-\d{5}\.gguf$", path.name)
             if not later_part or int(later_part[1]) == 1:
-                paths.setdefault(path.resolve(), path)
+                paths.setdefault(os.path.realpath(path), path)
     found = [_inspect(path.stem, path) for path in paths.values()]
     found.sort(key=lambda model: model.name.casefold())
     try:
         return [_inspect(STARTER, starter_path()), *found]
     except ModelFileError:
         return found
+
+
+def _gguf_files(folder: Path) -> Iterator[Path]:
+    """Walk a folder, linked ones too; each real folder once."""
+    seen: set[str] = set()
+    for place, inside, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            inside.clear()
+            continue
+        seen.add(real)
+        inside.sort()
+        yield from (
+            Path(place, name) for name in (*sorted(names), *inside) if name.endswith(".gguf")
+        )
 
 
 def _inspect(name: str, path: Path) -> Found:
@@ -80,7 +96,10 @@ def resolve_model(text: str, folders: Iterable[Path], files: Iterable[Path] = ()
     """
     if text == STARTER:
         return starter_path()
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise ModelFileError(f"{text} names the home folder of an unknown user.") from None
     if path.exists() or path.suffix == ".gguf" or len(path.parts) > 1:
         return path
     models = list_models(folders, files)
@@ -89,6 +108,9 @@ def resolve_model(text: str, folders: Iterable[Path], files: Iterable[Path] = ()
     if len(near) == 1:
         return near[0].path
     if near:
+        if exact:
+            same = ", ".join(str(model.path) for model in exact[:5])
+            raise ModelFileError(f"Several files are called “{text}”: {same}. Give the path.")
         names = ", ".join(model.name for model in near[:5])
         raise ModelFileError(f"“{text}” could be {names}. Give more of the name.")
     names = ", ".join(model.name for model in models[:5]) or "none yet"

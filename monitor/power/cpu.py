@@ -15,7 +15,7 @@ from monitor.power.sysfs import read_int, sysfs_root
 from resources import resource_text
 
 NOISE = re.compile(
-    r"\((?:r|tm|c)\)|\bcpu\b|@.*$|\b\d+th gen\b|\b\d+th generation\b|\b(?:\w+|\d+)-core\b"
+    r"\((?:r|tm|c)\)|\bcpu\b|@.*$|\b\d+th gen\b|\b\d+th generation\b|\b\w+-cores?\b"
     r"|\bprocessor\b|\bwith radeon.*$|\bw/ radeon.*$",
     re.IGNORECASE,
 )
@@ -86,7 +86,9 @@ def _tdp_table() -> dict[str, float]:
 
 
 def _normal(name: str) -> str:
-    return " ".join(NOISE.sub(" ", name).lower().split())
+    return " ".join(
+        NOISE.sub(" ", re.sub(r"\((?:r|tm)\)-", "-", name, flags=re.IGNORECASE)).lower().split()
+    )
 
 
 def rated_tdp_w(name: str) -> float | None:

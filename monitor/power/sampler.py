@@ -1,6 +1,7 @@
 """Reads every source, each in a thread of its own, into one trace."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,9 @@ from monitor.power.trace import Gap, Trace
 log = logging.getLogger(__name__)
 
 MIN_HZ, DEFAULT_HZ, MAX_HZ = 1.0, 10.0, 50.0
+
+STALLED_INTERVALS = 10
+"""A source not read for this many intervals hangs, and what is told of the rest waits no more."""
 
 RETRY_S = 1.0
 """A source that raised is asked again after this long, so that a fault costs no time."""
@@ -34,6 +38,8 @@ class _Feed:
     probe: Probe | None = None
     channels: tuple[Channel, ...] = ()
     failing: str = ""
+    tried_s: float = -math.inf
+    """When the last attempt to read began that has ended, whether it succeeded or not."""
 
 
 class Sampler:
@@ -103,29 +109,24 @@ class Sampler:
         )
 
     def wait_until(self, time_s: float, timeout_s: float = 0.5) -> bool:
-        """Wait until every working channel has a reading later than a monotonic time.
+        """Wait until every source has been read later than a monotonic time.
 
         A window can only be billed to its end once a reading beyond the end is there.
 
-        :return: whether all have; a source that hangs is not waited for any longer
+        :return: whether all were; a source that hangs is not waited for any longer
         """
         self.mark()
         return self._wait(
-            lambda: all(
-                feed.failing or all(self._read_beyond(channel, time_s) for channel in feed.channels)
-                for feed in self._feeds
-            ),
+            lambda: all(not feed.channels or feed.tried_s >= time_s for feed in self._feeds),
             timeout_s,
         )
 
     def read_until_s(self) -> float:
-        """Return the monotonic time up to which every working channel in use has been read."""
-        latest = [self.trace.latest(channel.key) for channel in self.channels()]
-        return min((last[0] for last in latest if last), default=time.monotonic())
-
-    def _read_beyond(self, channel: Channel, time_s: float) -> bool:
-        latest = self.trace.latest(channel.key)
-        return latest is None or latest[0] >= time_s
+        """Return the monotonic time up to which every source that does not hang was read."""
+        now_s = time.monotonic()
+        stalled_s = now_s - STALLED_INTERVALS / self.hz
+        tried_s = [feed.tried_s for feed in self._feeds if feed.channels]
+        return min((at_s for at_s in tried_s if at_s > stalled_s), default=now_s)
 
     def _wait(self, met: Callable[[], bool], timeout_s: float) -> bool:
         with self._opened:
@@ -184,13 +185,18 @@ class Sampler:
                 self.trace.miss([channel.key for channel in feed.channels], Gap.ASLEEP)
             self._read(feed)
             last_s = time.monotonic()
-            # Due times keep their rhythm; after a stall the missed ones are not made up.
-            due_s = max(due_s + interval_s, last_s) if not feed.failing else last_s + RETRY_S
+            # Due times keep their rhythm, whatever is marked in between; after a stall the
+            # missed ones are not made up.
+            if feed.failing:
+                due_s = last_s + RETRY_S
+            elif due_s <= last_s:
+                due_s = max(due_s + interval_s, last_s)
             if wake.wait(max(0.0, due_s - time.monotonic())):
                 wake.clear()
                 self._stop.wait(max(0.0, last_s + fastest_s - time.monotonic()))
 
     def _read(self, feed: _Feed) -> None:
+        began_s = time.monotonic()
         try:
             readings = feed.source.read()
         except Exception as error:
@@ -203,5 +209,6 @@ class Sampler:
             self.trace.record(readings)
             silent = {channel.key for channel in feed.channels} - {r.key for r in readings}
             self.trace.miss(sorted(silent))
+        feed.tried_s = began_s
         with self._opened:
             self._opened.notify_all()

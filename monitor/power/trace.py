@@ -1,6 +1,7 @@
 """The memory of the last hour: what every channel read, and the energy of any window of it."""
 
 import math
+import sys
 import threading
 from dataclasses import dataclass
 from enum import IntEnum
@@ -117,12 +118,22 @@ class _Ring:
         if reading.time_s <= last_s:
             return
         dt_s = reading.time_s - last_s
-        if reading.counter_j is not None:
-            self._append_counter(reading, reading.counter_j, dt_s)
-        elif reading.power_w is not None:
-            self._append_power(reading.time_s, reading.power_w, dt_s)
-        else:
+        is_power = self.channel.kind is Kind.POWER
+        value = reading.power_w if is_power else reading.counter_j
+        if value is None:
             self.miss(Gap.MISSED)
+        elif not 0 <= value <= self._greatest():
+            self.miss(Gap.IMPLAUSIBLE)
+        elif is_power:
+            self._append_power(reading.time_s, value, dt_s)
+        else:
+            self._append_counter(reading, value, dt_s)
+
+    def _greatest(self) -> float:
+        """The greatest value a reading of this channel can have."""
+        if self.channel.kind is Kind.POWER:
+            return PLAUSIBLE_W[self.channel.domain]
+        return self.channel.range_j or sys.float_info.max
 
     def _append_counter(self, reading: Reading, counter_j: float, dt_s: float) -> None:
         if self._counter_j is None:
@@ -163,14 +174,14 @@ class _Ring:
         """Return the joules since the last counter value, or 0 and why they are unknown."""
         assert self._counter_j is not None
         pending, self._pending = self._pending, Gap.NONE
-        if pending is Gap.ASLEEP:
+        if pending in (Gap.ASLEEP, Gap.IMPLAUSIBLE):
             return 0.0, pending
         delta_j = counter_j - self._counter_j
         limit_w = PLAUSIBLE_W[self.channel.domain]
         if self.channel.range_j:
             recent_w = float(self._at(self._power_w))
             likely_w = max(3 * recent_w, 100.0) if math.isfinite(recent_w) else limit_w / 4
-            if pending is Gap.MISSED and dt_s * likely_w > self.channel.range_j:
+            if dt_s * likely_w > self.channel.range_j:
                 return 0.0, Gap.AMBIGUOUS
             if delta_j < 0:
                 delta_j += self.channel.range_j
@@ -184,9 +195,6 @@ class _Ring:
         return delta_j, Gap.NONE
 
     def _append_power(self, time_s: float, power_w: float, dt_s: float) -> None:
-        if not 0 <= power_w <= PLAUSIBLE_W[self.channel.domain]:
-            self.miss(Gap.IMPLAUSIBLE)
-            return
         gap, self._pending = self._pending, Gap.NONE
         if not self.written:
             self._write(time_s, 0.0, power_w, Gap.RESET)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._open: list[Database] = []
+        self._open: list[tuple[threading.Thread, Database]] = []
         self._lock = threading.Lock()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
         try:
@@ -49,16 +50,17 @@ class Store:
 
     def _prepare(self) -> None:
         db = self._connection()
-        db.enable_wal()
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"The history {self.path} was written by a later version of LlamaWatt "
                 f"(schema {version}, this one knows {SCHEMA_VERSION}). Update LlamaWatt to open it."
             )
+        _enable_wal(db)
         if version < SCHEMA_VERSION:
-            migrations.apply(db)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            with _immediate(db):
+                migrations.apply(db)
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _connection(self) -> Database:
         """The calling thread's own connection."""
@@ -71,7 +73,11 @@ class Store:
             db.execute("PRAGMA synchronous = FULL")
             self._local.db = db
             with self._lock:
-                self._open.append(db)
+                for thread, left in self._open:
+                    if not thread.is_alive():
+                        left.close()
+                self._open = [each for each in self._open if each[0].is_alive()]
+                self._open.append((threading.current_thread(), db))
         return db
 
     def read(self) -> Database:
@@ -94,9 +100,21 @@ class Store:
         """Finish what is still to be written and close every connection."""
         self._writer.shutdown(wait=True)
         with self._lock:
-            for db in self._open:
+            for _, db in self._open:
                 db.close()
             self._open.clear()
+
+
+def _enable_wal(db: Database) -> None:
+    """Switch to WAL; SQLite does not wait by itself while another process switches too."""
+    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            return db.enable_wal()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

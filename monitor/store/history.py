@@ -210,8 +210,11 @@ class History:
         """
         found = self._records("q.id = ?", [query_id])
         if not found and len(query_id) >= 4:
-            pattern = query_id.replace("%", "").replace("_", "")
-            found = self._records("q.id like ? or q.id like ?", [f"{pattern}%", f"%{pattern}"])
+            length = len(query_id)
+            found = self._records(
+                "substr(q.id, 1, ?) = ? or substr(q.id, -?) = ?",
+                [length, query_id, length, query_id],
+            )
         if len(found) > 1:
             raise KeyError(f"{len(found)} queries match {query_id}; give more of the identifier.")
         if not found:
@@ -317,7 +320,9 @@ class History:
 def _alive(process_id: int | None, started: float | None) -> bool:
     """Whether the process that began a query still runs (and is not another of its number)."""
     try:
-        return bool(abs(psutil.Process(process_id).create_time() - (started or 0)) < 2)
+        process = psutil.Process(process_id)
+        same = abs(process.create_time() - (started or 0)) < 2
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

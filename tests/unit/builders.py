@@ -2,11 +2,12 @@
 
 import ctypes
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gguf import GGMLQuantizationType, GGUFEndian, GGUFWriter
+from gguf import GGMLQuantizationType, GGUFEndian, GGUFReader, GGUFWriter
 from llama_cpp._ggml import libggml
 
 from monitor.carbon.intensity import Zone
@@ -65,6 +66,12 @@ def write_gguf(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+@cache
+def independent_reader(path: Path) -> GGUFReader:
+    """Open a file with the package ``gguf``; it takes seconds for a large vocabulary."""
+    return GGUFReader(path)
 
 
 def engine_tensor_type(kind: int) -> tuple[int, int]:

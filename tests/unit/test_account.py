@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -105,8 +106,7 @@ def test_total_is_the_sum_of_the_parts(
     moments_s = sorted(moments_s)
     names = (PREFILL, DECODE, LOAD)
     phases = [
-        Phase(name, *span_s)
-        for name, span_s in zip(names, zip(moments_s, moments_s[1:], strict=False), strict=False)
+        Phase(name, *span_s) for name, span_s in zip(names, pairwise(moments_s), strict=False)
     ]
     bill = account(trace, listed, phases)
 
@@ -167,7 +167,7 @@ def test_a_phase_shorter_than_ten_refreshes_is_unresolved(
 ) -> None:
     channel = make_channel(period_s=period_s)
     trace = Trace()
-    feed(trace, channel, 50.0, (0.0, 30.0), every_s)
+    feed(trace, channel, 50.0, (0.0, 1.2 + 40.0 * refresh_s), every_s)
     bill = account(trace, [channel], [Phase(DECODE, 1.0, 1.0 + refreshes * refresh_s)])
     assert [line.resolved for line in bill.lines] == [resolved]
     assert bill.total().resolved is resolved

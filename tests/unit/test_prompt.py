@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from gguf import GGUFReader
 
 from monitor.engine.messages import ChatMessage
 from monitor.engine.prompt import TemplateRefused, render
+from tests.unit.builders import independent_reader
 
 SYSTEM = ChatMessage("system", "Be brief.")
 QUESTION = ChatMessage("user", "What is a watt?")
@@ -26,7 +26,7 @@ def chat(messages: list[ChatMessage], template: str | None) -> str:
 
 
 def test_the_starters_own_template_is_used(starter: Path) -> None:
-    template = GGUFReader(starter).fields["tokenizer.chat_template"].contents()
+    template = independent_reader(starter).fields["tokenizer.chat_template"].contents()
     text = render([SYSTEM, QUESTION, ANSWER, AGAIN], template, "<|im_start|>", "<|im_end|>")
     assert text == (
         "<|im_start|>system\nBe brief.<|im_end|>\n"
@@ -54,6 +54,13 @@ def test_a_system_text_the_template_refuses_goes_to_the_head_of_the_first_questi
     )
 
 
+def test_a_conversation_without_a_system_text_is_never_changed_to_please_a_template() -> None:
+    template = "{% if messages | length > 2 %}{{ raise_exception('too long') }}{% endif %}" + PLAIN
+    assert chat([SYSTEM, QUESTION, ANSWER], template).startswith("[user]Be brief.")
+    with pytest.raises(TemplateRefused, match="too long"):
+        chat([QUESTION, ANSWER, AGAIN], template)
+
+
 def test_a_system_text_the_template_accepts_stays_a_system_text() -> None:
     assert chat([SYSTEM, QUESTION], PLAIN) == "[system]Be brief.[user]What is a watt?"
 
@@ -73,6 +80,7 @@ def test_markup_in_a_question_is_text_not_template() -> None:
         ("{% for m in messages %}{{ m.content }}", "endfor"),
         ("{{ 1 // 0 }}", "zero"),
         ("{{ range(10 ** 9) | list }}", "Range too big"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recursion"),
     ],
 )
 @pytest.mark.parametrize("messages", [[QUESTION], [SYSTEM, QUESTION]], ids=["alone", "system"])

@@ -1,5 +1,7 @@
 """An answer arrives whole: no half characters, no pieces of a stop text, nothing lost."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def streamed(pieces: list[bytes], stop: tuple[str, ...] = ()) -> str:
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """Cut bytes at some places."""
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 def test_an_emoji_split_over_tokens_appears_with_its_last_byte() -> None:

@@ -91,6 +91,16 @@ def test_peak_and_samples_are_those_inside_the_window(make_channel: MakeChannel)
         assert (window.peak_w, window.samples) == (80.0, 3)
 
 
+def test_readings_close_to_a_refresh_of_a_counter_make_no_peak(make_channel: MakeChannel) -> None:
+    # 200 W, published every 0.1 s; a mark falls just after every tenth refresh.
+    channel = make_channel(period_s=0.1)
+    times_s = sorted([0.05 + i * 0.1 for i in range(100)] + [0.0601 + i for i in range(10)])
+    times_s += [10.0 + i * 0.0999 for i in range(60)]
+    rows = [(time_s, 20.0 * math.floor(time_s * 10)) for time_s in times_s]
+    window = traced(channel, *rows).window(channel.key, 1.0, 15.5)
+    assert window.peak_w == pytest.approx(200.0, rel=0.25)
+
+
 def test_watts_told_beside_a_counter_make_the_peak_but_not_the_bill(
     make_channel: MakeChannel,
 ) -> None:
@@ -325,9 +335,7 @@ def test_a_channel_never_added_has_no_joules() -> None:
 
 
 @pytest.mark.parametrize("started_s", [0.0, 3_600.0, 123_456.7])
-def test_time_made_of_gaps_only_has_no_joules(
-    make_channel: MakeChannel, started_s: float
-) -> None:
+def test_time_made_of_gaps_only_has_no_joules(make_channel: MakeChannel, started_s: float) -> None:
     # A sensor that fails at every other reading: watts, but never two that can be joined.
     channel = make_channel(kind=Kind.POWER)
     rng = random.Random(1)
@@ -366,16 +374,15 @@ def test_a_window_partly_outside_what_was_read_is_partly_covered(
 
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("written", [9, 10, 11, 19, 25])
-def test_a_full_ring_keeps_the_newest(
-    make_channel: MakeChannel, kind: Kind, written: int
-) -> None:
+def test_a_full_ring_keeps_the_newest(make_channel: MakeChannel, kind: Kind, written: int) -> None:
     channel = make_channel(kind=kind)
     rows = [(float(i), 50.0 if kind is Kind.POWER else 50.0 * i) for i in range(written)]
     trace = traced(channel, *rows, capacity=10)
     oldest, newest = max(0, written - 10), written - 1
     assert trace.curve(channel.key).time_s.tolist() == [float(i) for i in range(oldest, written)]
-    window = trace.window(channel.key, newest - 3.5, newest - 1.25)
-    assert (window.joules, window.coverage) == (pytest.approx(112.5), pytest.approx(1.0))
+    for start_s in np.arange(oldest, newest - 1, 0.5):
+        window = trace.window(channel.key, start_s, start_s + 1.25)
+        assert (window.joules, window.coverage) == (pytest.approx(62.5), pytest.approx(1.0))
     everything = trace.window(channel.key, 0.0, newest)
     assert everything.joules == pytest.approx(50.0 * (newest - oldest))
     assert everything.coverage == pytest.approx((newest - oldest) / newest)
@@ -460,7 +467,8 @@ def test_energy_of_a_known_curve(
 def test_the_truth_lies_within_the_doubt_that_sampling_adds(
     make_channel: MakeChannel, kind: Kind
 ) -> None:
-    """Nobody marks these windows, and the load steps hard: the stated doubt must be enough."""
+    # Nobody marks these windows, and the load steps hard: the doubt stated as 95 % must hold
+    # nearly that often.
     rng = random.Random(11)
     moments_s = sorted(rng.uniform(0.0, 60.0) for _ in range(50))
     curve = PowerCurve(((0.0, 60.0), *((at_s, rng.uniform(20.0, 400.0)) for at_s in moments_s)))
@@ -474,7 +482,7 @@ def test_the_truth_lies_within_the_doubt_that_sampling_adds(
         assert window.joules is not None
         doubt_j = 1.96 * math.hypot(window.edge_j, window.shape_j)
         inside += abs(window.joules - curve.energy_j(start_s, end_s)) <= doubt_j
-    assert inside >= 930
+    assert inside >= 900
 
 
 def test_steady_power_is_nearly_certain(make_channel: MakeChannel) -> None:

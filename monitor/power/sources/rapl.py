@@ -136,7 +136,8 @@ def _zone(folder: Path) -> _Zone | None:
         return None
     is_child = folder.name.count(":") > 1
     package = _package_of(folder) if is_child else name
-    number = package.removeprefix("package-")
+    # A processor of several dies has a zone for each: package-0-die-1 is of package-0.
+    number = package.removeprefix("package-").replace("-die-", ".")
     match name:
         case "dram":
             domain, role, sensor, label = Domain.DRAM, Role.PART, "rapl.dram", f"DRAM {number}"
@@ -157,7 +158,7 @@ def _zone(folder: Path) -> _Zone | None:
         key=f"rapl:{package}:{name}" if is_child else f"rapl:{name}",
         label=label,
         domain=domain,
-        device=package,
+        device=package.partition("-die-")[0],
         kind=Kind.COUNTER,
         role=role,
         period_s=PERIOD_S,

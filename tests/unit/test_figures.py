@@ -1,0 +1,298 @@
+"""Figures read well, carry their unit and kind, and never show what is unknown as zero."""
+
+import math
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+
+from monitor import figures, report
+from monitor.energy.account import Bill
+from monitor.energy.interval import Interval
+from monitor.engine.gguf import ModelInfo
+from monitor.models.library import Found
+from monitor.power.channel import Kind, Probe, ProbeState
+from monitor.store.records import (
+    ModelRecord,
+    QueryRecord,
+    QueryRow,
+    Seconds,
+    Status,
+    Tokens,
+)
+from tests.unit.builders import BILL, CPU, GPU, NOTHING_KNOWN, ZONE, line, model_info
+
+DASH = "—"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.00"),
+        (1.005, "1.00"),  # 1.005 is stored as 1.00499…
+        (9.994, "9.99"),
+        (9.996, "10.0"),
+        (99.94, "99.9"),
+        (99.96, "100"),
+        (999.4, "999"),
+        (999.6, "1000"),
+        (12345.0, "12300"),
+        (0.09996, "0.100"),
+        (0.0123456, "0.0123"),
+        (-9.996, "-10.0"),
+        (0.0, "0"),
+        (math.nan, DASH),
+        (math.inf, DASH),
+    ],
+)
+def test_three_digits_count(value: float, text: str) -> None:
+    assert figures.significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("joules", "text"),
+    [
+        (None, DASH),
+        (0.0, "0 mJ"),
+        (0.0000123, "0.0123 mJ"),
+        (0.0123, "12.3 mJ"),
+        (0.9994, "999 mJ"),
+        (0.9996, "1.00 J"),
+        (1.0, "1.00 J"),
+        (9.996, "10.0 J"),
+        (123.4, "123 J"),
+        (1234.0, "1230 J"),
+        (3598.0, "3600 J"),
+        (3600.0, "1.00 Wh"),
+        (36_000.0, "10.0 Wh"),
+        (3.598e6, "999 Wh"),
+        (3.599e6, "1.00 kWh"),
+        (3.6e6, "1.00 kWh"),
+        (1.234e9, "343 kWh"),
+    ],
+)
+def test_energies(joules: float | None, text: str) -> None:
+    assert figures.energy(joules) == text
+
+
+@pytest.mark.parametrize(
+    ("watts", "text"),
+    [
+        (None, DASH),
+        (math.nan, DASH),
+        (0.0, "0 mW"),
+        (0.0123, "12.3 mW"),
+        (0.9996, "1.00 W"),
+        (47.25, "47.2 W"),
+        (999.6, "1.00 kW"),
+        (1234.0, "1.23 kW"),
+    ],
+)
+def test_powers(watts: float | None, text: str) -> None:
+    assert figures.power(watts) == text
+
+
+@pytest.mark.parametrize(
+    ("grams", "text"),
+    [
+        (None, DASH),
+        (0.0, "0 µg"),
+        (0.0000005, "0.500 µg"),
+        (0.000012, "12.0 µg"),
+        (0.0012, "1.20 mg"),
+        (0.9996, "1.00 g"),
+        (0.8, "800 mg"),
+        (1500.0, "1.50 kg"),
+    ],
+)
+def test_masses(grams: float | None, text: str) -> None:
+    assert figures.mass(grams) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, DASH),
+        (0.0, "0 ms"),
+        (0.0123, "12.3 ms"),
+        (0.9996, "1.00 s"),
+        (59.9, "59.9 s"),
+        (60.0, "1 min 00 s"),
+        (61.4, "1 min 01 s"),
+        (119.6, "2 min 00 s"),
+        (3599.0, "59 min 59 s"),
+        (3599.7, "1 h 00 min"),
+        (7320.0, "2 h 02 min"),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert figures.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("tokens_per_s", "text"), [(None, DASH), (101.4, "101 t/s"), (9.996, "10.0 t/s")]
+)
+def test_rates(tokens_per_s: float | None, text: str) -> None:
+    assert figures.rate(tokens_per_s) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (134_515_008, "135M"),
+        (7_615_616_512, "7.62B"),
+        (999_600_000, "1.00B"),
+        (12_345, "12.3k"),
+        (405_853_388_800, "406B"),
+    ],
+)
+def test_counts(value: int, text: str) -> None:
+    assert figures.count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"), [(98_300_000, "98.3 MB"), (4_920_000_000, "4.92 GB"), (512, "512 B")]
+)
+def test_sizes(size_bytes: int, text: str) -> None:
+    assert figures.size(size_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("interval", "text"),
+    [
+        (None, ""),
+        (Interval(12.4, 0.6, 0.6, 0.0), "(11.8–13.0 J)"),
+        (Interval(1.0, 0.5, 0.5, 0.0), "(500 mJ–1.50 J)"),
+        (Interval(1.0, 5.0, 0.5, 0.0), "(0–1.50 J)"),
+        (Interval(3600.0, 100.0, 100.0, 0.0), "(3500 J–1.03 Wh)"),
+        (Interval(10.0, 0.0, 0.0, 1.0), "(8.04–12.0 J)"),
+    ],
+)
+def test_intervals(interval: Interval | None, text: str) -> None:
+    assert figures.bounds(interval) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Kind.COUNTER, "● 1 J"),
+        (Kind.POWER, "◐ 1 J"),
+        (Kind.MODELLED, "○ 1 J"),
+        (None, "1 J"),
+    ],
+)
+def test_every_figure_carries_the_mark_of_its_kind(kind: Kind | None, text: str) -> None:
+    assert figures.marked(kind, "1 J") == text
+
+
+# --- on a terminal -----------------------------------------------------------------------
+
+
+def printed(view: RenderableType | str) -> str:
+    out = StringIO()
+    Console(file=out, width=200, color_system=None).print(view)
+    return out.getvalue()
+
+
+def record(bill: Bill = BILL, **changes: object) -> QueryRecord:
+    """Return a query of six answer tokens."""
+    known = QueryRecord(
+        id="0198-abcd",
+        kind="ask",
+        status=Status.DONE,
+        error="",
+        started_at="2026-01-02T03:04:05.678+00:00",
+        model=ModelRecord("tiny", "/models/tiny.gguf", "ab" * 32, "llama", 10**6, "Q4_K_M"),
+        settings={},
+        system="",
+        prompt="What is a [bold]watt[/bold]?",
+        text="A [red]joule[/red] a second.",
+        finish_reason="end",
+        tokens=Tokens(12, 3, 6, 0),
+        seconds=Seconds(0.5, 0.1, 0.12, 1.7, 1.8),
+        bill=bill,
+        zone=ZONE,
+    )
+    return replace(known, **changes)
+
+
+def test_the_headline_says_what_an_answer_cost() -> None:
+    bill = Bill((line(CPU, "decode", 12.4),))
+    assert report.headline(record(bill)) == (
+        "● 12.4 J (11.6–13.4 J) · 2.07 J/token · 1.18 mg CO2e · 3.53 t/s"
+    )
+
+
+def test_the_headline_of_an_unmeasured_answer_has_a_dash_and_no_zero() -> None:
+    text = report.headline(record(NOTHING_KNOWN))
+    assert text.startswith(DASH)
+    assert " J" not in text
+    assert "CO2e" not in text
+
+
+def test_the_headline_says_when_a_query_was_too_short() -> None:
+    bill = Bill((line(CPU, "decode", 12.4, resolved=False),))
+    assert "too short to resolve" in report.headline(record(bill))
+
+
+def test_a_bill_shows_each_channel_with_its_role_and_the_weakest_kind_of_all() -> None:
+    rows = printed(report.bill_table(BILL)).splitlines()
+    shown = {row.split("  ")[0].strip(): row for row in rows if row.strip()}
+    assert "● 13.6 J" in shown["CPU package 0"]
+    assert "◐ 44.0 J" in shown["GPU 0"]
+    assert "CPU cores 0 (inside)" in shown
+    assert "◐ 57.6 J" in shown["total of the parts"]
+    assert "◐ 262 J" in shown["loading the model, beside it"]
+
+
+def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
+    shown = printed(report.bill_table(Bill((line(CPU), line(GPU, joules=None)))))
+    (gpu,) = (row for row in shown.splitlines() if "GPU" in row)
+    assert DASH in gpu
+    assert "0 J" not in gpu
+    assert "0 mJ" not in gpu
+
+
+def test_markup_in_questions_and_answers_is_shown_as_text() -> None:
+    shown = printed(report.record_view(record()))
+    assert "What is a [bold]watt[/bold]?" in shown
+    assert "A [red]joule[/red] a second." in shown
+
+
+def test_the_list_shows_how_each_query_ended() -> None:
+    done = QueryRow(
+        "0198-abcdefgh", "ask", Status.DONE, "2026-01-02T03:04:05", "tiny", "Q4_K_M",
+        "a [b]question[/b]\nof two lines", 6, 1.7, 1.8, 12.4, 12.0, 13.0, Kind.COUNTER, True, 0.001,
+    )  # fmt: skip
+    lost = replace(done, status=Status.INTERRUPTED, energy_j=None, energy_kind=None, grams=None)
+    first, second = printed(report.rows_table([done, lost])).splitlines()[1:3]
+    assert "abcdefgh" in first
+    assert "2026-01-02 03:04" in first
+    assert "● 12.4 J" in first
+    assert "a [b]question[/b] of two lines" in first
+    assert "[interrupted] a [b]question" in second
+    assert DASH in second
+
+
+def test_a_denied_sensor_shows_its_mend() -> None:
+    probe = Probe("rapl", ProbeState.DENIED, "Only root may read it.", "sudo chmod a+r [file]")
+    shown = printed(report.probes_table([probe]))
+    assert "denied" in shown
+    assert "Mend: sudo chmod a+r [file]" in shown
+
+
+def test_a_model_that_cannot_be_used_is_listed_with_its_problem() -> None:
+    info: ModelInfo = model_info()
+    shown = printed(
+        report.models_table(
+            [
+                Found("tiny", info.path, info),
+                Found("broken", Path("/broken.gguf"), None, "broken.gguf is a web page."),
+            ]
+        )
+    )
+    assert "Q4_K_M" in shown
+    assert "apache-2.0" in shown
+    assert "broken.gguf" in shown

@@ -1,0 +1,246 @@
+"""NVIDIA GPUs through the real pynvml, on a compiled library that stands in for the driver."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from ctypes.util import find_library
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.energy.account import DECODE, Phase, account
+from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role
+from monitor.power.sampler import Sampler
+from monitor.power.sources.nvml import Nvml
+from monitor.power.trace import Gap
+from tests.hardware.curve import PowerCurve
+from tests.hardware.nvml import FakeGpu
+from tests.unit.conftest import Eventually, FakeGpus
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+LOAD = PowerCurve(((0.0, 60.0), (0.6, 300.0), (1.3, 220.0)))
+FIRST = FakeGpu(uuid="GPU-first", curve=LOAD)
+SECOND = FakeGpu(uuid="GPU-second", name="NVIDIA A100-SXM4-80GB", curve=PowerCurve.constant(90.0))
+OLDER = FakeGpu(
+    uuid="GPU-older", name="NVIDIA GeForce GTX 1080", has_energy=False, has_instant=False
+)
+DARK = FakeGpu(uuid="GPU-dark", has_energy=False, has_power=False, has_instant=False)
+
+
+def opened() -> tuple[Channel, ...]:
+    with closing(Nvml()) as nvml:
+        assert nvml.probe().state is ProbeState.AVAILABLE
+        return nvml.open()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "kind"),
+    [
+        (FIRST, Kind.COUNTER),
+        (FakeGpu(has_power=False, has_instant=False), Kind.COUNTER),
+        (OLDER, Kind.POWER),
+        (FakeGpu(has_energy=False, has_power=False), Kind.POWER),
+    ],
+    ids=["everything", "energy only", "average power only", "instant power only"],
+)
+def test_a_gpu_is_one_part_of_the_kind_its_driver_allows(
+    fake_gpus: FakeGpus, gpu: FakeGpu, kind: Kind
+) -> None:
+    fake_gpus([gpu])
+    (channel,) = opened()
+    assert (channel.key, channel.device) == (f"nvml:{gpu.uuid}", gpu.uuid)
+    assert (channel.domain, channel.role, channel.kind) == (Domain.GPU, Role.PART, kind)
+    assert channel.label == f"GPU 0 {gpu.name.removeprefix('NVIDIA ')}"
+    assert (channel.step_j > 0.0) is (kind is Kind.COUNTER)
+
+
+def test_each_gpu_has_a_channel_of_its_own(fake_gpus: FakeGpus) -> None:
+    fake_gpus([FIRST, DARK, SECOND])
+    channels = opened()
+    assert [channel.key for channel in channels] == ["nvml:GPU-first", "nvml:GPU-second"]
+    # The numbers are the driver's, as nvidia-smi shows them.
+    assert [channel.label[:5] for channel in channels] == ["GPU 0", "GPU 2"]
+
+
+def test_a_card_whose_sensor_looks_at_a_quarter_of_the_time_is_less_sure(
+    fake_gpus: FakeGpus,
+) -> None:
+    fake_gpus([FIRST, SECOND])
+    geforce, a100 = (channel.accuracy for channel in opened())
+    assert a100.below > geforce.below
+    assert a100.above > geforce.above
+
+
+# What the probe says.
+
+
+@pytest.mark.parametrize(
+    ("gpus", "init_error", "state", "says", "mend"),
+    [
+        ([FIRST], 0, ProbeState.AVAILABLE, "GPU 0 GeForce RTX 4090", ""),
+        ([], 0, ProbeState.ABSENT, "no GPU", ""),
+        ([DARK], 0, ProbeState.ABSENT, "tells its power", ""),
+        ([FakeGpu(lost_from_s=0.0)], 0, ProbeState.ABSENT, "tells its power", ""),
+        ([FIRST], 9, ProbeState.ABSENT, "Driver Not Loaded", ""),
+        ([FIRST], 4, ProbeState.DENIED, "refuses this user", "group"),
+    ],
+    ids=["available", "no gpus", "no sensor", "lost", "driver not loaded", "no permission"],
+)
+def test_probe_tells_what_it_found(
+    fake_gpus: FakeGpus,
+    gpus: list[FakeGpu],
+    init_error: int,
+    state: ProbeState,
+    says: str,
+    mend: str,
+) -> None:
+    fake_gpus(gpus, init_error, elapsed_s=1.0)
+    with closing(Nvml()) as nvml:
+        probe = nvml.probe()
+    assert (probe.source, probe.state) == ("nvml", state)
+    assert says in probe.reason
+    assert mend in probe.mend
+    assert bool(probe.mend) is bool(mend)
+
+
+@pytest.mark.skipif(find_library("nvidia-ml") is not None, reason="a real NVML is installed")
+def test_a_machine_without_the_library_has_no_driver() -> None:
+    code = """
+import json
+from monitor.power.sources.nvml import Nvml
+nvml = Nvml()
+probe = nvml.probe()
+nvml.close()
+print(json.dumps([probe.source, probe.state, probe.reason, probe.mend]))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout) == ["nvml", "absent", "No NVIDIA driver is installed.", ""]
+
+
+# What is read.
+
+
+@pytest.mark.parametrize(
+    ("has_instant", "seen_w"), [(True, 300.0), (False, 100.0)], ids=["instant", "average only"]
+)
+def test_after_a_step_the_instant_power_is_shown_where_there_is_one(
+    fake_gpus: FakeGpus, has_instant: bool, seen_w: float
+) -> None:
+    # 100 s after the step, of an average over 1000 s: a tenth of it is at the new power.
+    curve = PowerCurve(((0.0, 77.75), (1000.0, 300.0)))
+    gpu = FakeGpu(curve=curve, has_instant=has_instant, average_s=1000.0)
+    fake_gpus([gpu], elapsed_s=1100.0)
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        nvml.open()
+        (reading,) = nvml.read()
+    assert reading.power_w == pytest.approx(seen_w, rel=0.05)
+    assert reading.counter_j is not None
+
+
+def test_the_counter_is_told_in_joules(fake_gpus: FakeGpus) -> None:
+    gpu = FakeGpu(curve=PowerCurve.constant(50.0), energy_start_mj=4_000_000)
+    fake_gpus([gpu], elapsed_s=100.0)
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        nvml.open()
+        (reading,) = nvml.read()
+    assert reading.counter_j == pytest.approx(4_000.0 + 50.0 * 100.0, rel=0.05)
+
+
+def test_energies_of_two_gpus_match_the_truth(fake_gpus: FakeGpus) -> None:
+    older = FakeGpu(uuid="GPU-older", curve=LOAD, has_energy=False, has_instant=False)
+    truths = {"nvml:GPU-first": LOAD, "nvml:GPU-second": SECOND.curve, "nvml:GPU-older": LOAD}
+    epoch_s = fake_gpus([FIRST, SECOND, older])
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        start_s = time.monotonic()
+        time.sleep(1.7)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s, timeout_s=10.0)
+        bill = account(sampler.trace, sampler.channels(), [Phase(DECODE, start_s, end_s)])
+    lines = {line.channel.key: line for line in bill.lines}
+    assert set(lines) == set(truths)
+    sum_j = 0.0
+    for key, curve in truths.items():
+        truth_j = curve.energy_j(start_s - epoch_s, end_s - epoch_s)
+        # The counter steps every 20 ms, and watts are read 10 times a second.
+        within = 0.1 if key == "nvml:GPU-older" else 0.05
+        assert lines[key].joules == pytest.approx(truth_j, rel=within)
+        assert lines[key].energy.low_j <= truth_j <= lines[key].energy.high_j
+        assert lines[key].coverage > 0.9
+        sum_j += lines[key].joules
+    assert lines["nvml:GPU-older"].channel.kind is Kind.POWER
+    assert bill.total().joules == pytest.approx(sum_j)
+    assert bill.total().kind is Kind.POWER
+
+
+def test_a_lost_gpu_is_missing_while_others_go_on_and_comes_back(
+    fake_gpus: FakeGpus, eventually: Eventually
+) -> None:
+    lost_from_s, lost_until_s = 0.5, 1.1
+    counting = FakeGpu(
+        uuid="GPU-counting",
+        curve=PowerCurve.constant(200.0),
+        lost_from_s=lost_from_s,
+        lost_until_s=lost_until_s,
+    )
+    telling = FakeGpu(
+        uuid="GPU-telling",
+        curve=PowerCurve.constant(200.0),
+        has_energy=False,
+        lost_from_s=lost_from_s,
+        lost_until_s=lost_until_s,
+    )
+    keys = ["nvml:GPU-counting", "nvml:GPU-telling", "nvml:GPU-second"]
+    epoch_s = fake_gpus([counting, telling, SECOND])
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        assert [channel.key for channel in sampler.channels()] == keys
+        eventually(lambda: time.monotonic() > epoch_s + lost_until_s)
+        for key in keys:
+            back_s = time.monotonic()
+            eventually(lambda key=key, at_s=back_s: sampler.trace.latest(key)[0] > at_s)
+        trace = sampler.trace
+        end_s = min(trace.latest(key)[0] for key in keys)
+    for key in keys[:2]:
+        time_s = trace.curve(key).time_s - epoch_s
+        assert not np.any((time_s > lost_from_s + 0.05) & (time_s < lost_until_s))
+    # The loss costs the watts of that time; a counter that went on bridges it.
+    start_s = trace.curve(keys[0]).time_s[0]
+    counted = trace.window(keys[0], start_s, end_s)
+    assert counted.coverage == pytest.approx(1.0)
+    assert counted.joules == pytest.approx(200.0 * (end_s - start_s), rel=0.1)
+    told = trace.window(keys[1], epoch_s + lost_from_s + 0.05, epoch_s + lost_until_s)
+    assert (told.joules, told.coverage) == (None, 0.0)
+    assert np.count_nonzero(trace.curve(keys[1]).gap[1:] == Gap.MISSED) == 1
+    read_s = trace.curve(keys[2]).time_s - epoch_s
+    assert np.count_nonzero((read_s > lost_from_s + 0.05) & (read_s < lost_until_s)) >= 2
+    other = trace.window(keys[2], start_s + 0.05, end_s)
+    assert other.coverage == pytest.approx(1.0)
+    assert other.joules == pytest.approx(90.0 * (end_s - start_s - 0.05), rel=0.1)
+
+
+def test_a_machine_whose_only_gpu_is_lost_says_so(
+    fake_gpus: FakeGpus, eventually: Eventually
+) -> None:
+    fake_gpus([FakeGpu(lost_from_s=0.3)])
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        eventually(lambda: "failing" in sampler.probes()[0].reason)
+        assert "lost" in sampler.probes()[0].reason.lower()
