@@ -27,14 +27,15 @@ class Processor:
     """The processor of this machine.
 
     :param name: as the system tells it
-    :param packages: for each package the indices of its logical processors
+    :param packages: for each package, by the number the kernel gives it, the indices of its
+      logical processors
     :param physical_cores: cores, all packages together
     :param tdp_w: rated power of one package, ``None`` if the table does not know the model
     :param virtual: whether a hypervisor shows it to us
     """
 
     name: str
-    packages: tuple[tuple[int, ...], ...]
+    packages: dict[int, tuple[int, ...]]
     physical_cores: int
     tdp_w: float | None
     virtual: bool
@@ -42,7 +43,7 @@ class Processor:
     @property
     def threads(self) -> int:
         """Logical processors, all packages together."""
-        return sum(map(len, self.packages))
+        return sum(map(len, self.packages.values()))
 
 
 @cache
@@ -69,14 +70,14 @@ def _name_and_virtual() -> tuple[str, bool]:
     return (found[1] if found else platform.processor() or platform.machine()), bool(flags)
 
 
-def _packages(threads: int) -> tuple[tuple[int, ...], ...]:
+def _packages(threads: int) -> dict[int, tuple[int, ...]]:
     """Group the logical processors by ``topology/physical_package_id``; one group if unknown."""
     groups: dict[int, list[int]] = {}
     for index in range(threads):
         folder = sysfs_root() / f"devices/system/cpu/cpu{index}/topology"
         package = read_int(folder / "physical_package_id")
         groups.setdefault(max(package or 0, 0), []).append(index)
-    return tuple(tuple(groups[package]) for package in sorted(groups))
+    return {package: tuple(groups[package]) for package in sorted(groups)}
 
 
 @cache

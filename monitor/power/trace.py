@@ -356,6 +356,8 @@ def _edge_j(channel: Channel, curve: Curve, at_s: float) -> float:
     stepped anywhere (the interpolation is off by dP x f(1-f) x dt at most).
     """
     right = int(np.clip(np.searchsorted(curve.time_s, at_s), 1, len(curve.time_s) - 1))
+    if curve.gap[right] != Gap.NONE:
+        return 0.0
     dt_s = float(curve.time_s[right] - curve.time_s[right - 1])
     near_w = curve.power_w[max(right - 2, 0) : right + 2]
     near_w = near_w[np.isfinite(near_w)]

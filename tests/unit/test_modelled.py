@@ -25,7 +25,7 @@ loads = st.floats(0.0, 1.0)
 def processor(tdp_w: float | None = 100.0, virtual: bool = False, threads: int = 8) -> Processor:
     return Processor(
         name="Some CPU",
-        packages=(tuple(range(threads)),),
+        packages={0: tuple(range(threads))},
         physical_cores=threads // 2,
         tdp_w=tdp_w,
         virtual=virtual,
@@ -184,7 +184,7 @@ def test_this_machine_can_always_be_modelled_and_the_probe_names_the_inputs() ->
 def test_each_package_is_a_modelled_part_that_a_measured_one_would_replace() -> None:
     channels = ModelledCpu().open()
     assert len(channels) == len(this_processor().packages)
-    assert sum(map(len, this_processor().packages)) == this_processor().threads
+    assert sum(map(len, this_processor().packages.values())) == this_processor().threads
     for index, channel in enumerate(channels):
         assert (channel.kind, channel.role, channel.domain) == (
             Kind.MODELLED,
@@ -234,7 +234,7 @@ def test_modelled_watts_are_those_of_the_load(busy: bool) -> None:
         if not busy:
             time.sleep(0.1)
     times_after, after = busy_and_total_s(), model.read()
-    for index, threads in enumerate(this_processor().packages):
+    for index, threads in this_processor().packages.items():
         busy_s = sum(times_after[i][0] - times_before[i][0] for i in threads)
         total_s = sum(times_after[i][1] - times_before[i][1] for i in threads)
         expected_w = load_power_w(busy_s / total_s, nominal_w)

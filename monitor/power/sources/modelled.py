@@ -82,7 +82,7 @@ class ModelledCpu:
         self._nominal = nominal_power(self._processor)
         self._last_s = 0.0
         self._last_times: list[tuple[float, float]] = []
-        self._energy_j = [0.0] * len(self._processor.packages)
+        self._energy_j = dict.fromkeys(self._processor.packages, 0.0)
 
     def probe(self) -> Probe:
         """Always available; the reason names the model's inputs."""
@@ -109,7 +109,7 @@ class ModelledCpu:
                 step_j=0.0,
                 accuracy=self._nominal.accuracy,
             )
-            for index in range(len(self._processor.packages))
+            for index in self._processor.packages
         )
 
     def read(self) -> list[Reading]:
@@ -117,7 +117,7 @@ class ModelledCpu:
         now_s, times = time.monotonic(), _cpu_times()
         elapsed_s = now_s - self._last_s
         readings = []
-        for index, threads in enumerate(self._processor.packages):
+        for index, threads in self._processor.packages.items():
             load = _load(
                 [self._last_times[i] for i in threads if i < len(times)],
                 [times[i] for i in threads if i < len(times)],
