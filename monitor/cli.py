@@ -15,14 +15,14 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from monitor import __version__, report
+from monitor import __version__, forms, report
 from monitor.carbon.footprint import footprint
 from monitor.carbon.intensity import UnknownZone, find_zone, zones
 from monitor.display import display_problem
 from monitor.energy.account import WATCH, Phase, account
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
-from monitor.engine.gguf import ModelFileError, ModelInfo, read_model_info
+from monitor.engine.gguf import ModelFileError, read_model_info
 from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
 from monitor.logs import start_logging, stop_logging
 from monitor.meter import (
@@ -34,13 +34,13 @@ from monitor.meter import (
     chosen_zone,
     random_seed,
 )
-from monitor.models.library import Found, list_models, model_places, resolve_model
+from monitor.models.library import list_models, model_places, resolve_model
 from monitor.paths import database_path
 from monitor.power.channel import ProbeState
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.store.database import StoreError
 from monitor.store.history import History
-from monitor.store.records import QueryRecord, Status, energy_json, footprint_json
+from monitor.store.records import QueryRecord, Status
 
 KNOWN_PROBLEMS = (ModelFileError, EngineError, StoreError, UnknownZone, OSError)
 """What a person can cause: each carries a sentence that says what to do."""
@@ -71,9 +71,14 @@ class Commands(click.Group):
 def show(view: RenderableType, document: Callable[[], Any], as_json: bool) -> None:
     """Print a result for a person, or as JSON."""
     if as_json:
-        click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+        echo_json(document())
     else:
         stdout.print(view)
+
+
+def echo_json(document: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 @contextmanager
@@ -152,7 +157,7 @@ def ask(
         )
         record = _run(history, request, as_json)
     if as_json:
-        click.echo(json.dumps(record.to_json(), indent=2, ensure_ascii=False))
+        echo_json(forms.record_json(record))
     else:
         stderr.print(report.headline(record))
     if record.status is Status.FAILED:
@@ -230,33 +235,7 @@ def sensors(as_json: bool) -> None:
     advice = offload_advice(hello, nvml)
     show(
         report.sensors_view(probes, channels, hello, advice),
-        lambda: {
-            "probes": [
-                {"source": p.source, "state": str(p.state), "reason": p.reason, "mend": p.mend}
-                for p in probes
-            ],
-            "channels": [
-                {
-                    "key": c.key,
-                    "label": c.label,
-                    "domain": str(c.domain),
-                    "device": c.device,
-                    "kind": str(c.kind),
-                    "role": str(c.role),
-                    "power_w": power_w,
-                }
-                for c, power_w in channels
-            ],
-            "engine": {
-                "llama_cpp_python": hello.llama_cpp,
-                "offload": hello.offload,
-                "devices": [
-                    {"name": d.name, "description": d.description, "kind": d.kind}
-                    for d in hello.devices
-                ],
-                "advice": advice,
-            },
-        },
+        lambda: forms.sensors_json(probes, channels, hello, advice),
         as_json,
     )
 
@@ -281,8 +260,8 @@ def watch(seconds: float | None, hz: float, as_json: bool) -> None:
         report.bill_table(bill),
         lambda: {
             "seconds": end_s - start_s,
-            "energy": energy_json(bill),
-            "co2": footprint_json(footprint(energy, zone) if energy else None),
+            "energy": forms.energy_json(bill),
+            "co2": forms.footprint_json(footprint(energy, zone) if energy else None),
         },
         as_json,
     )
@@ -319,7 +298,7 @@ def list_(as_json: bool) -> None:
     """
     with open_history() as history:
         found = list_models(*model_places(history))
-    show(report.models_table(found), lambda: [_found_json(model) for model in found], as_json)
+    show(report.models_table(found), lambda: [forms.found_json(model) for model in found], as_json)
 
 
 @models.command()
@@ -332,27 +311,7 @@ def info(model: str, as_json: bool) -> None:
     """
     with open_history() as history:
         about = read_model_info(resolve_model(model, *model_places(history)))
-    show(report.model_view(about), lambda: _info_json(about), as_json)
-
-
-def _found_json(model: Found) -> dict[str, Any]:
-    described = _info_json(model.info) if model.info else {"file": str(model.path)}
-    return {**described, "name": model.name, "problem": model.problem or None}
-
-
-def _info_json(about: ModelInfo) -> dict[str, Any]:
-    return {
-        "name": about.name,
-        "file": str(about.path),
-        "size_bytes": about.size_bytes,
-        "arch": about.architecture,
-        "parameters": about.parameters,
-        "quantisation": about.quantisation,
-        "context_length": about.context_length or None,
-        "layers": about.layers,
-        "chat_template": about.chat_template,
-        "licence": about.licence or None,
-    }
+    show(report.model_view(about), lambda: forms.model_json(about), as_json)
 
 
 @main.group("history")
@@ -371,7 +330,7 @@ def list_history(limit: int, as_json: bool) -> None:
     with open_history() as history:
         if as_json:
             records = history.records(limit)
-            click.echo(json.dumps([r.to_json() for r in records], indent=2, ensure_ascii=False))
+            echo_json([forms.record_json(r) for r in records])
         elif rows := history.rows(limit):
             stdout.print(report.rows_table(rows))
         else:
@@ -391,7 +350,7 @@ def show_history(query_id: str, as_json: bool) -> None:
             record = history.record(query_id)
         except KeyError as error:
             raise click.ClickException(str(error.args[0])) from None
-    show(report.record_view(record), record.to_json, as_json)
+    show(report.record_view(record), lambda: forms.record_json(record), as_json)
 
 
 @main.group()
@@ -411,7 +370,7 @@ def set_zone(zone: str | None, as_json: bool) -> None:
         if zone:
             history.set_preference(ZONE_PREFERENCE, find_zone(zone).code)
         used = chosen_zone(history)
-    show(report.zones_table([used]), lambda: report.zone_json(used), as_json)
+    show(report.zones_table([used]), lambda: forms.zone_json(used), as_json)
 
 
 @carbon.command("list")
@@ -422,7 +381,7 @@ def list_zones(as_json: bool) -> None:
     Example: llamawatt carbon list
     """
     listed = zones()
-    show(report.zones_table(listed), lambda: [report.zone_json(z) for z in listed], as_json)
+    show(report.zones_table(listed), lambda: [forms.zone_json(z) for z in listed], as_json)
 
 
 @main.command()

@@ -220,17 +220,6 @@ def zones_table(zones: Sequence[Zone]) -> RenderableType:
     return Group(table, Text(f"Source: {SOURCE}", style="dim"))
 
 
-def zone_json(zone: Zone) -> dict[str, str | int | float]:
-    """Return a zone in the form the ``carbon`` commands share."""
-    return {
-        "zone": zone.code,
-        "name": zone.name,
-        "intensity_g_per_kwh": zone.g_per_kwh,
-        "year": zone.year,
-        "source": SOURCE,
-    }
-
-
 def models_table(models: Sequence[Found]) -> RenderableType:
     """Draw the library."""
     table = _table(

@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.carbon.footprint import J_PER_KWH, Footprint, footprint
 from monitor.carbon.intensity import Zone
-from monitor.energy.account import LOAD, Bill, Line, Total
+from monitor.energy.account import Bill
 from monitor.power.channel import Kind
 
 
@@ -145,46 +145,6 @@ class QueryRecord:
         seconds = self.seconds.decode
         return self.tokens.completion / seconds if seconds and self.tokens.completion else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the form ``ask --json`` and ``history list --json`` share."""
-        model = self.model
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "status": str(self.status),
-            "error": self.error or None,
-            "started_at": self.started_at,
-            "model": model
-            and {
-                "name": model.name,
-                "file": model.path,
-                "sha256": model.sha256,
-                "arch": model.architecture,
-                "parameters": model.parameters,
-                "quantisation": model.quantisation,
-            },
-            "settings": self.settings,
-            "prompt": self.prompt,
-            "text": self.text,
-            "finish_reason": self.finish_reason or None,
-            "tokens": {
-                "prompt": self.tokens.prompt,
-                "reused": self.tokens.reused,
-                "completion": self.tokens.completion,
-                "thinking": self.tokens.thinking,
-            },
-            "seconds": {
-                "load": self.seconds.load,
-                "prefill": self.seconds.prefill,
-                "first_token": self.seconds.first_token,
-                "decode": self.seconds.decode,
-                "total": self.seconds.total,
-            },
-            "method": self.bill.method,
-            "energy": energy_json(self.bill),
-            "co2": footprint_json(self.footprint),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class QueryRow:
@@ -248,63 +208,3 @@ class Conversation:
     title: str
     updated_at: str
     turns: tuple[Turn, ...] = ()
-
-
-def _total_json(total: Total) -> dict[str, Any]:
-    energy = total.energy
-    return {
-        "total_j": energy and energy.joules,
-        "low_j": energy and energy.low_j,
-        "high_j": energy and energy.high_j,
-        "kind": total.kind and str(total.kind),
-        "resolved": total.resolved,
-        "coverage": total.coverage,
-    }
-
-
-def _line_json(line: Line) -> dict[str, Any]:
-    energy, channel = line.energy, line.channel
-    return {
-        "key": channel.key,
-        "label": channel.label,
-        "domain": str(channel.domain),
-        "device": channel.device,
-        "kind": str(channel.kind),
-        "role": str(channel.role),
-        "joules": energy and energy.joules,
-        "low_j": energy and energy.low_j,
-        "high_j": energy and energy.high_j,
-        "mean_w": line.mean_w,
-        "peak_w": line.peak_w,
-        "samples": line.samples,
-        "coverage": line.coverage,
-    }
-
-
-def energy_json(bill: Bill) -> dict[str, Any]:
-    """Return a bill in the form every command shares. ``null`` is "not known", never zero."""
-    load = bill.total(LOAD).energy
-    return {
-        **_total_json(bill.total()),
-        # No idle baseline is measured yet, so nothing can be said above it.
-        "above_idle_j": None,
-        "phases": {phase: _total_json(bill.total(phase)) for phase in bill.phases()},
-        "load_j": load and load.joules,
-        "channels": [_line_json(line) for line in bill.by_channel()],
-    }
-
-
-def footprint_json(carbon: Footprint | None) -> dict[str, Any] | None:
-    """Return a footprint in the form every command shares."""
-    if carbon is None:
-        return None
-    return {
-        "grams": carbon.grams,
-        "low_g": carbon.low_g,
-        "high_g": carbon.high_g,
-        "intensity_g_per_kwh": carbon.intensity_g_per_kwh,
-        "zone": carbon.zone,
-        "source": carbon.source,
-        "year": carbon.year,
-        "pue": carbon.pue,
-    }

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from monitor.energy.account import METHOD, Bill, Phase
+from monitor.forms import record_json
 from monitor.power.channel import Domain, Kind
 from monitor.power.trace import Curve
 from monitor.store.curves import StoredTrace, encode_trace
@@ -170,7 +171,7 @@ def test_what_was_not_read_is_unknown_and_never_zero(history: History) -> None:
     assert record.bill.lines[0].energy is None
     assert record.footprint is None
     assert record.joules_per_token is None
-    document = record.to_json()
+    document = record_json(record)
     assert document["energy"]["total_j"] is None
     assert document["energy"]["kind"] is None
     assert document["energy"]["resolved"] is False
@@ -186,7 +187,7 @@ def test_what_was_not_read_is_unknown_and_never_zero(history: History) -> None:
 
 def test_zero_joules_are_zero_and_not_unknown(history: History) -> None:
     record = stored_query(history, bill=Bill((line(CPU, "decode", 0.0),)))
-    assert record.to_json()["energy"]["total_j"] == 0.0
+    assert record_json(record)["energy"]["total_j"] == 0.0
     (row,) = history.rows()
     assert (row.energy_j, row.grams) == (0.0, 0.0)
 
@@ -272,7 +273,7 @@ CO2 = {"grams", "low_g", "high_g", "intensity_g_per_kwh", "zone", "source", "yea
 
 
 def test_a_record_has_the_form_the_design_promises(history: History) -> None:
-    document = stored_query(history).to_json()
+    document = record_json(stored_query(history))
     assert set(document) - EXTRAS == TOP
     assert set(document["model"]) == {
         "name", "file", "sha256", "arch", "parameters", "quantisation",
@@ -291,7 +292,7 @@ def test_a_record_has_the_form_the_design_promises(history: History) -> None:
 
 
 def test_the_figures_of_a_record_add_up(history: History) -> None:
-    energy = stored_query(history).to_json()["energy"]
+    energy = record_json(stored_query(history))["energy"]
     parts = [each for each in energy["channels"] if each["role"] == "part"]
     assert energy["total_j"] == pytest.approx(sum(each["joules"] for each in parts))
     phases = energy["phases"]

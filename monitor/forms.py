@@ -1,0 +1,182 @@
+"""The JSON forms of the commands. ``null`` is "not known", never zero."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from monitor.carbon.footprint import Footprint
+from monitor.carbon.intensity import SOURCE, Zone
+from monitor.energy.account import LOAD, Bill, Line, Total
+from monitor.engine.gguf import ModelInfo
+from monitor.engine.messages import Hello
+from monitor.models.library import Found
+from monitor.power.channel import Channel, Probe
+from monitor.store.records import QueryRecord
+
+
+def record_json(record: QueryRecord) -> dict[str, Any]:
+    """Return a query in the form ``ask`` and ``history`` share."""
+    model = record.model
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "status": str(record.status),
+        "error": record.error or None,
+        "started_at": record.started_at,
+        "model": model
+        and {
+            "name": model.name,
+            "file": model.path,
+            "sha256": model.sha256,
+            "arch": model.architecture,
+            "parameters": model.parameters,
+            "quantisation": model.quantisation,
+        },
+        "settings": record.settings,
+        "prompt": record.prompt,
+        "text": record.text,
+        "finish_reason": record.finish_reason or None,
+        "tokens": {
+            "prompt": record.tokens.prompt,
+            "reused": record.tokens.reused,
+            "completion": record.tokens.completion,
+            "thinking": record.tokens.thinking,
+        },
+        "seconds": {
+            "load": record.seconds.load,
+            "prefill": record.seconds.prefill,
+            "first_token": record.seconds.first_token,
+            "decode": record.seconds.decode,
+            "total": record.seconds.total,
+        },
+        "method": record.bill.method,
+        "energy": energy_json(record.bill),
+        "co2": footprint_json(record.footprint),
+    }
+
+
+def _total_json(total: Total) -> dict[str, Any]:
+    energy = total.energy
+    return {
+        "total_j": total.joules,
+        "low_j": energy and energy.low_j,
+        "high_j": energy and energy.high_j,
+        "kind": total.kind and str(total.kind),
+        "resolved": total.resolved,
+        "coverage": total.coverage,
+    }
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    energy = line.energy
+    return {
+        **_channel_json(line.channel),
+        "joules": line.joules,
+        "low_j": energy and energy.low_j,
+        "high_j": energy and energy.high_j,
+        "mean_w": line.mean_w,
+        "peak_w": line.peak_w,
+        "samples": line.samples,
+        "coverage": line.coverage,
+    }
+
+
+def energy_json(bill: Bill) -> dict[str, Any]:
+    """Return a bill in the form every command shares. ``null`` is "not known", never zero."""
+    return {
+        **_total_json(bill.total()),
+        # No idle baseline is measured yet, so nothing can be said above it.
+        "above_idle_j": None,
+        "phases": {phase: _total_json(bill.total(phase)) for phase in bill.phases()},
+        "load_j": bill.total(LOAD).joules,
+        "channels": [_line_json(line) for line in bill.by_channel()],
+    }
+
+
+def footprint_json(carbon: Footprint | None) -> dict[str, Any] | None:
+    """Return a footprint in the form every command shares."""
+    if carbon is None:
+        return None
+    return {
+        "grams": carbon.grams,
+        "low_g": carbon.low_g,
+        "high_g": carbon.high_g,
+        "intensity_g_per_kwh": carbon.intensity_g_per_kwh,
+        "zone": carbon.zone,
+        "source": carbon.source,
+        "year": carbon.year,
+        "pue": carbon.pue,
+    }
+
+
+def _channel_json(channel: Channel) -> dict[str, Any]:
+    return {
+        "key": channel.key,
+        "label": channel.label,
+        "domain": str(channel.domain),
+        "device": channel.device,
+        "kind": str(channel.kind),
+        "role": str(channel.role),
+    }
+
+
+def sensors_json(
+    probes: Sequence[Probe],
+    channels: Sequence[tuple[Channel, float | None]],
+    hello: Hello,
+    advice: str | None,
+) -> dict[str, Any]:
+    """Return what ``sensors`` found: probes, channels with their watts, and the engine."""
+    return {
+        "probes": [
+            {
+                "source": probe.source,
+                "state": str(probe.state),
+                "reason": probe.reason,
+                "mend": probe.mend,
+            }
+            for probe in probes
+        ],
+        "channels": [{**_channel_json(c), "power_w": power_w} for c, power_w in channels],
+        "engine": {
+            "llama_cpp_python": hello.llama_cpp,
+            "offload": hello.offload,
+            "devices": [
+                {"name": device.name, "description": device.description, "kind": device.kind}
+                for device in hello.devices
+            ],
+            "advice": advice,
+        },
+    }
+
+
+def found_json(model: Found) -> dict[str, Any]:
+    """Return an entry of the library, with its problem if it cannot be used."""
+    described = model_json(model.info) if model.info else {"file": str(model.path)}
+    return {**described, "name": model.name, "problem": model.problem or None}
+
+
+def model_json(info: ModelInfo) -> dict[str, Any]:
+    """Return what a model file says of itself."""
+    return {
+        "name": info.name,
+        "file": str(info.path),
+        "size_bytes": info.size_bytes,
+        "arch": info.architecture,
+        "parameters": info.parameters,
+        "quantisation": info.quantisation,
+        "context_length": info.context_length or None,
+        "layers": info.layers,
+        "chat_template": info.chat_template,
+        "licence": info.licence or None,
+    }
+
+
+def zone_json(zone: Zone) -> dict[str, Any]:
+    """Return a zone with its carbon intensity."""
+    return {
+        "zone": zone.code,
+        "name": zone.name,
+        "intensity_g_per_kwh": zone.g_per_kwh,
+        "year": zone.year,
+        "source": SOURCE,
+    }
