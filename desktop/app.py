@@ -13,6 +13,7 @@ from PySide6.QtCore import QByteArray, QSettings, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from desktop.platform import platform_problem
 from desktop.services import start_services
 from desktop.theme.palette import apply_theme, system_theme
 from desktop.window import PAGES, MainWindow
@@ -32,7 +33,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.screenshots:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    elif problem := display_problem():
+    elif problem := display_problem() or platform_problem():
         print(problem, file=sys.stderr)
         return 2
     handler = start_logging()

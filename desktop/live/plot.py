@@ -18,7 +18,7 @@ from desktop.theme.palette import Theme
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase
 from monitor.power.channel import Kind
 
-BUSY_MS, IDLE_MS = 100, 400
+BUSY_MS, IDLE_MS = 200, 400
 """Time between frames while a query runs, and while there is little to see."""
 
 STEP_PX = 1.0

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 CHUNK = 512
 """Prompt tokens a call of llama_decode: llama.cpp's own default for the physical batch."""
 
-FLUSH_S = 0.03
+FLUSH_S = 0.05
 """Text is sent at most this often: the reader's wake-ups cost the decoding threads."""
 
 PENALTY_WINDOW = 64
