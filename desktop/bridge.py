@@ -13,6 +13,7 @@ from desktop.services import Services
 from monitor.engine.client import EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.meter import Ask, LoadOptions
+from monitor.store.database import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,10 @@ class Bridge(QObject):
         """Load a model ahead of the first question; its events follow."""
         self._run(self._services.meter.load(model, options))
 
+    def unload(self, done: Callable[[], None]) -> None:
+        """End the engine; ``done`` is called in the window's thread when its memory is free."""
+        self.read(self._services.engine.stop, lambda _nothing: done())
+
     def cancel(self) -> None:
         """Stop the query or load."""
         self._services.meter.cancel()
@@ -65,7 +70,7 @@ class Bridge(QObject):
         try:
             for event in events:
                 self.happened.emit(event)
-        except (ModelFileError, EngineError, OSError) as error:
+        except (ModelFileError, EngineError, StoreError, OSError) as error:
             problem = str(error)
         except Exception as error:
             log.exception("A query failed unexpectedly")

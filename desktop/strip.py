@@ -23,6 +23,7 @@ class StatusStrip(QWidget):
     model_chosen = Signal(object)
     file_wanted = Signal()
     menu_wanted = Signal()
+    unload_wanted = Signal()
     zone_wanted = Signal()
 
     def __init__(self, live: LiveModel, parent: QWidget | None = None) -> None:
@@ -68,7 +69,7 @@ class StatusStrip(QWidget):
         """Where the present power stands."""
         return self._power
 
-    def show_models(self, models: list[Found], chosen: Path | None) -> None:
+    def show_models(self, models: list[Found], chosen: Path | None, loaded: bool) -> None:
         """Fill the model menu."""
         self._menu.clear()
         for model in models:
@@ -80,6 +81,8 @@ class StatusStrip(QWidget):
             self._menu.addAction(action)
         self._menu.addSeparator()
         self._menu.addAction(self.tr("Open a GGUF file …"), self.file_wanted.emit)
+        unload = self._menu.addAction(self.tr("Unload the model"), self.unload_wanted.emit)
+        unload.setEnabled(loaded)
 
     def _entry(self, model: Found) -> str:
         if model.info is None:

@@ -132,6 +132,7 @@ class MainWindow(QMainWindow):
         self.strip.menu_wanted.connect(self._list_models)
         self.strip.model_chosen.connect(self._choose)
         self.strip.file_wanted.connect(self._open_file)
+        self.strip.unload_wanted.connect(self.chat.unload)
         self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
             lambda: self.bridge.read(
@@ -195,7 +196,7 @@ class MainWindow(QMainWindow):
             chosen = [model for model in usable if str(model.path) == preferred] or usable
             if chosen:
                 self.chat.choose_model(chosen[0].path, load=False)
-        self.strip.show_models(self._models, self.chat.model)
+        self.strip.show_models(self._models, self.chat.model, self.chat.is_loaded)
         self._show_model()
 
     def _choose(self, path: Path) -> None:

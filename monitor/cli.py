@@ -29,6 +29,7 @@ from monitor.meter import (
     ZONE_PREFERENCE,
     Ask,
     Finished,
+    Identifying,
     LoadOptions,
     Meter,
     chosen_zone,
@@ -62,6 +63,8 @@ class Commands(click.Group):
         log = start_logging()
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # whoever read our output has had enough; click ends quietly
         except KNOWN_PROBLEMS as problem:
             raise click.ClickException(str(problem)) from problem
         finally:
@@ -140,6 +143,8 @@ def ask(
     Example: llamawatt ask "What is a watt?" --max-tokens 200
     """
     text = (sys.stdin.read() if prompt == "-" else prompt).strip()
+    # Bytes of the command line that are no UTF-8 arrive as lone surrogates.
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not text:
         raise click.UsageError("The prompt is empty. Put the question in quotation marks.")
     messages = [ChatMessage("system", system)] if system.strip() else []
@@ -182,9 +187,10 @@ def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
     loading = stderr.status("Loading the model …")
     wrote = False
     for event in meter.run(request):
-        if isinstance(event, LoadProgress) and stderr.is_terminal:
+        if isinstance(event, Identifying | LoadProgress) and stderr.is_terminal:
+            doing = "Loading" if isinstance(event, LoadProgress) else "Reading"
             loading.start()
-            loading.update(f"Loading the model … {event.fraction:.0%}")
+            loading.update(f"{doing} the model … {event.fraction:.0%}")
         else:
             loading.stop()
         if isinstance(event, Text) and not as_json:

@@ -3,7 +3,7 @@
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -79,13 +79,20 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Identifying:
+    """``fraction`` of the model file, 0 to 1, is read to tell it from others: once a file."""
+
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of a query: its record, as it now stands in the history."""
 
     record: QueryRecord
 
 
-Event = Began | Answer | Finished
+Event = Identifying | Began | Answer | Finished
 
 
 def random_seed() -> int:
@@ -113,6 +120,7 @@ class Meter:
         self._sampler, self._engine, self._history = sampler, engine, history
         self._cancelled = threading.Event()
         self._load_phase: Phase | None = None
+        self._waited = False
 
     def load(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:
         """Load a model ahead of the first question; the next query's bill shows what it cost.
@@ -126,13 +134,19 @@ class Meter:
     def _load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
         if self._engine.model == request:
             return
-        self._sampler.wait_ready()
+        self._wait_for_sensors()
         self._sampler.mark()
         for message in self._engine.load(request):
             if isinstance(message, Loaded):
                 self._sampler.mark()
                 self._load_phase = Phase(LOAD, message.start_s, message.end_s)
             yield message
+
+    def _wait_for_sensors(self) -> None:
+        """Wait for the first readings; a driver that hangs is waited for once, not each time."""
+        if not self._waited:
+            self._waited = True
+            self._sampler.wait_ready()
 
     def cancel(self) -> None:
         """Stop the query in progress, from any thread; it ends as ``stopped``."""
@@ -148,7 +162,8 @@ class Meter:
         self._cancelled.clear()
         info = read_model_info(ask.model)
         request = ask.options.for_model(info)
-        began = self._begin(ask, info, request)
+        sha256 = yield from self._identify(ask.model)
+        began = self._begin(ask, info, sha256, request)
         run = RunningQuery(self._sampler, self._history, began.query_id)
         yield began
         try:
@@ -161,19 +176,27 @@ class Meter:
             )
         except GeneratorExit:
             # Whoever listened has gone; what was computed is still kept.
-            self.cancel()
             run.finish(Status.STOPPED, "")
             raise
         else:
             record = run.finish(Status.STOPPED if run.was_cancelled else Status.DONE, "")
         yield Finished(record)
 
-    def _begin(self, ask: Ask, info: ModelInfo, request: Load) -> Began:
-        stat = ask.model.stat()
-        sha256 = self._history.known_sha256(ask.model, stat.st_size, stat.st_mtime_ns)
-        sha256 = sha256 or sha256_of(ask.model, self._cancelled.is_set)
-        if sha256 is None:
-            raise EngineError("Stopped before the model was loaded.")
+    def _identify(self, model: Path) -> Generator[Identifying, None, str]:
+        """Find out the model's SHA-256: remembered, or read once for as long as it is unchanged."""
+        stat = model.stat()
+        known = self._history.known_sha256(model, stat.st_size, stat.st_mtime_ns)
+        if known:
+            return known
+        for step in sha256_of(model):
+            if isinstance(step, str):
+                return step
+            if self._cancelled.is_set():
+                break
+            yield Identifying(step)
+        raise EngineError("Stopped before the model was loaded.")
+
+    def _begin(self, ask: Ask, info: ModelInfo, sha256: str, request: Load) -> Began:
         sampling = asdict(ask.sampling)
         seed = sampling.pop("seed")
         first, last = ask.messages[0], ask.messages[-1]
@@ -182,7 +205,7 @@ class Meter:
                 kind=ask.kind,
                 model=info,
                 sha256=sha256,
-                modified_ns=stat.st_mtime_ns,
+                modified_ns=ask.model.stat().st_mtime_ns,
                 settings={
                     "llama_cpp": self._engine.hello().llama_cpp,
                     "context": request.context,
@@ -207,7 +230,7 @@ class Meter:
             self._load_phase = None
         if self._cancelled.is_set():
             raise EngineError("Stopped before the first token.")
-        self._sampler.wait_ready()
+        self._wait_for_sensors()
         for message in self._engine.generate(Generate(ask.messages, ask.sampling)):
             run.note(message)
             yield message

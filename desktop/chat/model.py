@@ -16,7 +16,7 @@ from monitor.engine.messages import (
     Sampling,
     Text,
 )
-from monitor.meter import Ask, Event, Finished, LoadOptions, random_seed
+from monitor.meter import Ask, Event, Finished, Identifying, LoadOptions, random_seed
 from monitor.store.history import CHAT, Began, History
 from monitor.store.records import Conversation, QueryRecord
 
@@ -26,12 +26,14 @@ class ChatTurn:
     """A question and what became of it.
 
     :param record: once it is over, or as it was stored
+    :param problem: why there is no record although there is an answer
     """
 
     question: str
     answer: str = ""
     record: QueryRecord | None = None
     stage: str = ""
+    problem: str = ""
     tokens: int = 0
 
 
@@ -90,6 +92,15 @@ class ChatModel(QObject):
             self._bridge.load(model, self._options)
             self.load_changed.emit(0.0)
             self.busy_changed.emit(True)
+
+    def unload(self) -> None:
+        """End the engine's process and so give its memory back; the next question loads again."""
+        if not self.busy:
+            self._bridge.unload(self._on_unloaded)
+
+    def _on_unloaded(self) -> None:
+        self.is_loaded = False
+        self.model_changed.emit()
 
     def send(self, question: str) -> bool:
         """Ask a question; returns whether it could be put."""
@@ -158,6 +169,12 @@ class ChatModel(QObject):
 
     def _on_event(self, event: Event) -> None:
         match event:
+            case Identifying():
+                self._stage(
+                    self.tr("reading the model, once … %1 %").replace(
+                        "%1", f"{event.fraction:.0%}".rstrip("%")
+                    )
+                )
             case LoadProgress():
                 self.load_changed.emit(event.fraction)
                 self._stage(self.tr("loading the model …"))
@@ -191,9 +208,14 @@ class ChatModel(QObject):
             self.turns[-1].stage = stage
             self.turn_changed.emit()
 
-    def _on_failed(self, _problem: str) -> None:
-        """A query that was never stored leaves no turn; its question goes back to be edited."""
-        if self._asking and self.turns[-1].record is None:
+    def _on_failed(self, problem: str) -> None:
+        """Give back a question without an answer; an answer that was not stored stays."""
+        if not self._asking or self.turns[-1].record is not None:
+            return
+        if self.turns[-1].answer:
+            self.turns[-1].problem = problem
+            self._stage("")
+        else:
             self.returned.emit(self.turns.pop().question)
             self.reset.emit()
 

@@ -52,7 +52,8 @@ class TurnView(QWidget):
         self._stage.setText(turn.stage)
         self._stage.setVisible(bool(turn.stage))
         self._bill.setVisible(record is not None)
-        self._problem.setVisible(False)
+        self._problem.setText(turn.problem)
+        self._problem.setVisible(bool(turn.problem))
         if record is None:
             self._answer.setVisible(bool(turn.answer))
             return

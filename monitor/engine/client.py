@@ -195,6 +195,16 @@ class Engine:
         if process is None:
             raise EngineError("No model is loaded.")
         process.send(request)
+        try:
+            yield from self._answers(process)
+        except GeneratorExit:
+            # Nobody listens any more: what still comes must not be taken for a later answer.
+            self.cancel()
+            while not isinstance(process.answers.get(), Done | Loaded | Failed | EngineDied):
+                pass
+            raise
+
+    def _answers(self, process: _Process) -> Iterator[Answer]:
         while True:
             answer = process.answers.get()
             if isinstance(answer, EngineDied):

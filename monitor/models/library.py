@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ STARTER = "starter"
 
 FOLDERS_PREFERENCE, FILES_PREFERENCE = "model_folders", "model_files"
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,15 @@ def resolve_model(text: str, folders: Iterable[Path], files: Iterable[Path] = ()
     )
 
 
-def sha256_of(path: Path, is_cancelled: Callable[[], bool] = lambda: False) -> str | None:
-    """Return the SHA-256 of a file in hexadecimal; ``None`` if cancelled meanwhile."""
+def sha256_of(path: Path) -> Iterator[float | str]:
+    """Read a file for its SHA-256: yields the fraction read so far, at last the hexadecimal digest.
+
+    A model may take a minute; whoever asks can show progress, or leave off.
+    """
     digest = hashlib.sha256()
+    size_bytes = path.stat().st_size
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
-            if is_cancelled():
-                return None
             digest.update(block)
-    return digest.hexdigest()
+            yield file.tell() / size_bytes
+    yield digest.hexdigest()

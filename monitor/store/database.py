@@ -88,13 +88,19 @@ class Store:
         """Run a change in one transaction on the writing thread.
 
         :param change: called with the database; all of it is stored, or nothing
-        :return: its result, or its error
+        :return: its result, or its error: a :class:`StoreError` if SQLite refuses
         """
         return self._writer.submit(self._transact, change)
 
     def _transact(self, change: Callable[[Database], T]) -> T:
-        with _immediate(self._connection()) as db:
-            return change(db)
+        try:
+            with _immediate(self._connection()) as db:
+                return change(db)
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"The history {self.path} cannot be written: {error}. Free some space on its disk, "
+                "or see that no other program holds the file."
+            ) from error
 
     def close(self) -> None:
         """Finish what is still to be written and close every connection."""

@@ -200,3 +200,35 @@ def test_model_text_is_inert(qtbot: QtBot) -> None:
     assert "<b>" in text
     assert not view.openLinks()
     assert view.loadResource(2, "file:///etc/hostname") is None
+
+
+def test_unloading_gives_the_memory_back_and_the_next_question_loads_again(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    send(qtbot, window, "What is a watt?")
+    wait_idle(qtbot, window)
+    engine = window._services.engine
+    assert engine.pid is not None
+    window.chat.unload()
+    qtbot.waitUntil(lambda: not window.chat.is_loaded, timeout=5_000)
+    assert engine.pid is None
+    send(qtbot, window, "And a joule?")
+    wait_idle(qtbot, window)
+    record = window.chat.turns[1].record
+    assert record is not None
+    assert record.seconds.load
+
+
+def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWindow) -> None:
+    """A connection that refuses to write stands for a disk that is full."""
+    send(qtbot, window, "What is a watt?")
+    qtbot.waitUntil(lambda: bool(window.chat.turns[0].answer), timeout=ANSWER_MS)
+    store = window._services.history._store
+    store._writer.submit(lambda: store._connection().execute("PRAGMA query_only = ON")).result()
+    wait_idle(qtbot, window)
+    turn = window.chat.turns[0]
+    assert turn.answer
+    assert turn.record is None
+    assert "cannot be written" in turn.problem
+    (view,) = views(window)
+    assert turn.answer.split()[0] in shown_answer(view)

@@ -224,16 +224,7 @@ def test_without_the_starters_package_the_message_says_how_to_get_it(
 def test_the_sha256_is_of_every_byte(tmp_path: Path, length: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * length)
-    assert sha256_of(path) == hashlib.sha256(b"x" * length).hexdigest()
-
-
-def test_a_cancelled_sha256_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"x" * (BLOCK_BYTES + 1))
-    asked: list[bool] = []
-
-    def is_cancelled() -> bool:
-        asked.append(True)
-        return len(asked) == 2
-
-    assert sha256_of(path, is_cancelled) is None
+    *read, digest = sha256_of(path)
+    assert digest == hashlib.sha256(b"x" * length).hexdigest()
+    assert read == sorted(read)
+    assert not read or read[-1] == 1.0
