@@ -1,9 +1,11 @@
 """The command ``llamawatt``: everything the window does, without one."""
 
 import json
+import math
 import runpy
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,18 +14,18 @@ from types import FrameType
 from typing import Any
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from monitor import __version__, forms, report
 from monitor.carbon.footprint import footprint
 from monitor.carbon.intensity import UnknownZone, find_zone, zones
 from monitor.display import display_problem
-from monitor.energy.account import WATCH, Phase, account
+from monitor.energy.account import WATCH, Bill, Line, Phase, account
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError, read_model_info
-from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
+from monitor.engine.messages import ChatMessage, Hello, LoadProgress, Sampling, Text
 from monitor.logs import start_logging, stop_logging
 from monitor.meter import (
     ZONE_PREFERENCE,
@@ -32,6 +34,7 @@ from monitor.meter import (
     Identifying,
     LoadOptions,
     Meter,
+    Stopped,
     chosen_zone,
     random_seed,
 )
@@ -48,6 +51,12 @@ KNOWN_PROBLEMS = (ModelFileError, EngineError, StoreError, UnknownZone, OSError)
 
 INTERRUPTED = 130
 """Exit status of a command stopped by Ctrl-C, as shells have it: 128 + SIGINT."""
+
+SLICE_S = 600.0
+"""A long watch is billed in parts: the trace remembers an hour or two, not a night."""
+
+INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
+"""Control characters are left out of model text: it must not drive the terminal."""
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -160,7 +169,10 @@ def ask(
             ),
             options=LoadOptions(ctx, threads, gpu_layers),
         )
-        record = _run(history, request, as_json)
+        try:
+            record = _run(history, request, as_json)
+        except Stopped:
+            sys.exit(INTERRUPTED)
     if as_json:
         echo_json(forms.record_json(record))
     else:
@@ -194,7 +206,7 @@ def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
         else:
             loading.stop()
         if isinstance(event, Text) and not as_json:
-            click.echo(event.text, nl=False)
+            click.echo(event.text.translate(INERT), nl=False)
             wrote = True
         if isinstance(event, Finished):
             if wrote:
@@ -209,7 +221,8 @@ def _ctrl_c(action: Callable[[], None]) -> Iterator[None]:
 
     def on_interrupt(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
-        action()
+        # On a thread: the interrupted code may hold a lock that the action needs.
+        threading.Thread(target=action, daemon=True).start()
 
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:
@@ -226,8 +239,12 @@ def sensors(as_json: bool) -> None:
     Example: llamawatt sensors
     """
     engine = Engine()
+    problem = ""
     try:
-        hello = engine.hello()
+        hello: Hello | None = engine.hello()
+    except EngineError as error:
+        # The sensors are told of all the same: this is the page to look at when things fail.
+        hello, problem = None, str(error)
     finally:
         engine.stop()
     with Sampler() as sampler:
@@ -238,7 +255,7 @@ def sensors(as_json: bool) -> None:
         latest = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
     channels = [(c, last[1] if last and last[1] == last[1] else None) for c, last in latest]
     nvml = any(p.source == "nvml" and p.state is ProbeState.AVAILABLE for p in probes)
-    advice = offload_advice(hello, nvml)
+    advice = offload_advice(hello, nvml) if hello else problem
     show(
         report.sensors_view(probes, channels, hello, advice),
         lambda: forms.sensors_json(probes, channels, hello, advice),
@@ -258,36 +275,50 @@ def watch(seconds: float | None, hz: float, as_json: bool) -> None:
     with open_history() as history, Sampler(hz) as sampler:
         zone = chosen_zone(history)
         sampler.wait_ready()
-        start_s, end_s = _watch(sampler, seconds, live=not as_json and stderr.is_terminal)
-        sampler.wait_until(end_s, timeout_s=2 / hz + 0.5)
-        bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, start_s, end_s)])
+        seconds, bill = _watch(sampler, seconds, live=not as_json and stderr.is_terminal)
     energy = bill.total().energy
+    carbon = footprint(energy, zone) if energy else None
+    view = report.bill_table(bill)
     show(
-        report.bill_table(bill),
+        Group(view, report.footprint_line(carbon)) if carbon else view,
         lambda: {
-            "seconds": end_s - start_s,
+            "seconds": seconds,
             "energy": forms.energy_json(bill),
-            "co2": forms.footprint_json(footprint(energy, zone) if energy else None),
+            "co2": forms.footprint_json(carbon),
         },
         as_json,
     )
 
 
-def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, float]:
-    """Wait for the time to pass or Ctrl-C, showing watts; return the span's monotonic times."""
+def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, Bill]:
+    """Wait for the time to pass or Ctrl-C, showing watts; return how long it was, and its bill."""
     stopped: list[float] = []
-    with _ctrl_c(lambda: stopped.append(time.monotonic())):
-        sampler.mark()
-        start_s = time.monotonic()
-        end_s = start_s + seconds if seconds else float("inf")
-        with Live(console=stderr, transient=True, auto_refresh=False) as display:
-            while not stopped and (left_s := end_s - time.monotonic()) > 0:
-                if live:
-                    now = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
-                    watts = [(c, last[1] if last else None) for c, last in now]
-                    display.update(report.channels_table(watts), refresh=True)
-                time.sleep(min(left_s, 0.1))
-    return start_s, stopped[0] if stopped else end_s
+    lines: list[Line] = []
+    sampler.mark()
+    start_s = slice_s = time.monotonic()
+    end_s = start_s + seconds if seconds else math.inf
+
+    def bill_until(until_s: float) -> None:
+        phase = Phase(WATCH, slice_s, until_s)
+        lines.extend(account(sampler.trace, sampler.channels(), [phase]).lines)
+
+    with (
+        _ctrl_c(lambda: stopped.append(time.monotonic())),
+        Live(console=stderr, transient=True, auto_refresh=False) as display,
+    ):
+        while not stopped and (left_s := end_s - time.monotonic()) > 0:
+            if live:
+                now = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
+                watts = [(c, last[1] if last else None) for c, last in now]
+                display.update(report.channels_table(watts), refresh=True)
+            if (read_s := sampler.read_until_s()) - slice_s > SLICE_S:
+                bill_until(read_s)
+                slice_s = read_s
+            time.sleep(min(left_s, 0.1))
+    end_s = stopped[0] if stopped else end_s
+    sampler.wait_until(end_s, timeout_s=2 / sampler.hz + 0.5)
+    bill_until(end_s)
+    return end_s - start_s, Bill(tuple(lines))
 
 
 @main.group()
@@ -392,7 +423,7 @@ def list_zones(as_json: bool) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--page", help="Only this page: chat or history.")
+@click.option("--page", type=click.Choice(["chat", "history", "sensors"]), help="Only this one.")
 @json_option
 def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     """Draw every page from the present history, light and dark, into PNG files.

@@ -122,7 +122,7 @@ def _channel_json(channel: Channel) -> dict[str, Any]:
 def sensors_json(
     probes: Sequence[Probe],
     channels: Sequence[tuple[Channel, float | None]],
-    hello: Hello,
+    hello: Hello | None,
     advice: str | None,
 ) -> dict[str, Any]:
     """Return what ``sensors`` found: probes, channels with their watts, and the engine."""
@@ -138,11 +138,11 @@ def sensors_json(
         ],
         "channels": [{**_channel_json(c), "power_w": power_w} for c, power_w in channels],
         "engine": {
-            "llama_cpp_python": hello.llama_cpp,
-            "offload": hello.offload,
+            "llama_cpp_python": hello and hello.llama_cpp,
+            "offload": hello and hello.offload,
             "devices": [
                 {"name": device.name, "description": device.description, "kind": device.kind}
-                for device in hello.devices
+                for device in (hello.devices if hello else ())
             ],
             "advice": advice,
         },

@@ -46,16 +46,16 @@ class LoadOptions:
     gpu_layers: int = -1
 
     def for_model(self, info: ModelInfo) -> Load:
-        """Fill in what was left open and check that it can work.
+        """Fill in what was left open.
 
-        :raises ModelFileError: if the context is more than the model or the memory allows
+        :raises ModelFileError: if the context is more than the model was made for
         """
         limit = info.context_length or DEFAULT_CONTEXT
         context = self.context or min(DEFAULT_CONTEXT, limit)
         check_context(info, context)
-        check_memory(info, context)
         threads = self.threads or this_processor().physical_cores
-        return Load(str(info.path), context, threads, self.gpu_layers)
+        modified_ns = info.path.stat().st_mtime_ns
+        return Load(str(info.path), context, threads, self.gpu_layers, modified_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,10 @@ class Finished:
 Event = Identifying | Began | Answer | Finished
 
 
+class Stopped(EngineError):
+    """A person stopped the query before it began; nothing was computed and nothing is stored."""
+
+
 def random_seed() -> int:
     """Return a seed for :class:`Sampling`, to be stored so that the answer can be had again."""
     return random.SystemRandom().randrange(1 << 31)
@@ -125,22 +129,43 @@ class Meter:
     def load(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:
         """Load a model ahead of the first question; the next query's bill shows what it cost.
 
-        :raises ModelFileError: if the file cannot be used
+        :raises ModelFileError: if the file cannot be used or does not fit
         :raises EngineError: if llama.cpp cannot load it
         """
         self._cancelled.clear()
-        yield from self._load(options.for_model(read_model_info(model)))
+        return self._load_ahead(model, options)
+
+    def _load_ahead(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:
+        request = self._prepare(read_model_info(model), options)
+        if self._engine.has(request) and self._engine.loaded:
+            yield self._engine.loaded
+        else:
+            yield from self._load(request)
+
+    def _prepare(self, info: ModelInfo, options: LoadOptions) -> Load:
+        """Return what to load; if it is not loaded yet, make room and see that it fits."""
+        request = options.for_model(info)
+        if not self._engine.has(request):
+            self._engine.unload()
+            if not (self._engine.hello().offload and request.gpu_layers):
+                check_memory(info, request.context)
+        return request
 
     def _load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
-        if self._engine.model == request:
-            return
         self._wait_for_sensors()
         self._sampler.mark()
+        self._stop_if_cancelled()
         for message in self._engine.load(request):
             if isinstance(message, Loaded):
                 self._sampler.mark()
                 self._load_phase = Phase(LOAD, message.start_s, message.end_s)
+            elif self._cancelled.is_set():
+                self._engine.cancel()  # again: the first may have come before the load began
             yield message
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise Stopped("Stopped before the answer began.")
 
     def _wait_for_sensors(self) -> None:
         """Wait for the first readings; a driver that hangs is waited for once, not each time."""
@@ -157,16 +182,20 @@ class Meter:
         """Run a query. The events end with :class:`Finished`, whatever happens after it began.
 
         :raises ModelFileError: before anything is stored, if the model cannot be used
-        :raises EngineError: likewise, if the engine does not start
+        :raises EngineError: likewise, if the engine does not start; :class:`Stopped` if cancelled
         """
+        # Here, not when the first event is asked for: a cancel may come in between.
         self._cancelled.clear()
+        return self._run(ask)
+
+    def _run(self, ask: Ask) -> Iterator[Event]:
         info = read_model_info(ask.model)
-        request = ask.options.for_model(info)
-        sha256 = yield from self._identify(ask.model)
+        request = self._prepare(info, ask.options)
+        sha256 = yield from self._identify(info)
         began = self._begin(ask, info, sha256, request)
         run = RunningQuery(self._sampler, self._history, began.query_id)
-        yield began
         try:
+            yield began
             with run.saving():
                 yield from self._answer(ask, request, run)
         except EngineError as error:
@@ -178,23 +207,25 @@ class Meter:
             # Whoever listened has gone; what was computed is still kept.
             run.finish(Status.STOPPED, "")
             raise
+        except BaseException as error:
+            run.finish(Status.FAILED, f"{type(error).__name__}: {error}")
+            raise
         else:
             record = run.finish(Status.STOPPED if run.was_cancelled else Status.DONE, "")
         yield Finished(record)
 
-    def _identify(self, model: Path) -> Generator[Identifying, None, str]:
+    def _identify(self, info: ModelInfo) -> Generator[Identifying, None, str]:
         """Find out the model's SHA-256: remembered, or read once for as long as it is unchanged."""
-        stat = model.stat()
-        known = self._history.known_sha256(model, stat.st_size, stat.st_mtime_ns)
-        if known:
-            return known
-        for step in sha256_of(model):
+        modified_ns = info.path.stat().st_mtime_ns
+        sha256 = self._history.known_sha256(info.path, info.size_bytes, modified_ns)
+        for step in sha256_of(info.path) if sha256 is None else ():
+            self._stop_if_cancelled()
             if isinstance(step, str):
-                return step
-            if self._cancelled.is_set():
-                break
-            yield Identifying(step)
-        raise EngineError("Stopped before the model was loaded.")
+                sha256 = step
+            else:
+                yield Identifying(step)
+        assert sha256 is not None
+        return sha256
 
     def _begin(self, ask: Ask, info: ModelInfo, sha256: str, request: Load) -> Began:
         sampling = asdict(ask.sampling)
@@ -205,7 +236,7 @@ class Meter:
                 kind=ask.kind,
                 model=info,
                 sha256=sha256,
-                modified_ns=ask.model.stat().st_mtime_ns,
+                modified_ns=request.modified_ns,
                 settings={
                     "llama_cpp": self._engine.hello().llama_cpp,
                     "context": request.context,
@@ -224,13 +255,15 @@ class Meter:
         )
 
     def _answer(self, ask: Ask, request: Load, run: RunningQuery) -> Iterator[Event]:
-        yield from self._load(request)
+        if not self._engine.has(request):
+            yield from self._load(request)
         if self._load_phase:
             run.note_load(self._load_phase)
             self._load_phase = None
-        if self._cancelled.is_set():
-            raise EngineError("Stopped before the first token.")
         self._wait_for_sensors()
+        self._stop_if_cancelled()
         for message in self._engine.generate(Generate(ask.messages, ask.sampling)):
+            if self._cancelled.is_set():
+                self._engine.cancel()  # again: the first may have come before the request
             run.note(message)
             yield message

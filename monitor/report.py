@@ -1,6 +1,6 @@
 """Bills, sensors and records on a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import shorten
 
 from rich.console import Group, RenderableType
@@ -9,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor import figures
+from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import SOURCE, Zone
 from monitor.energy.account import LOAD, Bill, Line
 from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import Hello
 from monitor.models.library import Found
-from monitor.power.channel import Channel, Probe, ProbeState, Role
+from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
 
 LEGEND = "● counted  ◐ integrated  ○ modelled"
@@ -35,21 +36,35 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def headline(record: QueryRecord) -> str:
-    """Say in one line what an answer cost."""
+def headline(
+    record: QueryRecord, translate: Callable[[str], str] = str, between: str = " · "
+) -> str:
+    """Say in one line what an answer cost: energy, energy a token, CO2 with its zone, speed.
+
+    :param translate: for the window's language
+    """
     total = record.bill.total()
-    parts = [figures.marked(total.kind, figures.energy(total.joules))]
-    parts[0] = f"{parts[0]} {figures.bounds(total.energy)}".strip()
-    if not total.resolved:
-        parts.append("too short to resolve")
+    if total.energy is None:
+        parts = [translate("no energy was measured")]
+    else:
+        energy = figures.marked(total.kind, figures.energy(total.joules))
+        parts = [f"{energy} {figures.bounds(total.energy)}"]
+        if not total.resolved:
+            parts.append(translate("too short to resolve"))
     if record.joules_per_token is not None:
-        parts.append(f"{figures.energy(record.joules_per_token)}/token")
-    carbon = record.footprint
-    if carbon:
-        parts.append(f"{figures.mass(carbon.grams)} CO2e")
+        per_token = figures.marked(total.kind, figures.energy(record.joules_per_token))
+        parts.append(translate("%1/token").replace("%1", per_token))
+    if carbon := record.footprint:
+        grams = f"{figures.mass(carbon.grams)} CO₂e ({carbon.zone} {carbon.year})"
+        parts.append(grams)
     if record.tokens_per_s is not None:
         parts.append(figures.rate(record.tokens_per_s))
-    return " · ".join(parts)
+    return between.join(parts)
+
+
+def lacks_memory(bill: Bill) -> bool:
+    """Whether the bill's total leaves memory out because nothing measures it here."""
+    return not any(line.channel.domain in (Domain.DRAM, Domain.SOC) for line in bill.lines)
 
 
 def bill_table(bill: Bill) -> RenderableType:
@@ -78,7 +93,18 @@ def bill_table(bill: Bill) -> RenderableType:
             figures.bounds(load.energy).strip("()"),
             style="dim",
         )
-    return Group(table, Text(LEGEND, style="dim"))
+    notes = [Text(LEGEND, style="dim")]
+    if lacks_memory(bill):
+        notes.append(Text("Memory (DRAM) is not measured here and not in the total.", style="dim"))
+    return Group(table, *notes)
+
+
+def footprint_line(carbon: Footprint) -> RenderableType:
+    """Write emissions with what they were reckoned with."""
+    return Text(
+        f"{figures.mass(carbon.grams)} CO₂e at {carbon.intensity_g_per_kwh:g} g/kWh "
+        f"({carbon.zone} {carbon.year}, {carbon.source})"
+    )
 
 
 def _add_line(table: Table, line: Line) -> None:
@@ -165,11 +191,7 @@ def record_view(record: QueryRecord) -> RenderableType:
     )
     carbon = record.footprint
     if carbon:
-        facts.add_row(
-            "CO2e",
-            f"{figures.mass(carbon.grams)} at {carbon.intensity_g_per_kwh:g} g/kWh "
-            f"({carbon.zone} {carbon.year}, {carbon.source})",
-        )
+        facts.add_row("emissions", footprint_line(carbon))
     return Group(
         Text(record.prompt, style="bold"), Text(record.text), Text(), bill_table(record.bill),
         Text(), facts,
@@ -179,12 +201,14 @@ def record_view(record: QueryRecord) -> RenderableType:
 def sensors_view(
     probes: Sequence[Probe],
     channels: Sequence[tuple[Channel, float | None]],
-    hello: Hello,
+    hello: Hello | None,
     advice: str | None,
 ) -> RenderableType:
     """Draw sources, channels, and what llama.cpp can compute on."""
-    devices = ", ".join(f"{device.name} ({device.description})" for device in hello.devices)
-    engine = f"llama-cpp-python {hello.llama_cpp} computes on {devices}."
+    engine = "llama.cpp does not start."
+    if hello:
+        devices = ", ".join(f"{device.name} ({device.description})" for device in hello.devices)
+        engine = f"llama-cpp-python {hello.llama_cpp} computes on {devices}."
     parts = [
         probes_table(probes), Text(), channels_table(channels), Text(LEGEND, style="dim"),
         Text(), Text(engine),

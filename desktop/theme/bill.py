@@ -2,34 +2,37 @@
 
 from datetime import datetime
 
-from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QDateTime, QLocale
 
-from monitor import figures
+from monitor import report
 from monitor.power.channel import Kind
 from monitor.store.records import QueryRecord, Status
 
+TEXTS = (
+    QT_TRANSLATE_NOOP("Bill", "no energy was measured"),
+    QT_TRANSLATE_NOOP("Bill", "too short to resolve"),
+    QT_TRANSLATE_NOOP("Bill", "%1/token"),
+    QT_TRANSLATE_NOOP("Bill", "● counted by the sensor"),
+    QT_TRANSLATE_NOOP("Bill", "◐ integrated from the sensor's watts"),
+    QT_TRANSLATE_NOOP("Bill", "○ modelled from the load; no sensor can be read"),
+    QT_TRANSLATE_NOOP("Bill", "not measured"),
+    QT_TRANSLATE_NOOP("Bill", "running"),
+    QT_TRANSLATE_NOOP("Bill", "done"),
+    QT_TRANSLATE_NOOP("Bill", "stopped"),
+    QT_TRANSLATE_NOOP("Bill", "failed"),
+    QT_TRANSLATE_NOOP("Bill", "interrupted"),
+)
+"""What :func:`translate` is asked for, where Qt's tools look for it."""
 
-def tr(text: str) -> str:
-    """Translate a text of this module."""
+
+def translate(text: str) -> str:
+    """Return a text of this module in the window's language."""
     return QCoreApplication.translate("Bill", text)
 
 
 def headline(record: QueryRecord) -> str:
-    """Say in one line what an answer cost: energy, energy a token, CO2, speed."""
-    total = record.bill.total()
-    energy = figures.marked(total.kind, figures.energy(total.joules))
-    parts = [f"{energy} {figures.bounds(total.energy)}".strip()]
-    if total.energy is None:
-        parts = [tr("no energy was measured")]
-    elif not total.resolved:
-        parts.append(tr("too short to resolve"))
-    if record.joules_per_token is not None:
-        parts.append(tr("%1/token").replace("%1", figures.energy(record.joules_per_token)))
-    if carbon := record.footprint:
-        parts.append(tr("%1 CO₂e").replace("%1", figures.mass(carbon.grams)))
-    if record.tokens_per_s is not None:
-        parts.append(figures.rate(record.tokens_per_s))
-    return "  ·  ".join(parts)
+    """Say in one line what an answer cost; see :func:`monitor.report.headline`."""
+    return report.headline(record, translate, "  ·  ")
 
 
 def local_time(started_at: str) -> QDateTime:
@@ -55,20 +58,15 @@ def when_words(started_at: str) -> str:
 
 def kind_words(kind: Kind | None) -> str:
     """Say where a figure came from."""
-    return {
-        Kind.COUNTER: tr("● counted by the sensor"),
-        Kind.POWER: tr("◐ integrated from the sensor's watts"),
-        Kind.MODELLED: tr("○ modelled from the load; no sensor can be read"),
-        None: tr("not measured"),
-    }[kind]
+    words = {
+        Kind.COUNTER: "● counted by the sensor",
+        Kind.POWER: "◐ integrated from the sensor's watts",
+        Kind.MODELLED: "○ modelled from the load; no sensor can be read",
+        None: "not measured",
+    }
+    return translate(words[kind])
 
 
 def status_words(status: Status) -> str:
     """Name how far a query came."""
-    return {
-        Status.RUNNING: tr("running"),
-        Status.DONE: tr("done"),
-        Status.STOPPED: tr("stopped"),
-        Status.FAILED: tr("failed"),
-        Status.INTERRUPTED: tr("interrupted"),
-    }[status]
+    return translate(str(status))

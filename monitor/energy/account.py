@@ -134,7 +134,6 @@ def account(trace: Trace, channels: Iterable[Channel], phases: Iterable[Phase]) 
 
 def _line(channel: Channel, phase: Phase, window: Window) -> Line:
     duration_s = phase.end_s - phase.start_s
-    refresh_s = max(channel.period_s, window.spacing_s)
     return Line(
         channel=channel,
         phase=phase.name,
@@ -144,8 +143,19 @@ def _line(channel: Channel, phase: Phase, window: Window) -> Line:
         samples=window.samples,
         coverage=window.coverage,
         duration_s=duration_s,
-        resolved=window.joules is not None and duration_s >= REFRESHES_TO_RESOLVE * refresh_s,
+        resolved=window.joules is not None and _resolves(channel, duration_s, window.spacing_s),
     )
+
+
+def _resolves(channel: Channel, duration_s: float, spacing_s: float) -> bool:
+    """Whether a time is ten refreshes long.
+
+    A counter is read where a phase begins and ends, so its own refresh counts; watts, and a
+    load, are known only as often as they are sampled.
+    """
+    is_counter = channel.kind is Kind.COUNTER
+    refresh_s = channel.period_s if is_counter else max(channel.period_s, spacing_s)
+    return duration_s >= REFRESHES_TO_RESOLVE * refresh_s
 
 
 def _energy(channel: Channel, window: Window, duration_s: float) -> Interval | None:
@@ -200,9 +210,9 @@ def join_phases(lines: Sequence[Line]) -> Line:
     energy = add(line.energy for line in lines if line.energy is not None)
     samples = sum(line.samples for line in lines)
     spacing_s = duration_s / samples if samples else duration_s
-    refresh_s = max(lines[0].channel.period_s, spacing_s)
+    channel = lines[0].channel
     return Line(
-        channel=lines[0].channel,
+        channel=channel,
         phase="+".join(line.phase for line in lines),
         energy=energy,
         mean_w=energy.joules / covered_s if energy and covered_s else None,
@@ -210,5 +220,5 @@ def join_phases(lines: Sequence[Line]) -> Line:
         samples=samples,
         coverage=covered_s / duration_s,
         duration_s=duration_s,
-        resolved=energy is not None and duration_s >= REFRESHES_TO_RESOLVE * refresh_s,
+        resolved=energy is not None and _resolves(channel, duration_s, spacing_s),
     )

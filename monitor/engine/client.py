@@ -74,6 +74,9 @@ class _Process:
         except (BrokenPipeError, ValueError):
             log.debug("The engine has ended; its reader will say so")
 
+    def is_alive(self) -> bool:
+        return self._popen.poll() is None
+
     def kill(self) -> None:
         """End the process at once and wait until its memory is given back."""
         self._popen.kill()
@@ -141,12 +144,20 @@ class Engine:
         """Process number of the running engine."""
         return self._process.pid if self._process else None
 
+    def has(self, request: Load) -> bool:
+        """Whether exactly this is loaded, in a process that still lives."""
+        if self._process and not self._process.is_alive():
+            self.stop()
+        return self.model == request
+
     def hello(self) -> Hello:
         """Return what this llama.cpp build is and can use, starting the engine if need be.
 
         :raises EngineError: if it does not start
         """
         with self._starting:
+            if self._process and not self._process.is_alive():
+                self.stop()
             if self._process is None:
                 self._start()
             assert self._hello
@@ -170,8 +181,7 @@ class Engine:
 
         :raises EngineError: if it does not load
         """
-        if self.model:
-            self.stop()
+        self.unload()
         self.hello()
         try:
             for answer in self._exchange(request):
@@ -195,32 +205,32 @@ class Engine:
         if process is None:
             raise EngineError("No model is loaded.")
         process.send(request)
+        ended = False
         try:
-            yield from self._answers(process)
-        except GeneratorExit:
-            # Nobody listens any more: what still comes must not be taken for a later answer.
-            self.cancel()
-            while not isinstance(process.answers.get(), Done | Loaded | Failed | EngineDied):
-                pass
-            raise
-
-    def _answers(self, process: _Process) -> Iterator[Answer]:
-        while True:
-            answer = process.answers.get()
-            if isinstance(answer, EngineDied):
-                if process is self._process:
-                    self.stop()
-                raise answer
-            if isinstance(answer, Failed):
-                raise EngineError(answer.reason)
-            yield answer
-            if isinstance(answer, Done | Loaded):
-                return
+            while not ended:
+                answer = process.answers.get()
+                ended = isinstance(answer, Done | Loaded | Failed | EngineDied)
+                if isinstance(answer, EngineDied):
+                    if process is self._process:
+                        self.stop()
+                    raise answer
+                if isinstance(answer, Failed):
+                    raise EngineError(answer.reason)
+                yield answer
+        finally:
+            if not ended:
+                # Nobody listens any more: what still came would be taken for a later answer.
+                self.stop()
 
     def cancel(self) -> None:
         """Stop what is being done; the request then ends as cancelled."""
         if process := self._process:
             process.send(Cancel())
+
+    def unload(self) -> None:
+        """Give the model's memory back, if one is loaded."""
+        if self.model:
+            self.stop()
 
     def stop(self) -> None:
         """End the process: the only sure way to give memory back."""

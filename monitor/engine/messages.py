@@ -57,12 +57,14 @@ class Load:
     :param context: tokens of context
     :param threads: processor threads
     :param gpu_layers: layers to offload; -1 for all, as far as the build can offload
+    :param modified_ns: when the file was last changed: a file put in its place is another model
     """
 
     path: str
     context: int
     threads: int
     gpu_layers: int = -1
+    modified_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

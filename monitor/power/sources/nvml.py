@@ -5,9 +5,10 @@ loaded); older ones only give watts, which are integrated. For the curve the ins
 field is used where it answers, since ``nvmlDeviceGetPowerUsage`` is a one-second average on
 Ampere and later. Every call may fail on its own and is then a missing reading. See the NVML API
 reference, nvmlDeviceQueries and nvmlFieldValueEnums. Built and tested against a compiled fake
-library (tests/hardware); the tests marked ``gpu`` run the same against a real driver.
+library (tests/hardware), not yet against a real driver.
 """
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +115,7 @@ def _open_gpu(index: int) -> _Gpu | None:
     has_instant = _instant_w(handle) is not None
     if not counts_energy and not has_instant and _average_w(handle) is None:
         return None
-    quarter = any(name in model for name in SAMPLED_QUARTER)
+    quarter = re.search(rf"\b({'|'.join(SAMPLED_QUARTER)})\b", model) is not None
     channel = Channel(
         key=f"nvml:{uuid}",
         label=f"GPU {index} {model.removeprefix('NVIDIA ')}",

@@ -25,13 +25,13 @@ STEP_J = 61e-6
 DENIED = (errno.EACCES, errno.EPERM)
 
 MEND = (
-    "As root, let one group read the counters, after each start: "
-    "groupadd -f power && usermod -aG power $USER && "
-    'echo \'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/sh -c '
-    "\\'chgrp -R power /sys%p && chmod -R g+r /sys%p\\'\"' "
-    "> /etc/udev/rules.d/70-llamawatt-rapl.rules && "
-    "udevadm control --reload && udevadm trigger --action=add --subsystem-match=powercap; "
-    "then log in again. They are closed by default because they can leak what other programs "
+    "Let one group read them, after each start. In a terminal:\n"
+    'sudo groupadd -f power && sudo usermod -aG power "$USER" && '
+    'printf \'%s\\n\' \'SUBSYSTEM=="powercap", ACTION=="add", '
+    'RUN+="/bin/chgrp -R power /sys%p", RUN+="/bin/chmod -R g+r /sys%p"\' | '
+    "sudo tee /etc/udev/rules.d/70-llamawatt-rapl.rules && sudo udevadm control --reload && "
+    "sudo udevadm trigger --action=add --subsystem-match=powercap\n"
+    "Then log in again. They are closed by default because they can leak what other programs "
     "compute (CVE-2020-8694): do not open them to everyone."
 )
 
