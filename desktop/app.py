@@ -3,7 +3,6 @@
 import argparse
 import faulthandler
 import json
-import logging
 import os
 import signal
 import sys
@@ -14,14 +13,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from desktop.platform import platform_problem
+from desktop.screenshots import draw_pages
 from desktop.services import start_services
 from desktop.theme.palette import apply_theme, system_theme
 from desktop.window import PAGES, MainWindow
 from monitor.display import display_problem
-from monitor.logs import start_logging, stop_logging
+from monitor.logs import logging_to_file
 from monitor.store.database import StoreError
-
-log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -36,22 +34,24 @@ def main() -> int:
     elif problem := display_problem() or platform_problem():
         print(problem, file=sys.stderr)
         return 2
-    handler = start_logging()
     if sys.stderr:
         faulthandler.enable()
     try:
-        app = make_application()
-        if options.screenshots:
-            from desktop.screenshots import draw_pages
+        with logging_to_file():
+            app = make_application()
+            if options.screenshots:
+                return _draw(app, options)
+            return run_window(app)
+    except (StoreError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
 
-            pages = [options.page] if options.page else list(PAGES)
-            files = draw_pages(app, options.screenshots, pages)
-            report = {"files": [str(file) for file in files]}
-            print(json.dumps(report) if options.json else "\n".join(report["files"]))
-            return 0
-        return run_window(app)
-    finally:
-        stop_logging(handler)
+
+def _draw(app: QApplication, options: argparse.Namespace) -> int:
+    pages = [options.page] if options.page else list(PAGES)
+    files = [str(file) for file in draw_pages(app, options.screenshots, pages)]
+    print(json.dumps({"files": files}) if options.json else "\n".join(files))
+    return 0
 
 
 def make_application() -> QApplication:

@@ -30,13 +30,16 @@ class Bridge(QObject):
     """The query or load ended without a record; the text says why and what to do."""
     idle = Signal()
     """The query or load is over, however it ended."""
+    read_failed = Signal(str)
+    """Something asked with :meth:`read` or :meth:`work` could not be told; the text says why."""
     _answered = Signal(object, object)
 
     def __init__(self, services: Services, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._services = services
         self._thread: threading.Thread | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
+        self._reads = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
+        self._works = ThreadPoolExecutor(1, thread_name_prefix="window-works")
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -52,9 +55,19 @@ class Bridge(QObject):
         """Load a model ahead of the first question; its events follow."""
         self._run(self._services.meter.load(model, options))
 
-    def unload(self, done: Callable[[], None]) -> None:
-        """End the engine; ``done`` is called in the window's thread when its memory is free."""
-        self.read(self._services.engine.stop, lambda _nothing: done())
+    @property
+    def has_model(self) -> bool:
+        """Whether the engine holds a model."""
+        return self._services.engine.model is not None
+
+    def unload(self) -> None:
+        """End the engine, and with it the memory of its model; :attr:`idle` follows."""
+
+        def nothing_happens() -> Iterator[Any]:
+            self._services.engine.stop()
+            yield from ()
+
+        self._run(nothing_happens())
 
     def cancel(self) -> None:
         """Stop the query or load."""
@@ -74,7 +87,11 @@ class Bridge(QObject):
             problem = str(error)
         except Exception as error:
             log.exception("A query failed unexpectedly")
-            problem = f"Unexpected {type(error).__name__}: {error}. The log has the details."
+            problem = (
+                self.tr("Unexpected %1: %2. The log has the details.")
+                .replace("%1", type(error).__name__)
+                .replace("%2", str(error))
+            )
         self._answered.emit(self._end, problem)
 
     def _end(self, problem: str) -> None:
@@ -91,16 +108,20 @@ class Bridge(QObject):
         :param question: called on another thread
         :param answer: called with its result in the window's thread; not at all if it raised
         """
+        self._reads.submit(self._answer, question, answer)
 
-        def work() -> None:
-            try:
-                result = question()
-            except Exception:
-                log.exception("A read for the window failed")
-            else:
-                self._answered.emit(answer, result)
+    def work(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+        """Like :meth:`read`, for what may take long: folders, drivers, the engine's start."""
+        self._works.submit(self._answer, question, answer)
 
-        self._pool.submit(work)
+    def _answer(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+        try:
+            result = question()
+        except Exception as error:
+            log.exception("A question of the window failed")
+            self._answered.emit(self.read_failed.emit, str(error))
+        else:
+            self._answered.emit(answer, result)
 
     def _hand_over(self, receiver: Callable[[Any], None], value: object) -> None:
         receiver(value)
@@ -110,9 +131,10 @@ class Bridge(QObject):
         if self._thread:
             self.cancel()
             self._thread.join(timeout=1)
-            if self._thread.is_alive():
-                # llama.cpp is where it cannot be cancelled; the query is stored as failed.
-                self._services.engine.stop()
-                self._thread.join(timeout=5)
+        # Where llama.cpp cannot be cancelled its end is; the query is stored as stopped.
+        self._services.engine.close()
+        if self._thread:
+            self._thread.join(timeout=5)
             self._thread = None
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._reads.shutdown(wait=True, cancel_futures=True)
+        self._works.shutdown(wait=True, cancel_futures=True)

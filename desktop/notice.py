@@ -20,7 +20,6 @@ class Notice(QFrame):
         super().__init__(parent)
         self.setObjectName("notice")
         self._text = label("", wrap=True)
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard

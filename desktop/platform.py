@@ -15,7 +15,7 @@ PACKAGES = (
 
 
 def platform_problem() -> str | None:
-    """Say which library Qt's X11 plugin lacks, ``None`` if it lacks none or is not used.
+    """Say what keeps Qt's X11 plugin from starting, ``None`` if nothing does or it is not used.
 
     Qt aborts the process when its platform plugin does not load; loading the plugin's file by
     hand fails with the name of the missing library instead.
@@ -34,4 +34,19 @@ def platform_problem() -> str | None:
             f"Qt cannot open a window: {missing} is missing. On Debian or Ubuntu: "
             f"sudo apt install {PACKAGES}"
         )
-    return None
+    return (
+        None
+        if _display_answers()
+        else "No X server answers at DISPLAY " + repr(os.environ.get("DISPLAY", ""))
+    )
+
+
+def _display_answers() -> bool:
+    """Whether the X server of ``DISPLAY`` lets us in; Qt would abort if it did not."""
+    x11 = ctypes.CDLL("libX11.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    display = x11.XOpenDisplay(None)
+    if display:
+        x11.XCloseDisplay(display)
+    return bool(display)

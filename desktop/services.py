@@ -19,9 +19,8 @@ class Services:
     meter: Meter
 
     def close(self) -> None:
-        """Stop everything: the engine first, since its end is billed."""
-        self.meter.cancel()
-        self.engine.stop()
+        """Stop everything; what still runs must have been stopped before."""
+        self.engine.close()
         self.sampler.stop()
         self.history.close()
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
 
 from desktop.live.model import LiveModel
@@ -11,7 +11,9 @@ from desktop.theme.bill import kind_words
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.carbon.intensity import Zone
+from monitor.energy.account import weakest
 from monitor.models.library import Found
+from monitor.power.channel import Kind
 from monitor.store.records import QueryRecord
 
 POWER_MS = 1000
@@ -31,11 +33,15 @@ class StatusStrip(QWidget):
         self.setObjectName("strip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._live = live
-        self._session_j, self._session_g, self._answers = 0.0, 0.0, 0
+        self._session_j, self._session_g = 0.0, 0.0
+        self._answers, self._measured = 0, 0
+        self._session_kind: Kind | None = None
+        self._listed: tuple[list[Found], Path | None, bool] | None = None
         self._model = tool_button(self.tr("No model"))
         self._model.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._model.setToolTip(self.tr("Choose a model (Ctrl+M)"))
-        self._model.setShortcut("Ctrl+M")
+        # A shortcut of the button's own would go with each new text.
+        QShortcut(QKeySequence("Ctrl+M"), self).activated.connect(self._model.showMenu)
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self.menu_wanted)
         self._model.setMenu(self._menu)
@@ -47,7 +53,7 @@ class StatusStrip(QWidget):
         self._context = label("", "muted")
         self._context.setToolTip(self.tr("Tokens in the context, and how many it holds"))
         self._power = label("")
-        self._power.setAccessibleName(self.tr("Power now"))
+        self._power.setAccessibleDescription(self.tr("Power now"))
         self._session = label("", "muted")
         self._zone = tool_button("")
         self._zone.clicked.connect(self.zone_wanted)
@@ -71,6 +77,10 @@ class StatusStrip(QWidget):
 
     def show_models(self, models: list[Found], chosen: Path | None, loaded: bool) -> None:
         """Fill the model menu."""
+        shown = (models, chosen, loaded)
+        if shown == self._listed:
+            return  # the menu may be open
+        self._listed = shown
         self._menu.clear()
         for model in models:
             action = QAction(self._entry(model), self._menu)
@@ -95,11 +105,12 @@ class StatusStrip(QWidget):
 
     def show_model(self, model: Found | None, loaded: bool) -> None:
         """Name the model in use."""
-        if model is None or model.info is None:
-            self._model.setText(self.tr("Choose a model") + "  ▾")
-            return
-        state = "" if loaded else self.tr(" · not loaded")
-        self._model.setText(f"{model.info.name} · {model.info.quantisation}{state}  ▾")
+        text = self.tr("Choose a model")
+        if model and model.info:
+            state = "" if loaded else self.tr(" · not loaded")
+            text = f"{model.info.name} · {model.info.quantisation}{state}"
+        self._model.setText(f"{text}  ▾")
+        self._model.setAccessibleName(text)
 
     def show_load(self, fraction: float | None) -> None:
         """Show how far a load has come, or that there is none."""
@@ -125,21 +136,28 @@ class StatusStrip(QWidget):
     def add_answer(self, record: QueryRecord) -> None:
         """Count an answer into the session's sums."""
         self._answers += 1
-        self._session_j += record.bill.total().joules or 0.0
-        self._session_g += record.footprint.grams if record.footprint else 0.0
+        total = record.bill.total()
+        if total.energy and total.kind and record.footprint:
+            self._measured += 1
+            self._session_j += total.energy.joules
+            self._session_g += record.footprint.grams
+            self._session_kind = weakest(filter(None, (self._session_kind, total.kind)))
         self._show_session()
 
     def _show_session(self) -> None:
-        if not self._answers:
+        if not self._measured:
             self._session.setText("")
             return
+        energy = figures.marked(self._session_kind, figures.energy(self._session_j))
         self._session.setText(
-            self._answers_words()
-            + f" · {figures.energy(self._session_j)} · {figures.mass(self._session_g)} CO₂e"
+            f"{self._answers_words()} · {energy} · {figures.mass(self._session_g)} CO₂e"
         )
         self._session.setToolTip(self.tr("What the answers since the start have cost"))
 
     def _answers_words(self) -> str:
+        if self._measured < self._answers:
+            words = self.tr("%1 of %2 answers measured")
+            return words.replace("%1", str(self._measured)).replace("%2", str(self._answers))
         if self._answers == 1:
             return self.tr("1 answer")
         return self.tr("%1 answers").replace("%1", str(self._answers))

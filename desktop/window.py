@@ -1,5 +1,6 @@
 """The main window: navigation, pages, status strip, and the live power dock."""
 
+import logging
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
@@ -38,11 +39,14 @@ from monitor.engine.messages import Hello
 from monitor.meter import ZONE_PREFERENCE, chosen_zone
 from monitor.models.library import Found, list_models, model_places, remember_file
 from monitor.power.channel import ProbeState
+from monitor.store.database import StoreError
 from monitor.store.records import QueryRecord
+
+log = logging.getLogger(__name__)
 
 PAGES = ("chat", "history", "sensors")
 
-MODEL_PREFERENCE, ADVICE_PREFERENCE = "model", "advice_read"
+MODEL_PREFERENCE, ADVICE_PREFERENCE, DRAFT_PREFERENCE = "model", "advice_read", "draft"
 
 
 class MainWindow(QMainWindow):
@@ -124,6 +128,7 @@ class MainWindow(QMainWindow):
         self.bridge.happened.connect(self.live.follow)
         self.bridge.idle.connect(self.live.end_phase)
         self.bridge.failed.connect(self.notice.say)
+        self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
         self.chat.context_changed.connect(self.strip.show_context)
         self.chat.model_changed.connect(self._show_model)
@@ -135,7 +140,7 @@ class MainWindow(QMainWindow):
         self.strip.unload_wanted.connect(self.chat.unload)
         self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
-            lambda: self.bridge.read(
+            lambda: self.bridge.work(
                 self._describe_engine, lambda found: self.sensors_page.set_engine(*found)
             )
         )
@@ -145,8 +150,15 @@ class MainWindow(QMainWindow):
         self.show_page("chat")
         self._list_models()
         self.bridge.read(lambda: chosen_zone(self._services.history), self.strip.show_zone)
-        self.bridge.read(self._find_advice, self._show_advice)
+        self.bridge.work(self._find_advice, self._show_advice)
+        self.bridge.read(
+            lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_draft
+        )
         self.chat_page.prompt.setFocus()
+
+    def _restore_draft(self, draft: str) -> None:
+        if draft and not self.chat_page.prompt.toPlainText():
+            self.chat_page.prompt.setPlainText(draft)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours everywhere."""
@@ -184,7 +196,7 @@ class MainWindow(QMainWindow):
 
     def _list_models(self) -> None:
         history = self._services.history
-        self.bridge.read(
+        self.bridge.work(
             lambda: (list_models(*model_places(history)), history.preference(MODEL_PREFERENCE)),
             self._show_models,
         )
@@ -234,7 +246,7 @@ class MainWindow(QMainWindow):
                 self._choose(path)
                 self._list_models()
 
-        self.bridge.read(look, go_on)
+        self.bridge.work(look, go_on)
 
     def _choose_zone(self) -> None:
         self.bridge.read(lambda: chosen_zone(self._services.history), self._ask_zone)
@@ -291,7 +303,14 @@ class MainWindow(QMainWindow):
             self.bridge.read(lambda: history.set_preference(ADVICE_PREFERENCE, advice), _ignore)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Stop what runs and close what the services hold."""
+        """Keep what was typed, stop what runs and close what the services hold."""
+        self.hide()
+        draft = self.chat_page.prompt.toPlainText()
+        try:
+            self._services.history.set_preference(DRAFT_PREFERENCE, draft)
+        except StoreError as error:
+            # Told of while it could still be read; it must not keep the window from closing.
+            log.warning("What was typed could not be kept: %s", error)
         self.bridge.close()
         self._services.close()
         super().closeEvent(event)

@@ -4,6 +4,7 @@ import json
 import math
 import runpy
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError, read_model_info
 from monitor.engine.messages import ChatMessage, Hello, LoadProgress, Sampling, Text
-from monitor.logs import start_logging, stop_logging
+from monitor.logs import logging_to_file
 from monitor.meter import (
     ZONE_PREFERENCE,
     Ask,
@@ -69,15 +70,18 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, with its log, and turn known problems into messages."""
-        log = start_logging()
         try:
-            return super().invoke(ctx)
+            with logging_to_file():
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # whoever read our output has had enough; click ends quietly
+        except sqlite3.Error as problem:
+            raise click.ClickException(
+                f"The history {database_path()} cannot be read: {problem}. Move the file away "
+                "to start a new one, or set LLAMAWATT_HOME to another folder."
+            ) from problem
         except KNOWN_PROBLEMS as problem:
             raise click.ClickException(str(problem)) from problem
-        finally:
-            stop_logging(log)
 
 
 def show(view: RenderableType, document: Callable[[], Any], as_json: bool) -> None:

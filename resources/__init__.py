@@ -9,11 +9,3 @@ def resource_text(name: str) -> str:
     :raises FileNotFoundError: if there is none of that name
     """
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def resource_bytes(name: str) -> bytes:
-    """Return the bytes of a file in this folder.
-
-    :raises FileNotFoundError: if there is none of that name
-    """
-    return files(__name__).joinpath(name).read_bytes()

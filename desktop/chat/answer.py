@@ -22,9 +22,9 @@ class AnswerText(QTextBrowser):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.document().setDocumentMargin(2)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self.horizontalScrollBar().rangeChanged.connect(self._fit)
         self.setAccessibleName(self.tr("Answer"))
         self._fit()
 
@@ -51,4 +51,7 @@ class AnswerText(QTextBrowser):
         event.ignore()
 
     def _fit(self) -> None:
-        self.setFixedHeight(max(int(self.document().size().height()) + 4, 24))
+        # A long line of code scrolls sideways: its bar must not cover the last line.
+        bar = self.horizontalScrollBar()
+        bar_height = bar.sizeHint().height() if bar.maximum() > 0 else 0
+        self.setFixedHeight(max(int(self.document().size().height()) + 4 + bar_height, 24))

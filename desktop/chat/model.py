@@ -96,11 +96,8 @@ class ChatModel(QObject):
     def unload(self) -> None:
         """End the engine's process and so give its memory back; the next question loads again."""
         if not self.busy:
-            self._bridge.unload(self._on_unloaded)
-
-    def _on_unloaded(self) -> None:
-        self.is_loaded = False
-        self.model_changed.emit()
+            self._bridge.unload()
+            self.busy_changed.emit(True)
 
     def send(self, question: str) -> bool:
         """Ask a question; returns whether it could be put."""
@@ -179,15 +176,15 @@ class ChatModel(QObject):
                 self.load_changed.emit(event.fraction)
                 self._stage(self.tr("loading the model …"))
             case Loaded():
-                self.is_loaded, self._context = True, event.context
+                self._context = event.context
                 self.load_changed.emit(None)
-                self.model_changed.emit()
+                self._look_at_engine()
                 self.context_changed.emit(0, self._context)
             case Began():
                 self.conversation_id = event.conversation_id
                 self.list_conversations()
             case PrefillStarted():
-                self.is_loaded, self._used = True, event.tokens
+                self._used = event.tokens
                 self._stage(self.tr("reading the prompt …"))
                 self.context_changed.emit(self._used, self._context)
             case DecodeStarted():
@@ -202,6 +199,11 @@ class ChatModel(QObject):
                 self.turns[-1].record = event.record
                 self._stage("")
                 self.answered.emit(event.record)
+
+    def _look_at_engine(self) -> None:
+        """Follow what the engine holds: it may have ended by itself."""
+        self.is_loaded = self._bridge.has_model
+        self.model_changed.emit()
 
     def _stage(self, stage: str) -> None:
         if self._asking:
@@ -222,4 +224,5 @@ class ChatModel(QObject):
     def _on_idle(self) -> None:
         self._asking = False
         self.load_changed.emit(None)
+        self._look_at_engine()
         self.busy_changed.emit(False)

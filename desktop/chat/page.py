@@ -23,6 +23,8 @@ FLUSH_MS = 100
 
 READABLE_WIDTH = 820
 
+TURNS_AT_ONCE = 8
+
 
 class ChatPage(QWidget):
     """Shows a :class:`ChatModel`."""
@@ -35,6 +37,7 @@ class ChatPage(QWidget):
         self._model, self._theme = model, theme
         self._conversations: list[Conversation] = []
         self._views: list[TurnView] = []
+        self._to_build: list[ChatTurn] = []
         self._pending = ""
         self._flush_timer = QTimer(self, interval=FLUSH_MS, singleShot=True)
         self._flush_timer.timeout.connect(self._flush)
@@ -149,22 +152,30 @@ class ChatPage(QWidget):
             view.setParent(None)
             view.deleteLater()
         self._views.clear()
-        for turn in self._model.turns:
-            self._add_view(turn)
+        self._to_build = list(self._model.turns)
+        self._build_some()
         self._at_end = True
         self._show_empty()
         self._update_buttons()
 
+    def _build_some(self) -> None:
+        """Make the views of the last turns first, a few at a time: a long talk takes its time."""
+        for turn in reversed(self._to_build[-TURNS_AT_ONCE:]):
+            self._add_view(turn, 0)
+        del self._to_build[-TURNS_AT_ONCE:]
+        if self._to_build:
+            QTimer.singleShot(0, self, self._build_some)
+
     def _on_turn_added(self) -> None:
         self._at_end = True
-        self._add_view(self._model.turns[-1])
+        self._add_view(self._model.turns[-1], len(self._views))
         self._show_empty()
 
-    def _add_view(self, turn: ChatTurn) -> None:
+    def _add_view(self, turn: ChatTurn, place: int) -> None:
         view = TurnView(turn)
         view.bill_opened.connect(self.bill_opened)
-        self._turns.insertWidget(len(self._views), view)
-        self._views.append(view)
+        self._turns.insertWidget(place, view)
+        self._views.insert(place, view)
 
     def _on_text(self, text: str) -> None:
         self._pending += text
@@ -197,8 +208,9 @@ class ChatPage(QWidget):
         self._new.setEnabled(not self._model.busy)
 
     def _on_returned(self, question: str) -> None:
-        if not self.prompt.toPlainText().strip():
-            self.prompt.setPlainText(question)
+        """Put a question back into the prompt, before what was typed since."""
+        typed = self.prompt.toPlainText().strip()
+        self.prompt.setPlainText("\n\n".join(filter(None, (question, typed))))
 
     # --- what the person does ------------------------------------------------------------
 

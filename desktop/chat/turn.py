@@ -19,7 +19,6 @@ class TurnView(QWidget):
         super().__init__()
         self._turn = turn
         question = label(turn.question, wrap=True)
-        question.setTextFormat(Qt.TextFormat.PlainText)
         question.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         frame = named(QFrame(), "question")
         inner = QHBoxLayout(frame)

@@ -13,6 +13,8 @@ from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Gap
 from monitor.store.curves import StoredTrace
 
+MOST_POINTS = 600
+
 STYLES = {
     Kind.COUNTER: Qt.PenStyle.SolidLine,
     Kind.POWER: Qt.PenStyle.DashLine,
@@ -54,9 +56,11 @@ class CurvePlot(pg.PlotWidget):
             index = indices[channel.domain] = indices.get(channel.domain, -1) + 1
             color = QColor(self._theme.color_of(channel, index))
             power_w = np.where(curve.gap == Gap.NONE, curve.power_w, np.nan)
-            pen = QPen(color, 1.5, STYLES[channel.kind])
+            pen = QPen(color, 1, STYLES[channel.kind])
             pen.setCosmetic(True)
-            self.plot(curve.time_s, power_w, pen=pen, connect="finite")
+            # An hour of readings is reduced to what the width can show, peaks kept.
+            curve_item = self.plot(curve.time_s, power_w, pen=pen, connect="finite")
+            curve_item.setDownsampling(ds=max(len(power_w) // MOST_POINTS, 1), method="peak")
             inside = (curve.time_s >= start_s - margin_s) & (curve.time_s <= end_s + margin_s)
             known_w = power_w[inside & np.isfinite(power_w)]
             highest_w = max(highest_w, float(known_w.max(initial=0.0)))

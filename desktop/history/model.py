@@ -1,5 +1,6 @@
 """The table of queries, read a page at a time as it is scrolled."""
 
+import html
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
@@ -26,6 +27,7 @@ class HistoryModel(QAbstractTableModel):
         self._bridge, self._history = bridge, history
         self._rows: list[QueryRow] = []
         self._complete, self._reading = False, False
+        bridge.read_failed.connect(self._on_failed)
         self._headers = (
             self.tr("When"),
             self.tr("Model"),
@@ -41,11 +43,18 @@ class HistoryModel(QAbstractTableModel):
         self._reading = True
         self._bridge.read(lambda: self._history.rows(PAGE), self._replace)
 
+    def _on_failed(self, _problem: str) -> None:
+        self._reading = False
+
     def _replace(self, rows: list[QueryRow]) -> None:
         self.beginResetModel()
         self._rows, self._complete, self._reading = rows, len(rows) < PAGE, False
         self.endResetModel()
         self.loaded.emit()
+
+    def row_of(self, query_id: str | None) -> int | None:
+        """Return where a query stands among the rows read so far."""
+        return next((i for i, row in enumerate(self._rows) if row.id == query_id), None)
 
     def row(self, index: int) -> QueryRow:
         """Return the query in a row."""
@@ -129,7 +138,7 @@ class HistoryModel(QAbstractTableModel):
         if column == 3 and row.energy_low_j is not None:
             bounds = f"{figures.energy(row.energy_low_j)} – {figures.energy(row.energy_high_j)}"
             return f"{bounds}\n{kind_words(row.energy_kind)}"
-        return row.prompt[:2000] if column == 2 else None
+        return html.escape(row.prompt[:2000]) if column == 2 else None
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

@@ -90,8 +90,8 @@ class HistoryPage(QWidget):
     def _on_loaded(self) -> None:
         has_rows = self.model.rowCount() > 0
         self._stack.setCurrentIndex(0 if has_rows else 1)
-        if has_rows and not self.table.currentIndex().isValid():
-            self.table.selectRow(0)
+        if has_rows:
+            self.table.selectRow(self.model.row_of(self._wanted) or 0)
 
     def _on_chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if not current.isValid():

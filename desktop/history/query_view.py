@@ -1,5 +1,6 @@
 """One query in full: what it cost, where the joules went, its curve, and how to have it again."""
 
+import html
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
@@ -18,7 +19,7 @@ from desktop.history.curve import CurvePlot
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
-from monitor import figures
+from monitor import figures, report
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind, Role
@@ -53,7 +54,7 @@ class QueryView(QScrollArea):
         layout.addWidget(self._heading(record))
         if record.status is not Status.DONE:
             words = f"{status_words(record.status)}. {record.error}".strip()
-            layout.addWidget(label(words.capitalize(), "warning", wrap=True))
+            layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
         layout.addWidget(self._figures(record))
         if trace and trace.curves:
             plot = CurvePlot(self._theme)
@@ -70,11 +71,10 @@ class QueryView(QScrollArea):
 
     def _heading(self, record: QueryRecord) -> QWidget:
         prompt = label(record.prompt, "title", wrap=True)
-        prompt.setTextFormat(Qt.TextFormat.PlainText)
         prompt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         if len(record.prompt) > 240:
             prompt.setText(record.prompt[:240].rstrip() + " …")
-            prompt.setToolTip(record.prompt[:4000])
+            prompt.setToolTip(html.escape(record.prompt[:4000]))
         return prompt
 
     def _figures(self, record: QueryRecord) -> QWidget:
@@ -94,7 +94,7 @@ class QueryView(QScrollArea):
             ),
             (
                 self.tr("Decode energy a token"),
-                figures.energy(per_token),
+                figures.marked(total.kind, figures.energy(per_token)),
                 self.tr("%1 tokens").replace("%1", str(record.tokens.completion)),
                 "",
             ),
@@ -134,14 +134,16 @@ class QueryView(QScrollArea):
         for phase in trace.phases:
             name, color = names[phase.name]
             parts.append(f'<span style="background:{color}">&nbsp;&nbsp;{name}&nbsp;&nbsp;</span>')
-        return label("&nbsp;&nbsp;".join(parts))
+        legend = label("&nbsp;&nbsp;".join(parts))
+        legend.setTextFormat(Qt.TextFormat.RichText)
+        return legend
 
     def _phases(self, record: QueryRecord) -> QWidget:
         seconds, tokens = record.seconds, record.tokens
-        reused = tokens.prompt - tokens.reused
+        fresh = tokens.prompt - tokens.reused
         told = {
             LOAD: (self.tr("Load (beside the total)"), seconds.load, None),
-            PREFILL: (self.tr("Prefill"), seconds.prefill, reused),
+            PREFILL: (self.tr("Prefill"), seconds.prefill, fresh),
             DECODE: (self.tr("Decode"), seconds.decode, tokens.completion),
         }
         rows = [(self.tr("Phase"), self.tr("Time"), self.tr("Tokens"), self.tr("Energy"))]
@@ -169,6 +171,8 @@ class QueryView(QScrollArea):
                     _energy_cell(line.channel.kind, line.energy),
                 )
             )
+        if report.lacks_memory(record.bill):
+            rows.append((self.tr("Memory: not measured here"), "", "", figures.UNKNOWN))
         total = record.bill.total()
         rows.append((self.tr("Total of the parts"), "", "", _energy_cell(total.kind, total.energy)))
         return _grid(rows, bold_last=True)

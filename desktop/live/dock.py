@@ -102,7 +102,9 @@ class LiveDock(QWidget):
     def _set_paused(self, paused: bool) -> None:
         self.plot.set_paused(paused)
         self._pause.setIcon(icon("play" if paused else "pause", self._theme.text))
-        self._pause.setText(self.tr("Go on") if paused else self.tr("Pause"))
+        text = self.tr("Go on") if paused else self.tr("Pause")
+        self._pause.setText(text)
+        self._pause.setAccessibleName(text)
 
     def refresh(self) -> None:
         """Bring the legend up to date."""
@@ -118,14 +120,20 @@ class LiveDock(QWidget):
         for key, one in wanted.items():
             domain = one.channel and one.channel.domain
             index = indices[domain] = indices.get(domain, -1) + 1
+            if key in self._entries and self._entries[key].kind is not self._kind_of(one):
+                self._drop(key)
             if key not in self._entries:
                 self._entries[key] = self._new_entry(one, index)
             self._entries[key].show_power(one.latest_w)
 
+    def _kind_of(self, series: Series) -> Kind:
+        """A channel's kind; the total's is that of its weakest part, and may change."""
+        return series.channel.kind if series.channel else self._model.kind or Kind.COUNTER
+
     def _new_entry(self, series: Series, index: int) -> "_Entry":
         channel = series.channel
         color = self._theme.color_of(channel, index) if channel else self._theme.text
-        kind = channel.kind if channel else self._model.kind or Kind.COUNTER
+        kind = self._kind_of(series)
         name = channel.label if channel else self.tr("Total")
         # Without the model's name, which would leave no room for the watts of several GPUs.
         entry = _Entry(" ".join(name.split()[:2]), color, kind)
@@ -144,7 +152,7 @@ class _Entry(QWidget):
 
     def __init__(self, name: str, color: str, kind: Kind) -> None:
         super().__init__()
-        self._name, self._kind = name, kind
+        self._name, self.kind = name, kind
         self._label = label("", "legend")
         self._label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         layout = QHBoxLayout(self)
@@ -154,7 +162,7 @@ class _Entry(QWidget):
         layout.addWidget(self._label)
 
     def show_power(self, power_w: float) -> None:
-        text = f"{self._name} {figures.marked(self._kind, figures.power(power_w))}"
+        text = f"{self._name} {figures.marked(self.kind, figures.power(power_w))}"
         if text != self._label.text():
             self._label.setText(text)
 

@@ -52,8 +52,6 @@ class LivePlot(pg.PlotWidget):
         self._model, self._theme = model, theme
         self._curves: dict[str, pg.PlotCurveItem] = {}
         self._shades: list[QGraphicsRectItem] = []
-        self._span_s, self._top_w = 60.0, 1.0
-        self._frozen_s: float | None = None
         self._timer = QTimer(self, interval=IDLE_MS)
         self._timer.timeout.connect(self.draw)
         self.setAccessibleName(self.tr("Live power plot"))
@@ -64,6 +62,8 @@ class LivePlot(pg.PlotWidget):
         self.plotItem.vb.disableAutoRange()
         # Room for the labels at the ends of both axes.
         self.plotItem.layout.setContentsMargins(4, 10, 22, 2)
+        self._span_s, self._top_w = 60.0, 1.0
+        self._frozen_s: float | None = None
         self.set_theme(theme)
         self.set_span(60.0)
 
@@ -82,6 +82,7 @@ class LivePlot(pg.PlotWidget):
         for shade in self._shades:
             self.removeItem(shade)
         self._shades.clear()
+        self.draw_now()
 
     def set_span(self, span_s: float) -> None:
         """Show the last so many seconds."""
@@ -89,7 +90,7 @@ class LivePlot(pg.PlotWidget):
         self.plotItem.vb.setRange(xRange=(-span_s, 0), padding=0)
         self.getAxis("bottom").setTicks([_time_ticks(span_s)])
         self._set_top(self._top_w)
-        self.draw()
+        self.draw_now()
 
     def set_paused(self, paused: bool) -> None:
         """Hold the picture still, or go on."""
@@ -111,7 +112,11 @@ class LivePlot(pg.PlotWidget):
         step_ms = 1000 * STEP_PX * self._span_s / max(self.width(), 1)
         self._timer.setInterval(round(max(BUSY_MS if self._model.busy else IDLE_MS, step_ms)))
         if self._frozen_s is None:
-            self.draw_at(time.monotonic() - LAG_S)
+            self.draw_now()
+
+    def draw_now(self) -> None:
+        """Draw the present, or where it was held still."""
+        self.draw_at((self._frozen_s or time.monotonic()) - LAG_S)
 
     def draw_at(self, end_s: float) -> None:
         """Draw the span that ends at a monotonic time."""

@@ -8,7 +8,7 @@ from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.engine.messages import Hello
-from monitor.power.channel import Probe, ProbeState, Role
+from monitor.power.channel import Channel, Probe, ProbeState, Role
 from monitor.power.sampler import Sampler
 
 REFRESH_MS = 1000
@@ -71,19 +71,19 @@ class SensorsPage(QWidget):
         probes, channels = self._sampler.probes(), self._sampler.channels()
         if (probes, channels) != self._shown:
             self._shown = (probes, channels)
-            self._rebuild(probes)
+            self._rebuild(probes, channels)
         for channel in channels:
             latest = self._sampler.trace.latest(channel.key)
             text = figures.marked(channel.kind, figures.power(latest[1] if latest else None))
             self._watts[channel.key].setText(text)
 
-    def _rebuild(self, probes: tuple[Probe, ...]) -> None:
+    def _rebuild(self, probes: tuple[Probe, ...], channels: tuple[Channel, ...]) -> None:
         page = named(QWidget(), "page")
         column = QVBoxLayout(page)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(10)
         column.addWidget(label(self.tr("What is measured"), "title"))
-        column.addWidget(self._channels())
+        column.addWidget(self._channels(channels))
         column.addWidget(label(self.tr("Where it could come from"), "title"))
         for probe in probes:
             column.addWidget(self._probe(probe))
@@ -93,7 +93,7 @@ class SensorsPage(QWidget):
         column.addStretch(1)
         self._scroll.setWidget(page)
 
-    def _channels(self) -> QFrame:
+    def _channels(self, channels: tuple[Channel, ...]) -> QFrame:
         card = named(QFrame(), "card")
         layout = QVBoxLayout(card)
         layout.setContentsMargins(14, 10, 14, 10)
@@ -103,7 +103,7 @@ class SensorsPage(QWidget):
             Role.INSIDE: self.tr("inside a part, not added"),
             Role.WHOLE: self.tr("the whole machine, a cross-check, not added"),
         }
-        for channel in self._sampler.channels():
+        for channel in channels:
             row = QHBoxLayout()
             watts = label("")
             watts.setMinimumWidth(90)
@@ -152,7 +152,6 @@ class SensorsPage(QWidget):
 
 def _selectable(text: str) -> QWidget:
     made = label(text, wrap=True)
-    made.setTextFormat(Qt.TextFormat.PlainText)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return made
 

@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 W = TypeVar("W", bound=QWidget)
@@ -14,8 +15,13 @@ def named(widget: W, name: str) -> W:
 
 
 def label(text: str = "", name: str = "", wrap: bool = False) -> QLabel:
-    """Return a label; ``name`` is what the style sheet knows it by."""
-    made = named(QLabel(text), name)
+    """Return a label of plain text; ``name`` is what the style sheet knows it by.
+
+    Plain, since texts come from models and their files: nothing in them may be taken for HTML.
+    """
+    made = named(QLabel(), name)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setText(text)
     made.setWordWrap(wrap)
     return made
 

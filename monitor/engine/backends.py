@@ -67,5 +67,6 @@ def offload_advice(hello: Hello, has_nvidia: bool) -> str | None:
         f"This computer has an {vendor.name} GPU, but the installed llama-cpp-python cannot use "
         f"it, so models run on the CPU.\nWith {vendor.needs} installed:\n"
         f'CMAKE_ARGS="-D{vendor.flag}=on" {pip} llama-cpp-python\nOr, without a compiler:\n'
-        f"{pip} llama-cpp-python --extra-index-url {WHEELS}/{vendor.wheel}"
+        f"{pip} --only-binary llama-cpp-python llama-cpp-python "
+        f"--extra-index-url {WHEELS}/{vendor.wheel}"
     )

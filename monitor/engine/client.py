@@ -136,6 +136,7 @@ class Engine:
         self._process: _Process | None = None
         self._hello: Hello | None = None
         self._starting = threading.Lock()
+        self._closed = False
         self.model: Load | None = None
         self.loaded: Loaded | None = None
 
@@ -160,21 +161,25 @@ class Engine:
                 self.stop()
             if self._process is None:
                 self._start()
-            assert self._hello
+            if self._hello is None:
+                raise EngineError("The engine was stopped while it started.")
             return self._hello
 
     def _start(self) -> None:
-        process = _Process()
+        if self._closed:
+            raise EngineError("LlamaWatt is closing.")
+        # Known from here on, so that it can be stopped while it starts.
+        process = self._process = _Process()
         try:
             first = process.answers.get(timeout=START_TIMEOUT_S)
         except queue.Empty:
-            process.kill()
+            self.stop()
             raise EngineError("llama.cpp did not start within a minute.") from None
         if isinstance(first, EngineDied):
-            process.kill()
+            self.stop()
             raise first
         assert isinstance(first, Hello)
-        self._process, self._hello = process, first
+        self._hello = first
 
     def load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
         """Load a model, after unloading the one before; the last message is ``Loaded``.
@@ -238,6 +243,11 @@ class Engine:
         self.model = self.loaded = self._hello = None
         if process:
             process.kill()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._closed = True
+        self.stop()
 
 
 def check_memory(info: ModelInfo, context: int) -> None:

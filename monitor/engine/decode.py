@@ -219,12 +219,16 @@ class Session:
             if known != wanted:
                 break
             common += 1
-        if not llama.llama_memory_seq_rm(self._memory, 0, common, -1):
+        return self._forget_after(common)
+
+    def _forget_after(self, kept: int) -> int:
+        """Take all but the first tokens out of the context; return how many are left."""
+        if not llama.llama_memory_seq_rm(self._memory, 0, kept, -1):
             # Recurrent and sliding-window models cannot go back to a middle.
             llama.llama_memory_clear(self._memory, True)
-            common = 0
-        del self._known[common:]
-        return common
+            kept = 0
+        del self._known[kept:]
+        return kept
 
     def _prefill(self, tokens: list[int]) -> str | None:
         """Process the prompt; return ``None``, ``cancelled``, or what went wrong."""
@@ -245,7 +249,7 @@ class Session:
         array = (llama.llama_token * len(tokens))(*tokens)
         result = llama.llama_decode(self._context, llama.llama_batch_get_one(array, len(tokens)))
         if result:
-            llama.llama_memory_seq_rm(self._memory, 0, len(self._known), -1)
+            self._forget_after(len(self._known))
         else:
             self._known += tokens
         return int(result)
@@ -298,6 +302,9 @@ class Session:
     def _piece(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(256)
         size = llama.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
+        if size < 0:  # a longer token: minus the room it needs
+            buffer = ctypes.create_string_buffer(-size)
+            size = llama.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
         return buffer.raw[: max(size, 0)]
 
 

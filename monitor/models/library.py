@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from monitor.engine.gguf import ModelFileError, ModelInfo, read_model_info
@@ -84,9 +85,24 @@ def _gguf_files(folder: Path) -> Iterator[Path]:
 
 def _inspect(name: str, path: Path) -> Found:
     try:
-        return Found(name, path, read_model_info(path))
+        return Found(name, path, _unchanged_info(path, *_stamp(path)))
     except ModelFileError as error:
         return Found(name, path, None, str(error))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for what cannot be looked at, which reading will explain."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=4096)
+def _unchanged_info(path: Path, _size_bytes: int, _modified_ns: int) -> ModelInfo:
+    """Read a model's head once for as long as its file is unchanged."""
+    return read_model_info(path)
 
 
 def resolve_model(text: str, folders: Iterable[Path], files: Iterable[Path] = ()) -> Path:

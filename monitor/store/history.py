@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -31,7 +32,16 @@ from monitor.store.records import (
     Turn,
 )
 
+log = logging.getLogger(__name__)
+
 TITLE_LENGTH = 60
+
+ROW_COLUMNS = (
+    "q.id, q.kind, q.status, q.started_at, substr(q.prompt_text, 1, 4000) prompt_text, "
+    "q.completion_tokens, q.decode_s, q.total_s, q.energy_j, q.energy_low_j, q.energy_high_j, "
+    "q.energy_kind, q.resolved, q.intensity_g_per_kwh, q.pue"
+)
+"""What a line of the history table needs: not the answers."""
 
 CHAT = "chat"
 """The kind of query that belongs to a conversation."""
@@ -163,7 +173,9 @@ class History:
 
     def progress(self, query_id: str, outcome: Outcome) -> "Future[None]":
         """Store how far a running query has come: a crash then loses no more than what follows."""
-        return self._store.write(lambda db: self._update(db, query_id, outcome))
+        written = self._store.write(lambda db: self._update(db, query_id, outcome))
+        written.add_done_callback(_log_failure)
+        return written
 
     def finish(self, query_id: str, outcome: Outcome) -> QueryRecord:
         """Store how a query ended and return its record."""
@@ -255,7 +267,7 @@ class History:
         return [
             QueryRow.from_row(row)
             for row in self._store.read().query(
-                "select q.*, m.name model_name, m.quantisation from queries q "
+                f"select {ROW_COLUMNS}, m.name model_name, m.quantisation from queries q "
                 "left join models m on m.id = q.model_id where q.id < ? "
                 "order by q.id desc limit ?",
                 [before or "~", limit],
@@ -315,6 +327,11 @@ class History:
         """Store a preference: anything JSON can hold."""
         row = {"key": key, "value": json.dumps(value)}
         self._store.write(lambda db: db.table("preferences").upsert(row, pk="key")).result()
+
+
+def _log_failure(written: "Future[None]") -> None:
+    if not written.cancelled() and (error := written.exception()):
+        log.warning("How far a query has come was not stored: %s", error)
 
 
 def _alive(process_id: int | None, started: float | None) -> bool:

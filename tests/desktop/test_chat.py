@@ -10,6 +10,8 @@ from pytestqt.qtbot import QtBot
 from desktop.chat.answer import AnswerText
 from desktop.chat.turn import TurnView
 from desktop.history.query_view import QueryDialog
+from desktop.services import start_services
+from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
 from monitor.store.records import Status
 
@@ -232,3 +234,59 @@ def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWind
     assert "cannot be written" in turn.problem
     (view,) = views(window)
     assert turn.answer.split()[0] in shown_answer(view)
+
+
+def test_what_was_typed_is_there_again_at_the_next_start(qtbot: QtBot, window: MainWindow) -> None:
+    window.chat_page.prompt.setPlainText("Half a thought")
+    window.close()
+    again = MainWindow(start_services(), LIGHT)
+    qtbot.waitUntil(lambda: again.chat_page.prompt.toPlainText() == "Half a thought", timeout=5_000)
+    again.close()
+
+
+def test_engine_that_died_between_two_questions_is_replaced(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    send(qtbot, window, "What is a watt?")
+    wait_idle(qtbot, window)
+    pid = window._services.engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    send(qtbot, window, "And a joule?")
+    wait_idle(qtbot, window)
+    record = window.chat.turns[1].record
+    assert record is not None
+    assert record.status is Status.DONE
+
+
+def test_stop_while_the_model_is_still_loading_ends_the_query(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    send(qtbot, window, "What is a watt?")
+    window.chat.stop()
+    wait_idle(qtbot, window)
+    turns = window.chat.turns
+    assert not turns or (turns[0].record and turns[0].record.status is Status.STOPPED)
+    if not turns:
+        assert window.chat_page.prompt.toPlainText() == "What is a watt?"
+
+
+def test_question_given_back_stands_before_what_was_typed_since(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    window.chat.choose_model(tmp_path / "gone.gguf", load=False)
+    send(qtbot, window, "First question")
+    window.chat_page.prompt.setPlainText("next draft")
+    wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: "First" in window.chat_page.prompt.toPlainText(), timeout=3_000)
+    assert window.chat_page.prompt.toPlainText() == "First question\n\nnext draft"
+
+
+def test_long_lines_of_code_can_be_reached(qtbot: QtBot) -> None:
+    view = AnswerText()
+    qtbot.addWidget(view)
+    view.resize(400, 100)
+    view.show()
+    view.show_markdown("```\n" + "x" * 500 + "\n```")
+    qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0, timeout=2_000)
+    assert view.height() > view.document().size().height()

@@ -311,3 +311,38 @@ def test_every_command_has_help_with_an_example(llamawatt: Command) -> None:
         ("screenshots",),
     ):  # fmt: skip
         assert "Example: llamawatt" in llamawatt(*command, "--help").stdout, command
+
+
+def test_data_folder_that_is_a_file_gets_a_sentence(llamawatt: Command, tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_text("")
+    ran = llamawatt("history", "list", LLAMAWATT_HOME=str(place))
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert str(place) in ran.stderr
+
+
+def test_display_that_does_not_answer_gets_a_sentence(llamawatt: Command) -> None:
+    ran = llamawatt(QT_QPA_PLATFORM="", DISPLAY=":7654", WAYLAND_DISPLAY="")
+    assert ran.returncode == 2
+    assert "Qt" in ran.stderr or ":7654" in ran.stderr
+    assert "Fatal" not in ran.stderr
+
+
+def test_reader_that_has_had_enough_stops_the_answer_quietly(starter: Path) -> None:
+    from tests.integration.conftest import COMMAND
+
+    ran = subprocess.run(
+        f"{COMMAND} ask 'Write a very long story about dragons.' --seed 1 | head -c 20",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert len(ran.stdout) == 20
+    assert not ran.stderr
+    listed = subprocess.run(
+        [COMMAND, "history", "list", "--json"], capture_output=True, text=True, timeout=30
+    )
+    (record,) = json.loads(listed.stdout)
+    assert record["status"] == "stopped"

@@ -177,18 +177,19 @@ def test_load_tells_its_progress_and_hello_its_devices(starter: Path) -> None:
 
 
 def test_cancelled_load_says_so_and_the_engine_loads_again(starter: Path) -> None:
+    """The starter loads in a blink, so a cancel may come too late; one in time must be heeded."""
     engine = Engine()
-
-    def load_and_cancel() -> None:
-        for _ in engine.load(Load(str(starter), context=512, threads=1)):
-            engine.cancel()
-
-    try:
-        with pytest.raises(EngineError, match="cancelled"):
-            load_and_cancel()
-        assert list(engine.load(Load(str(starter), context=512, threads=1)))
-    finally:
-        engine.stop()
+    problem = ""
+    for _ in range(20):
+        try:
+            for _ in engine.load(Load(str(starter), context=512, threads=1)):
+                engine.cancel()
+        except EngineError as error:
+            problem = str(error)
+            break
+    assert "cancelled" in problem
+    assert list(engine.load(Load(str(starter), context=512, threads=1)))
+    engine.stop()
 
 
 def test_unload_ends_the_process(starter: Path) -> None:

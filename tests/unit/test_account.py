@@ -155,17 +155,26 @@ def test_kind_of_what_is_not_added_does_not_weaken_the_total(make_channel: MakeC
     ("refreshes", "resolved"), [(1.0, False), (9.5, False), (10.5, True), (40.0, True)]
 )
 @pytest.mark.parametrize(
-    ("period_s", "every_s", "refresh_s"), [(0.001, 0.1, 0.1), (0.5, 0.1, 0.5), (0.02, 0.02, 0.02)]
+    ("kind", "period_s", "every_s", "refresh_s"),
+    [
+        (Kind.COUNTER, 0.05, 0.1, 0.05),
+        (Kind.COUNTER, 0.5, 0.1, 0.5),
+        (Kind.MODELLED, 0.05, 0.1, 0.1),
+        (Kind.POWER, 0.02, 0.02, 0.02),
+        (Kind.POWER, 0.001, 0.1, 0.1),
+    ],
 )
 def test_a_phase_shorter_than_ten_refreshes_is_unresolved(
     make_channel: MakeChannel,
+    kind: Kind,
     period_s: float,
     every_s: float,
     refresh_s: float,
     refreshes: float,
     resolved: bool,
 ) -> None:
-    channel = make_channel(period_s=period_s)
+    """A counter is read where a phase begins and ends; watts only as often as they are sampled."""
+    channel = make_channel(kind=kind, period_s=period_s)
     trace = Trace()
     feed(trace, channel, 50.0, (0.0, 1.2 + 40.0 * refresh_s), every_s)
     bill = account(trace, [channel], [Phase(DECODE, 1.0, 1.0 + refreshes * refresh_s)])
@@ -177,7 +186,7 @@ def test_short_phases_are_resolved_together_if_their_sum_is_long_enough(
     make_channel: MakeChannel,
 ) -> None:
     phases = (Phase(PREFILL, 2.0, 2.8), Phase(DECODE, 2.8, 3.6))
-    bill = billed((make_channel(), 50.0), phases=phases)
+    bill = billed((make_channel(period_s=0.1), 50.0), phases=phases)
     assert [line.resolved for line in bill.lines] == [False, False]
     assert not bill.total(PREFILL).resolved
     assert bill.total().resolved

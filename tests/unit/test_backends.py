@@ -82,10 +82,11 @@ def test_a_gpu_left_idle_comes_with_the_exact_command(
         "--no-deps",
         "llama-cpp-python",
     ]
+    wheel_only = [*pip[:-1], "--only-binary", "llama-cpp-python", pip[-1]]
     build, ready = commands(advice)
     assert build == [f"CMAKE_ARGS=-D{flag}=on", python, *pip]
     index = f"https://abetlen.github.io/llama-cpp-python/whl/{wheel}"
-    assert ready == [python, *pip, "--extra-index-url", index]
+    assert ready == [python, *wheel_only, "--extra-index-url", index]
 
 
 def test_a_build_that_can_offload_needs_no_advice(pci: PutPci) -> None:

@@ -221,15 +221,15 @@ def record(bill: Bill = BILL, **changes: object) -> QueryRecord:
 def test_the_headline_says_what_an_answer_cost() -> None:
     bill = Bill((line(CPU, "decode", 12.4),))
     assert report.headline(record(bill)) == (
-        "● 12.4 J (11.6–13.4 J) · 2.07 J/token · 1.18 mg CO2e · 3.53 t/s"
+        "● 12.4 J (11.6–13.4 J) · ● 2.07 J/token · 1.18 mg CO₂e (DEU 2024) · 3.53 t/s"
     )
 
 
-def test_the_headline_of_an_unmeasured_answer_has_a_dash_and_no_zero() -> None:
+def test_the_headline_of_an_unmeasured_answer_says_so_and_has_no_zero() -> None:
     text = report.headline(record(NOTHING_KNOWN))
-    assert text.startswith(DASH)
+    assert text.startswith("no energy was measured")
     assert " J" not in text
-    assert "CO2e" not in text
+    assert "CO₂e" not in text
 
 
 def test_the_headline_says_when_a_query_was_too_short() -> None:

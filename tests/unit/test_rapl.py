@@ -2,6 +2,7 @@
 
 import re
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from monitor.energy.account import DECODE, Bill, Phase, account
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
 from monitor.power.sampler import Sampler
-from monitor.power.sources.rapl import Rapl
+from monitor.power.sources.rapl import MEND, Rapl
 from tests.hardware.curve import PowerCurve
 from tests.hardware.sysfs import FakeSysfs, RaplZone, can_deny
 from tests.unit.conftest import Eventually, MakeChannel, StillSysfs
@@ -377,3 +378,13 @@ def test_a_zone_that_vanishes_is_missing_not_zero(
 
         sysfs.remove(package)
         eventually(lambda: "failing" in sampler.probes()[0].reason)
+
+
+def test_the_mend_is_a_command_a_shell_understands() -> None:
+    command = next(line for line in MEND.splitlines() if line.startswith("sudo "))
+    subprocess.run(["bash", "-n", "-c", command], check=True)
+    rule = command.partition("'SUBSYSTEM")[2].partition("'")[0]
+    assert rule == (
+        '=="powercap", ACTION=="add", RUN+="/bin/chgrp -R power /sys%p", '
+        'RUN+="/bin/chmod -R g+r /sys%p"'
+    )
