@@ -103,12 +103,12 @@ class StatusStrip(QWidget):
         )
         return f"{info.name}   {facts}"
 
-    def show_model(self, model: Found | None, loaded: bool) -> None:
-        """Name the model in use."""
+    def show_model(self, model: Found | None, place: str) -> None:
+        """Name the model in use and what it runs on, "" while it is not loaded."""
         text = self.tr("Choose a model")
         if model and model.info:
-            state = "" if loaded else self.tr(" · not loaded")
-            text = f"{model.info.name} · {model.info.quantisation}{state}"
+            place = place or self.tr("not loaded")
+            text = f"{model.info.name} · {model.info.quantisation} · {place}"
         self._model.setText(f"{text}  ▾")
         self._model.setAccessibleName(text)
 

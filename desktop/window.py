@@ -192,7 +192,7 @@ class MainWindow(QMainWindow):
 
     def _show_model(self) -> None:
         chosen = next((m for m in self._models if m.path == self.chat.model), None)
-        self.strip.show_model(chosen, self.chat.is_loaded)
+        self.strip.show_model(chosen, self.chat.place if self.chat.is_loaded else "")
 
     def _list_models(self) -> None:
         history = self._services.history

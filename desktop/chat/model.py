@@ -69,7 +69,7 @@ class ChatModel(QObject):
         self.turns: list[ChatTurn] = []
         self.conversation_id: str | None = None
         self.model: Path | None = None
-        self.is_loaded = False
+        self.is_loaded, self.place = False, ""
         self.sampling = Sampling()
         self._options = LoadOptions()
         self._context = 0
@@ -176,7 +176,7 @@ class ChatModel(QObject):
                 self.load_changed.emit(event.fraction)
                 self._stage(self.tr("loading the model …"))
             case Loaded():
-                self._context = event.context
+                self._context, self.place = event.context, self._place_of(event)
                 self.load_changed.emit(None)
                 self._look_at_engine()
                 self.context_changed.emit(0, self._context)
@@ -199,6 +199,12 @@ class ChatModel(QObject):
                 self.turns[-1].record = event.record
                 self._stage("")
                 self.answered.emit(event.record)
+
+    def _place_of(self, loaded: Loaded) -> str:
+        """Say what the model really runs on, whatever was asked for."""
+        if loaded.layers_offloaded:
+            return self.tr("GPU %1 layers").replace("%1", str(loaded.layers_offloaded))
+        return self.tr("CPU %1 threads").replace("%1", str(loaded.threads))
 
     def _look_at_engine(self) -> None:
         """Follow what the engine holds: it may have ended by itself."""

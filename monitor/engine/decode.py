@@ -110,6 +110,7 @@ class Session:
             start_s=start_s,
             end_s=time.monotonic(),
             context=self._size,
+            threads=request.threads,
             layers_offloaded=int(offloaded[-1]) if offloaded else None,
         )
 

@@ -100,12 +100,14 @@ class LoadProgress:
 class Loaded:
     """The model is ready.
 
-    :param layers_offloaded: ``None`` where llama.cpp did not say
+    :param threads: processor threads it computes with
+    :param layers_offloaded: layers that really are on a GPU; ``None`` where llama.cpp did not say
     """
 
     start_s: float
     end_s: float
     context: int
+    threads: int
     layers_offloaded: int | None
 
 
