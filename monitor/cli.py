@@ -1,6 +1,5 @@
 """The command ``llamawatt``: everything the window does, without one."""
 
-import json
 import math
 import runpy
 import signal
@@ -15,21 +14,20 @@ from types import FrameType
 from typing import Any
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group
 from rich.live import Live
 
-from monitor import __version__, forms, report
+from monitor import __version__, forms, lookups, report
 from monitor.carbon.footprint import footprint
-from monitor.carbon.intensity import UnknownZone, find_zone, zones
+from monitor.carbon.intensity import UnknownZone
 from monitor.display import display_problem
 from monitor.energy.account import WATCH, Bill, Line, Phase, account
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
-from monitor.engine.gguf import ModelFileError, read_model_info
+from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import ChatMessage, Hello, LoadProgress, Sampling, Text
 from monitor.logs import logging_to_file
 from monitor.meter import (
-    ZONE_PREFERENCE,
     Ask,
     Finished,
     Identifying,
@@ -39,13 +37,14 @@ from monitor.meter import (
     chosen_zone,
     random_seed,
 )
-from monitor.models.library import list_models, model_places, resolve_model
+from monitor.models.library import model_places, resolve_model
 from monitor.paths import database_path
 from monitor.power.channel import ProbeState
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.store.database import StoreError
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
+from monitor.terminal import echo_json, json_option, open_history, show, stderr
 
 KNOWN_PROBLEMS = (ModelFileError, EngineError, StoreError, UnknownZone, OSError)
 """What a person can cause: each carries a sentence that says what to do."""
@@ -58,11 +57,6 @@ SLICE_S = 600.0
 
 INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
 """Control characters are left out of model text: it must not drive the terminal."""
-
-stdout = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
 class Commands(click.Group):
@@ -82,29 +76,6 @@ class Commands(click.Group):
             ) from problem
         except KNOWN_PROBLEMS as problem:
             raise click.ClickException(str(problem)) from problem
-
-
-def show(view: RenderableType, document: Callable[[], Any], as_json: bool) -> None:
-    """Print a result for a person, or as JSON."""
-    if as_json:
-        echo_json(document())
-    else:
-        stdout.print(view)
-
-
-def echo_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def open_history() -> Iterator[History]:
-    """Open the history for the length of a block."""
-    history = History(database_path())
-    try:
-        yield history
-    finally:
-        history.close()
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -325,106 +296,6 @@ def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, 
     return end_s - start_s, Bill(tuple(lines))
 
 
-@main.group()
-def models() -> None:
-    """Show the models on this machine."""
-
-
-@models.command("list")
-@json_option
-def list_(as_json: bool) -> None:
-    """List the starter model and the GGUF files in the library.
-
-    Example: llamawatt models list
-    """
-    with open_history() as history:
-        found = list_models(*model_places(history))
-    show(report.models_table(found), lambda: [forms.found_json(model) for model in found], as_json)
-
-
-@models.command()
-@click.argument("model")
-@json_option
-def info(model: str, as_json: bool) -> None:
-    """Show what a GGUF file says of itself, without loading it.
-
-    Example: llamawatt models info ./SmolLM2-135M-Instruct.Q4_1.gguf
-    """
-    with open_history() as history:
-        about = read_model_info(resolve_model(model, *model_places(history)))
-    show(report.model_view(about), lambda: forms.model_json(about), as_json)
-
-
-@main.group("history")
-def history_group() -> None:
-    """Show the stored queries."""
-
-
-@history_group.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@json_option
-def list_history(limit: int, as_json: bool) -> None:
-    """List the newest queries first.
-
-    Example: llamawatt history list --limit 5
-    """
-    with open_history() as history:
-        if as_json:
-            records = history.records(limit)
-            echo_json([forms.record_json(r) for r in records])
-        elif rows := history.rows(limit):
-            stdout.print(report.rows_table(rows))
-        else:
-            stderr.print('Nothing is stored yet. Try: llamawatt ask "What is a watt?"')
-
-
-@history_group.command("show")
-@click.argument("query_id")
-@json_option
-def show_history(query_id: str, as_json: bool) -> None:
-    """Show one query with its answer and bill; the end of an ID is enough.
-
-    Example: llamawatt history show 3fa85f64
-    """
-    with open_history() as history:
-        try:
-            record = history.record(query_id)
-        except KeyError as error:
-            raise click.ClickException(str(error.args[0])) from None
-    show(report.record_view(record), lambda: forms.record_json(record), as_json)
-
-
-@main.group()
-def carbon() -> None:
-    """Choose whose electricity the CO2 is reckoned with."""
-
-
-@carbon.command("zone")
-@click.argument("zone", required=False)
-@json_option
-def set_zone(zone: str | None, as_json: bool) -> None:
-    """Show the zone in use, or choose another by its code or name.
-
-    Example: llamawatt carbon zone DEU
-    """
-    with open_history() as history:
-        if zone:
-            history.set_preference(ZONE_PREFERENCE, find_zone(zone).code)
-        used = chosen_zone(history)
-    show(report.zones_table([used]), lambda: forms.zone_json(used), as_json)
-
-
-@carbon.command("list")
-@json_option
-def list_zones(as_json: bool) -> None:
-    """List every zone with its carbon intensity.
-
-    Example: llamawatt carbon list
-    """
-    listed = zones()
-    show(report.zones_table(listed), lambda: [forms.zone_json(z) for z in listed], as_json)
-
-
 @main.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--page", type=click.Choice(["chat", "history", "sensors"]), help="Only this one.")
@@ -439,3 +310,7 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     arguments += ["--page", page] if page else []
     arguments += ["--json"] if as_json else []
     open_window(arguments)
+
+
+for group in (lookups.models, lookups.history, lookups.carbon):
+    main.add_command(group)

@@ -1,0 +1,110 @@
+"""The commands that look things up: models, stored queries, carbon intensities."""
+
+import click
+
+from monitor import forms, report
+from monitor.carbon.intensity import find_zone, zones
+from monitor.engine.gguf import read_model_info
+from monitor.meter import ZONE_PREFERENCE, chosen_zone
+from monitor.models.library import list_models, model_places, resolve_model
+from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+
+
+@click.group()
+def models() -> None:
+    """Show the models on this machine."""
+
+
+@models.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the starter model and the GGUF files in the library.
+
+    Example: llamawatt models list
+    """
+    with open_history() as stored:
+        found = list_models(*model_places(stored))
+    show(report.models_table(found), lambda: [forms.found_json(model) for model in found], as_json)
+
+
+@models.command()
+@click.argument("model")
+@json_option
+def info(model: str, as_json: bool) -> None:
+    """Show what a GGUF file says of itself, without loading it.
+
+    Example: llamawatt models info ./SmolLM2-135M-Instruct.Q4_1.gguf
+    """
+    with open_history() as stored:
+        about = read_model_info(resolve_model(model, *model_places(stored)))
+    show(report.model_view(about), lambda: forms.model_json(about), as_json)
+
+
+@click.group()
+def history() -> None:
+    """Show the stored queries."""
+
+
+@history.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def list_history(limit: int, as_json: bool) -> None:
+    """List the newest queries first.
+
+    Example: llamawatt history list --limit 5
+    """
+    with open_history() as stored:
+        if as_json:
+            records = stored.records(limit)
+            echo_json([forms.record_json(r) for r in records])
+        elif rows := stored.rows(limit):
+            stdout.print(report.rows_table(rows))
+        else:
+            stderr.print('Nothing is stored yet. Try: llamawatt ask "What is a watt?"')
+
+
+@history.command("show")
+@click.argument("query_id")
+@json_option
+def show_history(query_id: str, as_json: bool) -> None:
+    """Show one query with its answer and bill; the end of an ID is enough.
+
+    Example: llamawatt history show 3fa85f64
+    """
+    with open_history() as stored:
+        try:
+            record = stored.record(query_id)
+        except KeyError as error:
+            raise click.ClickException(str(error.args[0])) from None
+    show(report.record_view(record), lambda: forms.record_json(record), as_json)
+
+
+@click.group()
+def carbon() -> None:
+    """Choose whose electricity the CO2 is reckoned with."""
+
+
+@carbon.command("zone")
+@click.argument("zone", required=False)
+@json_option
+def set_zone(zone: str | None, as_json: bool) -> None:
+    """Show the zone in use, or choose another by its code or name.
+
+    Example: llamawatt carbon zone DEU
+    """
+    with open_history() as stored:
+        if zone:
+            stored.set_preference(ZONE_PREFERENCE, find_zone(zone).code)
+        used = chosen_zone(stored)
+    show(report.zones_table([used]), lambda: forms.zone_json(used), as_json)
+
+
+@carbon.command("list")
+@json_option
+def list_zones(as_json: bool) -> None:
+    """List every zone with its carbon intensity.
+
+    Example: llamawatt carbon list
+    """
+    listed = zones()
+    show(report.zones_table(listed), lambda: [forms.zone_json(z) for z in listed], as_json)
