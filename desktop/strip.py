@@ -135,6 +135,8 @@ class StatusStrip(QWidget):
 
     def add_answer(self, record: QueryRecord) -> None:
         """Count an answer into the session's sums."""
+        if not record.bill.lines:
+            return  # it was refused before anything was computed
         self._answers += 1
         total = record.bill.total()
         if total.energy and total.kind and record.footprint:
@@ -149,9 +151,8 @@ class StatusStrip(QWidget):
             self._session.setText("")
             return
         energy = figures.marked(self._session_kind, figures.energy(self._session_j))
-        self._session.setText(
-            f"{self._answers_words()} · {energy} · {figures.mass(self._session_g)} CO₂e"
-        )
+        answers, grams = self._answers_words(), figures.mass(self._session_g)
+        self._session.setText(f"{self.tr('Session')}: {answers} · {energy} · {grams} CO₂e")
         self._session.setToolTip(self.tr("What the answers since the start have cost"))
 
     def _answers_words(self) -> str:
@@ -166,6 +167,6 @@ class StatusStrip(QWidget):
         """Show the present watts."""
         self._live.update()
         kind = self._live.kind
-        text = figures.marked(kind, figures.power(self._live.total.latest_w))
+        text = figures.marked(kind, figures.power(self._live.recent_w(self._live.total)))
         self._power.setText(text)
         self._power.setToolTip(kind_words(kind))

@@ -137,6 +137,8 @@ class MainWindow(QMainWindow):
         self.strip.menu_wanted.connect(self._list_models)
         self.strip.model_chosen.connect(self._choose)
         self.strip.file_wanted.connect(self._open_file)
+        stop = QShortcut(QKeySequence("Esc"), self)
+        stop.activated.connect(self._stop)
         self.strip.unload_wanted.connect(self.chat.unload)
         self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
@@ -184,6 +186,11 @@ class MainWindow(QMainWindow):
         index = PAGES.index(name)
         self.pages.setCurrentIndex(index)
         self._buttons.button(index).setChecked(True)
+
+    def _stop(self) -> None:
+        """Stop what runs, whatever page is shown."""
+        if self.chat.busy:
+            self.chat.stop()
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)

@@ -101,7 +101,7 @@ def open_window(arguments: list[str]) -> None:
 
 @main.command()
 @click.argument("prompt")
-@click.option("--model", default="starter", help="A path, a name in the library, or starter.")
+@click.option("-m", "--model", default="starter", help="A path, a name in the library, or starter.")
 @click.option("--system", default="", help="A system prompt.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Length of the answer at most.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same answer.")
@@ -152,6 +152,8 @@ def ask(
         echo_json(forms.record_json(record))
     else:
         stderr.print(report.headline(record))
+        if note := report.ending_note(record):
+            stderr.print(note)
     if record.status is Status.FAILED:
         raise click.ClickException(record.error)
     if record.status is Status.STOPPED:

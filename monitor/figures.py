@@ -94,5 +94,5 @@ def bounds(interval: Interval | None) -> str:
 
 
 def marked(kind: Kind | None, text: str) -> str:
-    """Put the kind's mark before a figure."""
-    return f"{MARKS[kind]} {text}" if kind else text
+    """Put the kind's mark before a figure; what is unknown has no kind."""
+    return f"{MARKS[kind]} {text}" if kind and text != UNKNOWN else text

@@ -58,7 +58,7 @@ def list_history(limit: int, as_json: bool) -> None:
             records = stored.records(limit)
             echo_json([forms.record_json(r) for r in records])
         elif rows := stored.rows(limit):
-            stdout.print(report.rows_table(rows))
+            stdout.print(report.rows_table(rows, stdout.width))
         else:
             stderr.print('Nothing is stored yet. Try: llamawatt ask "What is a watt?"')
 

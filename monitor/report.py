@@ -1,7 +1,6 @@
 """Bills, sensors and records on a terminal."""
 
 from collections.abc import Callable, Sequence
-from textwrap import shorten
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -17,6 +16,9 @@ from monitor.engine.messages import Hello
 from monitor.models.library import Found
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
+
+WIDE = 110
+"""Characters from which a terminal has room for every column of the history."""
 
 LEGEND = "● counted  ◐ integrated  ○ modelled"
 
@@ -60,6 +62,18 @@ def headline(
     if record.tokens_per_s is not None:
         parts.append(figures.rate(record.tokens_per_s))
     return between.join(parts)
+
+
+def ending_note(record: QueryRecord) -> str:
+    """Say why an answer is not what one would expect of a finished one; "" if it is."""
+    if record.status is not Status.DONE:
+        return ""
+    if not record.tokens.completion:
+        return "The model ended its answer before the first word."
+    return {
+        "length": "The answer was cut at --max-tokens.",
+        "context": "The answer was cut because the context is full; --ctx sets a larger one.",
+    }.get(record.finish_reason, "")
 
 
 def lacks_memory(bill: Bill) -> bool:
@@ -147,31 +161,38 @@ def channels_table(channels: Sequence[tuple[Channel, float | None]]) -> Renderab
     return table
 
 
-def rows_table(rows: Sequence[QueryRow]) -> RenderableType:
-    """Draw the newest queries, one a line."""
-    table = _table(
-        "id", "when (UTC)", "model", "energy", "CO2e", "tokens", "prompt",
-        right=("energy", "CO2e", "tokens"),
-    )  # fmt: skip
+def rows_table(rows: Sequence[QueryRow], width: int) -> RenderableType:
+    """Draw the newest queries, each on one line of a terminal so many characters wide."""
+    is_wide = width >= WIDE
+    headers = ["id", "when (UTC)", "model", "energy", "CO2e", "tokens", "prompt"]
+    if not is_wide:
+        headers.remove("CO2e")
+    table = _table(*headers, right=("energy", "CO2e", "tokens"))
     for column in table.columns:
-        column.no_wrap = column.header not in ("model", "prompt")
+        column.no_wrap = True
     for row in rows:
         status = "" if row.status is Status.DONE else f"[{row.status}] "
-        table.add_row(
+        cells = [
             row.id[-8:],
-            row.started_at[:16].replace("T", " "),
-            escape(f"{row.model} {row.quantisation}"),
+            row.started_at[0 if is_wide else 5 : 16].replace("T", " "),
+            _cut(f"{row.model} {row.quantisation}", 30 if is_wide else 16),
             figures.marked(row.energy_kind, figures.energy(row.energy_j)),
             figures.mass(row.grams),
             str(row.completion_tokens),
-            escape(shorten(status + " ".join(row.prompt.split()), 80, placeholder=" …")),
-            style=STATUS_STYLES.get(row.status, "yellow"),
-        )
+            _cut(status + " ".join(row.prompt.split()), width - (92 if is_wide else 62)),
+        ]
+        if not is_wide:
+            del cells[4]
+        table.add_row(*map(escape, cells), style=STATUS_STYLES.get(row.status, "yellow"))
     return table
 
 
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: max(length - 1, 0)].rstrip() + "…"
+
+
 def record_view(record: QueryRecord) -> RenderableType:
-    """Draw one query: prompt, answer, bill and what it was run with."""
+    """Draw one query: what it was run with, its bill, then question and answer."""
     model, seconds, tokens = record.model, record.seconds, record.tokens
     facts = _table("", "")
     facts.show_header = False
@@ -193,8 +214,8 @@ def record_view(record: QueryRecord) -> RenderableType:
     if carbon:
         facts.add_row("emissions", footprint_line(carbon))
     return Group(
-        Text(record.prompt, style="bold"), Text(record.text), Text(), bill_table(record.bill),
-        Text(), facts,
+        facts, Text(), bill_table(record.bill), Text(),
+        Text(record.prompt, style="bold"), Text(), Text(record.text),
     )  # fmt: skip
 
 

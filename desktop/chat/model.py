@@ -20,6 +20,9 @@ from monitor.meter import Ask, Event, Finished, Identifying, LoadOptions, random
 from monitor.store.history import CHAT, Began, History
 from monitor.store.records import Conversation, QueryRecord
 
+LONGEST_ANSWER = 2048
+"""Tokens of an answer at most: a small model that goes round in circles must end somewhere."""
+
 
 @dataclass(slots=True)
 class ChatTurn:
@@ -70,7 +73,7 @@ class ChatModel(QObject):
         self.conversation_id: str | None = None
         self.model: Path | None = None
         self.is_loaded, self.place = False, ""
-        self.sampling = Sampling()
+        self.sampling = Sampling(max_tokens=LONGEST_ANSWER)
         self._options = LoadOptions()
         self._context = 0
         self._used = 0
@@ -193,6 +196,7 @@ class ChatModel(QObject):
                 self.turns[-1].answer += event.text
                 self.turns[-1].tokens = event.tokens
                 self.text_added.emit(event.text)
+                self.context_changed.emit(self._used + event.tokens, self._context)
             case Done():
                 self.context_changed.emit(self._used + event.tokens, self._context)
             case Finished():

@@ -121,7 +121,6 @@ class ChatPage(QWidget):
         self._send_button = named(QPushButton(self.tr("Send")), "primary")
         self._send_button.clicked.connect(self._send)
         self._stop_button = QPushButton(self.tr("Stop"))
-        self._stop_button.setShortcut("Esc")
         self._stop_button.setToolTip(self.tr("Stop the answer; what it cost so far is kept (Esc)"))
         self._stop_button.clicked.connect(self._model.stop)
         buttons = QVBoxLayout()

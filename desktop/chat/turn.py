@@ -72,4 +72,9 @@ class TurnView(QWidget):
             return self.tr("LlamaWatt ended during this answer; what was stored is below.")
         if record.finish_reason == "context":
             return self.tr("The context is full, so the answer ends here. Begin a new chat.")
+        if record.finish_reason == "length":
+            limit = self.tr("The answer ends at its limit of %1 tokens. Ask it to go on.")
+            return limit.replace("%1", str(record.settings["max_tokens"]))
+        if not record.tokens.completion:
+            return self.tr("The model ended its answer before the first word. Ask differently.")
         return ""

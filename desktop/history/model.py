@@ -130,7 +130,9 @@ class HistoryModel(QAbstractTableModel):
                 return str(row.completion_tokens)
             case _:
                 seconds = row.decode_s
-                return figures.rate(row.completion_tokens / seconds if seconds else None)
+                return figures.rate(
+                    row.completion_tokens / seconds if seconds and row.completion_tokens else None
+                )
 
     def _tip(self, row: QueryRow, column: int) -> str | None:
         if column == 0:

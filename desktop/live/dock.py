@@ -124,7 +124,7 @@ class LiveDock(QWidget):
                 self._drop(key)
             if key not in self._entries:
                 self._entries[key] = self._new_entry(one, index)
-            self._entries[key].show_power(one.latest_w)
+            self._entries[key].show_power(self._model.recent_w(one))
 
     def _kind_of(self, series: Series) -> Kind:
         """A channel's kind; the total's is that of its weakest part, and may change."""
@@ -161,7 +161,7 @@ class _Entry(QWidget):
         layout.addWidget(_Line(color, kind))
         layout.addWidget(self._label)
 
-    def show_power(self, power_w: float) -> None:
+    def show_power(self, power_w: float | None) -> None:
         text = f"{self._name} {figures.marked(self.kind, figures.power(power_w))}"
         if text != self._label.text():
             self._label.setText(text)

@@ -26,7 +26,6 @@ class Series:
 
     channel: Channel | None
     pyramid: Pyramid
-    latest_w: float = float("nan")
 
 
 class LiveModel:
@@ -66,6 +65,15 @@ class LiveModel:
     def sample_at(self, time_s: float) -> int:
         """Return the number of the first sample at or after a monotonic time."""
         return int(np.ceil((time_s - self._origin_s) / self.step_s))
+
+    def recent_w(self, series: Series) -> float | None:
+        """Return the mean watts of the last second; of the total, the sum of its parts'."""
+        if series.channel:
+            return recent_power_w(self._sampler, series.channel.key)
+        parts_w = [self.recent_w(part) for part in self._channels.values()]
+        known_w = [power_w for power_w in parts_w if power_w is not None]
+        # A part without a reading makes the total unknown, not smaller.
+        return sum(known_w) if known_w and len(known_w) == len(parts_w) else None
 
     def follow(self, event: Event) -> None:
         """Note the phases of a running query as its events tell of them."""
@@ -114,9 +122,14 @@ class LiveModel:
         _extend(self.total, np.sum(columns, axis=0))
 
 
+def recent_power_w(sampler: Sampler, key: str) -> float | None:
+    """Return a channel's mean watts over the last second that is surely read, if it was."""
+    end_s = time.monotonic() - LAG_S
+    return sampler.trace.window(key, end_s - 1.0, end_s).mean_w
+
+
 def _extend(series: Series, power_w: Floats) -> Floats:
     series.pyramid.extend(power_w)
-    series.latest_w = float(power_w[-1])
     return power_w
 
 

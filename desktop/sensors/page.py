@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from desktop.live.model import recent_power_w
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures
@@ -73,8 +74,8 @@ class SensorsPage(QWidget):
             self._shown = (probes, channels)
             self._rebuild(probes, channels)
         for channel in channels:
-            latest = self._sampler.trace.latest(channel.key)
-            text = figures.marked(channel.kind, figures.power(latest[1] if latest else None))
+            power_w = recent_power_w(self._sampler, channel.key)
+            text = figures.marked(channel.kind, figures.power(power_w))
             self._watts[channel.key].setText(text)
 
     def _rebuild(self, probes: tuple[Probe, ...], channels: tuple[Channel, ...]) -> None:

@@ -169,8 +169,8 @@ class Session:
         if len(tokens) >= self._size:
             yield Failed(
                 f"The conversation is {len(tokens)} tokens long and the context holds "
-                f"{self._size}. Start a new conversation, shorten the prompt, or load the model "
-                "with a larger context."
+                f"{self._size}. Start a new conversation or shorten the prompt; the command's "
+                "--ctx loads a model with a larger context."
             )
             return
         reused = self._reuse(tokens)

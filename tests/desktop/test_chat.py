@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.chat.answer import AnswerText
@@ -13,6 +14,7 @@ from desktop.history.query_view import QueryDialog
 from desktop.services import start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
+from monitor.engine.messages import Sampling
 from monitor.store.records import Status
 
 ANSWER_MS = 60_000
@@ -39,8 +41,6 @@ def shown_answer(view: TurnView) -> str:
 
 
 def bill_text(view: TurnView) -> str:
-    from PySide6.QtWidgets import QPushButton
-
     return view.findChild(QPushButton, "bill").text()
 
 
@@ -143,8 +143,6 @@ def test_opened_file_is_loaded_and_stays_in_the_library(
 
 
 def test_bill_opens_with_its_curve(qtbot: QtBot, window: MainWindow) -> None:
-    from PySide6.QtWidgets import QPushButton
-
     send(qtbot, window, "What is a watt?")
     wait_idle(qtbot, window)
     qtbot.mouseClick(views(window)[0].findChild(QPushButton, "bill"), Qt.MouseButton.LeftButton)
@@ -290,3 +288,24 @@ def test_long_lines_of_code_can_be_reached(qtbot: QtBot) -> None:
     view.show_markdown("```\n" + "x" * 500 + "\n```")
     qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0, timeout=2_000)
     assert view.height() > view.document().size().height()
+
+
+def test_escape_stops_the_answer_whatever_page_is_shown(qtbot: QtBot, window: MainWindow) -> None:
+    window.chat.sampling = Sampling(max_tokens=1500)
+    send(qtbot, window, "Write a very long story about dragons.")
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
+    window.show_page("history")
+    qtbot.keyClick(window, Qt.Key.Key_Escape)
+    wait_idle(qtbot, window)
+    record = window.chat.turns[0].record
+    assert record is not None
+    assert record.status is Status.STOPPED
+
+
+def test_answer_cut_at_its_limit_says_so(qtbot: QtBot, window: MainWindow) -> None:
+    window.chat.sampling = Sampling(max_tokens=12)
+    send(qtbot, window, "Write a very long story about dragons.")
+    wait_idle(qtbot, window)
+    (view,) = views(window)
+    assert "limit of 12 tokens" in "\n".join(label.text() for label in view.findChildren(QLabel))
+    assert "/ 4096" in window.strip._context.text()

@@ -66,6 +66,7 @@ def test_answer_alone_is_on_stdout_and_the_bill_beside_it(llamawatt: Command) ->
     assert ran.stdout.strip() == record["text"].strip()
     assert "J" in ran.stderr
     assert "t/s" in ran.stderr
+    assert "cut at --max-tokens" in ran.stderr
 
 
 def test_settings_reach_the_engine_and_the_record(llamawatt: Command) -> None:

@@ -267,7 +267,7 @@ def test_the_list_shows_how_each_query_ended() -> None:
         "a [b]question[/b]\nof two lines", 6, 1.7, 1.8, 12.4, 12.0, 13.0, Kind.COUNTER, True, 0.001,
     )  # fmt: skip
     lost = replace(done, status=Status.INTERRUPTED, energy_j=None, energy_kind=None, grams=None)
-    first, second = printed(report.rows_table([done, lost])).splitlines()[1:3]
+    first, second = printed(report.rows_table([done, lost], 140)).splitlines()[1:3]
     assert "abcdefgh" in first
     assert "2026-01-02 03:04" in first
     assert "● 12.4 J" in first

@@ -89,7 +89,9 @@ class ModelledCpu:
         return Probe(
             self.name,
             ProbeState.AVAILABLE,
-            f"CPU power can be modelled from its load: {self._nominal.reason}. "
+            f"CPU power can be modelled from its load: {self._nominal.reason}. A package is taken "
+            f"to draw {load_power_w(0, self._nominal.power_w):.3g} W idle and "
+            f"{load_power_w(1, self._nominal.power_w):.3g} W at full load, as measured ones do. "
             "Used only where nothing measures it.",
         )
 
