@@ -89,7 +89,7 @@ class QueryView(QScrollArea):
             (
                 self.tr("CO₂e"),
                 figures.mass(carbon.grams if carbon else None),
-                carbon and f"{carbon.zone} {carbon.year}, {carbon.intensity_g_per_kwh:g} g/kWh",
+                carbon and f"{carbon.zone} {carbon.year}, {carbon.intensity_g_per_kwh:.0f} g/kWh",
                 carbon and carbon.source,
             ),
             (
