@@ -103,7 +103,9 @@ class Session:
         self._vocab = llama.llama_model_get_vocab(self._model)
         self._context = self._make_context(request)
         self._memory = llama.llama_get_memory(self._context)
-        self._size = llama.llama_n_ctx(self._context)
+        # llama.cpp rounds a small context up, and its batch down to what was asked for.
+        self._size = min(llama.llama_n_ctx(self._context), request.context)
+        self._chunk = min(CHUNK, llama.llama_n_batch(self._context))
         self._known: list[int] = []
         offloaded = re.findall(r"offloaded (\d+)/\d+ layers", lines())
         self.loaded = Loaded(
@@ -236,7 +238,7 @@ class Session:
         while len(self._known) < len(tokens):
             if self._abort:
                 return "cancelled"
-            chunk = tokens[len(self._known) : len(self._known) + CHUNK]
+            chunk = tokens[len(self._known) : len(self._known) + self._chunk]
             result = self._compute(chunk)
             if result == ABORTED:
                 return "cancelled"

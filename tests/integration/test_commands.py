@@ -347,3 +347,15 @@ def test_reader_that_has_had_enough_stops_the_answer_quietly(starter: Path) -> N
     )
     (record,) = json.loads(listed.stdout)
     assert record["status"] == "stopped"
+
+
+def test_context_smaller_than_the_prompt_is_said_with_both_numbers(llamawatt: Command) -> None:
+    ran = llamawatt("ask", "hi", "--ctx", "16", "--max-tokens", "5")
+    assert ran.returncode == 1
+    assert "31 tokens long and the context holds 16" in " ".join(ran.stderr.split())
+
+
+def test_small_context_is_kept_to_and_its_end_is_said(llamawatt: Command) -> None:
+    record = ask(llamawatt, "Write a very long story about dragons.", "--ctx", "64", "--seed", "1")
+    assert record["finish_reason"] == "context"
+    assert record["tokens"]["prompt"] + record["tokens"]["completion"] <= 64
