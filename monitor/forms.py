@@ -141,7 +141,12 @@ def sensors_json(
             "llama_cpp_python": hello and hello.llama_cpp,
             "offload": hello and hello.offload,
             "devices": [
-                {"name": device.name, "description": device.description, "kind": device.kind}
+                {
+                    "name": device.name,
+                    "description": device.description,
+                    "kind": device.kind,
+                    "memory_bytes": device.memory_bytes,
+                }
                 for device in (hello.devices if hello else ())
             ],
             "advice": advice,
