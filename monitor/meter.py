@@ -262,7 +262,7 @@ class Meter:
             self._load_phase = None
         self._wait_for_sensors()
         self._stop_if_cancelled()
-        for message in self._engine.generate(Generate(ask.messages, ask.sampling)):
+        for message in self._engine.work(Generate(ask.messages, ask.sampling)):
             if self._cancelled.is_set():
                 self._engine.cancel()  # again: the first may have come before the request
             run.note(message)

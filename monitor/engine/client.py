@@ -19,12 +19,12 @@ from monitor.engine.messages import (
     Cancel,
     Done,
     Failed,
-    Generate,
     Hello,
     Load,
     Loaded,
     LoadProgress,
     Request,
+    Work,
 )
 
 log = logging.getLogger(__name__)
@@ -198,8 +198,8 @@ class Engine:
             self.stop()
             raise
 
-    def generate(self, request: Generate) -> Iterator[Answer]:
-        """Answer a conversation with the loaded model; the last message is ``Done``.
+    def work(self, request: Work) -> Iterator[Answer]:
+        """Have the loaded model answer, score or exercise; the last message is ``Done``.
 
         :raises EngineError: if it fails; :class:`EngineDied` if the process ended
         """

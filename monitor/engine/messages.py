@@ -58,6 +58,7 @@ class Load:
     :param threads: processor threads
     :param gpu_layers: layers to offload; -1 for all, as far as the build can offload
     :param modified_ns: when the file was last changed: a file put in its place is another model
+    :param sequences: how many texts may share the context; more than one is for scoring choices
     """
 
     path: str
@@ -65,6 +66,7 @@ class Load:
     threads: int
     gpu_layers: int = -1
     modified_ns: int = 0
+    sequences: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,46 @@ class Generate:
 
 
 @dataclass(frozen=True, slots=True)
+class Complete:
+    """Continue a text as it is, without the model's chat template."""
+
+    prompt: str
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Choices to be scored: for each, what stands before it and the text whose likelihood is asked.
+
+    :param pairs: context and continuation, the blank between them at the continuation's head
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Score some questions. Those that follow one another may share the head of their contexts.
+
+    :param divergent: score from the first token in which the choices differ, as llama.cpp's
+      perplexity program does, rather than from the end of the context
+    """
+
+    questions: tuple[Question, ...]
+    divergent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """Process so many prompt tokens, then so many answer tokens, of no meaning: to be timed."""
+
+    prefill: int
+    decode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop the load or answer in progress."""
+    """Stop the load, answer or scoring in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +197,58 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceScore:
+    """One choice's score.
+
+    :param loglikelihood: sum of its tokens' natural log-probabilities
+    :param tokens: how many those are
+    :param greedy: whether each was the likeliest
+    """
+
+    loglikelihood: float
+    tokens: int
+    greedy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionScore:
+    """The scores of one question's choices, in their order.
+
+    :param share: of the work of its :class:`Scored`, 0 to 1
+    :param is_cut: whether the head of a context was left out because it was too long
+    """
+
+    choices: tuple[ChoiceScore, ...]
+    share: float
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The next questions are scored; they were computed together.
+
+    :param tokens: in all texts to be scored
+    :param computed: of those, what really had to be computed; the rest was shared
+    """
+
+    start_s: float
+    end_s: float
+    questions: tuple[QuestionScore, ...]
+    tokens: int
+    computed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The request could not be done; ``reason`` says why and what to do."""
 
     reason: str
 
 
-Request = Load | Generate | Cancel
-Answer = Hello | LoadProgress | Loaded | PrefillStarted | DecodeStarted | Text | Done | Failed
+Work = Generate | Complete | Score | Exercise
+"""What a loaded model can be asked for."""
+
+Request = Load | Work | Cancel
+Answer = (
+    Hello | LoadProgress | Loaded | PrefillStarted | DecodeStarted | Text | Scored | Done | Failed
+)

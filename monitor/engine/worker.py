@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -20,18 +21,24 @@ from typing import BinaryIO
 import llama_cpp as llama
 from llama_cpp import _ggml
 
-from monitor.engine.decode import Abort, Cancelled, LoadFailed, Session
+from monitor.engine.decode import Session
+from monitor.engine.exercise import exercise
 from monitor.engine.messages import (
     Answer,
     Cancel,
+    Complete,
     Device,
     Done,
+    Exercise,
     Failed,
-    Generate,
     Hello,
     Load,
     Request,
+    Score,
+    Work,
 )
+from monitor.engine.runtime import Abort, Cancelled, LoadFailed, Runtime
+from monitor.engine.score import Scorer
 
 DEVICE_KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
 """enum ggml_backend_dev_type in ggml-backend.h."""
@@ -46,9 +53,9 @@ class Worker:
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
         self._requests, self._answers = requests, answers
         self._abort = Abort()
-        self._todo: queue.SimpleQueue[Load | Generate] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[Load | Work] = queue.SimpleQueue()
         self._lines: deque[str] = deque(maxlen=2000)
-        self._session: Session | None = None
+        self._runtime: Runtime | None = None
         self._log_callback = llama.llama_log_callback(self._on_log)
         self._level = LOG_DEBUG
 
@@ -63,7 +70,7 @@ class Worker:
             if isinstance(request, Load):
                 self._load(request)
             else:
-                self._generate(request)
+                self._work(request)
 
     def _listen(self) -> None:
         try:
@@ -79,11 +86,11 @@ class Worker:
             os._exit(0)
 
     def _load(self, request: Load) -> None:
-        if self._session:
+        if self._runtime:
             self._send(Failed("A model is loaded already; each model gets an engine of its own."))
             return
         try:
-            self._session = Session(
+            self._runtime = Runtime(
                 request, self._abort, self._send, lambda: "\n".join(self._lines)
             )
         except Cancelled:
@@ -91,13 +98,13 @@ class Worker:
         except LoadFailed as error:
             self._send(Failed(str(error)))
         else:
-            self._send(self._session.loaded)
+            self._send(self._runtime.loaded)
 
-    def _generate(self, request: Generate) -> None:
-        if not self._session:
+    def _work(self, request: Work) -> None:
+        if not self._runtime:
             self._send(Failed("No model is loaded."))
             return
-        for answer in self._session.generate(request):
+        for answer in _answers(self._runtime, request):
             self._send(answer)
             if isinstance(answer, Done):
                 self._abort.clear()
@@ -116,6 +123,18 @@ class Worker:
             self._lines.append(line.rstrip("\n"))
             sys.stderr.write(line)
             sys.stderr.flush()
+
+
+def _answers(runtime: Runtime, request: Work) -> Iterator[Answer]:
+    match request:
+        case Score():
+            return Scorer(runtime).score(request)
+        case Exercise():
+            return exercise(runtime, request)
+        case Complete():
+            return Session(runtime).complete(request)
+        case _:
+            return Session(runtime).generate(request)
 
 
 def _hello() -> Hello:

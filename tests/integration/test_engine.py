@@ -31,7 +31,7 @@ def ask(engine: Engine, *texts: str, sampling: Sampling = GREEDY) -> list[Answer
     """Ask with a conversation whose turns alternate between user and assistant."""
     roles = ("user", "assistant")
     messages = tuple(ChatMessage(roles[i % 2], text) for i, text in enumerate(texts))
-    return list(engine.generate(Generate(messages, sampling)))
+    return list(engine.work(Generate(messages, sampling)))
 
 
 def text_of(answers: list[Answer]) -> str:
@@ -127,7 +127,7 @@ def test_cancel_ends_the_answer_and_the_next_one_is_sound(engine: Engine, moment
 
     answers: list[Answer] = []
     sampling = Sampling(temperature=0, max_tokens=1500)
-    for answer in engine.generate(Generate((ChatMessage("user", question),), sampling)):
+    for answer in engine.work(Generate((ChatMessage("user", question),), sampling)):
         answers.append(answer)
         wanted = PrefillStarted if moment == "prefill" else Text
         if isinstance(answer, wanted) and not cancelled_s:
@@ -216,7 +216,7 @@ def test_killed_engine_is_reported_with_its_cause_and_replaced(starter: Path) ->
         nonlocal said
         question = (ChatMessage("user", "Write a very long story."),)
         sampling = Sampling(temperature=0.9, seed=1, max_tokens=400)
-        for answer in engine.generate(Generate(question, sampling)):
+        for answer in engine.work(Generate(question, sampling)):
             if isinstance(answer, Text):
                 said += answer.text
                 assert engine.pid is not None

@@ -52,7 +52,7 @@ def test_cancel(starter: Path, phase: type) -> None:
             engine.cancel()
 
         message = ChatMessage("user", f"{number} {question}")
-        for answer in engine.generate(Generate((message,), Sampling(temperature=0))):
+        for answer in engine.work(Generate((message,), Sampling(temperature=0))):
             if isinstance(answer, phase):
                 threading.Timer(0.3, cancel).start()
             if isinstance(answer, Done):

@@ -1,0 +1,1 @@
+"""Benchmarks: tasks, how they are scored, suites of them, and what running them cost."""
