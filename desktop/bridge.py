@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from desktop.services import Services
 from monitor.engine.client import EngineError
 from monitor.engine.gguf import ModelFileError
-from monitor.meter import Ask, LoadOptions
+from monitor.loading import LoadOptions
+from monitor.meter import Ask
 from monitor.store.database import StoreError
 
 log = logging.getLogger(__name__)

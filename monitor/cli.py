@@ -26,14 +26,12 @@ from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import ChatMessage, Hello, LoadProgress, Sampling, Text
+from monitor.loading import Identifying, LoadOptions, Stopped
 from monitor.logs import logging_to_file
 from monitor.meter import (
     Ask,
     Finished,
-    Identifying,
-    LoadOptions,
     Meter,
-    Stopped,
     chosen_zone,
     random_seed,
 )

@@ -2,14 +2,12 @@
 
 import json
 import random
-import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from monitor.carbon.intensity import WORLD, Zone, find_zone
-from monitor.energy.account import LOAD, Phase
-from monitor.engine.client import Engine, EngineError, check_context, check_memory
+from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.engine.messages import (
     Answer,
@@ -20,42 +18,13 @@ from monitor.engine.messages import (
     LoadProgress,
     Sampling,
 )
-from monitor.models.library import sha256_of
-from monitor.power.cpu import this_processor
+from monitor.loading import Identifying, Loader, LoadOptions
 from monitor.power.sampler import Sampler
 from monitor.running import RunningQuery
 from monitor.store.history import Began, History, QueryStart
 from monitor.store.records import QueryRecord, Status
 
-DEFAULT_CONTEXT = 4096
-
 ZONE_PREFERENCE = "zone"
-
-
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How a model is loaded.
-
-    :param context: tokens; ``None`` for 4096, or the model's own limit if that is less
-    :param threads: ``None`` for one a physical core, which is fastest for llama.cpp
-    :param gpu_layers: layers to offload, -1 for all that the build can
-    """
-
-    context: int | None = None
-    threads: int | None = None
-    gpu_layers: int = -1
-
-    def for_model(self, info: ModelInfo) -> Load:
-        """Fill in what was left open.
-
-        :raises ModelFileError: if the context is more than the model was made for
-        """
-        limit = info.context_length or DEFAULT_CONTEXT
-        context = self.context or min(DEFAULT_CONTEXT, limit)
-        check_context(info, context)
-        threads = self.threads or this_processor().physical_cores
-        modified_ns = info.path.stat().st_mtime_ns
-        return Load(str(info.path), context, threads, self.gpu_layers, modified_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +48,6 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Identifying:
-    """``fraction`` of the model file, 0 to 1, is read to tell it from others: once a file."""
-
-    fraction: float
-
-
-@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of a query: its record, as it now stands in the history."""
 
@@ -93,10 +55,6 @@ class Finished:
 
 
 Event = Identifying | Began | Answer | Finished
-
-
-class Stopped(EngineError):
-    """A person stopped the query before it began; nothing was computed and nothing is stored."""
 
 
 def random_seed() -> int:
@@ -122,9 +80,7 @@ class Meter:
 
     def __init__(self, sampler: Sampler, engine: Engine, history: History) -> None:
         self._sampler, self._engine, self._history = sampler, engine, history
-        self._cancelled = threading.Event()
-        self._load_phase: Phase | None = None
-        self._waited = False
+        self._loader = Loader(sampler, engine, history)
 
     def load(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:
         """Load a model ahead of the first question; the next query's bill shows what it cost.
@@ -132,51 +88,12 @@ class Meter:
         :raises ModelFileError: if the file cannot be used or does not fit
         :raises EngineError: if llama.cpp cannot load it
         """
-        self._cancelled.clear()
-        return self._load_ahead(model, options)
-
-    def _load_ahead(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:
-        request = self._prepare(read_model_info(model), options)
-        if self._engine.has(request) and self._engine.loaded:
-            yield self._engine.loaded
-        else:
-            yield from self._load(request)
-
-    def _prepare(self, info: ModelInfo, options: LoadOptions) -> Load:
-        """Return what to load; if it is not loaded yet, make room and see that it fits."""
-        request = options.for_model(info)
-        if not self._engine.has(request):
-            self._engine.unload()
-            if not (self._engine.hello().offload and request.gpu_layers):
-                check_memory(info, request.context)
-        return request
-
-    def _load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
-        self._wait_for_sensors()
-        self._sampler.mark()
-        self._stop_if_cancelled()
-        for message in self._engine.load(request):
-            if isinstance(message, Loaded):
-                self._sampler.mark()
-                self._load_phase = Phase(LOAD, message.start_s, message.end_s)
-            elif self._cancelled.is_set():
-                self._engine.cancel()  # again: the first may have come before the load began
-            yield message
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise Stopped("Stopped before the answer began.")
-
-    def _wait_for_sensors(self) -> None:
-        """Wait for the first readings; a driver that hangs is waited for once, not each time."""
-        if not self._waited:
-            self._waited = True
-            self._sampler.wait_ready()
+        self._loader.begin()
+        return self._loader.load_file(model, options)
 
     def cancel(self) -> None:
         """Stop the query in progress, from any thread; it ends as ``stopped``."""
-        self._cancelled.set()
-        self._engine.cancel()
+        self._loader.cancel()
 
     def run(self, ask: Ask) -> Iterator[Event]:
         """Run a query. The events end with :class:`Finished`, whatever happens after it began.
@@ -185,13 +102,13 @@ class Meter:
         :raises EngineError: likewise, if the engine does not start; :class:`Stopped` if cancelled
         """
         # Here, not when the first event is asked for: a cancel may come in between.
-        self._cancelled.clear()
+        self._loader.begin()
         return self._run(ask)
 
     def _run(self, ask: Ask) -> Iterator[Event]:
         info = read_model_info(ask.model)
-        request = self._prepare(info, ask.options)
-        sha256 = yield from self._identify(info)
+        request = self._loader.prepare(info, ask.options)
+        sha256 = yield from self._loader.identify(info)
         began = self._begin(ask, info, sha256, request)
         run = RunningQuery(self._sampler, self._history, began.query_id)
         try:
@@ -199,7 +116,7 @@ class Meter:
             with run.saving():
                 yield from self._answer(ask, request, run)
         except EngineError as error:
-            cancelled = self._cancelled.is_set()
+            cancelled = self._loader.is_cancelled
             record = run.finish(
                 Status.STOPPED if cancelled else Status.FAILED, "" if cancelled else str(error)
             )
@@ -213,19 +130,6 @@ class Meter:
         else:
             record = run.finish(Status.STOPPED if run.was_cancelled else Status.DONE, "")
         yield Finished(record)
-
-    def _identify(self, info: ModelInfo) -> Generator[Identifying, None, str]:
-        """Find out the model's SHA-256: remembered, or read once for as long as it is unchanged."""
-        modified_ns = info.path.stat().st_mtime_ns
-        sha256 = self._history.known_sha256(info.path, info.size_bytes, modified_ns)
-        for step in sha256_of(info.path) if sha256 is None else ():
-            self._stop_if_cancelled()
-            if isinstance(step, str):
-                sha256 = step
-            else:
-                yield Identifying(step)
-        assert sha256 is not None
-        return sha256
 
     def _begin(self, ask: Ask, info: ModelInfo, sha256: str, request: Load) -> Began:
         sampling = asdict(ask.sampling)
@@ -256,14 +160,13 @@ class Meter:
 
     def _answer(self, ask: Ask, request: Load, run: RunningQuery) -> Iterator[Event]:
         if not self._engine.has(request):
-            yield from self._load(request)
-        if self._load_phase:
-            run.note_load(self._load_phase)
-            self._load_phase = None
-        self._wait_for_sensors()
-        self._stop_if_cancelled()
+            yield from self._loader.load(request)
+        if load := self._loader.take_load():
+            run.note_load(load)
+        self._loader.wait_for_sensors()
+        self._loader.stop_if_cancelled()
         for message in self._engine.work(Generate(ask.messages, ask.sampling)):
-            if self._cancelled.is_set():
+            if self._loader.is_cancelled:
                 self._engine.cancel()  # again: the first may have come before the request
             run.note(message)
             yield message

@@ -10,7 +10,8 @@ from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, account
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.power.sampler import Sampler
 from monitor.store.curves import StoredTrace, encode_trace
-from monitor.store.history import History, Outcome
+from monitor.store.history import History
+from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 
 SAVE_EVERY_S = 0.75

@@ -16,7 +16,8 @@ from monitor.engine.messages import (
     Sampling,
     Text,
 )
-from monitor.meter import Ask, Event, Finished, Identifying, LoadOptions, random_seed
+from monitor.loading import Identifying, LoadOptions
+from monitor.meter import Ask, Event, Finished, random_seed
 from monitor.store.history import CHAT, Began, History
 from monitor.store.records import Conversation, QueryRecord
 

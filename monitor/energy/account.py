@@ -198,10 +198,11 @@ def weakest(kinds: Iterable[Kind]) -> Kind | None:
     return max(kinds, key=lambda kind: kind.weakness, default=None)
 
 
-def join_phases(lines: Sequence[Line]) -> Line:
-    """Join the lines of one channel over adjacent phases into one.
+def join_phases(lines: Sequence[Line], name: str | None = None) -> Line:
+    """Join the lines of one channel over several phases into one.
 
     :param lines: at least one, all of the same channel
+    :param name: what the joined phase is called; the names of all of them unless given
     """
     if len(lines) == 1:
         return lines[0]
@@ -213,7 +214,7 @@ def join_phases(lines: Sequence[Line]) -> Line:
     channel = lines[0].channel
     return Line(
         channel=channel,
-        phase="+".join(line.phase for line in lines),
+        phase=name or "+".join(line.phase for line in lines),
         energy=energy,
         mean_w=energy.joules / covered_s if energy and covered_s else None,
         peak_w=max((line.peak_w for line in lines if line.peak_w is not None), default=None),

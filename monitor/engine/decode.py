@@ -56,6 +56,8 @@ class Session:
                 "--ctx loads a model with a larger context."
             )
             return
+        if request.fresh:
+            self._runtime.forget_after(0)
         yield from self._continue(tokens, request.sampling)
 
     def complete(self, request: Complete) -> Iterator[Answer]:

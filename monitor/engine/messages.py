@@ -71,10 +71,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer a conversation."""
+    """Answer a conversation.
+
+    :param fresh: process all of it again, even what the context holds already: to be measured
+    """
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling = field(default_factory=Sampling)
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Tokens and truncation are lm-evaluation-harness's (``TemplateLM._encode_pair`` and
 ``HFLM._loglikelihood_tokens``); the divergent form is ``hellaswag_score`` of llama.cpp's
-tools/perplexity. Sequence 0 holds what the questions of a pack, and the one after it, begin with;
+tools/perplexity. Sequence 0 holds what the questions of a pack begin with;
 each choice is a branch in a sequence of its own.
 """
 
@@ -135,10 +135,9 @@ class Scorer:
     def _run(self, pack: list[Plan], following: Plan | None) -> Scored:
         start_s = time.monotonic()
         heads = [plan.head for plan in pack]
-        if following:
-            heads.append(following.head)
-        elif len(pack) == 1:
-            heads.append(self._runtime.known)
+        if len(pack) == 1:
+            # Alone it shares with the next one, or with what is held.
+            heads.append(following.head if following else self._runtime.known)
         prefix = heads[0][: common_length(heads)] if self._runtime.can_branch else []
         held = self._runtime.reuse(prefix)
         tallies = [Tally(plan) for plan in pack]

@@ -3,34 +3,26 @@
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from sqlite_utils import Database
 
 from monitor.carbon.intensity import SOURCE, Zone
-from monitor.energy.account import METHOD, Bill
+from monitor.energy.account import METHOD
 from monitor.engine.gguf import ModelInfo
-from monitor.store.bills import last_id, read_bills, write_bill
+from monitor.store.benchmarks import Benchmarks
+from monitor.store.bills import last_id, read_bills
 from monitor.store.curves import StoredTrace, decode_trace
 from monitor.store.database import Store
-from monitor.store.identifiers import new_id
+from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
-from monitor.store.records import (
-    Conversation,
-    QueryRecord,
-    QueryRow,
-    Seconds,
-    Status,
-    Tokens,
-    Turn,
-)
+from monitor.store.outcomes import Outcome, update_query
+from monitor.store.processes import is_alive, this_process
+from monitor.store.records import Conversation, QueryRecord, QueryRow, Status, Turn
 
 log = logging.getLogger(__name__)
 
@@ -78,24 +70,6 @@ class Began:
     conversation_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a query has come to, so far or in the end."""
-
-    status: Status
-    text: str
-    tokens: Tokens
-    seconds: Seconds
-    bill: Bill
-    finish_reason: str = ""
-    error: str = ""
-    trace: bytes | None = None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 class History:
     """The history of this machine's queries, in one :class:`Store`.
 
@@ -106,18 +80,20 @@ class History:
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
         self._machine = this_machine()
+        self.benchmarks = Benchmarks(self._store, self._machine["id"])
         self._store.write(self._introduce).result()
 
     def _introduce(self, db: Database) -> None:
         """Enter this machine, and mark what died running as interrupted."""
         db.table("machines").upsert(self._machine, pk="id")
+        self.benchmarks.mark_interrupted(db)
         running = db.query(
             "select id, process_id, process_started, conversation_id, answer_text from queries "
             "where status = ? and machine_id = ?",
             [Status.RUNNING, self._machine["id"]],
         )
         for row in list(running):
-            if not _alive(row["process_id"], row["process_started"]):
+            if not is_alive(row["process_id"], row["process_started"]):
                 db.table("queries").update(row["id"], {"status": str(Status.INTERRUPTED)})
                 if row["conversation_id"] and row["answer_text"]:
                     _add_message(
@@ -142,13 +118,12 @@ class History:
             json.dumps(dict(start.settings), sort_keys=True).encode()
         ).hexdigest()[:16]
         db.table("settings").insert({"id": settings_id, **start.settings}, pk="id", ignore=True)
-        process = psutil.Process()
         db.table("queries").insert(
             {
                 "id": query_id,
                 "kind": start.kind,
                 "status": str(Status.RUNNING),
-                "started_at": _now(),
+                "started_at": utc_now(),
                 "machine_id": self._machine["id"],
                 "model_id": _model_id(db, start),
                 "settings_id": settings_id,
@@ -163,8 +138,7 @@ class History:
                 "intensity_year": start.zone.year,
                 "intensity_source": SOURCE,
                 "pue": start.pue,
-                "process_id": os.getpid(),
-                "process_started": process.create_time(),
+                **this_process(),
             }
         )
         if conversation_id:
@@ -173,7 +147,9 @@ class History:
 
     def progress(self, query_id: str, outcome: Outcome) -> "Future[None]":
         """Store how far a running query has come: a crash then loses no more than what follows."""
-        written = self._store.write(lambda db: self._update(db, query_id, outcome))
+        written = self._store.write(
+            lambda db: update_query(db, self._machine["id"], query_id, outcome)
+        )
         written.add_done_callback(_log_failure)
         return written
 
@@ -181,7 +157,7 @@ class History:
         """Store how a query ended and return its record."""
 
         def change(db: Database) -> None:
-            self._update(db, query_id, outcome)
+            update_query(db, self._machine["id"], query_id, outcome)
             if outcome.trace is not None:
                 db.table("traces").insert({"query_id": query_id, "data": outcome.trace})
             conversation_id = db.table("queries").get(query_id)["conversation_id"]
@@ -190,27 +166,6 @@ class History:
 
         self._store.write(change).result()
         return self.record(query_id)
-
-    def _update(self, db: Database, query_id: str, outcome: Outcome) -> None:
-        total = outcome.bill.total()
-        energy = total.energy
-        db.table("queries").update(
-            query_id,
-            {
-                "status": str(outcome.status),
-                "error": outcome.error,
-                "answer_text": outcome.text,
-                "finish_reason": outcome.finish_reason,
-                **{f"{name}_tokens": value for name, value in asdict(outcome.tokens).items()},
-                **{f"{name}_s": value for name, value in asdict(outcome.seconds).items()},
-                "energy_j": energy and energy.joules,
-                "energy_low_j": energy and energy.low_j,
-                "energy_high_j": energy and energy.high_j,
-                "energy_kind": total.kind and str(total.kind),
-                "resolved": total.resolved,
-            },
-        )
-        write_bill(db, self._machine["id"], query_id, outcome.bill)
 
     # --- reading -------------------------------------------------------------------------
 
@@ -334,16 +289,6 @@ def _log_failure(written: "Future[None]") -> None:
         log.warning("How far a query has come was not stored: %s", error)
 
 
-def _alive(process_id: int | None, started: float | None) -> bool:
-    """Whether the process that began a query still runs (and is not another of its number)."""
-    try:
-        process = psutil.Process(process_id)
-        same = abs(process.create_time() - (started or 0)) < 2
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 def _model_id(db: Database, start: QueryStart) -> int:
     info = start.model
     row = {
@@ -366,7 +311,7 @@ def _model_id(db: Database, start: QueryStart) -> int:
 
 
 def _new_conversation(db: Database, first_prompt: str) -> str:
-    conversation_id, now = new_id(), _now()
+    conversation_id, now = new_id(), utc_now()
     title = " ".join(first_prompt.split())
     if len(title) > TITLE_LENGTH:
         title = title[: TITLE_LENGTH - 1].rstrip() + "…"
@@ -379,7 +324,7 @@ def _new_conversation(db: Database, first_prompt: str) -> str:
 def _add_message(
     db: Database, conversation_id: str, role: str, content: str, query_id: str
 ) -> None:
-    now = _now()
+    now = utc_now()
     db.table("messages").insert(
         {
             "id": new_id(),

@@ -1,9 +1,10 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers that sort by the time they were made, and the time as it is stored."""
 
 import os
 import threading
 import time
 import uuid
+from datetime import UTC, datetime
 
 _lock = threading.Lock()
 _last = 0
@@ -23,3 +24,8 @@ def new_id() -> str:
     with _lock:
         _last = value = value if value > _last else _last + 1
     return str(uuid.UUID(int=value))
+
+
+def utc_now() -> str:
+    """Return the time in UTC, ISO 8601 to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -9,7 +9,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -193,3 +193,89 @@ def bills_and_traces(db: Database) -> None:
 def preferences(db: Database) -> None:
     """What command and window share; values are JSON."""
     db.table("preferences").create({"key": str, "value": str}, pk="key")
+
+
+@migrations()
+def benchmarks(db: Database) -> None:
+    """Suites, their runs (each a query of its own, with its bill), and every item's outcome."""
+    db.table("bench_suites").create(
+        {
+            "id": str,
+            "name": str,
+            "title": str,
+            "status": str,
+            "error": str,
+            "started_at": str,
+            "finished_at": str,
+            "machine_id": str,
+            "plan": str,
+            "versions": str,
+            "verdict": str,
+            "idle_before_w": float,
+            "idle_after_w": float,
+            "idle_kind": str,
+            "process_id": int,
+            "process_started": float,
+        },
+        pk="id",
+        not_null={"name", "status", "started_at", "plan"},
+        foreign_keys=[("machine_id", "machines", "id")],
+    )
+    db.table("bench_runs").create(
+        {
+            "id": str,
+            "suite_id": str,
+            "step": int,
+            "part": str,
+            "repeat": int,
+            "kind": str,
+            "task": str,
+            "protocol": str,
+            "shots": int,
+            "data_path": str,
+            "data_sha256": str,
+            "shots_sha256": str,
+            "prompts_sha256": str,
+            "chance": float,
+            "planned": int,
+            "done": int,
+            "correct_sum": float,
+            "correct_squares": float,
+            "norm_items": int,
+            "norm_sum": float,
+            "norm_squares": float,
+            "cut": int,
+        },
+        pk="id",
+        foreign_keys=[("id", "queries", "id"), ("suite_id", "bench_suites", "id")],
+    ).create_index(["suite_id"])
+    db.table("bench_runs").create_index(["task", "data_sha256"])
+    db.table("bench_questions").create(
+        {"id": str, "prompt": str, "choices": str, "gold": str}, pk="id"
+    )
+    db.table("bench_items").create(
+        {
+            "run_id": str,
+            "position": int,
+            "row": int,
+            "subject": str,
+            "question_id": str,
+            "scores": str,
+            "answer": str,
+            "pred": str,
+            "pred_norm": str,
+            "correct": float,
+            "correct_norm": float,
+            "margin": float,
+            "prompt_tokens": float,
+            "completion_tokens": int,
+            "energy_j": float,
+            "seconds": float,
+            "is_cut": int,
+        },
+        pk=("run_id", "position"),
+        foreign_keys=[
+            ("run_id", "bench_runs", "id"),
+            ("question_id", "bench_questions", "id"),
+        ],
+    )

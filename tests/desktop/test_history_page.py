@@ -14,7 +14,8 @@ from monitor.energy.account import DECODE, Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import read_model_info
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
-from monitor.store.history import History, Outcome, QueryStart
+from monitor.store.history import History, QueryStart
+from monitor.store.outcomes import Outcome
 from monitor.store.records import Seconds, Status, Tokens
 
 CHANNEL = Channel(

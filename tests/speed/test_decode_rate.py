@@ -15,7 +15,8 @@ import pytest
 
 from monitor.engine.client import Engine
 from monitor.engine.messages import ChatMessage, Sampling
-from monitor.meter import Ask, Finished, LoadOptions, Meter
+from monitor.loading import LoadOptions
+from monitor.meter import Ask, Finished, Meter
 from monitor.paths import database_path
 from monitor.power.sampler import Sampler
 from monitor.store.history import History

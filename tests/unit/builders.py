@@ -15,7 +15,8 @@ from monitor.energy.account import Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import ModelInfo
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
-from monitor.store.history import History, Outcome, QueryStart
+from monitor.store.history import History, QueryStart
+from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 
 F32 = GGMLQuantizationType.F32

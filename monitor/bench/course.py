@@ -1,0 +1,300 @@
+"""The course of one suite: its steps in turn, each to its end or to the next comparison."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from monitor.bench.contest import all_settled, blocks, pair_up, verdict_of
+from monitor.bench.events import (
+    BenchEvent,
+    Progressed,
+    Resting,
+    RunBegan,
+    RunEnded,
+    Step,
+    SuiteEnded,
+)
+from monitor.bench.examiner import Examiner
+from monitor.bench.idle import Idle, measure_idle, rest
+from monitor.bench.plan import Plan
+from monitor.bench.runlog import RunLog
+from monitor.bench.suites import QUALITY
+from monitor.bench.tasks import TASKS
+from monitor.energy.account import LOAD
+from monitor.engine.client import Engine, EngineError
+from monitor.engine.gguf import ModelFileError
+from monitor.engine.messages import Load
+from monitor.loading import Loader, Stopped
+from monitor.meter import chosen_zone
+from monitor.power.sampler import Sampler
+from monitor.store.benchmarks import BENCH, ItemRecord, RunRow, RunStart
+from monitor.store.history import History, QueryStart
+from monitor.store.records import Status
+
+log = logging.getLogger(__name__)
+
+
+class Course:
+    """Runs a plan.
+
+    :param suite_id: the suite's row in the history
+    :param rows: runs it has already, by the number of their step
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        suite_id: str,
+        rows: Mapping[int, RunRow],
+        sampler: Sampler,
+        engine: Engine,
+        history: History,
+        loader: Loader,
+        examiner: Examiner,
+    ) -> None:
+        self._plan, self._suite_id = plan, suite_id
+        self._sampler, self._engine, self._history = sampler, engine, history
+        self._loader, self._examiner = loader, examiner
+        self._logs: dict[int, RunLog] = {}
+        self._is_ended: set[int] = set()
+        self._verdicts: list[dict[str, Any]] = []
+        for number, row in rows.items():
+            self._logs[number] = self._log(plan.steps[number], row)
+            if row.status is Status.DONE:
+                self._is_ended.add(number)
+
+    @property
+    def spent_j(self) -> float:
+        """What the suite has cost so far, loading included."""
+        bills = [run.bill for run in self._logs.values()]
+        return sum((b.total().joules or 0.0) + (b.total(LOAD).joules or 0.0) for b in bills)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget is used up."""
+        return self._plan.budget_j is not None and self.spent_j >= self._plan.budget_j
+
+    def go(self) -> Iterator[BenchEvent]:
+        """Run the steps that are left. The last event is :class:`SuiteEnded`."""
+        status, error = Status.FAILED, "The program ended unexpectedly."
+        try:
+            yield from self._measure_idle("before")
+            if self._plan.budget_j:
+                yield from self._by_turns()
+            else:
+                yield from self._one_by_one()
+            yield from self._measure_idle("after")
+            status, error = (Status.STOPPED if self._loader.is_cancelled else Status.DONE), ""
+        except Stopped:
+            status, error = Status.STOPPED, ""
+        except (EngineError, ModelFileError) as problem:
+            is_stopped = self._loader.is_cancelled
+            status, error = (Status.STOPPED, "") if is_stopped else (Status.FAILED, str(problem))
+        except GeneratorExit:
+            status, error = Status.STOPPED, ""
+            raise
+        finally:
+            self._end(status, error)
+        yield SuiteEnded(self._suite_id)
+
+    def _end(self, status: Status, error: str) -> None:
+        for number, run in self._logs.items():
+            if number not in self._is_ended:
+                run.end(status, error)
+        if status is Status.DONE:
+            self._compare_all()
+        verdict = {"pairs": self._verdicts, "reason": self._reason()} if self._verdicts else None
+        self._history.benchmarks.finish_suite(self._suite_id, status, error, verdict)
+
+    def _reason(self) -> str:
+        """Why the comparison ended: ``settled``, ``budget`` or ``complete``."""
+        if self._plan.budget_j is None:
+            return "complete"
+        if all_settled(self._verdicts):
+            return "settled"
+        return "budget" if self.is_spent else "complete"
+
+    def _measure_idle(self, when: str) -> Iterator[BenchEvent]:
+        seconds = self._plan.suite.idle_s
+        if seconds and not self._loader.is_cancelled:
+            yield Resting("idle", seconds)
+            idle = measure_idle(self._sampler, seconds, lambda: self._loader.is_cancelled)
+            if isinstance(idle, Idle):
+                self._history.benchmarks.note_idle(self._suite_id, when, idle.power_w, idle.kind)
+
+    # --- the order of the steps ------------------------------------------------------------
+
+    def _one_by_one(self) -> Iterator[BenchEvent]:
+        for step in self._plan.steps:
+            yield from self._advance(step, step.planned)
+            yield from self._finish(step)
+
+    def _by_turns(self) -> Iterator[BenchEvent]:
+        """Compare the models of each part early, and again with ever more items."""
+        groups: dict[tuple[int, str], list[Step]] = {}
+        for step in self._plan.steps:
+            groups.setdefault((step.repeat, step.part), []).append(step)
+        for steps in groups.values():
+            for stop in blocks(steps[0].planned):
+                for step in steps:
+                    yield from self._advance(step, stop)
+                if self.is_spent or self._is_settled(steps):
+                    break
+            for step in steps:
+                yield from self._finish(step)
+
+    def _is_settled(self, steps: list[Step]) -> bool:
+        if len(steps) < 2 or steps[0].kind != QUALITY:
+            return False
+        return all_settled(self._verdict(steps))
+
+    def _verdict(self, steps: list[Step]) -> list[dict[str, Any]]:
+        benchmarks = self._history.benchmarks
+        rows = {
+            step.model_number: row
+            for step in steps
+            if (run := self._logs.get(step.number)) and (row := benchmarks.run(run.id))
+        }
+        return verdict_of(steps[0].part, pair_up(benchmarks, rows))
+
+    def _compare_all(self) -> None:
+        """Compare the models on every part of the first repeat: the others ask the same again."""
+        parts: dict[str, list[Step]] = {}
+        for step in self._plan.steps:
+            if step.repeat == 0 and step.kind == QUALITY:
+                parts.setdefault(step.part, []).append(step)
+        for steps in parts.values():
+            if len(steps) > 1:
+                self._verdicts += self._verdict(steps)
+
+    # --- one step --------------------------------------------------------------------------
+
+    def _advance(self, step: Step, stop: int) -> Iterator[BenchEvent]:
+        """Run a step's items up to a place, loading its model if need be."""
+        known = self._logs.get(step.number)
+        if step.number in self._is_ended or (known and known.computed >= stop) or self.is_spent:
+            return
+        self._loader.stop_if_cancelled()
+        if cool_down_s := self._plan.suite.cool_down_s:
+            yield Resting("cool-down", cool_down_s)
+            rest(cool_down_s, lambda: self._loader.is_cancelled)
+        info = self._plan.infos[step.model_number]
+        sequences = self._plan.sequences_of(step)
+        request = self._loader.prepare(info, self._plan.options_of(step), sequences)
+        if not self._engine.has(request):
+            yield from self._loader.load(request)
+            self._examiner.warm_up(self._plan.suite.warm_up)
+        run = known or self._begin(step, request)
+        if load := self._loader.take_load():
+            run.note_load(load)
+        yield RunBegan(step, run.id, run.computed)
+        for event in self._examiner.examine(self._plan.prepared_of(step), run, stop):
+            yield event
+            if items := run.settle():
+                yield self._progressed(step, run, items)
+        if items := run.settle(finish=True):
+            yield self._progressed(step, run, items)
+        self._loader.stop_if_cancelled()
+
+    def _finish(self, step: Step) -> Iterator[BenchEvent]:
+        run = self._logs.get(step.number)
+        if run is None or step.number in self._is_ended:
+            return
+        run.end(Status.DONE)
+        self._is_ended.add(step.number)
+        yield RunEnded(step, run.id)
+
+    def _begin(self, step: Step, request: Load) -> RunLog:
+        plan, prepared = self._plan, self._plan.prepared_of(step)
+        shots = f", {prepared.shots} worked examples" if prepared.shots else ""
+        protocol = f", {prepared.part.protocol}" if step.kind == QUALITY else ""
+        began = self._history.begin(
+            QueryStart(
+                kind=BENCH,
+                model=plan.infos[step.model_number],
+                sha256=plan.sha256s[step.model_number],
+                modified_ns=request.modified_ns,
+                settings={
+                    "llama_cpp": self._engine.hello().llama_cpp,
+                    "context": request.context,
+                    "threads": request.threads,
+                    "gpu_layers": request.gpu_layers,
+                    "temperature": 0.0,
+                    "stop": "[]",
+                },
+                seed=0,
+                system="",
+                prompt=f"{step.part}: {step.planned} items{shots}{protocol}",
+                zone=chosen_zone(self._history),
+                pue=1.0,
+                conversation_id=None,
+            )
+        )
+        start = RunStart(
+            suite_id=self._suite_id,
+            step=step.number,
+            part=step.part,
+            repeat=step.repeat,
+            kind=step.kind,
+            task=step.task,
+            protocol=prepared.part.protocol if step.kind == QUALITY else "",
+            shots=prepared.shots,
+            data_path=prepared.data_path,
+            data_sha256=prepared.data_sha256,
+            shots_sha256=prepared.shots_sha256,
+            prompts_sha256=prepared.prompts_sha256,
+            chance=prepared.chance,
+            planned=step.planned,
+        )
+        row = self._history.benchmarks.begin_run(began.query_id, start)
+        run = self._logs[step.number] = self._log(step, row)
+        return run
+
+    def _log(self, step: Step, row: RunRow) -> RunLog:
+        task = TASKS.get(step.task)
+        by_length = bool(task and task.headline_norm)
+        record = self._history.record(row.id)
+        return RunLog(self._sampler, self._history, row, record, by_length)
+
+    def _progressed(self, step: Step, run: RunLog, items: tuple[ItemRecord, ...]) -> Progressed:
+        left = self._left()
+        return Progressed(
+            step=step,
+            items=items,
+            done=run.sums.done,
+            accuracy=run.accuracy,
+            joules=run.bill.total().joules,
+            left_s=left and left[0],
+            left_j=left and left[1],
+        )
+
+    def _left(self) -> tuple[float, float] | None:
+        """Seconds and joules the rest should take; ``None`` while a step's rate is not known."""
+        seconds = joules = 0.0
+        for step in self._plan.steps:
+            if step.number in self._is_ended:
+                continue
+            rate = self._rate(step)
+            if rate is None:
+                return None
+            run = self._logs.get(step.number)
+            items = step.planned - (run.sums.done if run else 0)
+            seconds, joules = seconds + items * rate[0], joules + items * rate[1]
+        return seconds, joules
+
+    def _rate(self, step: Step) -> tuple[float, float] | None:
+        """Seconds and joules an item of a step takes, from the step itself or ones like it."""
+        alike = [step] + [
+            other
+            for other in self._plan.steps
+            if (other.part, other.model_number) == (step.part, step.model_number)
+        ]
+        for other in alike:
+            run = self._logs.get(other.number)
+            joules = run.bill.total().joules if run else None
+            if run and run.sums.done and joules is not None:
+                return run.total_s / run.sums.done, joules / run.sums.done
+        prepared = self._plan.prepared_of(step)
+        return self._history.benchmarks.past_rate(
+            self._plan.sha256s[step.model_number], step.kind, step.task, prepared.shots
+        )

@@ -1,0 +1,118 @@
+"""What a running benchmark tells, one event after another."""
+
+from dataclasses import dataclass
+
+from monitor.bench.results import Accuracy
+from monitor.engine.messages import Answer
+from monitor.loading import Identifying
+from monitor.store.benchmarks import ItemRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One run of a suite: a part put to a model.
+
+    :param number: its place in the suite, from 0
+    :param model: the model's name with its quantisation
+    :param planned: items
+    """
+
+    number: int
+    part: str
+    kind: str
+    task: str
+    model: str
+    model_number: int
+    repeat: int
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The suite is stored and about to run.
+
+    :param notices: what a person should know before: sentences
+    """
+
+    suite_id: str
+    title: str
+    steps: tuple[Step, ...]
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """Nothing is computed for so long: the idle machine is measured, or it cools down.
+
+    :param reason: ``idle`` or ``cool-down``
+    """
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegan:
+    """A run begins, or goes on where it was left.
+
+    :param done: items it has already
+    """
+
+    step: Step
+    run_id: str
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Some items of a run are finished and stored.
+
+    :param items: the new ones
+    :param done: in the run
+    :param accuracy: of the run so far, by the measure leaderboards print
+    :param joules: of the run so far, ``None`` if nothing is measured
+    :param left_s: time the rest of the suite should take, ``None`` if not known
+    :param left_j: energy it should take
+    """
+
+    step: Step
+    items: tuple[ItemRecord, ...]
+    done: int
+    accuracy: Accuracy | None
+    joules: float | None
+    left_s: float | None
+    left_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Nothing is computed until a person goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is complete, or all of it that will be done."""
+
+    step: Step
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteEnded:
+    """The last event: the suite is over; :func:`monitor.bench.summary.summarise` tells what came
+    of it."""
+
+    suite_id: str
+
+
+BenchEvent = (
+    Planned
+    | Identifying
+    | Resting
+    | RunBegan
+    | Progressed
+    | Paused
+    | RunEnded
+    | SuiteEnded
+    | Answer
+)

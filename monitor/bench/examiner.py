@@ -1,0 +1,305 @@
+"""Puts a run's items to the loaded model and hands what comes of each to the run's log."""
+
+import itertools
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+
+from monitor.bench.events import BenchEvent, Paused
+from monitor.bench.prepare import Asked, Prepared
+from monitor.bench.runlog import Finished, RunLog
+from monitor.bench.scoring import Judgement, judge_choices, judge_written
+from monitor.bench.suites import SPEED
+from monitor.bench.task import LLAMACPP, Item
+from monitor.energy.account import DECODE, PREFILL, Phase
+from monitor.engine.client import Engine
+from monitor.engine.messages import (
+    Answer,
+    ChatMessage,
+    Complete,
+    DecodeStarted,
+    Done,
+    Exercise,
+    Generate,
+    PrefillStarted,
+    Sampling,
+    Score,
+    Scored,
+    Text,
+    Work,
+)
+from monitor.loading import Loader
+from monitor.power.sampler import Sampler
+from monitor.store.benchmarks import ItemRecord
+from monitor.store.records import Tokens
+
+CHUNK = 16
+"""Questions sent to the engine at a time: enough for it to look ahead, few enough to wait for."""
+
+WARM_UP_PREFILL, WARM_UP_DECODE = 128, 8
+
+UNJUDGED = Judgement(None, None, None, None, None)
+
+
+class Pause:
+    """Lets a person hold a benchmark and go on; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._go = threading.Event()
+        self._go.set()
+
+    def hold(self) -> None:
+        """Let nothing more be computed."""
+        self._go.clear()
+
+    def go_on(self) -> None:
+        """Compute again."""
+        self._go.set()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person holds it."""
+        return not self._go.is_set()
+
+    def wait(self) -> None:
+        """Wait until a person goes on."""
+        self._go.wait()
+
+
+class Examiner:
+    """Runs items of one loaded model.
+
+    :param is_enough: asked after each batch; whether to leave off, a budget being spent
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        loader: Loader,
+        sampler: Sampler,
+        pause: Pause,
+        is_enough: Callable[[], bool],
+    ) -> None:
+        self._engine, self._loader, self._sampler = engine, loader, sampler
+        self._pause, self._is_enough = pause, is_enough
+
+    def warm_up(self, times: int) -> None:
+        """Exercise the model without measuring; leaves the context empty."""
+        for _ in range(times):
+            for _message in self._work(Exercise(WARM_UP_PREFILL, WARM_UP_DECODE)):
+                pass
+
+    def examine(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+        """Run a part's items from where its log is to ``stop``; ends early when stopped.
+
+        :raises EngineError: if the engine fails
+        """
+        if prepared.part.kind == SPEED:
+            return self._exercise(prepared, log, stop)
+        if prepared.task is None:
+            return self._answer_prompts(prepared, log, stop)
+        if prepared.is_written:
+            return self._answer_items(prepared, log, stop)
+        return self._score(prepared, log, stop)
+
+    @property
+    def _must_end(self) -> bool:
+        return self._loader.is_cancelled or self._is_enough()
+
+    def _work(self, request: Work) -> Iterator[Answer]:
+        for message in self._engine.work(request):
+            if self._loader.is_cancelled or self._pause.is_held:
+                # Again: the first cancel may have come before the request was there.
+                self._engine.cancel()
+            yield message
+
+    def _hold(self) -> Iterator[BenchEvent]:
+        """Wait while a person holds the benchmark."""
+        if self._pause.is_held and not self._loader.is_cancelled:
+            yield Paused()
+            self._pause.wait()
+
+    # --- choices ---------------------------------------------------------------------------
+
+    def _score(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+        assert prepared.task
+        questions = prepared.asked(log.computed, stop)
+        self._sampler.mark()
+        while chunk := list(itertools.islice(questions, CHUNK)):
+            while chunk:
+                yield from self._hold()
+                if self._must_end:
+                    return
+                divergent = prepared.part.protocol == LLAMACPP
+                request = Score(tuple(a.question for a in chunk if a.question), divergent)
+                for message in self._work(request):
+                    if isinstance(message, Scored):
+                        taken = chunk[: len(message.questions)]
+                        del chunk[: len(message.questions)]
+                        log.note(_scored(prepared, taken, message))
+                    yield message
+        self._sampler.mark()
+
+    # --- one item at a time ------------------------------------------------------------------
+
+    def _answer_items(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+        task = prepared.task
+        assert task
+        sampling = Sampling(temperature=0, stop=task.stop, max_tokens=task.max_tokens)
+        for asked in prepared.asked(log.computed, stop):
+            answer = yield from self._complete(Complete(asked.prompt, sampling))
+            if answer is None:
+                return
+            item = asked.item
+            judged = judge_written(task, item, answer.text)
+            record = replace(
+                _record(asked.position, item.row, item.prompts[0], judged),
+                subject=item.subject,
+                choices=(item.answer,),
+                answer=answer.text,
+            )
+            log.note(answer.finished(record))
+
+    def _answer_prompts(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+        sampling = Sampling(temperature=0, max_tokens=prepared.part.max_tokens)
+        for position in range(log.computed, stop):
+            prompt = prepared.part.prompts[position]
+            request = Generate((ChatMessage("user", prompt),), sampling, fresh=True)
+            answer = yield from self._complete(request)
+            if answer is None:
+                return
+            record = _record(position, position + 1, prompt, UNJUDGED)
+            log.note(answer.finished(replace(record, answer=answer.text)))
+
+    def _exercise(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+        """Prompt and answer tokens in turn, each after one that is not counted, as llama-bench."""
+        part = prepared.part
+        if not log.computed:
+            yield from self._complete(Exercise(part.prefill, 0))
+            yield from self._complete(Exercise(0, min(part.decode, WARM_UP_DECODE)))
+        for position in range(log.computed, stop):
+            is_prefill = position % 2 == 0
+            request = Exercise(part.prefill, 0) if is_prefill else Exercise(0, part.decode)
+            answer = yield from self._complete(request)
+            if answer is None:
+                return
+            name = f"pp{part.prefill}" if is_prefill else f"tg{part.decode}"
+            record = _record(position, position // 2 + 1, name, UNJUDGED)
+            log.note(answer.finished(replace(record, subject=name[:2])))
+
+    def _complete(self, request: Work) -> Generator[BenchEvent, None, "_Answered | None"]:
+        """Have one request done; ``None`` if the benchmark is to end. What a pause cut short is
+        done again."""
+        while True:
+            yield from self._hold()
+            if self._must_end:
+                return None
+            answered = _Answered()
+            for message in self._work(request):
+                answered.note(message)
+                if isinstance(message, PrefillStarted | DecodeStarted | Done):
+                    self._sampler.mark()
+                yield message
+            if answered.reason != "cancelled":
+                return answered
+
+
+class _Answered:
+    """What the engine's messages tell of one request."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.reason = ""
+        self._tokens = Tokens()
+        self._begins: dict[str, float] = {}
+        self._end_s = 0.0
+
+    def note(self, message: Answer) -> None:
+        match message:
+            case PrefillStarted():
+                self._begins[PREFILL] = message.time_s
+                self._tokens = Tokens(message.tokens, message.reused)
+            case DecodeStarted():
+                self._begins[DECODE] = message.time_s
+            case Text():
+                self.text += message.text
+            case Done():
+                self._end_s, self.reason = message.time_s, message.reason
+                self._tokens = replace(self._tokens, completion=message.tokens)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Prefill and decode; one in which there was nothing to do is left out."""
+        middle_s = self._begins[DECODE]
+        phases = []
+        if self._tokens.prompt:
+            phases.append(Phase(PREFILL, self._begins[PREFILL], middle_s))
+        if self._tokens.completion or not phases:
+            phases.append(Phase(DECODE, middle_s, self._end_s))
+        return tuple(phases)
+
+    def finished(self, record: ItemRecord) -> Finished:
+        """Return the item with what was computed for it."""
+        tokens = self._tokens
+        item = replace(
+            record,
+            prompt_tokens=tokens.prompt - tokens.reused,
+            completion_tokens=tokens.completion,
+        )
+        return Finished((item,), (1.0,), self.phases, tokens)
+
+
+def _record(position: int, row: int, prompt: str, judged: Judgement) -> ItemRecord:
+    return ItemRecord(
+        position=position,
+        row=row,
+        subject="",
+        prompt=prompt,
+        choices=(),
+        gold=(),
+        scores=(),
+        answer="",
+        pred=judged.pred,
+        pred_norm=judged.pred_norm,
+        correct=judged.correct,
+        correct_norm=judged.correct_norm,
+        margin=judged.margin,
+        prompt_tokens=0,
+        completion_tokens=0,
+        energy_j=None,
+        seconds=0.0,
+    )
+
+
+def _scored(prepared: Prepared, taken: Sequence[Asked], message: Scored) -> Finished:
+    """Return what a batch of scored questions came to."""
+    task = prepared.task
+    assert task
+    items = []
+    for asked, scored in zip(taken, message.questions, strict=True):
+        item = asked.item
+        judged = judge_choices(task, item, prepared.part.protocol, scored.choices)
+        items.append(
+            replace(
+                _record(asked.position, item.row, _shown_prompt(item), judged),
+                subject=item.subject,
+                choices=item.choices,
+                gold=item.gold,
+                scores=scored.choices,
+                prompt_tokens=message.computed * scored.share,
+                is_cut=scored.is_cut,
+            )
+        )
+    return Finished(
+        items=tuple(items),
+        shares=tuple(scored.share for scored in message.questions),
+        phases=(Phase(PREFILL, message.start_s, message.end_s),),
+        tokens=Tokens(message.tokens, message.tokens - message.computed),
+    )
+
+
+def _shown_prompt(item: Item) -> str:
+    """The question as a person reads it; where prompts differ by their choice, with a blank."""
+    if len(item.prompts) == 1:
+        return item.prompts[0]
+    return f"{item.prompts[0].removesuffix(item.choices[0])}_ {item.continuations[0]}"

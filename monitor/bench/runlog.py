@@ -1,0 +1,192 @@
+"""The state of one run: told of finished items, which it bills once the sensors have caught up."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from monitor.bench.results import Accuracy, accuracy_from
+from monitor.energy.account import DECODE, PREFILL, Bill, Phase
+from monitor.energy.ledger import Ledger
+from monitor.power.sampler import Sampler
+from monitor.store.benchmarks import ItemRecord, RunRow, Sums
+from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.history import History
+from monitor.store.outcomes import Outcome
+from monitor.store.records import QueryRecord, Seconds, Status, Tokens
+
+SAVE_EVERY_S = 0.75
+"""Finished items are stored this often at most, so that a crash loses less than a second."""
+
+TRACE_MARGIN_S = 1.0
+
+MOST_PHASES = 400
+"""A stored curve has so many phases marked; of a run with more, only the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Items that were computed together and wait for their bill.
+
+    :param shares: of the work, one for each item
+    :param phases: when it was done
+    """
+
+    items: tuple[ItemRecord, ...]
+    shares: tuple[float, ...]
+    phases: tuple[Phase, ...]
+    tokens: Tokens
+
+
+class RunLog:
+    """One run from its first item to its bill, or from where it was interrupted.
+
+    :param sampler: running
+    :param history: where the run has been begun
+    :param row: the run as it is stored
+    :param record: its query as it is stored
+    :param by_length: whether the score by length is the one to show
+    """
+
+    def __init__(
+        self, sampler: Sampler, history: History, row: RunRow, record: QueryRecord, by_length: bool
+    ) -> None:
+        self._sampler, self._history, self._by_length = sampler, history, by_length
+        self.id, self.start, self.sums = row.id, row.start, row.sums
+        self._tokens, self._seconds = record.tokens, record.seconds
+        self._ledger = Ledger(sampler, record.bill)
+        self._pending: deque[Finished] = deque()
+        self._settled: list[ItemRecord] = []
+        self._phases: list[Phase] = []
+        self._saved_s = 0.0
+
+    @property
+    def computed(self) -> int:
+        """Items that are computed, billed or not: where to go on."""
+        return self.sums.done + len(self._settled) + sum(len(f.items) for f in self._pending)
+
+    @property
+    def bill(self) -> Bill:
+        """What the run has cost so far."""
+        return self._ledger.bill
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of computing so far."""
+        return self._seconds.total or 0.0
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """The score so far, by the measure leaderboards print."""
+        if self.start.chance is None:
+            return None
+        return printed_accuracy(self.sums, self._by_length)
+
+    def note_load(self, phase: Phase) -> None:
+        """Take in the load this run is the first to follow."""
+        self._sampler.wait_until(phase.end_s)
+        self._ledger.add([phase])
+        loaded_s = (self._seconds.load or 0.0) + phase.end_s - phase.start_s
+        self._seconds = replace(self._seconds, load=loaded_s)
+
+    def note(self, finished: Finished) -> None:
+        """Take in items that were just computed."""
+        self._pending.append(finished)
+
+    def settle(self, finish: bool = False) -> tuple[ItemRecord, ...]:
+        """Bill what the sensors have read past, and store it if it is time.
+
+        :param finish: wait for the sensors, and leave nothing behind
+        :return: the items that are stored now
+        """
+        if finish and self._pending:
+            self._sampler.wait_until(self._pending[-1].phases[-1].end_s)
+        until_s = self._sampler.read_until_s()
+        while self._pending and (finish or self._pending[0].phases[-1].end_s <= until_s):
+            self._bill(self._pending.popleft())
+        if not self._settled or not (finish or until_s - self._saved_s >= SAVE_EVERY_S):
+            return ()
+        self._saved_s = until_s
+        return self._store(Status.RUNNING)
+
+    def end(self, status: Status, error: str = "") -> tuple[ItemRecord, ...]:
+        """Bill and store all there is, with the power curve; return the items stored by it."""
+        items = self.settle(finish=True)
+        return items + self._store(status, error, self._trace())
+
+    def _bill(self, finished: Finished) -> None:
+        joules = self._ledger.add(finished.phases).total().joules
+        seconds = {PREFILL: 0.0, DECODE: 0.0}
+        for phase in finished.phases:
+            seconds[phase.name] += phase.end_s - phase.start_s
+        for item, share in zip(finished.items, finished.shares, strict=True):
+            self._settled.append(
+                replace(
+                    item,
+                    energy_j=None if joules is None else joules * share,
+                    seconds=sum(seconds.values()) * share,
+                )
+            )
+        self._phases += finished.phases
+        self._tokens = Tokens(
+            self._tokens.prompt + finished.tokens.prompt,
+            self._tokens.reused + finished.tokens.reused,
+            self._tokens.completion + finished.tokens.completion,
+        )
+        known = self._seconds
+        prefill_s = (known.prefill or 0.0) + seconds[PREFILL]
+        decode_s = (known.decode or 0.0) + seconds[DECODE]
+        self._seconds = Seconds(
+            load=known.load,
+            prefill=prefill_s or None,
+            decode=decode_s or None,
+            total=prefill_s + decode_s,
+        )
+
+    def _store(
+        self, status: Status, error: str = "", trace: bytes | None = None
+    ) -> tuple[ItemRecord, ...]:
+        items = tuple(self._settled)
+        self.sums = self.sums.plus(items)
+        outcome = Outcome(
+            status=status,
+            text=self._summary(),
+            tokens=self._tokens,
+            seconds=self._seconds,
+            bill=self._ledger.bill,
+            error=error,
+            trace=trace,
+        )
+        self._history.benchmarks.progress(self.id, items, self.sums, outcome)
+        self._settled.clear()
+        return items
+
+    def _summary(self) -> str:
+        """What the history shows as the run's answer."""
+        text = f"{self.sums.done} of {self.start.planned} items"
+        accuracy = self.accuracy
+        if accuracy is None:
+            return text
+        return f"{text}, accuracy {accuracy.value:.1%} ({accuracy.low:.1%}–{accuracy.high:.1%})"
+
+    def _trace(self) -> bytes | None:
+        """Pack the power curve of what was computed since the run began or went on."""
+        if not self._phases:
+            return None
+        start_s, end_s = self._phases[0].start_s, self._phases[-1].end_s
+        phases: Sequence[Phase] = self._phases
+        if len(phases) > MOST_PHASES:
+            phases = [Phase(self._phases[0].name, start_s, end_s)]
+        curves = {
+            channel.key: self._sampler.trace.curve(
+                channel.key, start_s - TRACE_MARGIN_S, end_s + TRACE_MARGIN_S
+            )
+            for channel in self._sampler.channels()
+        }
+        return encode_trace(StoredTrace(curves, tuple(phases)), start_s)
+
+
+def printed_accuracy(sums: Sums, by_length: bool) -> Accuracy | None:
+    """Return the accuracy leaderboards print of a run's sums: by length where they print that."""
+    if by_length and sums.norm_items:
+        return accuracy_from(sums.norm_items, sums.norm_sum, sums.norm_squares)
+    return accuracy_from(sums.done, sums.correct_sum, sums.correct_squares)

@@ -1,0 +1,115 @@
+"""Runs suites, on request and after a crash from where they were left."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from monitor.bench.course import Course
+from monitor.bench.events import BenchEvent, Planned
+from monitor.bench.examiner import Examiner, Pause
+from monitor.bench.plan import Entrant, Plan, check_same, make_plan, plan_from_json, versions
+from monitor.bench.suites import Suite, SuiteError
+from monitor.engine.client import Engine
+from monitor.loading import Identifying, Loader
+from monitor.power.channel import Role
+from monitor.power.sampler import Sampler
+from monitor.store.benchmarks import RunRow
+from monitor.store.history import History
+from monitor.store.records import Status
+
+
+class Runner:
+    """Runs suites on one engine, one at a time.
+
+    :param sampler: running
+    :param engine: started when first needed
+    :param history: where suites, runs and items go
+    """
+
+    def __init__(self, sampler: Sampler, engine: Engine, history: History) -> None:
+        self._sampler, self._engine, self._history = sampler, engine, history
+        self._loader = Loader(sampler, engine, history)
+        self._pause = Pause()
+
+    def cancel(self) -> None:
+        """End the benchmark, from any thread; what is done is kept and can be gone on with."""
+        self._loader.cancel()
+        self._pause.go_on()
+
+    def pause(self) -> None:
+        """Compute nothing until :meth:`go_on`, from any thread."""
+        self._pause.hold()
+        self._engine.cancel()
+
+    def go_on(self) -> None:
+        """Compute again after :meth:`pause`."""
+        self._pause.go_on()
+
+    def run(
+        self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None = None
+    ) -> Iterator[BenchEvent]:
+        """Run a suite. The events end with :class:`SuiteEnded`, whatever happens after ``Planned``.
+
+        :param budget_j: end when so many joules are spent, or before, when every two models are
+          told apart; the models then take turns item block by item block
+        :raises ModelFileError: before anything is stored, if a model cannot be used
+        :raises DatasetError: likewise, for a file of items; :class:`SuiteError` for the suite
+        :raises EngineError: likewise, if the engine does not start; :class:`Stopped` if cancelled
+        """
+        self._begin()
+        return self._run(suite, entrants, budget_j)
+
+    def resume(self, suite_id: str) -> Iterator[BenchEvent]:
+        """Go on with a suite that was stopped, failed or interrupted, from its last finished item.
+
+        :raises KeyError: if there is no such suite
+        :raises SuiteError: if it is complete, or a model or file is not what it was
+        """
+        self._begin()
+        return self._resume(suite_id)
+
+    def _begin(self) -> None:
+        # Here, not when the first event is asked for: a cancel may come in between.
+        self._loader.begin()
+        self._pause.go_on()
+
+    def _run(
+        self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None
+    ) -> Iterator[BenchEvent]:
+        plan = make_plan(suite, entrants, budget_j)
+        self._loader.wait_for_sensors()
+        if budget_j and not any(c.role is Role.PART for c in self._sampler.channels()):
+            raise SuiteError("A budget of energy needs a power reading, and there is none here.")
+        plan = yield from self._identify(plan)
+        suite_id = self._history.benchmarks.begin_suite(
+            suite.name, suite.title, plan.to_json(), versions(self._engine.hello().llama_cpp)
+        )
+        yield Planned(suite_id, suite.title, plan.steps, plan.notices)
+        yield from self._course(plan, suite_id, {}).go()
+
+    def _resume(self, suite_id: str) -> Iterator[BenchEvent]:
+        benchmarks = self._history.benchmarks
+        stored = benchmarks.suite(suite_id)
+        if stored.status is Status.DONE:
+            raise SuiteError("That benchmark is complete; there is nothing left to do in it.")
+        if stored.status is Status.RUNNING:
+            raise SuiteError("That benchmark is running, in this program or another window of it.")
+        plan = yield from self._identify(plan_from_json(stored.plan))
+        rows = {row.start.step: row for row in benchmarks.runs(stored.id)}
+        check_same(plan, stored, rows.values())
+        benchmarks.go_on(stored.id)
+        yield Planned(stored.id, stored.title, plan.steps, plan.notices)
+        yield from self._course(plan, stored.id, rows).go()
+
+    def _identify(self, plan: Plan) -> Generator[Identifying, None, Plan]:
+        found = []
+        for info in plan.infos:
+            found.append((yield from self._loader.identify(info)))
+        return replace(plan, sha256s=tuple(found))
+
+    def _course(self, plan: Plan, suite_id: str, rows: Mapping[int, RunRow]) -> Course:
+        loader, sampler = self._loader, self._sampler
+        examiner = Examiner(self._engine, loader, sampler, self._pause, lambda: course.is_spent)
+        course = Course(
+            plan, suite_id, rows, sampler, self._engine, self._history, loader, examiner
+        )
+        return course

@@ -1,0 +1,203 @@
+"""Suites: lists of benchmarks in TOML files, LlamaWatt's own or a person's."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from monitor.bench.files import read_rows
+from monitor.bench.task import LMH, DatasetError
+from monitor.bench.tasks import find_task
+
+QUALITY, SPEED, PROMPTS = "quality", "speed", "prompts"
+
+PUBLIC = "public"
+"""Stands for the public set of a task, as ``llamawatt bench get`` fetches it."""
+
+
+class SuiteError(Exception):
+    """A suite that cannot be used; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One benchmark of a suite.
+
+    :param kind: ``quality`` (a task), ``speed`` (llama-bench's pp and tg) or ``prompts`` (answers
+      that are timed and metered, not judged)
+    :param data: the task's file; ``public`` for the fetched public set
+    :param shots: worked examples; ``None`` for as many as the task has by default
+    :param shots_data: where they are taken from; "" for the scored file itself
+    :param limit: score the first so many items only
+    :param prefill: prompt tokens of a speed test
+    :param decode: answer tokens of a speed test
+    :param times: how often a speed test is repeated
+    :param max_tokens: of an answer to a prompt
+    """
+
+    name: str
+    kind: str
+    task: str = ""
+    data: str = ""
+    shots: int | None = None
+    shots_data: str = ""
+    limit: int | None = None
+    protocol: str = LMH
+    prefill: int = 512
+    decode: int = 128
+    times: int = 5
+    prompts: tuple[str, ...] = ()
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Some benchmarks and how they are run.
+
+    :param repeats: how often the whole is run; models take turns in leading
+    :param warm_up: exercises before the first item of a loaded model, not measured
+    :param cool_down_s: rest before each run
+    :param idle_s: how long the idle machine is measured before and after; 0 for not
+    """
+
+    name: str
+    title: str
+    about: str
+    parts: tuple[Part, ...]
+    repeats: int = 1
+    warm_up: int = 2
+    cool_down_s: float = 0.0
+    idle_s: float = 5.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the suite as plain values, from which :func:`suite_from_json` makes it again."""
+        return asdict(self)
+
+
+def suite_from_json(document: Mapping[str, Any]) -> Suite:
+    """Make a suite again of what :meth:`Suite.to_json` gave.
+
+    :raises SuiteError: if it is none
+    """
+    try:
+        parts = tuple(
+            Part(**{**part, "prompts": tuple(part.get("prompts", ()))})
+            for part in document["parts"]
+        )
+        return Suite(**{**document, "parts": parts})
+    except (KeyError, TypeError) as error:
+        raise SuiteError(f"This is no suite LlamaWatt wrote: {error}.") from error
+
+
+def list_suites() -> list[Suite]:
+    """Return the suites that ship with LlamaWatt, by name."""
+    with as_file(files("resources") / "suites") as folder:
+        return [_read(path) for path in sorted(folder.glob("*.toml"))]
+
+
+def find_suite(text: str) -> Suite:
+    """Return the suite of a name, or the one in a TOML file.
+
+    :raises SuiteError: if there is none, or it cannot be used
+    """
+    if text.endswith(".toml"):
+        return _read(Path(text).expanduser())
+    suites = list_suites()
+    found = next((suite for suite in suites if suite.name == text), None)
+    if found is None:
+        names = ", ".join(suite.name for suite in suites)
+        raise SuiteError(f"There is no suite “{text}”. Give a .toml file, or one of: {names}.")
+    return found
+
+
+def _read(path: Path) -> Suite:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SuiteError(f"There is no file {path}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SuiteError(f"{path.name} cannot be read as a suite: {error}.") from error
+    parts = document.pop("parts", None)
+    if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts):
+        raise SuiteError(f"{path.name} lists no benchmarks: it needs at least one [[parts]].")
+    made = tuple(_part(path, number, part) for number, part in enumerate(parts, start=1))
+    suite = Suite(path.stem, document.pop("title", path.stem), document.pop("about", ""), made)
+    return _with_numbers(path, suite, document)
+
+
+def _with_numbers(path: Path, suite: Suite, document: Mapping[str, Any]) -> Suite:
+    known = {"repeats": int, "warm_up": int, "cool_down_s": float, "idle_s": float}
+    for key, value in document.items():
+        if key not in known:
+            raise SuiteError(f"{path.name}: “{key}” is not known. There are: {', '.join(known)}.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise SuiteError(f"{path.name}: “{key}” should be a number, 0 or more.")
+    numbers = {key: known[key](value) for key, value in document.items()}
+    if numbers.get("repeats") == 0:
+        raise SuiteError(f"{path.name}: “repeats” should be 1 or more.")
+    return replace(suite, **numbers)
+
+
+def _part(path: Path, number: int, given: dict[str, Any]) -> Part:
+    place = f"{path.name}, part {number}"
+    kind = given.pop("kind", QUALITY if "task" in given else "")
+    if kind not in (QUALITY, SPEED, PROMPTS):
+        raise SuiteError(f"{place}: it needs a task, or a kind: {SPEED} or {PROMPTS}.")
+    unknown = given.keys() - {field.name for field in fields(Part)} - {"prompts_data"}
+    if unknown:
+        raise SuiteError(f"{place}: “{sorted(unknown)[0]}” is not known.")
+    _check_types(place, given)
+    for key in ("data", "shots_data"):
+        if given.get(key) and given[key] != PUBLIC:
+            given[key] = str((path.parent / given[key]).resolve())
+    if kind == QUALITY:
+        return _quality(place, given)
+    if kind == PROMPTS:
+        prompts = list(given.pop("prompts", []))
+        if source := given.pop("prompts_data", ""):
+            prompts += read_prompts(path.parent / source)
+        if not prompts:
+            raise SuiteError(f"{place}: it lists no prompts.")
+        given["prompts"] = tuple(prompts)
+    return Part(name=given.pop("name", kind), kind=kind, **given)
+
+
+def _quality(place: str, given: dict[str, Any]) -> Part:
+    try:
+        task = find_task(given["task"])
+    except DatasetError as error:
+        raise SuiteError(f"{place}: {error}") from None
+    if given.get("protocol", LMH) not in task.protocols:
+        raise SuiteError(
+            f"{place}: {task.title} is scored by {' or '.join(task.protocols)}, "
+            f"not by “{given['protocol']}”."
+        )
+    if not given.get("data"):
+        raise SuiteError(f"{place}: it needs the file of {task.title}'s items as data.")
+    return Part(name=given.pop("name", task.title), kind=QUALITY, **given)
+
+
+def _check_types(place: str, given: Mapping[str, Any]) -> None:
+    numbers = {"shots", "limit", "prefill", "decode", "times", "max_tokens"}
+    for key, value in given.items():
+        if key in numbers and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise SuiteError(f"{place}: “{key}” should be a whole number, 0 or more.")
+        is_list = key == "prompts"
+        if is_list and not (isinstance(value, list) and all(isinstance(p, str) for p in value)):
+            raise SuiteError(f"{place}: “prompts” should be a list of texts.")
+        if key not in numbers and not is_list and not isinstance(value, str):
+            raise SuiteError(f"{place}: “{key}” should be a text.")
+
+
+def read_prompts(path: Path) -> Sequence[str]:
+    """Read prompts from a JSON Lines file with a ``prompt`` a line, or a text with one a line.
+
+    :raises DatasetError: if the file cannot be used
+    """
+    if path.suffix in (".jsonl", ".json"):
+        return [row.text("prompt") for row in read_rows(path)]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) if line.startswith('"') else line for line in lines if line.strip()]

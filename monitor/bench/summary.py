@@ -1,0 +1,172 @@
+"""What came of a suite, read from the history: a result for each run, in the words of its part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.bench.results import Accuracy, Merit, accuracy_from, merit_of
+from monitor.bench.runlog import printed_accuracy
+from monitor.bench.suites import SPEED
+from monitor.bench.tasks import TASKS
+from monitor.energy.account import DECODE, PREFILL
+from monitor.energy.interval import Interval
+from monitor.store.benchmarks import ItemRecord, RunRow, SuiteRecord, Sums
+from monitor.store.history import History
+from monitor.store.records import QueryRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A speed test's figure for one phase, as llama-bench prints it, with its energy.
+
+    :param tokens: a repetition
+    :param tokens_per_s: mean over the repetitions
+    :param sd: sample standard deviation; ``None`` of a single one
+    :param per_token: joules a token with their interval; ``None`` if not measured
+    """
+
+    tokens: int
+    tokens_per_s: float
+    sd: float | None
+    per_token: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """One run with what is reckoned from it.
+
+    :param record: its query: model, settings, bill, footprint
+    :param accuracy: share of right answers; ``None`` where nothing is judged
+    :param accuracy_norm: by length, or by the lenient rule
+    :param by_length: whether ``accuracy_norm`` is the one leaderboards print
+    :param prefill: of a speed test
+    :param decode: likewise
+    """
+
+    row: RunRow
+    record: QueryRecord
+    accuracy: Accuracy | None
+    accuracy_norm: Accuracy | None
+    by_length: bool
+    prefill: Rate | None
+    decode: Rate | None
+
+    @property
+    def printed(self) -> Accuracy | None:
+        """The accuracy leaderboards print for this task."""
+        if self.accuracy is None:
+            return None
+        return printed_accuracy(self.row.sums, self.by_length)
+
+    @property
+    def merit(self) -> Merit:
+        """Figures that lay the printed accuracy beside the energy."""
+        return self._merit(self.printed)
+
+    @property
+    def plain_merit(self) -> Merit:
+        """Likewise, for the accuracy that is not by length."""
+        return self._merit(self.accuracy)
+
+    def _merit(self, accuracy: Accuracy | None) -> Merit:
+        carbon = self.record.footprint
+        return merit_of(
+            items=self.row.sums.done,
+            joules=self.record.bill.total().joules,
+            seconds=self.record.seconds.total or 0.0,
+            grams=carbon.grams if carbon else None,
+            accuracy=accuracy.value if accuracy else None,
+            chance=self.row.start.chance,
+        )
+
+    @property
+    def prefill_j_per_token(self) -> float | None:
+        """Joules of prefill a prompt token that was really computed."""
+        computed = self.record.tokens.prompt - self.record.tokens.reused
+        return _over(self.record.bill.total(PREFILL).joules, computed)
+
+    @property
+    def decode_j_per_token(self) -> float | None:
+        """Joules of decode an answer token."""
+        return _over(self.record.bill.total(DECODE).joules, self.record.tokens.completion)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """A suite with its runs' results, in the order of their steps."""
+
+    suite: SuiteRecord
+    runs: tuple[RunResult, ...]
+
+    @property
+    def models(self) -> list[str]:
+        """Names of its models, with their quantisation."""
+        return [model["name"] for model in self.suite.plan["models"]]
+
+
+def summarise(history: History, suite_id: str) -> SuiteResult:
+    """Return what came of a suite.
+
+    :raises KeyError: if there is none
+    """
+    suite = history.benchmarks.suite(suite_id)
+    rows = history.benchmarks.runs(suite.id)
+    return SuiteResult(suite, tuple(result_of(history, row) for row in rows))
+
+
+def result_of(history: History, row: RunRow) -> RunResult:
+    """Return what came of one run."""
+    record = history.record(row.id)
+    task = TASKS.get(row.start.task)
+    sums = row.sums
+    is_judged = row.start.chance is not None
+    items = history.benchmarks.items(row.id) if row.start.kind == SPEED else []
+    return RunResult(
+        row=row,
+        record=record,
+        accuracy=_plain(sums) if is_judged else None,
+        accuracy_norm=accuracy_from(sums.norm_items, sums.norm_sum, sums.norm_squares)
+        if is_judged
+        else None,
+        by_length=bool(task and task.headline_norm),
+        prefill=_rate(items, "pp", record),
+        decode=_rate(items, "tg", record),
+    )
+
+
+def _plain(sums: Sums) -> Accuracy | None:
+    return accuracy_from(sums.done, sums.correct_sum, sums.correct_squares)
+
+
+def _rate(items: Sequence[ItemRecord], subject: str, record: QueryRecord) -> Rate | None:
+    chosen = [item for item in items if item.subject == subject]
+    if not chosen:
+        return None
+    counts = [item.prompt_tokens + item.completion_tokens for item in chosen]
+    rates = [count / item.seconds for count, item in zip(counts, chosen, strict=True)]
+    mean = sum(rates) / len(rates)
+    sd = None
+    if len(rates) > 1:
+        sd = (sum((rate - mean) ** 2 for rate in rates) / (len(rates) - 1)) ** 0.5
+    energy = record.bill.total(PREFILL if subject == "pp" else DECODE).energy
+    total = sum(counts)
+    per_token = energy and Interval(
+        energy.joules / total,
+        energy.below_j / total,
+        energy.above_j / total,
+        energy.random_j / total,
+    )
+    return Rate(round(counts[0]), mean, sd, per_token)
+
+
+def _over(joules: float | None, count: int) -> float | None:
+    return joules / count if joules is not None and count else None
+
+
+def by_subject(items: Sequence[ItemRecord]) -> dict[str, Accuracy]:
+    """Return the accuracy of each subject of a run (MMLU), by name."""
+    subjects: dict[str, Sums] = {}
+    for item in items:
+        if item.subject and item.correct is not None:
+            subjects[item.subject] = subjects.get(item.subject, Sums()).plus([item])
+    found = {name: _plain(sums) for name, sums in sorted(subjects.items())}
+    return {name: accuracy for name, accuracy in found.items() if accuracy}

@@ -1,0 +1,87 @@
+"""Telling two models apart: item by item, and no longer than it takes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from monitor.store.benchmarks import ItemRecord
+
+ERROR = 0.05
+"""How often two equal models may be called different, however often one looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The same items put to two models.
+
+    :param items: how many both have done
+    :param wins: items on which the first did better
+    :param losses: items on which the second did
+    :param evidence: how much likelier the outcomes are if the two differ than if they do not
+    """
+
+    items: int
+    wins: int
+    losses: int
+    evidence: float
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the two are told apart."""
+        return self.evidence >= 1 / ERROR
+
+
+def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Paired:
+    """Compare two runs' scores by item; items only one has done do not count.
+
+    Items on which they differ are coin tosses if the models are equal. The evidence is the ratio
+    of the tosses' likelihood under every other bias, all alike, to that of a fair coin:
+    ``2**n / ((n + 1) * C(n, k))``. By Ville's inequality it exceeds 20 with a probability of 5 %
+    at most in the whole course of a fair series, so that one may look after every item and stop
+    when it does (H. Robbins, Ann. Math. Stat. 41, 1970; J. Ville, 1939).
+
+    :param first: score by position
+    :param second: likewise
+    """
+    both = first.keys() & second.keys()
+    wins = sum(first[position] > second[position] for position in both)
+    losses = sum(first[position] < second[position] for position in both)
+    tosses = wins + losses
+    evidence = math.exp(
+        tosses * math.log(2) - math.log(tosses + 1) - math.log(math.comb(tosses, wins))
+    )
+    return Paired(len(both), wins, losses, evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An item on which two runs differ.
+
+    :param gained: the second run has it right and the first has not
+    :param margin: of the first run, in its measure
+    :param other_margin: of the second
+    """
+
+    item: ItemRecord
+    other: ItemRecord
+    gained: bool
+
+
+def printed(item: ItemRecord, by_length: bool) -> float | None:
+    """Return the score leaderboards print for an item: by length where the task is printed so."""
+    is_normed = by_length and item.correct_norm is not None
+    return item.correct_norm if is_normed else item.correct
+
+
+def flips(first: Sequence[ItemRecord], second: Sequence[ItemRecord], by_length: bool) -> list[Flip]:
+    """Return the items on which two runs of the same questions differ."""
+    others = {item.position: item for item in second}
+    found = []
+    for item in first:
+        other = others.get(item.position)
+        if other is None:
+            continue
+        before, after = printed(item, by_length), printed(other, by_length)
+        if before is not None and after is not None and before != after:
+            found.append(Flip(item, other, after > before))
+    return found

@@ -1,0 +1,403 @@
+"""Suites, runs and items: what a benchmark asked, what came out, and what each item cost.
+
+A run is a row of ``queries`` as well, of kind ``bench``: its bill, its power curve and its
+settings are kept as every query's are.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlite_utils import Database
+
+from monitor.engine.messages import ChoiceScore
+from monitor.power.channel import Kind
+from monitor.store.database import Store
+from monitor.store.identifiers import new_id, utc_now
+from monitor.store.outcomes import Outcome, update_query
+from monitor.store.processes import is_alive, this_process
+from monitor.store.records import Status
+
+BENCH = "bench"
+"""The kind of query a run is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """One item of a run.
+
+    :param position: its place in the run, from 0
+    :param row: its place in the file it came from, from 1
+    :param prompt: the question, without worked examples
+    :param scores: of each choice; empty for a written answer
+    :param answer: the written answer, "" where choices were scored
+    :param prompt_tokens: tokens that had to be computed for it
+    :param energy_j: its share of what was drawn while it was computed
+    :param is_cut: whether its text was too long for the context
+
+    The rest is :class:`monitor.bench.scoring.Judgement`'s.
+    """
+
+    position: int
+    row: int
+    subject: str
+    prompt: str
+    choices: tuple[str, ...]
+    gold: tuple[int, ...]
+    scores: tuple[ChoiceScore, ...]
+    answer: str
+    pred: int | str | None
+    pred_norm: int | str | None
+    correct: float | None
+    correct_norm: float | None
+    margin: float | None
+    prompt_tokens: float
+    completion_tokens: int
+    energy_j: float | None
+    seconds: float
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """A run's scores as sums, from which accuracies are reckoned without reading its items."""
+
+    done: int = 0
+    correct_sum: float = 0.0
+    correct_squares: float = 0.0
+    norm_items: int = 0
+    norm_sum: float = 0.0
+    norm_squares: float = 0.0
+    cut: int = 0
+
+    def plus(self, items: Iterable[ItemRecord]) -> "Sums":
+        """Return the sums with some more items."""
+        listed = list(items)
+        correct = [item.correct for item in listed if item.correct is not None]
+        norm = [item.correct_norm for item in listed if item.correct_norm is not None]
+        return Sums(
+            self.done + len(listed),
+            self.correct_sum + sum(correct),
+            self.correct_squares + sum(value * value for value in correct),
+            self.norm_items + len(norm),
+            self.norm_sum + sum(norm),
+            self.norm_squares + sum(value * value for value in norm),
+            self.cut + sum(item.is_cut for item in listed),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is known of a run before its first item; columns of ``bench_runs``.
+
+    :param step: its place in the suite
+    :param part: name of the suite's part
+    :param kind: ``quality``, ``speed`` or ``prompts``
+    :param chance: what guessing would reach, ``None`` where nothing is judged
+    """
+
+    suite_id: str
+    step: int
+    part: str
+    repeat: int
+    kind: str
+    task: str
+    protocol: str
+    shots: int
+    data_path: str
+    data_sha256: str
+    shots_sha256: str
+    prompts_sha256: str
+    chance: float | None
+    planned: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it is stored, without its query's record."""
+
+    id: str
+    start: RunStart
+    sums: Sums
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteRecord:
+    """A suite that was begun.
+
+    :param plan: everything needed to go on with it or to repeat it
+    :param versions: of the program, llama-cpp-python, Python and the system
+    :param verdict: what the comparison of its models came to; ``None`` if there was none
+    :param idle_before_w: the machine's idle watts, sum of the parts; ``None`` if not measured
+    """
+
+    id: str
+    name: str
+    title: str
+    status: Status
+    error: str
+    started_at: str
+    finished_at: str | None
+    plan: dict[str, Any]
+    versions: dict[str, str]
+    verdict: dict[str, Any] | None
+    idle_before_w: float | None
+    idle_after_w: float | None
+    idle_kind: str | None
+
+
+class Benchmarks:
+    """The part of the history that holds benchmarks.
+
+    :param store: open
+    :param machine_id: this machine's
+    """
+
+    def __init__(self, store: Store, machine_id: str) -> None:
+        self._store, self._machine_id = store, machine_id
+
+    def mark_interrupted(self, db: Database) -> None:
+        """Mark the suites whose program ended before they did."""
+        running = db.query(
+            "select id, process_id, process_started from bench_suites "
+            "where status = ? and machine_id = ?",
+            [Status.RUNNING, self._machine_id],
+        )
+        for row in list(running):
+            if not is_alive(row["process_id"], row["process_started"]):
+                db.table("bench_suites").update(row["id"], {"status": str(Status.INTERRUPTED)})
+
+    # --- writing -------------------------------------------------------------------------
+
+    def begin_suite(
+        self, name: str, title: str, plan: Mapping[str, Any], versions: Mapping[str, str]
+    ) -> str:
+        """Store a suite that is about to run; return its identifier."""
+        suite_id = new_id()
+        row = {
+            "id": suite_id,
+            "name": name,
+            "title": title,
+            "status": str(Status.RUNNING),
+            "error": "",
+            "started_at": utc_now(),
+            "machine_id": self._machine_id,
+            "plan": json.dumps(plan),
+            "versions": json.dumps(dict(versions)),
+            **this_process(),
+        }
+        self._store.write(lambda db: db.table("bench_suites").insert(row)).result()
+        return suite_id
+
+    def go_on(self, suite_id: str) -> None:
+        """Mark a suite that was left as running again."""
+        columns = {"status": str(Status.RUNNING), "error": "", **this_process()}
+        self._update(suite_id, columns)
+
+    def note_idle(self, suite_id: str, when: str, power_w: float, kind: Kind) -> None:
+        """Store the idle machine's watts.
+
+        :param when: ``before`` or ``after``
+        """
+        self._update(suite_id, {f"idle_{when}_w": power_w, "idle_kind": str(kind)})
+
+    def finish_suite(
+        self, suite_id: str, status: Status, error: str, verdict: Mapping[str, Any] | None
+    ) -> None:
+        """Store how a suite ended."""
+        columns = {
+            "status": str(status),
+            "error": error,
+            "finished_at": utc_now(),
+            "verdict": json.dumps(verdict) if verdict else None,
+        }
+        self._update(suite_id, columns)
+
+    def _update(self, suite_id: str, columns: Mapping[str, Any]) -> None:
+        self._store.write(
+            lambda db: db.table("bench_suites").update(suite_id, dict(columns))
+        ).result()
+
+    def begin_run(self, query_id: str, start: RunStart) -> RunRow:
+        """Store a run; its query has been begun."""
+        row = {"id": query_id, **asdict(start), **asdict(Sums())}
+        self._store.write(lambda db: db.table("bench_runs").insert(row)).result()
+        return RunRow(query_id, start, Sums(), Status.RUNNING)
+
+    def progress(
+        self, run_id: str, items: Sequence[ItemRecord], sums: Sums, outcome: Outcome
+    ) -> None:
+        """Store finished items together with the bill up to them: all of it, or nothing."""
+
+        def change(db: Database) -> None:
+            asked = [_question_row(item) for item in items]
+            db.table("bench_questions").insert_all(asked, pk="id", ignore=True)
+            db.table("bench_items").insert_all(_item_row(run_id, item) for item in items)
+            db.table("bench_runs").update(run_id, asdict(sums))
+            update_query(db, self._machine_id, run_id, outcome)
+            if outcome.trace is not None:
+                row = {"query_id": run_id, "data": outcome.trace}
+                db.table("traces").insert(row, pk="query_id", replace=True)
+
+        self._store.write(change).result()
+
+    # --- reading -------------------------------------------------------------------------
+
+    def suite(self, suite_id: str) -> SuiteRecord:
+        """Return one suite.
+
+        :param suite_id: its identifier, or enough of its beginning or end to be the only one
+        :raises KeyError: if there is none, or several, with a sentence saying so
+        """
+        length = len(suite_id)
+        found = self._suites(
+            "id = ? or (? >= 4 and (substr(id, 1, ?) = ? or substr(id, -?) = ?))",
+            [suite_id, length, length, suite_id, length, suite_id],
+        )
+        if len(found) > 1:
+            raise KeyError(
+                f"{len(found)} benchmarks match {suite_id}; give more of the identifier."
+            )
+        if not found:
+            raise KeyError(f"There is no benchmark {suite_id}. `llamawatt bench list` shows them.")
+        return found[0]
+
+    def suites(self, limit: int = 50) -> list[SuiteRecord]:
+        """Return the newest suites, newest first."""
+        return self._suites("1 = 1", [], limit)
+
+    def _suites(self, where: str, parameters: Sequence[Any], limit: int = 2) -> list[SuiteRecord]:
+        rows = self._store.read().query(
+            f"select * from bench_suites where {where} order by id desc limit ?",
+            [*parameters, limit],
+        )
+        return [
+            SuiteRecord(
+                id=row["id"],
+                name=row["name"],
+                title=row["title"],
+                status=Status(row["status"]),
+                error=row["error"] or "",
+                started_at=row["started_at"],
+                finished_at=row["finished_at"],
+                plan=json.loads(row["plan"]),
+                versions=json.loads(row["versions"]),
+                verdict=json.loads(row["verdict"]) if row["verdict"] else None,
+                idle_before_w=row["idle_before_w"],
+                idle_after_w=row["idle_after_w"],
+                idle_kind=row["idle_kind"],
+            )
+            for row in rows
+        ]
+
+    def runs(self, suite_id: str) -> list[RunRow]:
+        """Return a suite's runs in the order of their steps."""
+        return self._runs("r.suite_id = ?", [suite_id])
+
+    def run(self, run_id: str) -> RunRow | None:
+        """Return one run, ``None`` if that query is none."""
+        return next(iter(self._runs("r.id = ?", [run_id])), None)
+
+    def _runs(self, where: str, parameters: Sequence[Any]) -> list[RunRow]:
+        rows = self._store.read().query(
+            "select r.*, q.status from bench_runs r join queries q on q.id = r.id "
+            f"where {where} order by r.step, r.id",
+            parameters,
+        )
+        return [
+            RunRow(
+                row["id"],
+                RunStart(**{name: row[name] for name in RunStart.__dataclass_fields__}),
+                Sums(**{name: row[name] for name in Sums.__dataclass_fields__}),
+                Status(row["status"]),
+            )
+            for row in rows
+        ]
+
+    def items(self, run_id: str) -> list[ItemRecord]:
+        """Return a run's items in their order."""
+        rows = self._store.read().query(
+            "select i.*, q.prompt, q.choices, q.gold from bench_items i "
+            "join bench_questions q on q.id = i.question_id where i.run_id = ? order by i.position",
+            [run_id],
+        )
+        return [_item(row) for row in rows]
+
+    def past_rate(
+        self, model_sha256: str, kind: str, task: str, shots: int
+    ) -> tuple[float, float] | None:
+        """Return seconds and joules an item took in earlier runs alike, ``None`` without any.
+
+        Alike are runs of the same model and task with as many worked examples, on this machine.
+        """
+        rows = self._store.read().query(
+            "select sum(q.total_s) seconds, sum(q.energy_j) joules, sum(r.done) done "
+            "from bench_runs r join queries q on q.id = r.id join models m on m.id = q.model_id "
+            "where m.sha256 = ? and r.kind = ? and r.task = ? and r.shots = ? and r.done > 0 "
+            "and q.machine_id = ? and q.energy_j is not null",
+            [model_sha256, kind, task, shots, self._machine_id],
+        )
+        row = next(iter(rows))
+        return (row["seconds"] / row["done"], row["joules"] / row["done"]) if row["done"] else None
+
+
+def _question_id(item: ItemRecord) -> str:
+    content = json.dumps([item.prompt, item.choices, item.gold])
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+
+def _question_row(item: ItemRecord) -> dict[str, Any]:
+    return {
+        "id": _question_id(item),
+        "prompt": item.prompt,
+        "choices": json.dumps(item.choices, ensure_ascii=False),
+        "gold": json.dumps(item.gold),
+    }
+
+
+def _item_row(run_id: str, item: ItemRecord) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "position": item.position,
+        "row": item.row,
+        "subject": item.subject,
+        "question_id": _question_id(item),
+        "scores": json.dumps([[s.loglikelihood, s.tokens, s.greedy] for s in item.scores]),
+        "answer": item.answer,
+        "pred": json.dumps(item.pred),
+        "pred_norm": json.dumps(item.pred_norm),
+        "correct": item.correct,
+        "correct_norm": item.correct_norm,
+        "margin": item.margin,
+        "prompt_tokens": item.prompt_tokens,
+        "completion_tokens": item.completion_tokens,
+        "energy_j": item.energy_j,
+        "seconds": item.seconds,
+        "is_cut": item.is_cut,
+    }
+
+
+def _item(row: Mapping[str, Any]) -> ItemRecord:
+    return ItemRecord(
+        position=row["position"],
+        row=row["row"],
+        subject=row["subject"],
+        prompt=row["prompt"],
+        choices=tuple(json.loads(row["choices"])),
+        gold=tuple(json.loads(row["gold"])),
+        scores=tuple(ChoiceScore(ll, n, bool(g)) for ll, n, g in json.loads(row["scores"])),
+        answer=row["answer"],
+        pred=json.loads(row["pred"]),
+        pred_norm=json.loads(row["pred_norm"]),
+        correct=row["correct"],
+        correct_norm=row["correct_norm"],
+        margin=row["margin"],
+        prompt_tokens=row["prompt_tokens"],
+        completion_tokens=row["completion_tokens"],
+        energy_j=row["energy_j"],
+        seconds=row["seconds"],
+        is_cut=bool(row["is_cut"]),
+    )
