@@ -2,22 +2,19 @@
 
 import math
 import runpy
-import signal
 import sqlite3
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 from rich.console import Group
 from rich.live import Live
 
-from monitor import __version__, forms, lookups, report
+from monitor import __version__, benchmarks, forms, lookups, report
+from monitor.bench.suites import SuiteError
+from monitor.bench.task import DatasetError
 from monitor.carbon.footprint import footprint
 from monitor.carbon.intensity import UnknownZone
 from monitor.display import display_problem
@@ -42,13 +39,28 @@ from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.store.database import StoreError
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
-from monitor.terminal import echo_json, json_option, open_history, show, stderr
+from monitor.terminal import (
+    INTERRUPTED,
+    ctrl_c,
+    echo_json,
+    json_option,
+    open_history,
+    show,
+    stderr,
+)
 
-KNOWN_PROBLEMS = (ModelFileError, EngineError, StoreError, UnknownZone, OSError)
+KNOWN_PROBLEMS = (
+    ModelFileError,
+    EngineError,
+    StoreError,
+    UnknownZone,
+    DatasetError,
+    SuiteError,
+    OSError,
+)
 """What a person can cause: each carries a sentence that says what to do."""
 
-INTERRUPTED = 130
-"""Exit status of a command stopped by Ctrl-C, as shells have it: 128 + SIGINT."""
+PAGES = ("chat", "bench", "history", "sensors")
 
 SLICE_S = 600.0
 """A long watch is billed in parts: the trace remembers an hour or two, not a night."""
@@ -163,7 +175,7 @@ def _run(history: History, request: Ask, as_json: bool) -> QueryRecord:
     try:
         with Sampler() as sampler:
             meter = Meter(sampler, engine, history)
-            with _ctrl_c(meter.cancel):
+            with ctrl_c(meter.cancel):
                 return _stream(meter, request, as_json)
     finally:
         engine.stop()
@@ -188,22 +200,6 @@ def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
                 click.echo()
             return event.record
     raise AssertionError("a query always ends with its record")
-
-
-@contextmanager
-def _ctrl_c(action: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C end what is running in good order; the second is as usual."""
-
-    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        # On a thread: the interrupted code may hold a lock that the action needs.
-        threading.Thread(target=action, daemon=True).start()
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @main.command()
@@ -278,7 +274,7 @@ def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, 
         lines.extend(account(sampler.trace, sampler.channels(), [phase]).lines)
 
     with (
-        _ctrl_c(lambda: stopped.append(time.monotonic())),
+        ctrl_c(lambda: stopped.append(time.monotonic())),
         Live(console=stderr, transient=True, auto_refresh=False) as display,
     ):
         while not stopped and (left_s := end_s - time.monotonic()) > 0:
@@ -298,7 +294,9 @@ def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, 
 
 @main.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--page", type=click.Choice(["chat", "history", "sensors"]), help="Only this one.")
+@click.option(
+    "--page", type=click.Choice(["chat", "bench", "history", "sensors"]), help="Only this one."
+)
 @json_option
 def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     """Draw every page from the present history, light and dark, into PNG files.
@@ -312,5 +310,5 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     open_window(arguments)
 
 
-for group in (lookups.models, lookups.history, lookups.carbon):
+for group in (lookups.models, lookups.history, lookups.carbon, benchmarks.bench):
     main.add_command(group)

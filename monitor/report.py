@@ -31,7 +31,8 @@ STATE_STYLES = {
 STATUS_STYLES = {Status.DONE: "", Status.RUNNING: "cyan"}
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """Return an empty table of the program's plain style; ``right`` columns are for figures."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -83,7 +84,7 @@ def lacks_memory(bill: Bill) -> bool:
 
 def bill_table(bill: Bill) -> RenderableType:
     """Draw a bill: a row for each channel, then the total of the parts."""
-    table = _table(
+    table = make_table(
         "", "energy", "95 % interval", "mean", "peak", "read",
         right=("energy", "95 % interval", "mean", "peak", "read"),
     )  # fmt: skip
@@ -137,7 +138,7 @@ def _add_line(table: Table, line: Line) -> None:
 
 def probes_table(probes: Sequence[Probe]) -> RenderableType:
     """Draw what each source said of itself, with the mend of each one denied."""
-    table = _table("source", "state", "why")
+    table = make_table("source", "state", "why")
     for probe in probes:
         table.add_row(
             probe.source,
@@ -149,7 +150,7 @@ def probes_table(probes: Sequence[Probe]) -> RenderableType:
 
 def channels_table(channels: Sequence[tuple[Channel, float | None]]) -> RenderableType:
     """Draw the channels in use with their present watts."""
-    table = _table("channel", "power now", "kind", "role", "key", right=("power now",))
+    table = make_table("channel", "power now", "kind", "role", "key", right=("power now",))
     for channel, power_w in channels:
         table.add_row(
             escape(channel.label),
@@ -167,7 +168,7 @@ def rows_table(rows: Sequence[QueryRow], width: int) -> RenderableType:
     headers = ["id", "when (UTC)", "model", "energy", "CO2e", "tokens", "prompt"]
     if not is_wide:
         headers.remove("CO2e")
-    table = _table(*headers, right=("energy", "CO2e", "tokens"))
+    table = make_table(*headers, right=("energy", "CO2e", "tokens"))
     for column in table.columns:
         column.no_wrap = True
     for row in rows:
@@ -194,7 +195,7 @@ def _cut(text: str, length: int) -> str:
 def record_view(record: QueryRecord) -> RenderableType:
     """Draw one query: what it was run with, its bill, then question and answer."""
     model, seconds, tokens = record.model, record.seconds, record.tokens
-    facts = _table("", "")
+    facts = make_table("", "")
     facts.show_header = False
     facts.add_row("id", record.id)
     facts.add_row("started", record.started_at)
@@ -239,7 +240,7 @@ def sensors_view(
 
 def model_view(info: ModelInfo) -> RenderableType:
     """Draw what a model file says of itself."""
-    facts = _table("", "")
+    facts = make_table("", "")
     facts.show_header = False
     for name, value in (
         ("name", info.name),
@@ -259,7 +260,7 @@ def model_view(info: ModelInfo) -> RenderableType:
 
 def zones_table(zones: Sequence[Zone]) -> RenderableType:
     """Draw zones with their carbon intensity."""
-    table = _table("zone", "", "g CO2e/kWh", "year", right=("g CO2e/kWh",))
+    table = make_table("zone", "", "g CO2e/kWh", "year", right=("g CO2e/kWh",))
     for zone in zones:
         table.add_row(zone.code, escape(zone.name), f"{zone.g_per_kwh:g}", str(zone.year))
     return Group(table, Text(f"Source: {SOURCE}", style="dim"))
@@ -267,7 +268,7 @@ def zones_table(zones: Sequence[Zone]) -> RenderableType:
 
 def models_table(models: Sequence[Found]) -> RenderableType:
     """Draw the library."""
-    table = _table(
+    table = make_table(
         "name", "parameters", "quantisation", "size", "context", "licence",
         right=("parameters", "size", "context"),
     )  # fmt: skip

@@ -1,8 +1,11 @@
 """What the commands share: where they print, the option ``--json``, and the history."""
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -10,6 +13,9 @@ from rich.console import Console, RenderableType
 
 from monitor.paths import database_path
 from monitor.store.history import History
+
+INTERRUPTED = 130
+"""Exit status of a command stopped by Ctrl-C, as shells have it: 128 + SIGINT."""
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -38,3 +44,19 @@ def open_history() -> Iterator[History]:
         yield history
     finally:
         history.close()
+
+
+@contextmanager
+def ctrl_c(action: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C end what is running in good order; the second is as usual."""
+
+    def on_interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        # On a thread: the interrupted code may hold a lock that the action needs.
+        threading.Thread(target=action, daemon=True).start()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,238 @@
+"""A suite's results in Markdown: what the report page prints, for a text or a repository."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from monitor import figures
+from monitor.bench.results import Accuracy
+from monitor.bench.summary import Rate, RunResult, SuiteResult
+from monitor.energy.account import LOAD
+from monitor.energy.interval import Interval
+from monitor.power.channel import Kind
+from monitor.store.records import Status
+
+QUALITY_HEADER = (
+    "model", "part", "score", "J/item", "J/correct",
+    "Wh/1,000", "g CO₂e/1,000", "points/Wh", "time",
+)  # fmt: skip
+SPEED_HEADER = ("model", "part", "prefill", "J/token", "decode", "J/token")
+PROMPTS_HEADER = ("model", "part", "J/answer", "decode J/token", "decode", "g CO₂e/1,000", "time")
+
+
+def score(accuracy: Accuracy | None) -> str:
+    """Write an accuracy: 52.5 % ± 7.9 (Wilson 37.5–67.1 %)."""
+    if accuracy is None:
+        return figures.UNKNOWN
+    error = f" ± {100 * accuracy.stderr:.1f}" if accuracy.stderr is not None else ""
+    interval = f"({100 * accuracy.low:.1f}–{100 * accuracy.high:.1f} %)"
+    return f"{100 * accuracy.value:.1f} %{error} {interval}"
+
+
+def per_token(interval: Interval | None, kind: Kind | None) -> str:
+    """Write joules a token with their interval."""
+    if interval is None:
+        return figures.UNKNOWN
+    text = f"{figures.energy(interval.joules)} {figures.bounds(interval)}"
+    return figures.marked(kind, text)
+
+
+def rate(found: Rate | None) -> str:
+    """Write tokens a second: 301 ± 4.6 t/s (pp512)."""
+    if found is None:
+        return figures.UNKNOWN
+    spread = f" ± {figures.significant(found.sd, 2)}" if found.sd is not None else ""
+    return f"{figures.significant(found.tokens_per_s)}{spread} t/s"
+
+
+def points(points_per_wh: float | None) -> str:
+    """Write percentage points above chance per watt-hour of a thousand items."""
+    return figures.UNKNOWN if points_per_wh is None else f"{points_per_wh:+.1f}"
+
+
+def quality_cells(run: RunResult) -> tuple[str, ...]:
+    """Return a judged run's row under :data:`QUALITY_HEADER`."""
+    kind, merit = run.record.bill.total().kind, run.merit
+    return (
+        model_name(run),
+        part_name(run),
+        score(run.printed),
+        figures.marked(kind, figures.energy(merit.joules_per_item)),
+        figures.marked(kind, figures.energy(merit.joules_per_correct)),
+        figures.marked(kind, watt_hours(merit.wh_per_1000)),
+        figures.mass(merit.grams_per_1000),
+        points(merit.points_per_wh),
+        figures.duration(run.record.seconds.total),
+    )
+
+
+def speed_cells(run: RunResult) -> tuple[str, ...]:
+    """Return a speed test's row under :data:`SPEED_HEADER`."""
+    kind = run.record.bill.total().kind
+    return (
+        model_name(run),
+        part_name(run),
+        rate(run.prefill),
+        per_token(run.prefill.per_token if run.prefill else None, kind),
+        rate(run.decode),
+        per_token(run.decode.per_token if run.decode else None, kind),
+    )
+
+
+def prompts_cells(run: RunResult) -> tuple[str, ...]:
+    """Return a row of answered prompts under :data:`PROMPTS_HEADER`."""
+    kind, merit = run.record.bill.total().kind, run.merit
+    return (
+        model_name(run),
+        part_name(run),
+        figures.marked(kind, figures.energy(merit.joules_per_item)),
+        figures.marked(kind, figures.energy(run.decode_j_per_token)),
+        figures.rate(run.record.tokens_per_s),
+        figures.mass(merit.grams_per_1000),
+        figures.duration(run.record.seconds.total),
+    )
+
+
+def watt_hours(value: float | None) -> str:
+    """Write watt-hours as such, however small: figures for a thousand items are compared."""
+    return figures.UNKNOWN if value is None else f"{figures.significant(value)} Wh"
+
+
+def model_name(run: RunResult) -> str:
+    """Return the model's name with its quantisation."""
+    model = run.record.model
+    return f"{model.name} {model.quantisation}" if model else figures.UNKNOWN
+
+
+def part_name(run: RunResult) -> str:
+    """Return the part's name, with what sets this run of it apart."""
+    start, sums = run.row.start, run.row.sums
+    notes = []
+    if start.repeat:
+        notes.append(f"repeat {start.repeat + 1}")
+    if sums.done < start.planned:
+        notes.append(f"{sums.done} of {start.planned} items")
+    elif start.kind == "quality":
+        notes.append(f"{sums.done} items")
+    if start.shots:
+        notes.append(f"{start.shots}-shot")
+    if sums.cut:
+        notes.append(f"{sums.cut} cut to the context")
+    return f"{start.part} ({', '.join(notes)})" if notes else start.part
+
+
+def verdicts(result: SuiteResult) -> list[str]:
+    """Say of every two models whether they are told apart, and why the comparison ended."""
+    verdict = result.suite.verdict
+    if not verdict:
+        return []
+    sentences = [_verdict(pair, result.models) for pair in verdict["pairs"]]
+    ended = {
+        "settled": "It ended as soon as the models were told apart.",
+        "budget": "It ended because the budget was spent.",
+    }.get(verdict["reason"])
+    return [*sentences, ended] if ended else sentences
+
+
+def gist(result: SuiteResult) -> str:
+    """Say in a few words what came of a suite: what a list shows of it."""
+    parts = []
+    for run in result.runs[:4]:
+        if run.printed:
+            parts.append(f"{run.row.start.part} {100 * run.printed.value:.1f} %")
+        elif run.decode:
+            parts.append(f"{rate(run.prefill)} prefill, {rate(run.decode)} decode")
+    return " · ".join(parts)
+
+
+def _verdict(pair: Mapping[str, Any], models: Sequence[str]) -> str:
+    first, second = models[pair["first"]], models[pair["second"]]
+    tally = f"{pair['wins']} : {pair['losses']} of {pair['items']} items"
+    if not pair["settled"]:
+        return f"{pair['part']}: {first} and {second} cannot be told apart ({tally})."
+    is_first = pair["better"] == pair["first"]
+    better, worse = (first, second) if is_first else (second, first)
+    return f"{pair['part']}: {better} does better than {worse} ({tally})."
+
+
+def idle_line(result: SuiteResult) -> str:
+    """Say what the idle machine drew before and after; "" if it was not measured."""
+    suite = result.suite
+    kind = Kind(suite.idle_kind) if suite.idle_kind else None
+    measured = [
+        f"{when} {figures.marked(kind, figures.power(power_w))}"
+        for when, power_w in (("before", suite.idle_before_w), ("after", suite.idle_after_w))
+        if power_w is not None
+    ]
+    return f"Idle machine: {', '.join(measured)}." if measured else ""
+
+
+def tables(result: SuiteResult) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
+    """Return the tables of a report: header and rows, one table for each kind of run."""
+    forms: tuple[tuple[str, tuple[str, ...], Callable[[RunResult], tuple[str, ...]]], ...] = (
+        ("speed", SPEED_HEADER, speed_cells),
+        ("quality", QUALITY_HEADER, quality_cells),
+        ("prompts", PROMPTS_HEADER, prompts_cells),
+    )
+    found = []
+    for kind, header, cells in forms:
+        rows = [cells(run) for run in result.runs if run.row.start.kind == kind]
+        if rows:
+            found.append((header, rows))
+    return found
+
+
+def total_line(result: SuiteResult) -> str:
+    """Say what the whole suite cost, loading the models included."""
+    bills = [run.record.bill for run in result.runs]
+    known = [b.total().joules for b in bills] + [b.total(LOAD).joules for b in bills]
+    joules = [value for value in known if value is not None]
+    seconds = sum(run.record.seconds.total or 0.0 for run in result.runs)
+    grams = [run.record.footprint.grams for run in result.runs if run.record.footprint]
+    if not joules:
+        return f"{figures.duration(seconds)} of computing; no energy was measured."
+    return (
+        f"{figures.energy(sum(joules))} and {figures.mass(sum(grams))} CO₂e in "
+        f"{figures.duration(seconds)} of computing."
+    )
+
+
+def markdown(result: SuiteResult) -> str:
+    """Return a suite's report in Markdown."""
+    suite = result.suite
+    lines = [f"# {suite.title}", ""]
+    state = "" if suite.status is Status.DONE else f" It is {suite.status}."
+    lines += [f"Begun {suite.started_at[:16].replace('T', ' ')} UTC.{state} {total_line(result)}"]
+    if suite.error:
+        lines += ["", suite.error]
+    for header, rows in tables(result):
+        lines += ["", *_table(header, rows)]
+    if sentences := verdicts(result):
+        lines += ["", *(f"- {sentence}" for sentence in sentences)]
+    lines += ["", "Energy: ● counted, ◐ integrated, ○ modelled. Scores: ± standard error, then"]
+    lines += ["Wilson's 95 % interval. Points/Wh: percentage points above chance per watt-hour of"]
+    lines += ["a thousand items."]
+    if idle := idle_line(result):
+        lines += ["", idle]
+    lines += ["", *_provenance(result)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    return [line(header), line(["---"] * len(header)), *(line(row) for row in rows)]
+
+
+def _provenance(result: SuiteResult) -> list[str]:
+    suite = result.suite
+    lines = [f"- {model['name']}: SHA-256 `{model['sha256']}`" for model in suite.plan["models"]]
+    for run in result.runs:
+        start = run.row.start
+        if start.kind == "quality" and not start.repeat and run.row.start.data_sha256:
+            lines.append(
+                f"- {start.part}: protocol {start.protocol}, data `{start.data_sha256}`, "
+                f"prompts `{start.prompts_sha256}`"
+            )
+    versions = ", ".join(f"{name} {value}" for name, value in suite.versions.items())
+    return [*dict.fromkeys(lines), f"- {versions}"]

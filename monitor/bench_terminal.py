@@ -1,0 +1,215 @@
+"""A benchmark on a terminal: its progress while it runs, and what came of it."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.text import Text
+
+from monitor import figures
+from monitor.bench import forms, report
+from monitor.bench.events import BenchEvent, Planned, Progressed, Resting, RunBegan
+from monitor.bench.prepare import prepare
+from monitor.bench.runner import Runner
+from monitor.bench.suites import suite_from_json
+from monitor.bench.summary import RunResult, SuiteResult, by_subject, summarise
+from monitor.engine.client import Engine
+from monitor.power.sampler import Sampler
+from monitor.report import footprint_line, make_table
+from monitor.store.history import History
+from monitor.store.records import Status
+from monitor.terminal import INTERRUPTED, ctrl_c, show, stderr
+
+
+def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) -> SuiteResult:
+    """Run a benchmark to its end, with its progress on the terminal.
+
+    :param begin: begins it on a runner
+    :raises click.ClickException: if it failed; exits if it was stopped
+    """
+    engine = Engine()
+    suite_id = ""
+    try:
+        with Sampler() as sampler:
+            runner = Runner(sampler, engine, history)
+            with ctrl_c(runner.cancel), progress_bar() as bar:
+                display = _Display(bar)
+                for event in begin(runner):
+                    suite_id = event.suite_id if isinstance(event, Planned) else suite_id
+                    display.tell(event)
+    except KeyError as error:
+        raise click.ClickException(str(error.args[0])) from None
+    finally:
+        engine.stop()
+    result = summarise(history, suite_id)
+    again = f"`llamawatt bench resume {suite_id[-8:]}`"
+    if result.suite.status is Status.FAILED:
+        raise click.ClickException(
+            f"{result.suite.error} What was done is kept; {again} goes on from there."
+        )
+    if result.suite.status is Status.STOPPED:
+        stderr.print(f"Stopped. {again} goes on with it.")
+        sys.exit(INTERRUPTED)
+    return result
+
+
+def progress_bar() -> Progress:
+    """Return a bar that is drawn where the terminal can, and nothing elsewhere."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+    )
+
+
+class _Display:
+    """One bar for all items of a suite, with what is known so far beside it."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+        self._done: dict[int, int] = {}
+
+    def tell(self, event: BenchEvent) -> None:
+        """Show one event."""
+        match event:
+            case Planned():
+                for notice in event.notices:
+                    stderr.print(notice, style="yellow")
+                planned = sum(step.planned for step in event.steps)
+                self._task = self._bar.add_task(escape(event.title), total=planned, note="")
+            case Resting(reason="idle"):
+                self._say("measuring the idle machine", f"{event.seconds:g} s")
+            case Resting():
+                self._say("cooling down", f"{event.seconds:g} s")
+            case RunBegan():
+                self._done[event.step.number] = event.done
+                self._say(f"{event.step.model}: {event.step.part}", "")
+            case Progressed():
+                self._done[event.step.number] = event.done
+                self._say(f"{event.step.model}: {event.step.part}", _note(event))
+
+    def _say(self, doing: str, note: str) -> None:
+        if self._task is not None:
+            self._bar.update(
+                self._task,
+                description=escape(doing),
+                completed=sum(self._done.values()),
+                note=escape(note),
+            )
+
+
+def _note(event: Progressed) -> str:
+    parts = []
+    if event.accuracy:
+        accuracy = event.accuracy
+        parts.append(f"{accuracy.value:.1%} ({accuracy.low:.0%}–{accuracy.high:.0%})")
+    parts.append(figures.energy(event.joules))
+    if event.left_s is not None:
+        left = f"{figures.duration(event.left_s)}, {figures.energy(event.left_j)} left"
+        parts.append(left)
+    return " · ".join(parts)
+
+
+# --- results -------------------------------------------------------------------------------
+
+
+def show_run(run: RunResult, subjects: bool, history: History, as_json: bool) -> None:
+    """Print one run of a task or a speed test.
+
+    :param subjects: give each subject's accuracy too, where there are several
+    """
+    found = by_subject(history.benchmarks.items(run.record.id)) if subjects else {}
+
+    def document() -> dict[str, Any]:
+        made = forms.run_json(run)
+        if len(found) > 1:
+            made["subjects"] = {name: forms.accuracy_json(a) for name, a in found.items()}
+        return made
+
+    show(_run_view(run, found), document, as_json)
+
+
+def _run_view(run: RunResult, subjects: dict[str, Any]) -> RenderableType:
+    kind = run.row.start.kind
+    views: list[RenderableType] = []
+    if kind == "speed":
+        views.append(_table(report.SPEED_HEADER, [report.speed_cells(run)]))
+    else:
+        views.append(_table(report.QUALITY_HEADER, [report.quality_cells(run)]))
+        plain, norm = run.accuracy, run.accuracy_norm
+        if plain and norm:
+            views.append(Text(f"accuracy {report.score(plain)}, by length {report.score(norm)}"))
+    if len(subjects) > 1:
+        rows = [(name.replace("_", " "), report.score(a)) for name, a in subjects.items()]
+        views.append(_table(("subject", "score"), rows))
+    if carbon := run.record.footprint:
+        views.append(footprint_line(carbon))
+    views.append(Text(f"id {run.record.id[-8:]} · ● counted ◐ integrated ○ modelled", style="dim"))
+    return Group(*views)
+
+
+def show_suite(history: History, result: SuiteResult, as_json: bool) -> None:
+    """Print what came of a suite."""
+    show(
+        _suite_view(result),
+        lambda: forms.suite_json(
+            result, {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
+        ),
+        as_json,
+    )
+
+
+def _suite_view(result: SuiteResult) -> RenderableType:
+    suite = result.suite
+    state = "" if suite.status is Status.DONE else f" ({suite.status})"
+    views: list[RenderableType] = [Text(suite.title + state, style="bold")]
+    views += [_table(header, rows) for header, rows in report.tables(result)]
+    views += [Text(sentence) for sentence in report.verdicts(result)]
+    views += [Text(line) for line in (report.idle_line(result), report.total_line(result)) if line]
+    runs = ", ".join(f"{run.row.start.part} {run.record.id[-8:]}" for run in result.runs)
+    views.append(Text(f"id {suite.id[-8:]} · runs: {runs}", style="dim"))
+    views.append(Text("● counted  ◐ integrated  ○ modelled", style="dim"))
+    return Group(*views)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
+    table = make_table(*header, right=header[2:])
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+# --- items ---------------------------------------------------------------------------------
+
+
+def write_items(history: History, result: SuiteResult, run: RunResult, path: Path) -> None:
+    """Write a run's items as JSON Lines: the whole file, or none of it.
+
+    :raises OSError: if it cannot be written
+    """
+    parts = {part.name: part for part in suite_from_json(result.suite.plan["suite"]).parts}
+    prepared = prepare(parts[run.row.start.part])
+    items = history.benchmarks.items(run.record.id)
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            for line in forms.item_lines(run.row.start.task, items, prepared.asked()):
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
