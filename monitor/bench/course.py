@@ -126,7 +126,7 @@ class Course:
 
     def _one_by_one(self) -> Iterator[BenchEvent]:
         for step in self._plan.steps:
-            yield from self._advance(step, step.planned)
+            yield from self._advance(step, 0, step.planned)
             yield from self._finish(step)
 
     def _by_turns(self) -> Iterator[BenchEvent]:
@@ -135,9 +135,11 @@ class Course:
         for step in self._plan.steps:
             groups.setdefault((step.repeat, step.part), []).append(step)
         for steps in groups.values():
+            begin = 0
             for stop in blocks(steps[0].planned):
                 for step in steps:
-                    yield from self._advance(step, stop)
+                    yield from self._advance(step, begin, stop)
+                begin = stop
                 if self.is_spent or self._is_settled(steps):
                     break
             for step in steps:
@@ -169,8 +171,8 @@ class Course:
 
     # --- one step --------------------------------------------------------------------------
 
-    def _advance(self, step: Step, stop: int) -> Iterator[BenchEvent]:
-        """Run a step's items up to a place, loading its model if need be."""
+    def _advance(self, step: Step, begin: int, stop: int) -> Iterator[BenchEvent]:
+        """Run a step's items from one place to another, loading its model if need be."""
         known = self._logs.get(step.number)
         if step.number in self._is_ended or (known and known.computed >= stop) or self.is_spent:
             return
@@ -188,7 +190,8 @@ class Course:
         if load := self._loader.take_load():
             run.note_load(load)
         yield RunBegan(step, run.id, run.computed)
-        for event in self._examiner.examine(self._plan.prepared_of(step), run, stop):
+        prepared = self._plan.prepared_of(step)
+        for event in self._examiner.examine(prepared, run, begin, stop, lambda: self.is_spent):
             yield event
             if items := run.settle():
                 yield self._progressed(step, run, items)

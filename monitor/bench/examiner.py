@@ -33,55 +33,43 @@ from monitor.power.sampler import Sampler
 from monitor.store.benchmarks import ItemRecord
 from monitor.store.records import Tokens
 
-CHUNK = 16
-"""Questions sent to the engine at a time: enough for it to look ahead, few enough to wait for."""
+CHUNK, CHUNK_OF_SHARED = 16, 64
+"""Questions of one request to the engine. Each begins with an empty context, so that going on
+from such a boundary gives the same figures as an unbroken run; where all questions have the same
+worked examples, which are then computed anew, a boundary is rarer."""
 
 WARM_UP_PREFILL, WARM_UP_DECODE = 128, 8
 
 UNJUDGED = Judgement(None, None, None, None, None)
 
 
-class Pause:
-    """Lets a person hold a benchmark and go on; safe to use from any thread."""
+class Examiner:
+    """Runs items on one engine, one run at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine, loader: Loader, sampler: Sampler) -> None:
+        self._engine, self._loader, self._sampler = engine, loader, sampler
         self._go = threading.Event()
         self._go.set()
+        self._is_scoring = False
+        self._is_enough: Callable[[], bool] = lambda: False
 
-    def hold(self) -> None:
-        """Let nothing more be computed."""
+    def pause(self) -> None:
+        """Compute nothing until :meth:`go_on`, from any thread. Scoring ends its batch first;
+        an answer or exercise in progress is broken off and done again."""
         self._go.clear()
+        if self._is_scoring:
+            self._engine.hold(True)
+        else:
+            self._engine.cancel()
 
     def go_on(self) -> None:
-        """Compute again."""
+        """Compute again, from any thread."""
         self._go.set()
+        self._engine.hold(False)
 
     @property
-    def is_held(self) -> bool:
-        """Whether a person holds it."""
+    def _is_held(self) -> bool:
         return not self._go.is_set()
-
-    def wait(self) -> None:
-        """Wait until a person goes on."""
-        self._go.wait()
-
-
-class Examiner:
-    """Runs items of one loaded model.
-
-    :param is_enough: asked after each batch; whether to leave off, a budget being spent
-    """
-
-    def __init__(
-        self,
-        engine: Engine,
-        loader: Loader,
-        sampler: Sampler,
-        pause: Pause,
-        is_enough: Callable[[], bool],
-    ) -> None:
-        self._engine, self._loader, self._sampler = engine, loader, sampler
-        self._pause, self._is_enough = pause, is_enough
 
     def warm_up(self, times: int) -> None:
         """Exercise the model without measuring; leaves the context empty."""
@@ -89,56 +77,84 @@ class Examiner:
             for _message in self._work(Exercise(WARM_UP_PREFILL, WARM_UP_DECODE)):
                 pass
 
-    def examine(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
-        """Run a part's items from where its log is to ``stop``; ends early when stopped.
+    def examine(
+        self,
+        prepared: Prepared,
+        log: RunLog,
+        begin: int,
+        stop: int,
+        is_enough: Callable[[], bool],
+    ) -> Iterator[BenchEvent]:
+        """Run a part's items from where its log is to ``stop``; ends early when cancelled.
 
+        :param begin: where this stretch of items began, before what the log has of it
+        :param is_enough: asked after each batch; whether to leave off, a budget being spent
         :raises EngineError: if the engine fails
         """
+        self._is_enough = is_enough
         if prepared.part.kind == SPEED:
             return self._exercise(prepared, log, stop)
         if prepared.task is None:
             return self._answer_prompts(prepared, log, stop)
         if prepared.is_written:
             return self._answer_items(prepared, log, stop)
-        return self._score(prepared, log, stop)
+        return self._score(prepared, log, begin, stop)
 
     @property
     def _must_end(self) -> bool:
         return self._loader.is_cancelled or self._is_enough()
 
     def _work(self, request: Work) -> Iterator[Answer]:
+        self._is_scoring = isinstance(request, Score)
         for message in self._engine.work(request):
-            if self._loader.is_cancelled or self._pause.is_held:
+            if self._loader.is_cancelled or (self._is_held and not self._is_scoring):
                 # Again: the first cancel may have come before the request was there.
                 self._engine.cancel()
             yield message
 
     def _hold(self) -> Iterator[BenchEvent]:
         """Wait while a person holds the benchmark."""
-        if self._pause.is_held and not self._loader.is_cancelled:
+        if self._is_held and not self._loader.is_cancelled:
             yield Paused()
-            self._pause.wait()
+            self._go.wait()
 
     # --- choices ---------------------------------------------------------------------------
 
-    def _score(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+    def _score(
+        self, prepared: Prepared, log: RunLog, begin: int, stop: int
+    ) -> Iterator[BenchEvent]:
         assert prepared.task
-        questions = prepared.asked(log.computed, stop)
+        is_shared = prepared.shots > 0 and prepared.task.first_shots
+        chunk = CHUNK_OF_SHARED if is_shared else CHUNK
+        done = log.computed
+        # From the last boundary: what is computed together must be what it was.
+        questions = prepared.asked(begin + (done - begin) // chunk * chunk, stop)
         self._sampler.mark()
-        while chunk := list(itertools.islice(questions, CHUNK)):
-            while chunk:
-                yield from self._hold()
-                if self._must_end:
-                    return
-                divergent = prepared.part.protocol == LLAMACPP
-                request = Score(tuple(a.question for a in chunk if a.question), divergent)
-                for message in self._work(request):
-                    if isinstance(message, Scored):
-                        taken = chunk[: len(message.questions)]
-                        del chunk[: len(message.questions)]
-                        log.note(_scored(prepared, taken, message))
+        while asked := list(itertools.islice(questions, chunk)):
+            yield from self._hold()
+            if self._must_end:
+                return
+            yield from self._score_chunk(prepared, log, asked, done)
+        self._sampler.mark()
+
+    def _score_chunk(
+        self, prepared: Prepared, log: RunLog, asked: Sequence[Asked], done: int
+    ) -> Iterator[BenchEvent]:
+        """Score the questions of one request; what is done already is not taken in again."""
+        divergent = prepared.part.protocol == LLAMACPP
+        request = Score(tuple(a.question for a in asked if a.question), divergent)
+        at = 0
+        for message in self._work(request):
+            if isinstance(message, Scored):
+                taken = asked[at : at + len(message.questions)]
+                at += len(taken)
+                if taken[0].position >= done:
+                    log.note(_scored(prepared, taken, message))
                     yield message
-        self._sampler.mark()
+                if self._must_end:
+                    self._engine.cancel()
+                elif self._is_held:
+                    yield Paused()
 
     # --- one item at a time ------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from monitor.bench.course import Course
 from monitor.bench.events import BenchEvent, Planned
-from monitor.bench.examiner import Examiner, Pause
+from monitor.bench.examiner import Examiner
 from monitor.bench.plan import Entrant, Plan, check_same, make_plan, plan_from_json, versions
 from monitor.bench.suites import Suite, SuiteError
 from monitor.engine.client import Engine
@@ -28,21 +28,20 @@ class Runner:
     def __init__(self, sampler: Sampler, engine: Engine, history: History) -> None:
         self._sampler, self._engine, self._history = sampler, engine, history
         self._loader = Loader(sampler, engine, history)
-        self._pause = Pause()
+        self._examiner = Examiner(engine, self._loader, sampler)
 
     def cancel(self) -> None:
         """End the benchmark, from any thread; what is done is kept and can be gone on with."""
         self._loader.cancel()
-        self._pause.go_on()
+        self._examiner.go_on()
 
     def pause(self) -> None:
         """Compute nothing until :meth:`go_on`, from any thread."""
-        self._pause.hold()
-        self._engine.cancel()
+        self._examiner.pause()
 
     def go_on(self) -> None:
         """Compute again after :meth:`pause`."""
-        self._pause.go_on()
+        self._examiner.go_on()
 
     def run(
         self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None = None
@@ -70,7 +69,7 @@ class Runner:
     def _begin(self) -> None:
         # Here, not when the first event is asked for: a cancel may come in between.
         self._loader.begin()
-        self._pause.go_on()
+        self._examiner.go_on()
 
     def _run(
         self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None
@@ -107,9 +106,13 @@ class Runner:
         return replace(plan, sha256s=tuple(found))
 
     def _course(self, plan: Plan, suite_id: str, rows: Mapping[int, RunRow]) -> Course:
-        loader, sampler = self._loader, self._sampler
-        examiner = Examiner(self._engine, loader, sampler, self._pause, lambda: course.is_spent)
-        course = Course(
-            plan, suite_id, rows, sampler, self._engine, self._history, loader, examiner
+        return Course(
+            plan,
+            suite_id,
+            rows,
+            self._sampler,
+            self._engine,
+            self._history,
+            self._loader,
+            self._examiner,
         )
-        return course

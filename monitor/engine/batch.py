@@ -135,8 +135,7 @@ class Batch:
                 computed += len(entries)
                 self._close(len(wave))
         except DecodeFailed:
-            llama.llama_memory_clear(self._runtime.memory, True)
-            self._runtime.known = []
+            self._runtime.clear()
             raise
         self._runtime.known = list(prefix)
         self._runtime.forget_after(len(prefix))

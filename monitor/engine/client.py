@@ -20,6 +20,7 @@ from monitor.engine.messages import (
     Done,
     Failed,
     Hello,
+    Hold,
     Load,
     Loaded,
     LoadProgress,
@@ -231,6 +232,11 @@ class Engine:
         """Stop what is being done; the request then ends as cancelled."""
         if process := self._process:
             process.send(Cancel())
+
+    def hold(self, is_held: bool) -> None:
+        """Pause the scoring in progress before its next batch, or let it go on."""
+        if process := self._process:
+            process.send(Hold(is_held))
 
     def unload(self) -> None:
         """Give the model's memory back, if one is loaded."""

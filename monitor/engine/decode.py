@@ -57,7 +57,7 @@ class Session:
             )
             return
         if request.fresh:
-            self._runtime.forget_after(0)
+            self._runtime.clear()
         yield from self._continue(tokens, request.sampling)
 
     def complete(self, request: Complete) -> Iterator[Answer]:
@@ -65,6 +65,7 @@ class Session:
 
         Cutting from the left is what lm-evaluation-harness does.
         """
+        self._runtime.clear()
         tokens = self._vocabulary.encode(request.prompt)
         room = self._runtime.size - (request.sampling.max_tokens or 0)
         yield from self._continue(tokens[-max(room, 1) :], request.sampling)

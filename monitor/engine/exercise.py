@@ -26,7 +26,7 @@ def exercise(runtime: Runtime, request: Exercise) -> Iterator[Answer]:
         )
         return
     size = runtime.vocabulary.size
-    runtime.forget_after(0)
+    runtime.clear()
     yield PrefillStarted(time.monotonic(), request.prefill, 0)
     problem = runtime.prefill(random.choices(range(size), k=request.prefill))
     if problem not in (None, "cancelled"):
@@ -45,5 +45,5 @@ def exercise(runtime: Runtime, request: Exercise) -> Iterator[Answer]:
         else:
             done += 1
     end_s = time.monotonic()
-    runtime.forget_after(0)
+    runtime.clear()
     yield Done(end_s, problem or "length", done, None)

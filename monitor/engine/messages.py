@@ -83,7 +83,7 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Continue a text as it is, without the model's chat template."""
+    """Continue a text as it is, without the model's chat template, from an empty context."""
 
     prompt: str
     sampling: Sampling
@@ -102,6 +102,9 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Score:
     """Score some questions. Those that follow one another may share the head of their contexts.
+
+    It begins with an empty context: the same questions give the same figures to the last bit,
+    whatever was computed before.
 
     :param divergent: score from the first token in which the choices differ, as llama.cpp's
       perplexity program does, rather than from the end of the context
@@ -122,6 +125,13 @@ class Exercise:
 @dataclass(frozen=True, slots=True)
 class Cancel:
     """Stop the load, answer or scoring in progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Pause the scoring in progress before its next batch, or let it go on."""
+
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +262,7 @@ class Failed:
 Work = Generate | Complete | Score | Exercise
 """What a loaded model can be asked for."""
 
-Request = Load | Work | Cancel
+Request = Load | Work | Cancel | Hold
 Answer = (
     Hello | LoadProgress | Loaded | PrefillStarted | DecodeStarted | Text | Scored | Done | Failed
 )

@@ -7,6 +7,7 @@ in :mod:`monitor.engine.score`, rates in :mod:`monitor.engine.exercise`.
 import ctypes
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -72,6 +73,7 @@ class Runtime:
 
     :param request: what to load
     :param abort: checked throughout
+    :param gate: closed while scoring is to pause between two batches
     :param progress: told of the load's progress
     :param lines: llama.cpp's log so far, read for the number of offloaded layers
     :raises LoadFailed: if llama.cpp cannot load the model or make its context
@@ -82,6 +84,7 @@ class Runtime:
         self,
         request: Load,
         abort: Abort,
+        gate: threading.Event,
         progress: Callable[[LoadProgress], None],
         lines: Callable[[], str],
     ) -> None:
@@ -98,6 +101,7 @@ class Runtime:
         self.chunk = min(CHUNK, llama.llama_n_batch(self.context))
         self.sequences = request.sequences
         self.known: list[int] = []
+        self.gate = gate
         offloaded = re.findall(r"offloaded (\d+)/\d+ layers", lines())
         self.loaded = Loaded(
             start_s=start_s,
@@ -179,6 +183,11 @@ class Runtime:
                 break
             common += 1
         return self.forget_after(common)
+
+    def clear(self) -> None:
+        """Empty the context, and forget where in it things stood."""
+        llama.llama_memory_clear(self.memory, False)
+        self.known = []
 
     def forget_after(self, kept: int) -> int:
         """Take all but the first tokens out of sequence 0; return how many are left."""

@@ -62,10 +62,12 @@ class Scorer:
         After a cancel the questions not answered yet are not scored.
         """
         reason = "end"
+        self._runtime.clear()
         try:
             plans = [self._plan(question, request.divergent) for question in request.questions]
             at = 0
             while at < len(plans):
+                self._runtime.gate.wait()
                 if self._runtime.abort:
                     reason = "cancelled"
                     break

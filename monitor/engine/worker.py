@@ -32,6 +32,7 @@ from monitor.engine.messages import (
     Exercise,
     Failed,
     Hello,
+    Hold,
     Load,
     Request,
     Score,
@@ -53,6 +54,8 @@ class Worker:
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
         self._requests, self._answers = requests, answers
         self._abort = Abort()
+        self._gate = threading.Event()
+        self._gate.set()
         self._todo: queue.SimpleQueue[Load | Work] = queue.SimpleQueue()
         self._lines: deque[str] = deque(maxlen=2000)
         self._runtime: Runtime | None = None
@@ -78,6 +81,9 @@ class Worker:
                 request: Request = pickle.load(self._requests)
                 if isinstance(request, Cancel):
                     self._abort.set()
+                    self._gate.set()
+                elif isinstance(request, Hold):
+                    (self._gate.clear if request.is_held else self._gate.set)()
                 else:
                     # Here and not when it is begun: a cancel may follow at once.
                     self._abort.clear()
@@ -91,7 +97,7 @@ class Worker:
             return
         try:
             self._runtime = Runtime(
-                request, self._abort, self._send, lambda: "\n".join(self._lines)
+                request, self._abort, self._gate, self._send, lambda: "\n".join(self._lines)
             )
         except Cancelled:
             self._send(Failed("Loading was cancelled."))

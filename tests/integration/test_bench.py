@@ -1,0 +1,466 @@
+"""Benchmarks run to their end, stopped, killed and gone on with, on the real starter model."""
+
+import json
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.bench.events import (
+    BenchEvent,
+    Paused,
+    Planned,
+    Progressed,
+    RunBegan,
+    RunEnded,
+    SuiteEnded,
+)
+from monitor.bench.plan import Entrant
+from monitor.bench.runner import Runner
+from monitor.bench.suites import Suite, SuiteError, find_suite
+from monitor.bench.summary import SuiteResult, summarise
+from monitor.bench.task import DatasetError
+from monitor.engine.client import Engine
+from monitor.engine.messages import Scored
+from monitor.loading import LoadOptions
+from monitor.paths import database_path
+from monitor.power.sampler import Sampler
+from monitor.store.history import History
+from monitor.store.records import Status
+
+TWO_THREADS = LoadOptions(threads=2)
+
+ANIMALS = ("dog", "cat", "horse", "cow", "hen", "duck", "goat", "sheep", "pig", "mouse")
+SOUNDS = (
+    "barks",
+    "meows",
+    "neighs",
+    "moos",
+    "clucks",
+    "quacks",
+    "bleats",
+    "baas",
+    "oinks",
+    "squeaks",
+)
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Path:
+    """Forty questions of one's own, in JSON Lines."""
+    path = tmp_path / "animals.jsonl"
+    lines = [
+        {
+            "question": f"Question {number}: what does a {animal} do when it is {mood}?",
+            "choices": [f"It {sound}.", "It sings in the choir.", "It reads a newspaper aloud."],
+            "answer": 0,
+        }
+        for number, (mood, (animal, sound)) in enumerate(
+            (mood, pair)
+            for mood in ("happy", "hungry", "awake", "alone")
+            for pair in zip(ANIMALS, SOUNDS, strict=True)
+        )
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture
+def suite_file(items: Path) -> Path:
+    """A suite of the questions, without measuring the idle machine."""
+    path = items.with_name("animals.toml")
+    path.write_text(
+        f'title = "Animals"\nidle_s = 0\nwarm_up = 0\n[[parts]]\nname = "Sounds"\n'
+        f'task = "custom"\ndata = "{items.name}"\n'
+    )
+    return path
+
+
+class Bench:
+    """A runner with its services, and what it told."""
+
+    def __init__(self) -> None:
+        self.history = History(database_path())
+        self.engine = Engine()
+        self.sampler = Sampler()
+        self.sampler.start()
+        self.runner = Runner(self.sampler, self.engine, self.history)
+        self.events: list[BenchEvent] = []
+
+    def run(
+        self,
+        suite: Suite,
+        entrants: list[Entrant],
+        budget_j: float | None = None,
+        react: Callable[[BenchEvent], None] = lambda event: None,
+    ) -> SuiteResult:
+        return self.follow(self.runner.run(suite, entrants, budget_j), react)
+
+    def follow(
+        self,
+        events: Iterator[BenchEvent],
+        react: Callable[[BenchEvent], None] = lambda event: None,
+    ) -> SuiteResult:
+        self.events = []
+        for event in events:
+            self.events.append(event)
+            react(event)
+        planned = next(event for event in self.events if isinstance(event, Planned))
+        return summarise(self.history, planned.suite_id)
+
+    def told(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def close(self) -> None:
+        self.engine.stop()
+        self.sampler.stop()
+        self.history.close()
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.close()
+
+
+def outcomes(bench: Bench, result: SuiteResult, run: int = 0) -> list[tuple[Any, ...]]:
+    """What must not depend on how a run came about: every score, to the last bit."""
+    stored = bench.history.benchmarks.items(result.runs[run].record.id)
+    return [(item.position, item.pred, item.correct, item.scores) for item in stored]
+
+
+def test_a_suite_from_its_plan_to_its_results(
+    bench: Bench, starter: Path, suite_file: Path
+) -> None:
+    result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)])
+    assert result.suite.status is Status.DONE
+    run = result.runs[0]
+    assert run.row.sums.done == 40
+    assert run.accuracy
+    assert run.row.start.chance == pytest.approx(1 / 3)
+    items = bench.history.benchmarks.items(run.record.id)
+    assert [item.position for item in items] == list(range(40))
+    assert run.accuracy.value == pytest.approx(sum(i.correct or 0 for i in items) / 40)
+    # Every joule of the run is an item's, and each item has its share.
+    joules = [item.energy_j for item in items]
+    assert all(value is not None and value > 0 for value in joules)
+    assert sum(value or 0 for value in joules) == pytest.approx(run.record.bill.total().joules)
+    assert sum(item.seconds for item in items) == pytest.approx(run.record.seconds.total)
+    # The run is a query of the history, with its bill, its curve, and the load beside it.
+    assert run.record.kind == "bench"
+    assert bench.history.trace(run.record.id)
+    assert run.record.bill.phases() == ("prefill",)
+    assert run.record.tokens.reused > 0
+    progress = bench.told(Progressed)
+    assert progress[-1].done == 40
+    assert progress[-1].left_s == pytest.approx(0)
+    assert isinstance(bench.events[-1], SuiteEnded)
+
+
+def test_speed_and_prompts_and_written_answers(bench: Bench, starter: Path, tmp_path: Path) -> None:
+    (tmp_path / "sums.jsonl").write_text(
+        json.dumps({"prompt": "One, two, three,", "answer": "four", "match": "regex"}) + "\n"
+        + json.dumps({"prompt": "The opposite of hot is", "answer": "purple"}) + "\n"
+    )  # fmt: skip
+    path = tmp_path / "mixed.toml"
+    path.write_text(
+        'idle_s = 1\nwarm_up = 1\n[[parts]]\nkind = "speed"\nprefill = 64\ndecode = 8\ntimes = 2\n'
+        '[[parts]]\ntask = "custom"\nname = "Written"\ndata = "sums.jsonl"\n'
+        '[[parts]]\nkind = "prompts"\nprompts = ["What is a watt?"]\nmax_tokens = 8\n'
+    )
+    result = bench.run(find_suite(str(path)), [Entrant(starter, TWO_THREADS)])
+    assert result.suite.status is Status.DONE
+    speed, written, prompts = result.runs
+    assert speed.prefill
+    assert speed.decode
+    assert (speed.prefill.tokens, speed.decode.tokens) == (64, 8)
+    assert speed.prefill.tokens_per_s > speed.decode.tokens_per_s > 0
+    assert speed.prefill.per_token
+    assert speed.prefill.sd is not None
+    assert set(speed.record.bill.phases()) == {"prefill", "decode"}
+    assert written.accuracy
+    assert written.accuracy.value == 0.5
+    answers = bench.history.benchmarks.items(prompts.record.id)
+    assert answers[0].answer
+    assert answers[0].correct is None
+    assert prompts.printed is None
+    assert result.suite.idle_before_w
+    assert result.suite.idle_after_w
+
+
+def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
+    bench: Bench, starter: Path, suite_file: Path
+) -> None:
+    suite, entrants = find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)]
+    whole = outcomes(bench, bench.run(suite, entrants))
+    stopped = bench.run(
+        suite,
+        entrants,
+        react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
+    )
+    assert stopped.suite.status is Status.STOPPED
+    assert 0 < stopped.runs[0].row.sums.done < 40
+    again = bench.follow(bench.runner.resume(stopped.suite.id[-8:]))
+    assert again.suite.status is Status.DONE
+    assert bench.told(RunBegan)[0].done == stopped.runs[0].row.sums.done
+    assert outcomes(bench, again) == whole
+    bill = again.runs[0].record.bill.total().joules
+    first = stopped.runs[0].record.bill.total().joules
+    assert bill is not None
+    assert first is not None
+    assert bill > first > 0
+    with pytest.raises(SuiteError, match="complete"):
+        list(bench.runner.resume(again.suite.id))
+
+
+def test_killed_by_the_system_and_gone_on_with(
+    bench: Bench,
+    starter: Path,
+    suite_file: Path,
+    start_llamawatt: Callable[..., subprocess.Popen[str]],
+) -> None:
+    process = start_llamawatt("bench", "run", str(suite_file), "--threads", "2")
+    deadline_s = time.monotonic() + 60
+    done = 0
+    while not done and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+        suites = bench.history.benchmarks.suites()
+        rows = bench.history.benchmarks.runs(suites[0].id) if suites else []
+        done = rows[0].sums.done if rows else 0
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < done < 40
+    bench.close()
+    after = Bench()
+    killed = after.history.benchmarks.suites()[0]
+    assert killed.status is Status.INTERRUPTED
+    again = after.follow(after.runner.resume(killed.id))
+    whole = after.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)])
+    assert outcomes(after, again) == outcomes(after, whole)
+    after.close()
+
+
+def test_paused_nothing_is_computed_until_it_goes_on(
+    bench: Bench, starter: Path, suite_file: Path
+) -> None:
+    held: list[float] = []
+
+    def react(event: BenchEvent) -> None:
+        if isinstance(event, Scored) and not held:
+            bench.runner.pause()
+            held.append(time.monotonic())
+            threading.Timer(1.0, bench.runner.go_on).start()
+
+    result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)], react=react)
+    assert result.suite.status is Status.DONE
+    assert bench.told(Paused)
+    starts = [event.start_s for event in bench.told(Scored)]
+    # The batch under way is finished; the next begins only after the pause.
+    assert not [s for s in starts if held[0] + 0.5 < s < held[0] + 1.0]
+    # The pause is not billed.
+    total_s = result.runs[0].record.seconds.total
+    assert total_s
+    span_s = bench.told(Scored)[-1].end_s - starts[0]
+    assert total_s < span_s - 0.5
+
+
+def easy_suite(folder: Path) -> Suite:
+    """Two hundred questions any model answers, and one that only counts tokens gets wrong."""
+    words = ["the dog barked loudly at the postman", "xq zzkv wplm"]
+    lines = [{"question": f"Finish it, {n}:", "choices": words, "answer": 0} for n in range(200)]
+    (folder / "easy.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path = folder / "easy.toml"
+    path.write_text('idle_s = 0\nwarm_up = 0\n[[parts]]\ntask = "custom"\ndata = "easy.jsonl"\n')
+    return find_suite(str(path))
+
+
+def test_a_budget_ends_what_cannot_be_told_apart(
+    bench: Bench, starter: Path, tmp_path: Path
+) -> None:
+    twin = tmp_path / "twin.gguf"
+    shutil.copy(starter, twin)
+    entrants = [Entrant(starter, TWO_THREADS), Entrant(twin, TWO_THREADS)]
+    result = bench.run(easy_suite(tmp_path), entrants, 30.0)
+    verdict = result.suite.verdict
+    assert verdict
+    assert verdict["reason"] == "budget"
+    assert not verdict["pairs"][0]["settled"]
+    assert result.suite.status is Status.DONE
+    done = [run.row.sums.done for run in result.runs]
+    assert 0 < min(done) <= max(done) < 200
+    spent_j = sum(run.record.bill.total().joules or 0 for run in result.runs)
+    assert 15 < spent_j < 45
+
+
+def test_models_that_differ_are_told_apart_before_all_is_done(
+    bench: Bench, starter: Path, tmp_path: Path
+) -> None:
+    hollow = tmp_path / "hollow.gguf"
+    weights = bytearray(starter.read_bytes())
+    weights[-30_000_000:] = bytes(30_000_000)
+    hollow.write_bytes(weights)
+    entrants = [Entrant(starter, TWO_THREADS), Entrant(hollow, TWO_THREADS)]
+    result = bench.run(easy_suite(tmp_path), entrants, 3600.0)
+    verdict = result.suite.verdict
+    assert verdict
+    assert verdict["reason"] == "settled"
+    assert verdict["pairs"][0]["better"] == 0
+    assert all(run.row.sums.done < 200 for run in result.runs)
+
+
+def test_what_changed_since_is_refused(bench: Bench, starter: Path, suite_file: Path) -> None:
+    stopped = bench.run(
+        find_suite(str(suite_file)),
+        [Entrant(starter, TWO_THREADS)],
+        react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
+    )
+    data = suite_file.with_name("animals.jsonl")
+    data.write_text(data.read_text().replace("newspaper", "magazine"))
+    with pytest.raises(SuiteError, match="questions have changed"):
+        list(bench.runner.resume(stopped.suite.id))
+    with pytest.raises(KeyError, match="no benchmark"):
+        list(bench.runner.resume("ffffffff"))
+
+
+def test_nothing_is_stored_of_what_cannot_begin(
+    bench: Bench, starter: Path, suite_file: Path
+) -> None:
+    data = suite_file.with_name("animals.jsonl")
+    data.write_text(data.read_text() + '{"question": "half a ro')
+    with pytest.raises(DatasetError, match=r"(row|line) 41"):
+        list(bench.runner.run(find_suite(str(suite_file)), [Entrant(starter)]))
+    assert not bench.history.benchmarks.suites()
+    assert not bench.history.records()
+
+
+def test_an_engine_that_dies_leaves_what_was_done(
+    bench: Bench, starter: Path, suite_file: Path
+) -> None:
+    def kill(event: BenchEvent) -> None:
+        if isinstance(event, Progressed) and bench.engine.pid and event.done < 40:
+            bench.engine._process._popen.send_signal(signal.SIGKILL)  # type: ignore[union-attr]
+
+    result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)], react=kill)
+    assert result.suite.status is Status.FAILED
+    assert "ended from outside" in result.suite.error
+    assert result.runs[0].row.sums.done > 0
+    again = bench.follow(bench.runner.resume(result.suite.id))
+    assert again.suite.status is Status.DONE
+    assert again.runs[0].row.sums.done == 40
+    assert bench.told(RunEnded)
+
+
+# --- the command -----------------------------------------------------------------------------
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_quality_in_the_form_others_read(llamawatt: Command, items: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    done = llamawatt(
+        "bench", "quality", "--task", "custom", "--data", str(items), "--limit", "6",
+        "--shots", "2", "--items", str(out), "--threads", "2", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    needed = {
+        "id", "task", "protocol", "items", "accuracy", "accuracy_norm", "stderr", "wilson_low",
+        "wilson_high", "energy", "joules_per_item", "joules_per_correct", "seconds",
+    }  # fmt: skip
+    assert needed <= document.keys()
+    assert document["items"] == 6
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == 6
+    line = lines[0]
+    assert {
+        "task", "index", "context", "choices", "gold", "pred", "pred_norm", "correct",
+        "correct_norm", "energy_j", "seconds",
+    } <= line.keys()  # fmt: skip
+    assert line["context"].count("Question:") == 3
+    assert {"text", "loglikelihood", "tokens", "greedy"} == line["choices"][0].keys()
+    assert document["accuracy"] == sum(line["correct"] for line in lines) / 6
+    values = [choice["loglikelihood"] for choice in line["choices"]]
+    assert line["pred"] == values.index(max(values))
+    shown = llamawatt("history", "show", document["id"], "--json")
+    assert json.loads(shown.stdout)["energy"]["total_j"] == document["energy"]["total_j"]
+
+
+def test_speed_in_the_form_others_read(llamawatt: Command) -> None:
+    done = llamawatt(
+        "bench", "speed", "--pp", "32", "--tg", "8", "--repeat", "2", "--threads", "2", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    for phase, tokens in (("pp", 32), ("tg", 8)):
+        found = document[phase]
+        assert found["tokens"] == tokens
+        assert found["tokens_per_s"] > 0
+        assert found["low"] <= found["joules_per_token"] <= found["high"]
+    assert document["id"]
+    assert document["energy"]["kind"] == "modelled"
+
+
+def test_a_run_is_replayed_and_compared(
+    llamawatt: Command, suite_file: Path, tmp_path: Path
+) -> None:
+    first = llamawatt("bench", "run", str(suite_file), "--limit", "8", "--threads", "2", "--json")
+    assert first.returncode == 0, first.stderr
+    path = tmp_path / "run.json"
+    path.write_text(first.stdout)
+    again = llamawatt("bench", "run", "--replay", str(path), "--json")
+    assert again.returncode == 0, again.stderr
+    found = json.loads(again.stdout)["differences"]
+    assert found["conditions"] == {}
+    assert found["runs"][0]["changed"] == []
+    assert found["runs"][0]["same_questions"]
+    assert found["runs"][0]["energy_ratio"] > 0
+    runs = [
+        json.loads(first.stdout)["runs"][0]["id"],
+        json.loads(again.stdout)["run"]["runs"][0]["id"],
+    ]
+    compared = llamawatt("bench", "compare", *runs, "--json")
+    assert json.loads(compared.stdout)["flips"] == []
+    other = llamawatt(
+        "bench", "quality", "--task", "custom",
+        "--data", str(suite_file.with_name("animals.jsonl")),
+        "--limit", "8", "--shots", "1", "--threads", "2", "--json",
+    )  # fmt: skip
+    refused = llamawatt("bench", "compare", runs[0], json.loads(other.stdout)["id"])
+    assert refused.returncode == 1
+    assert "cannot be compared" in refused.stderr
+    listed = json.loads(llamawatt("bench", "list", "--json").stdout)
+    assert len(listed) == 3
+    report = llamawatt("bench", "show", listed[-1]["id"][-8:], "--markdown")
+    assert "# Animals" in report.stdout
+    assert "| model | part |" in report.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("quality", "--task", "hellaswag"), "bench get hellaswag"),
+        (("quality", "--task", "hellaswag", "--data", "nowhere.txt"), "no file"),
+        (("quality", "--task", "mmlu", "--data", "x", "--protocol", "llamacpp"), "not scored by"),
+        (("run", "nosuch"), "no suite"),
+        (("run",), "Name a suite"),
+        (("run", "quick", "--budget", "5"), "is no energy"),
+        (("run", "quick", "--ctx", "999999"), "trained on contexts"),
+        (("resume", "ffffffff"), "no benchmark"),
+        (("show", "ffffffff"), "no benchmark"),
+        (("compare", "ffffffff", "eeeeeeee"), "no query"),
+    ],
+)
+def test_what_a_person_may_get_wrong(
+    llamawatt: Command, arguments: tuple[str, ...], message: str
+) -> None:
+    done = llamawatt("bench", *arguments)
+    assert done.returncode in (1, 2)
+    assert message in " ".join(done.stderr.split())
+    assert not done.stdout
