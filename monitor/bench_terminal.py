@@ -23,10 +23,13 @@ from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, by_subject, summarise
 from monitor.engine.client import Engine
 from monitor.power.sampler import Sampler
-from monitor.report import footprint_line, make_table
+from monitor.report import WIDE, footprint_line, make_table
 from monitor.store.history import History
 from monitor.store.records import Status
-from monitor.terminal import INTERRUPTED, ctrl_c, show, stderr
+from monitor.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
+
+LESSER = ("g CO₂e/1,000", "points/Wh", "Wh/1,000")
+"""Columns a narrow terminal does without; --json and --markdown have them."""
 
 
 def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) -> SuiteResult:
@@ -88,6 +91,9 @@ class _Display:
             case Planned():
                 for notice in event.notices:
                     stderr.print(notice, style="yellow")
+                if event.left_s is not None and event.left_j is not None:
+                    cost = f"{figures.duration(event.left_s)} and {figures.energy(event.left_j)}"
+                    stderr.print(f"About {cost}, by earlier runs alike.", style="dim")
                 planned = sum(step.planned for step in event.steps)
                 self._task = self._bar.add_task(escape(event.title), total=planned, note="")
             case Resting(reason="idle"):
@@ -143,15 +149,16 @@ def show_run(run: RunResult, subjects: bool, history: History, as_json: bool) ->
 
 
 def _run_view(run: RunResult, subjects: dict[str, Any]) -> RenderableType:
-    kind = run.row.start.kind
-    views: list[RenderableType] = []
-    if kind == "speed":
-        views.append(_table(report.SPEED_HEADER, [report.speed_cells(run)]))
-    else:
-        views.append(_table(report.QUALITY_HEADER, [report.quality_cells(run)]))
-        plain, norm = run.accuracy, run.accuracy_norm
-        if plain and norm:
-            views.append(Text(f"accuracy {report.score(plain)}, by length {report.score(norm)}"))
+    is_speed = run.row.start.kind == "speed"
+    header = report.SPEED_HEADER if is_speed else report.QUALITY_HEADER
+    cells = report.speed_cells(run) if is_speed else report.quality_cells(run)
+    facts = make_table("", "")
+    for name, cell in zip(header, cells, strict=True):
+        facts.add_row(Text(name, style="dim"), escape(cell))
+    if run.accuracy and run.accuracy_norm:
+        for name, accuracy in (("plain", run.accuracy), ("by length", run.accuracy_norm)):
+            facts.add_row(Text(f"score, {name}", style="dim"), escape(report.score(accuracy)))
+    views: list[RenderableType] = [facts]
     if len(subjects) > 1:
         rows = [(name.replace("_", " "), report.score(a)) for name, a in subjects.items()]
         views.append(_table(("subject", "score"), rows))
@@ -186,10 +193,16 @@ def _suite_view(result: SuiteResult) -> RenderableType:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
-    table = make_table(*header, right=header[2:])
+    """Draw a table; one model is named above it rather than in every row."""
+    models = list(dict.fromkeys(row[0] for row in rows))
+    is_single = header[0] == "model" and len(models) == 1
+    shown = [index for index in range(len(header)) if index or not is_single]
+    if stdout.width < WIDE:
+        shown = [index for index in shown if header[index] not in LESSER]
+    table = make_table(*(header[i] for i in shown), right=header[2:])
     for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+        table.add_row(*(escape(row[i]) for i in shown))
+    return Group(Text(models[0], style="dim"), table) if is_single else table
 
 
 # --- items ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 from monitor.bench.contest import all_settled, blocks, pair_up, verdict_of
 from monitor.bench.events import (
     BenchEvent,
+    Planned,
     Progressed,
     Resting,
     RunBegan,
@@ -75,9 +76,10 @@ class Course:
         return self._plan.budget_j is not None and self.spent_j >= self._plan.budget_j
 
     def go(self) -> Iterator[BenchEvent]:
-        """Run the steps that are left. The last event is :class:`SuiteEnded`."""
+        """Tell the plan, then run the steps that are left; the last event is ``SuiteEnded``."""
         status, error = Status.FAILED, "The program ended unexpectedly."
         try:
+            yield self._planned()
             yield from self._measure_idle("before")
             if self._plan.budget_j:
                 yield from self._by_turns()
@@ -96,6 +98,12 @@ class Course:
         finally:
             self._end(status, error)
         yield SuiteEnded(self._suite_id)
+
+    def _planned(self) -> Planned:
+        plan, left = self._plan, self.left()
+        seconds, joules = left or (None, None)
+        title = plan.suite.title
+        return Planned(self._suite_id, title, plan.steps, plan.notices, seconds, joules)
 
     def _end(self, status: Status, error: str) -> None:
         for number, run in self._logs.items():
@@ -260,7 +268,7 @@ class Course:
         return RunLog(self._sampler, self._history, row, record, by_length)
 
     def _progressed(self, step: Step, run: RunLog, items: tuple[ItemRecord, ...]) -> Progressed:
-        left = self._left()
+        left = self.left()
         return Progressed(
             step=step,
             items=items,
@@ -271,7 +279,7 @@ class Course:
             left_j=left and left[1],
         )
 
-    def _left(self) -> tuple[float, float] | None:
+    def left(self) -> tuple[float, float] | None:
         """Seconds and joules the rest should take; ``None`` while a step's rate is not known."""
         seconds = joules = 0.0
         for step in self._plan.steps:

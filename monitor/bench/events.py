@@ -32,12 +32,16 @@ class Planned:
     """The suite is stored and about to run.
 
     :param notices: what a person should know before: sentences
+    :param left_s: time it should take by earlier runs alike, ``None`` if there were none
+    :param left_j: energy it should take
     """
 
     suite_id: str
     title: str
     steps: tuple[Step, ...]
     notices: tuple[str, ...]
+    left_s: float | None = None
+    left_j: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

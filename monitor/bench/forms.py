@@ -206,6 +206,29 @@ def item_lines(
         yield item_json(task_name, item, question.prompt)
 
 
+def stored_item_json(item: ItemRecord) -> dict[str, Any]:
+    """Return an item as it is stored: without the worked examples before it."""
+    return {
+        "index": item.position,
+        "row": item.row,
+        "subject": item.subject or None,
+        "question": item.prompt,
+        "choices": [
+            {"text": text, "loglikelihood": score.loglikelihood, "tokens": score.tokens}
+            for text, score in zip(item.choices, item.scores, strict=False)
+        ],
+        "answer": item.answer or None,
+        "gold": list(item.gold),
+        "pred": item.pred,
+        "pred_norm": item.pred_norm,
+        "correct": item.correct,
+        "correct_norm": item.correct_norm,
+        "margin": item.margin,
+        "energy_j": item.energy_j,
+        "seconds": item.seconds,
+    }
+
+
 def flip_json(flip: Flip) -> dict[str, Any]:
     """Return an item on which two runs differ."""
     return {

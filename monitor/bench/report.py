@@ -9,6 +9,7 @@ from monitor.bench.summary import Rate, RunResult, SuiteResult
 from monitor.energy.account import LOAD
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
+from monitor.store.benchmarks import ItemRecord
 from monitor.store.records import Status
 
 QUALITY_HEADER = (
@@ -90,6 +91,30 @@ def prompts_cells(run: RunResult) -> tuple[str, ...]:
         figures.mass(merit.grams_per_1000),
         figures.duration(run.record.seconds.total),
     )
+
+
+def item_cells(item: ItemRecord, kind: Kind | None) -> tuple[str, ...]:
+    """Return an item's row: number, question, right answer, the model's, margin, energy."""
+    question = " ".join(item.prompt.split())
+    right = " / ".join(_choice(item, index) for index in item.gold) or "".join(item.choices)
+    taken = item.pred if item.pred_norm is None else item.pred_norm
+    chosen = _choice(item, taken) if isinstance(taken, int) else str(taken or item.answer)
+    return (
+        str(item.position + 1),
+        _short(question, 70),
+        _short(right, 30),
+        _short(" ".join(chosen.split()), 30),
+        "" if item.margin is None else f"{item.margin:+.3f}",
+        figures.marked(kind, figures.energy(item.energy_j)),
+    )
+
+
+def _choice(item: ItemRecord, index: int) -> str:
+    return item.choices[index] if index < len(item.choices) else ""
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def watt_hours(value: float | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from monitor.bench.course import Course
-from monitor.bench.events import BenchEvent, Planned
+from monitor.bench.events import BenchEvent
 from monitor.bench.examiner import Examiner
 from monitor.bench.plan import Entrant, Plan, check_same, make_plan, plan_from_json, versions
 from monitor.bench.suites import Suite, SuiteError
@@ -82,7 +82,6 @@ class Runner:
         suite_id = self._history.benchmarks.begin_suite(
             suite.name, suite.title, plan.to_json(), versions(self._engine.hello().llama_cpp)
         )
-        yield Planned(suite_id, suite.title, plan.steps, plan.notices)
         yield from self._course(plan, suite_id, {}).go()
 
     def _resume(self, suite_id: str) -> Iterator[BenchEvent]:
@@ -96,7 +95,6 @@ class Runner:
         rows = {row.start.step: row for row in benchmarks.runs(stored.id)}
         check_same(plan, stored, rows.values())
         benchmarks.go_on(stored.id)
-        yield Planned(stored.id, stored.title, plan.steps, plan.notices)
         yield from self._course(plan, stored.id, rows).go()
 
     def _identify(self, plan: Plan) -> Generator[Identifying, None, Plan]:

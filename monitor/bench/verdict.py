@@ -34,23 +34,27 @@ class Paired:
 def compare(first: Mapping[int, float], second: Mapping[int, float]) -> Paired:
     """Compare two runs' scores by item; items only one has done do not count.
 
-    Items on which they differ are coin tosses if the models are equal. The evidence is the ratio
-    of the tosses' likelihood under every other bias, all alike, to that of a fair coin:
-    ``2**n / ((n + 1) * C(n, k))``. By Ville's inequality it exceeds 20 with a probability of 5 %
-    at most in the whole course of a fair series, so that one may look after every item and stop
-    when it does (H. Robbins, Ann. Math. Stat. 41, 1970; J. Ville, 1939).
-
     :param first: score by position
     :param second: likewise
     """
     both = first.keys() & second.keys()
     wins = sum(first[position] > second[position] for position in both)
     losses = sum(first[position] < second[position] for position in both)
+    return Paired(len(both), wins, losses, evidence_of(wins, losses))
+
+
+def evidence_of(wins: int, losses: int) -> float:
+    """Return how much likelier some wins and losses are if two models differ than if they do not.
+
+    Items on which equal models differ are coin tosses. The evidence is the ratio of the tosses'
+    likelihood under every other bias, all alike, to that of a fair coin:
+    ``2**n / ((n + 1) * C(n, k))``. By Ville's inequality it exceeds 20 with a probability of 5 %
+    at most in the whole course of a fair series, so that one may look after every item and stop
+    when it does (H. Robbins, Ann. Math. Stat. 41, 1970; J. Ville, 1939).
+    """
     tosses = wins + losses
-    evidence = math.exp(
-        tosses * math.log(2) - math.log(tosses + 1) - math.log(math.comb(tosses, wins))
-    )
-    return Paired(len(both), wins, losses, evidence)
+    odds = tosses * math.log(2) - math.log(tosses + 1) - math.log(math.comb(tosses, wins))
+    return math.exp(min(odds, 700.0))
 
 
 @dataclass(frozen=True, slots=True)
