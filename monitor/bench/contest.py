@@ -6,7 +6,8 @@ from typing import Any
 
 from monitor.bench.tasks import find_task
 from monitor.bench.verdict import Paired, compare, printed
-from monitor.store.benchmarks import Benchmarks, RunRow
+from monitor.store.bench_records import RunRow
+from monitor.store.benchmarks import Benchmarks
 
 FIRST_BLOCK = 16
 """Items before the models take turns for the first time; each block doubles what is done, so

@@ -28,7 +28,7 @@ from monitor.engine.messages import Load
 from monitor.loading import Loader, Stopped
 from monitor.meter import chosen_zone
 from monitor.power.sampler import Sampler
-from monitor.store.benchmarks import BENCH, ItemRecord, RunRow, RunStart
+from monitor.store.bench_records import BENCH, ItemRecord, RunRow, RunStart
 from monitor.store.history import History, QueryStart
 from monitor.store.records import Status
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from monitor.bench.results import Accuracy
 from monitor.engine.messages import Answer
 from monitor.loading import Identifying
-from monitor.store.benchmarks import ItemRecord
+from monitor.store.bench_records import ItemRecord
 
 
 @dataclass(frozen=True, slots=True)

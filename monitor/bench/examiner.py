@@ -30,7 +30,7 @@ from monitor.engine.messages import (
 )
 from monitor.loading import Loader
 from monitor.power.sampler import Sampler
-from monitor.store.benchmarks import ItemRecord
+from monitor.store.bench_records import ItemRecord
 from monitor.store.records import Tokens
 
 CHUNK, CHUNK_OF_SHARED = 16, 64

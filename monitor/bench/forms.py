@@ -9,7 +9,7 @@ from monitor.bench.summary import Rate, RunResult, SuiteResult
 from monitor.bench.tasks import TASKS
 from monitor.bench.verdict import Flip
 from monitor.forms import energy_json, footprint_json, record_json
-from monitor.store.benchmarks import ItemRecord
+from monitor.store.bench_records import ItemRecord
 
 
 def _error(accuracy: Accuracy | None) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ from monitor.bench.suites import PROMPTS, QUALITY, Suite, SuiteError, suite_from
 from monitor.engine.client import check_context
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.loading import LoadOptions
-from monitor.store.benchmarks import RunRow, SuiteRecord
+from monitor.store.bench_records import RunRow, SuiteRecord
 
 SEQUENCES = 64
 """Choices that may share a context while they are scored."""

@@ -9,7 +9,7 @@ from monitor.bench.summary import Rate, RunResult, SuiteResult
 from monitor.energy.account import LOAD
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
-from monitor.store.benchmarks import ItemRecord
+from monitor.store.bench_records import ItemRecord
 from monitor.store.records import Status
 
 QUALITY_HEADER = (

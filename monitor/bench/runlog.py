@@ -8,7 +8,7 @@ from monitor.bench.results import Accuracy, accuracy_from
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.energy.ledger import Ledger
 from monitor.power.sampler import Sampler
-from monitor.store.benchmarks import ItemRecord, RunRow, Sums
+from monitor.store.bench_records import ItemRecord, RunRow, Sums
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
 from monitor.store.outcomes import Outcome

@@ -12,7 +12,7 @@ from monitor.engine.client import Engine
 from monitor.loading import Identifying, Loader
 from monitor.power.channel import Role
 from monitor.power.sampler import Sampler
-from monitor.store.benchmarks import RunRow
+from monitor.store.bench_records import RunRow
 from monitor.store.history import History
 from monitor.store.records import Status
 

@@ -9,7 +9,7 @@ from monitor.bench.suites import SPEED
 from monitor.bench.tasks import TASKS
 from monitor.energy.account import DECODE, PREFILL
 from monitor.energy.interval import Interval
-from monitor.store.benchmarks import ItemRecord, RunRow, SuiteRecord, Sums
+from monitor.store.bench_records import ItemRecord, RunRow, SuiteRecord, Sums
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.store.benchmarks import ItemRecord
+from monitor.store.bench_records import ItemRecord
 
 ERROR = 0.05
 """How often two equal models may be called different, however often one looks."""
