@@ -2,19 +2,32 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal, SignalInstance
 
 from desktop.services import Services
+from monitor.bench.plan import Entrant
+from monitor.bench.suites import Suite, SuiteError
+from monitor.bench.task import DatasetError
 from monitor.engine.client import EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.loading import LoadOptions
 from monitor.meter import Ask
 from monitor.store.database import StoreError
+
+KNOWN_PROBLEMS = (
+    ModelFileError,
+    EngineError,
+    StoreError,
+    DatasetError,
+    SuiteError,
+    OSError,
+)
+"""What a person can cause: each carries a sentence that says what to do."""
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +40,8 @@ class Bridge(QObject):
 
     happened = Signal(object)
     """An event of the running query or load; see :mod:`monitor.meter`."""
+    benched = Signal(object)
+    """An event of the running benchmark; see :mod:`monitor.bench.events`."""
     failed = Signal(str)
     """The query or load ended without a record; the text says why and what to do."""
     idle = Signal()
@@ -39,6 +54,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._services = services
         self._thread: threading.Thread | None = None
+        self._cancel = services.meter.cancel
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
         self._works = ThreadPoolExecutor(1, thread_name_prefix="window-works")
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
@@ -61,6 +77,20 @@ class Bridge(QObject):
         """Whether the engine holds a model."""
         return self._services.engine.model is not None
 
+    def bench(self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None) -> None:
+        """Run a suite of benchmarks; :attr:`benched` follows."""
+        runner = self._services.runner
+        self._run(runner.run(suite, entrants, budget_j), self.benched, runner.cancel)
+
+    def resume_bench(self, suite_id: str) -> None:
+        """Go on with a suite that was left; :attr:`benched` follows."""
+        runner = self._services.runner
+        self._run(runner.resume(suite_id), self.benched, runner.cancel)
+
+    def pause_bench(self, paused: bool) -> None:
+        """Hold the running benchmark, or go on."""
+        (self._services.runner.pause if paused else self._services.runner.go_on)()
+
     def unload(self) -> None:
         """End the engine, and with it the memory of its model; :attr:`idle` follows."""
 
@@ -71,21 +101,30 @@ class Bridge(QObject):
         self._run(nothing_happens())
 
     def cancel(self) -> None:
-        """Stop the query or load."""
-        self._services.meter.cancel()
+        """Stop the query, load or benchmark."""
+        self._cancel()
 
-    def _run(self, events: Iterator[Any]) -> None:
-        assert self._thread is None, "one query or load at a time"
-        self._thread = threading.Thread(target=self._follow, args=(events,), name="meter")
+    def _run(
+        self,
+        events: Iterator[Any],
+        told: SignalInstance | None = None,
+        cancel: Callable[[], None] | None = None,
+    ) -> None:
+        assert self._thread is None, "one query, load or benchmark at a time"
+        self._cancel = cancel or self._services.meter.cancel
+        signal = told or self.happened
+        self._thread = threading.Thread(target=self._follow, args=(events, signal), name="meter")
         self._thread.start()
 
-    def _follow(self, events: Iterator[Any]) -> None:
+    def _follow(self, events: Iterator[Any], told: SignalInstance) -> None:
         problem = ""
         try:
             for event in events:
-                self.happened.emit(event)
-        except (ModelFileError, EngineError, StoreError, OSError) as error:
+                told.emit(event)
+        except KNOWN_PROBLEMS as error:
             problem = str(error)
+        except KeyError as error:
+            problem = str(error.args[0])
         except Exception as error:
             log.exception("A query failed unexpectedly")
             problem = (

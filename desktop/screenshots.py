@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 from desktop.services import start_services
 from desktop.theme.palette import DARK, LIGHT, apply_theme
 from desktop.window import MainWindow
+from monitor.bench.summary import SuiteResult
 
 SIZE = (1180, 760)
 
@@ -26,6 +27,7 @@ def draw_pages(app: QApplication, folder: Path, pages: Sequence[str]) -> list[Pa
     window.resize(*SIZE)
     window.show()
     _open_latest_conversation(app, window)
+    _open_latest_report(window)
     _wait(app, SETTLE_S)
     files = []
     for theme in (LIGHT, DARK):
@@ -49,6 +51,19 @@ def _open_latest_conversation(app: QApplication, window: MainWindow) -> None:
     _wait(app, 5, lambda: bool(listed))
     if listed:
         window.chat.open_conversation(listed[0])
+
+
+def _open_latest_report(window: MainWindow) -> None:
+    """Show the newest benchmark's report, once it is read; without one the set-up stays."""
+    opened: list[str] = []
+
+    def open_first(found: list[SuiteResult]) -> None:
+        if found and not opened:
+            opened.append(found[0].suite.id)
+            window.bench_page.open_suite(opened[0])
+
+    window.bench.listed.connect(open_first)
+    window.bench.list_earlier()
 
 
 def _wait(app: QApplication, seconds: float, until: Callable[[], bool] = lambda: False) -> None:

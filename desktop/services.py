@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from monitor.bench.runner import Runner
 from monitor.engine.client import Engine
 from monitor.meter import Meter
 from monitor.paths import database_path
@@ -17,6 +18,7 @@ class Services:
     sampler: Sampler
     engine: Engine
     meter: Meter
+    runner: Runner
 
     def close(self) -> None:
         """Stop everything; what still runs must have been stopped before."""
@@ -34,4 +36,5 @@ def start_services() -> Services:
     sampler = Sampler()
     sampler.start()
     engine = Engine()
-    return Services(history, sampler, engine, Meter(sampler, engine, history))
+    meter, runner = Meter(sampler, engine, history), Runner(sampler, engine, history)
+    return Services(history, sampler, engine, meter, runner)

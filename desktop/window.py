@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.bench.model import BenchModel
+from desktop.bench.page import BenchPage
 from desktop.bridge import Bridge
 from desktop.chat.model import ChatModel
 from desktop.chat.page import ChatPage
@@ -32,6 +34,7 @@ from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import named, tool_button
+from monitor.bench.summary import SuiteResult
 from monitor.carbon.intensity import Zone
 from monitor.engine.backends import gpus_present, offload_advice
 from monitor.engine.gguf import ModelFileError, read_model_info
@@ -44,7 +47,7 @@ from monitor.store.records import QueryRecord
 
 log = logging.getLogger(__name__)
 
-PAGES = ("chat", "history", "sensors")
+PAGES = ("chat", "bench", "history", "sensors")
 
 MODEL_PREFERENCE, ADVICE_PREFERENCE, DRAFT_PREFERENCE = "model", "advice_read", "draft"
 
@@ -63,6 +66,7 @@ class MainWindow(QMainWindow):
         self.bridge = Bridge(services, self)
         self.live = LiveModel(services.sampler)
         self.chat = ChatModel(self.bridge, services.history, self)
+        self.bench = BenchModel(self.bridge, services.history, self)
         self.setWindowTitle("LlamaWatt")
         self.resize(1180, 760)
         self.setMinimumSize(900, 560)
@@ -76,10 +80,12 @@ class MainWindow(QMainWindow):
         self.strip = StatusStrip(self.live)
         self.notice = Notice(self._theme)
         self.chat_page = ChatPage(self.chat, self._theme)
-        self.history_page = HistoryPage(self.bridge, self._services.history, self._theme)
+        history = self._services.history
+        self.bench_page = BenchPage(self.bench, self.bridge, history, self.live, self._theme)
+        self.history_page = HistoryPage(self.bridge, history, self._theme)
         self.sensors_page = SensorsPage(self._services.sampler, self._theme)
         self.pages = QStackedWidget()
-        for page in (self.chat_page, self.history_page, self.sensors_page):
+        for page in (self.chat_page, self.bench_page, self.history_page, self.sensors_page):
             self.pages.addWidget(page)
         self.dock = LiveDock(self.live, self._theme)
         middle = QWidget()
@@ -109,7 +115,7 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(side)
         layout.setContentsMargins(6, 10, 6, 10)
         self._buttons = QButtonGroup(self)
-        texts = (self.tr("Chat"), self.tr("History"), self.tr("Sensors"))
+        texts = (self.tr("Chat"), self.tr("Bench"), self.tr("History"), self.tr("Sensors"))
         for index, text in enumerate(texts):
             button = tool_button(text, checkable=True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
@@ -126,7 +132,11 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.bridge.happened.connect(self.live.follow)
+        self.bridge.benched.connect(self.live.follow)
         self.bridge.idle.connect(self.live.end_phase)
+        self.bench.began.connect(self.chat.look_busy)
+        self.bench.ended.connect(self._on_benched)
+        self.bench_page.report.failed.connect(self.notice.say)
         self.bridge.failed.connect(self.notice.say)
         self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
@@ -173,6 +183,7 @@ class MainWindow(QMainWindow):
         for part in (
             self.notice,
             self.chat_page,
+            self.bench_page,
             self.history_page,
             self.sensors_page,
             self.dock,
@@ -182,15 +193,22 @@ class MainWindow(QMainWindow):
     # --- what happens --------------------------------------------------------------------
 
     def show_page(self, name: str) -> None:
-        """Show a page: chat, history or sensors."""
+        """Show a page: chat, bench, history or sensors."""
         index = PAGES.index(name)
         self.pages.setCurrentIndex(index)
         self._buttons.button(index).setChecked(True)
 
     def _stop(self) -> None:
         """Stop what runs, whatever page is shown."""
-        if self.chat.busy:
+        if self.bench.is_running:
+            self.bench.stop()
+        elif self.chat.busy:
             self.chat.stop()
+
+    def _on_benched(self, _result: SuiteResult) -> None:
+        self.show_page("bench")
+        if self.history_page.isVisible():
+            self.history_page.model.refresh()
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)
@@ -216,11 +234,14 @@ class MainWindow(QMainWindow):
             if chosen:
                 self.chat.choose_model(chosen[0].path, load=False)
         self.strip.show_models(self._models, self.chat.model, self.chat.is_loaded)
+        self.bench_page.setup.show_models(self._models, self.chat.model)
         self._show_model()
 
     def _choose(self, path: Path) -> None:
         if self.chat.busy:
-            self.notice.say(self.tr("Stop the answer first; then another model can be chosen."))
+            self.notice.say(
+                self.tr("Stop what is running first; then another model can be chosen.")
+            )
             return
         self.notice.hide()
         history = self._services.history

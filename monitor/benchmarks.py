@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -202,22 +201,12 @@ def run_suite(
     if not suite:
         names = ", ".join(each.name for each in list_suites())
         raise click.UsageError(f"Name a suite: {names}, or a .toml file.")
-    chosen = find_suite(suite)
-    if repeat:
-        chosen = replace(chosen, repeats=repeat)
-    if limit:
-        chosen = replace(chosen, parts=tuple(_limited(part, limit) for part in chosen.parts))
+    chosen = find_suite(suite).with_settings(repeat, limit)
     options = LoadOptions(ctx, threads, gpu_layers)
     entrants = [(model, options) for model in models or ["starter"]]
     with open_history() as history:
         result = _run(history, chosen, entrants, budget)
         show_suite(history, result, as_json)
-
-
-def _limited(part: Part, limit: int) -> Part:
-    if part.kind == QUALITY:
-        return replace(part, limit=min(limit, part.limit or limit))
-    return replace(part, prompts=part.prompts[:limit])
 
 
 @bench.command()

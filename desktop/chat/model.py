@@ -79,6 +79,7 @@ class ChatModel(QObject):
         self._context = 0
         self._used = 0
         self._asking = False
+        self.is_blocked = False
         bridge.happened.connect(self._on_event)
         bridge.failed.connect(self._on_failed)
         bridge.idle.connect(self._on_idle)
@@ -130,6 +131,11 @@ class ChatModel(QObject):
         )
         self.busy_changed.emit(True)
         return True
+
+    def look_busy(self) -> None:
+        """A benchmark is under way, which needs the engine for itself."""
+        self.is_blocked = True
+        self.busy_changed.emit(True)
 
     def stop(self) -> None:
         """Stop what is under way."""
@@ -233,7 +239,7 @@ class ChatModel(QObject):
             self.reset.emit()
 
     def _on_idle(self) -> None:
-        self._asking = False
+        self._asking = self.is_blocked = False
         self.load_changed.emit(None)
         self._look_at_engine()
         self.busy_changed.emit(False)

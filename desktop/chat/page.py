@@ -112,9 +112,6 @@ class ChatPage(QWidget):
 
     def _composer(self) -> QHBoxLayout:
         self.prompt = PromptEdit()
-        self.prompt.setPlaceholderText(
-            self.tr("Ask something …  (Enter sends, Shift+Enter breaks)")
-        )
         self.prompt.setAccessibleName(self.tr("Prompt"))
         self.prompt.submitted.connect(self._send)
         self.prompt.textChanged.connect(self._update_buttons)
@@ -223,7 +220,12 @@ class ChatPage(QWidget):
     def _update_buttons(self) -> None:
         ready = not self._model.busy and self._model.model is not None
         self._send_button.setEnabled(ready and bool(self.prompt.toPlainText().strip()))
-        self._stop_button.setEnabled(self._model.busy)
+        blocked = self._model.is_blocked
+        self._stop_button.setEnabled(self._model.busy and not blocked)
+        reason = self.tr("A benchmark is running; questions wait until it has ended.")
+        self._send_button.setToolTip(reason if blocked else "")
+        usual = self.tr("Ask something …  (Enter sends, Shift+Enter breaks)")
+        self.prompt.setPlaceholderText(reason if blocked else usual)
         self._show_empty()
 
     def _show_empty(self) -> None:

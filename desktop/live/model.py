@@ -7,8 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from desktop.live.pyramid import Floats, Pyramid
+from monitor.bench.events import BenchEvent
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, weakest
-from monitor.engine.messages import DecodeStarted, Done, Loaded, LoadProgress, PrefillStarted
+from monitor.engine.messages import (
+    DecodeStarted,
+    Done,
+    Loaded,
+    LoadProgress,
+    PrefillStarted,
+    Scored,
+)
 from monitor.meter import Event
 from monitor.power.channel import Channel, Kind, Role
 from monitor.power.sampler import Sampler
@@ -18,6 +26,12 @@ LAG_S = 0.3
 """The plot ends this far in the past, so that every source has been read up to its end."""
 
 KEPT_PHASES = 400
+
+KEPT_BOUNDARIES = 20_000
+"""Ends of benchmark items: those of an hour and more."""
+
+JOINED_S = 0.25
+"""Batches no further apart are drawn as one phase."""
 
 
 @dataclass(slots=True)
@@ -41,6 +55,7 @@ class LiveModel:
         self.total = Series(None, Pyramid())
         self._channels: dict[str, Series] = {}
         self.phases: list[Phase] = []
+        self.boundaries_s: list[float] = []
 
     @property
     def series(self) -> list[Series]:
@@ -75,7 +90,7 @@ class LiveModel:
         # A part without a reading makes the total unknown, not smaller.
         return sum(known_w) if known_w and len(known_w) == len(parts_w) else None
 
-    def follow(self, event: Event) -> None:
+    def follow(self, event: Event | BenchEvent) -> None:
         """Note the phases of a running query as its events tell of them."""
         match event:
             case LoadProgress() if not self.busy:
@@ -84,10 +99,24 @@ class LiveModel:
                 self.end_phase(event.end_s)
             case PrefillStarted():
                 self._begin_phase(PREFILL, event.time_s)
+            case Scored():
+                self._add_batch(event)
             case DecodeStarted():
                 self._begin_phase(DECODE, event.time_s)
             case Done():
                 self.end_phase(event.time_s)
+                self.boundaries_s.append(event.time_s)
+
+    def _add_batch(self, batch: Scored) -> None:
+        """Take in a batch of scored questions; those that follow at once are one phase."""
+        self.boundaries_s.append(batch.end_s)
+        del self.boundaries_s[:-KEPT_BOUNDARIES]
+        last = self.phases[-1] if self.phases else None
+        if last and last.name == PREFILL and 0 <= batch.start_s - last.end_s < JOINED_S:
+            self.phases[-1] = Phase(PREFILL, last.start_s, batch.end_s)
+        else:
+            self._begin_phase(PREFILL, batch.start_s)
+            self.end_phase(batch.end_s)
 
     def _begin_phase(self, name: str, time_s: float) -> None:
         self.end_phase(time_s)

@@ -4,6 +4,7 @@ Drawn for little: opaque one-pixel pens, ranges set by hand, at most two points 
 rate, and nothing at all while hidden or paused.
 """
 
+import bisect
 import math
 import time
 
@@ -40,6 +41,10 @@ def nice_ceiling(power_w: float) -> float:
     return next((step * decade for step in NICE if step * decade >= power_w * 1.08), 15 * decade)
 
 
+PIXELS_PER_TICK, TICK_HEIGHT = 4, 0.08
+"""Strokes at the ends of items: not closer than this, and this share of the plot's height."""
+
+
 class LivePlot(pg.PlotWidget):
     """Draws a :class:`LiveModel`.
 
@@ -52,6 +57,9 @@ class LivePlot(pg.PlotWidget):
         self._model, self._theme = model, theme
         self._curves: dict[str, pg.PlotCurveItem] = {}
         self._shades: list[QGraphicsRectItem] = []
+        self._ticks = pg.PlotCurveItem(antialias=False)
+        self._ticks.setZValue(3)
+        self.addItem(self._ticks)
         self._timer = QTimer(self, interval=IDLE_MS)
         self._timer.timeout.connect(self.draw)
         self.setAccessibleName(self.tr("Live power plot"))
@@ -71,6 +79,7 @@ class LivePlot(pg.PlotWidget):
         """Take a theme's colours."""
         self._theme = theme
         self.setBackground(theme.surface)
+        self._ticks.setPen(QPen(QColor(theme.muted), 0))
         for side in ("left", "bottom"):
             axis = self.getAxis(side)
             axis.setPen(pg.mkPen(theme.line))
@@ -135,6 +144,7 @@ class LivePlot(pg.PlotWidget):
             self.removeItem(self._curves.pop(gone))
         self._fit_top(highest_w)
         self._shade(end_s)
+        self._mark_items(end_s)
 
     def _new_curve(self, series: Series, index: int) -> pg.PlotCurveItem:
         color = self._theme.color_of(series.channel, index) if series.channel else self._theme.text
@@ -177,6 +187,18 @@ class LivePlot(pg.PlotWidget):
         self._top_w = top_w
         self.plotItem.vb.setRange(yRange=(0, top_w), padding=0)
         self.getAxis("left").setTicks([[(w, f"{w:g} W") for w in (0, top_w / 2, top_w)]])
+
+    def _mark_items(self, end_s: float) -> None:
+        """Draw a short stroke where a benchmark's items ended; too many would only be a smear."""
+        ends = self._model.boundaries_s
+        first = bisect.bisect_left(ends, end_s - self._span_s)
+        shown = np.array(ends[first : bisect.bisect_right(ends, end_s)])
+        if not len(shown) or len(shown) * PIXELS_PER_TICK > self.width():
+            self._ticks.setData([], [])
+            return
+        x_s = np.repeat(shown - end_s, 2)
+        height_w = np.tile([0.0, self._top_w * TICK_HEIGHT], len(shown))
+        self._ticks.setData(x_s, height_w, connect="pairs")
 
     def _shade(self, end_s: float) -> None:
         """Put coloured ground behind the phases."""

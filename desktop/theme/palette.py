@@ -6,6 +6,8 @@ are told by line style and mark as well, never by colour alone.
 """
 
 from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
@@ -135,6 +137,11 @@ def _palette(theme: Theme) -> QPalette:
     return palette
 
 
+def _tick(theme: Theme) -> str:
+    """The file of a ticked box's mark: style sheets take pictures from files only."""
+    return Path(str(files("resources") / "icons" / f"tick-{theme.name}.svg")).as_posix()
+
+
 def _style_sheet(theme: Theme) -> str:
     return f"""
     QWidget#strip, QWidget#dock {{ background: {theme.surface}; }}
@@ -207,6 +214,23 @@ def _style_sheet(theme: Theme) -> str:
     QScrollBar::handle:hover {{ background: {theme.muted}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QTabWidget::pane {{ border: 1px solid {theme.line}; border-radius: 6px; }}
+    QTabBar::tab {{
+        background: transparent; color: {theme.muted}; border: none; padding: 6px 14px;
+        border-bottom: 2px solid transparent;
+    }}
+    QTabBar::tab:selected {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
+    QTabBar::tab:hover {{ color: {theme.text}; }}
+    QTabBar {{ qproperty-drawBase: 0; }}
+    QListWidget {{ padding: 2px; }}
+    QCheckBox::indicator, QListWidget::indicator {{
+        width: 14px; height: 14px; border: 1px solid {theme.muted}; border-radius: 3px;
+        background: {theme.surface};
+    }}
+    QCheckBox::indicator:checked, QListWidget::indicator:checked {{
+        background: {theme.accent}; border-color: {theme.accent};
+        image: url({_tick(theme)});
+    }}
     QSplitter::handle {{ background: {theme.ground}; }}
     QHeaderView::section {{
         background: {theme.surface}; color: {theme.muted}; border: none;

@@ -47,7 +47,12 @@ def rate(found: Rate | None) -> str:
 
 def points(points_per_wh: float | None) -> str:
     """Write percentage points above chance per watt-hour of a thousand items."""
-    return figures.UNKNOWN if points_per_wh is None else f"{points_per_wh:+.1f}"
+    return figures.UNKNOWN if points_per_wh is None else signed(points_per_wh, 1)
+
+
+def signed(value: float, decimals: int) -> str:
+    """Write a figure that may be negative with its sign, a real minus."""
+    return f"{value:+.{decimals}f}".replace("-", "−")
 
 
 def quality_cells(run: RunResult) -> tuple[str, ...]:
@@ -104,7 +109,7 @@ def item_cells(item: ItemRecord, kind: Kind | None) -> tuple[str, ...]:
         _short(question, 70),
         _short(right, 30),
         _short(" ".join(chosen.split()), 30),
-        "" if item.margin is None else f"{item.margin:+.3f}",
+        "" if item.margin is None else signed(item.margin, 3),
         figures.marked(kind, figures.energy(item.energy_j)),
     )
 
@@ -238,7 +243,7 @@ def markdown(result: SuiteResult) -> str:
     lines += ["a thousand items."]
     if idle := idle_line(result):
         lines += ["", idle]
-    lines += ["", *_provenance(result)]
+    lines += ["", *provenance(result)]
     return "\n".join(lines) + "\n"
 
 
@@ -249,7 +254,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [line(header), line(["---"] * len(header)), *(line(row) for row in rows)]
 
 
-def _provenance(result: SuiteResult) -> list[str]:
+def provenance(result: SuiteResult) -> list[str]:
+    """Return what the results were made with: hashes and versions, as lines of a list."""
     suite = result.suite
     lines = [f"- {model['name']}: SHA-256 `{model['sha256']}`" for model in suite.plan["models"]]
     for run in result.runs:

@@ -72,6 +72,16 @@ class Suite:
     cool_down_s: float = 0.0
     idle_s: float = 5.0
 
+    def with_settings(self, repeats: int | None, limit: int | None) -> "Suite":
+        """Return the suite run so often, with only so many items of each task or prompts."""
+        parts = self.parts
+        if limit:
+            parts = tuple(
+                replace(part, limit=min(limit, part.limit or limit), prompts=part.prompts[:limit])
+                for part in parts
+            )
+        return replace(self, parts=parts, repeats=repeats or self.repeats)
+
     def to_json(self) -> dict[str, Any]:
         """Return the suite as plain values, from which :func:`suite_from_json` makes it again."""
         return asdict(self)

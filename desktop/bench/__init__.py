@@ -1,0 +1,1 @@
+"""The benchmark page: choosing, running, and what came of it."""

@@ -1,0 +1,100 @@
+"""A suite's report as rich text: shown on the page and printed to PDF."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from PySide6.QtCore import QCoreApplication
+
+from desktop.theme.bill import full_time, kind_words, status_words
+from desktop.theme.palette import Theme
+from monitor import figures
+from monitor.bench import report
+from monitor.bench.summary import RunResult, SuiteResult
+from monitor.store.records import Status
+
+
+def translate(text: str) -> str:
+    """Return a text in the window's language."""
+    return QCoreApplication.translate("Report", text)
+
+
+def report_html(result: SuiteResult, theme: Theme) -> str:
+    """Return a suite's report; every text that comes from files and models is escaped."""
+    suite = result.suite
+    parts = [f"<h2>{escape(suite.title)}</h2>"]
+    state = "" if suite.status is Status.DONE else f" · {status_words(suite.status)}"
+    parts.append(_muted(f"{full_time(suite.started_at)}{state}", theme))
+    parts.append(f"<p>{escape(report.total_line(result))}</p>")
+    if suite.error:
+        parts.append(f'<p style="color:{theme.warning}">{escape(suite.error)}</p>')
+    for header, rows in report.tables(result):
+        parts.append(_table(header, rows, theme))
+    parts += [f"<p>{escape(sentence)}</p>" for sentence in report.verdicts(result)]
+    parts.append(f"<h4>{escape(translate('Energy of each run'))}</h4>")
+    parts.append(_energies(result.runs, theme))
+    kinds = {run.record.bill.total().kind for run in result.runs}
+    legend = " · ".join(dict.fromkeys(kind_words(kind) for kind in kinds))
+    notes = [
+        legend,
+        translate("Scores: ± standard error, then Wilson's 95 % interval."),
+        translate("Points/Wh: percentage points above chance per watt-hour of a thousand items."),
+        report.idle_line(result),
+    ]
+    parts += [_muted(note, theme) for note in notes if note]
+    parts += [_muted(line.removeprefix("- ").replace("`", ""), theme, small=True)
+              for line in report.provenance(result)]  # fmt: skip
+    return "\n".join(parts)
+
+
+def _muted(text: str, theme: Theme, small: bool = False) -> str:
+    size = "font-size:small;" if small else ""
+    return f'<p style="color:{theme.muted};{size}">{escape(text)}</p>'
+
+
+def _energies(runs: Iterable[RunResult], theme: Theme) -> str:
+    header = tuple(
+        translate(text) for text in ("part", "energy", "95 % interval", "J/prompt token",
+                                     "J/output token", "tokens shared", "CO₂e")
+    )  # fmt: skip
+    rows = []
+    for run in runs:
+        total, tokens = run.record.bill.total(), run.record.tokens
+        carbon = run.record.footprint
+        shared = f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN
+        rows.append(
+            (
+                f"{report.part_name(run)}",
+                figures.marked(total.kind, figures.energy(total.joules)),
+                figures.bounds(total.energy).strip("()"),
+                figures.energy(run.prefill_j_per_token),
+                figures.energy(run.decode_j_per_token),
+                shared,
+                figures.mass(carbon.grams if carbon else None),
+            )
+        )
+    return _table(header, rows, theme)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme) -> str:
+    """Draw a table; a model that is the same in all rows is named once, above it."""
+    models = {row[0] for row in rows}
+    is_single = header[0] == "model" and len(models) == 1
+    first = 1 if is_single else 0
+    above = f"<p><b>{escape(rows[0][0])}</b></p>" if is_single else ""
+    head = "".join(_cell("th", text, place, theme) for place, text in enumerate(header[first:]))
+    body = "".join(
+        "<tr>"
+        + "".join(_cell("td", t, place, theme) for place, t in enumerate(row[first:]))
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'{above}<table cellspacing="0" cellpadding="5" width="98%"><tr>{head}</tr>{body}</table>'
+    )
+
+
+def _cell(tag: str, text: str, place: int, theme: Theme) -> str:
+    side = "left" if place == 0 else "right"
+    color = f"color:{theme.muted};font-weight:normal;" if tag == "th" else ""
+    style = f"{color}border-bottom:1px solid {theme.line};"
+    return f'<{tag} align="{side}" style="{style}">{escape(text)}</{tag}>'
