@@ -55,6 +55,7 @@ class Bridge(QObject):
         self._services = services
         self._thread: threading.Thread | None = None
         self._cancel = services.meter.cancel
+        self._closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
         self._works = ThreadPoolExecutor(1, thread_name_prefix="window-works")
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
@@ -148,11 +149,13 @@ class Bridge(QObject):
         :param question: called on another thread
         :param answer: called with its result in the window's thread; not at all if it raised
         """
-        self._reads.submit(self._answer, question, answer)
+        if not self._closed:
+            self._reads.submit(self._answer, question, answer)
 
     def work(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         """Like :meth:`read`, for what may take long: folders, drivers, the engine's start."""
-        self._works.submit(self._answer, question, answer)
+        if not self._closed:
+            self._works.submit(self._answer, question, answer)
 
     def _answer(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         try:
@@ -167,7 +170,8 @@ class Bridge(QObject):
         receiver(value)
 
     def close(self) -> None:
-        """Stop what is running and wait for it."""
+        """Stop what is running and wait for it; nothing is asked any more."""
+        self._closed = True
         if self._thread:
             self.cancel()
             self._thread.join(timeout=1)

@@ -135,6 +135,7 @@ class MainWindow(QMainWindow):
         self.bridge.benched.connect(self.live.follow)
         self.bridge.idle.connect(self.live.end_phase)
         self.bench.began.connect(self.chat.look_busy)
+        self.chat.busy_changed.connect(self.bench.changed)
         self.bench.ended.connect(self._on_benched)
         self.bench_page.report.failed.connect(self.notice.say)
         self.bridge.failed.connect(self.notice.say)
