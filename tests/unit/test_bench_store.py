@@ -1,0 +1,313 @@
+"""Benchmarks as they are stored, and what is reckoned from them."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.bench import forms, report
+from monitor.bench.comparison import compare_runs
+from monitor.bench.replay import differences, plan_of, replay_lines
+from monitor.bench.suites import Part, Suite, SuiteError
+from monitor.bench.summary import RunResult, by_subject, summarise
+from monitor.energy.account import LOAD, Phase
+from monitor.energy.ledger import Ledger
+from monitor.engine.gguf import ModelFileError
+from monitor.engine.messages import ChoiceScore
+from monitor.power.channel import Kind, Probe, ProbeState, Reading
+from monitor.power.sampler import Sampler
+from monitor.store.bench_records import ItemRecord, RunStart, Sums
+from monitor.store.history import History
+from monitor.store.records import Seconds, Status, Tokens
+from tests.unit.builders import BILL, CPU, channel, line, outcome, query_start
+
+PART = Part("Sounds", "quality", task="hellaswag", data="x")
+PLAN = {
+    "suite": json.loads(json.dumps(Suite("own", "Own", "", (PART,)).to_json())),
+    "models": [
+        {"path": "/models/a.gguf", "context": None, "threads": 2, "gpu_layers": -1,
+         "name": "a Q4_0", "sha256": "aa"},
+        {"path": "/models/b.gguf", "context": None, "threads": 2, "gpu_layers": -1,
+         "name": "b Q8_0", "sha256": "bb"},
+    ],
+    "budget_j": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with closing(History(tmp_path / "history.db")) as history:
+        yield history
+
+
+def item(position: int, correct: float, margin: float = 0.5, energy_j: float = 2.0) -> ItemRecord:
+    return ItemRecord(
+        position=position,
+        row=position + 1,
+        subject="birds" if position % 2 else "fish",
+        prompt=f"Question {position} | with a bar",
+        choices=("yes <b>", "no"),
+        gold=(0,),
+        scores=(ChoiceScore(-1.25, 2, False), ChoiceScore(-2.5, 3, True)),
+        answer="",
+        pred=0 if correct else 1,
+        pred_norm=0 if correct else 1,
+        correct=correct,
+        correct_norm=correct,
+        margin=margin if correct else -margin,
+        prompt_tokens=12.5,
+        completion_tokens=0,
+        energy_j=energy_j,
+        seconds=0.25,
+    )
+
+
+def run_start(suite_id: str, **changes: Any) -> RunStart:
+    fields: dict[str, Any] = {
+        "suite_id": suite_id, "step": 0, "part": "Sounds", "repeat": 0, "kind": "quality",
+        "task": "hellaswag", "protocol": "lmh", "shots": 0, "data_path": "/data/x.txt",
+        "data_sha256": "dd", "shots_sha256": "", "prompts_sha256": "pp", "chance": 0.25,
+        "planned": 4,
+    }  # fmt: skip
+    return RunStart(**(fields | changes))
+
+
+def stored_run(history: History, suite_id: str, items: Sequence[ItemRecord], **changes: Any) -> str:
+    """Store a run of some items, in two steps as a running benchmark does."""
+    began = history.begin(query_start(kind="bench", prompt="Sounds: 4 items"))
+    row = history.benchmarks.begin_run(began.query_id, run_start(suite_id, **changes))
+    sums = Sums()
+    for some, status in ((items[:2], Status.RUNNING), (items[2:], Status.DONE)):
+        sums = sums.plus(some)
+        prefill = tuple(one for one in BILL.lines if one.phase in ("prefill", LOAD))
+        history.benchmarks.progress(
+            row.id,
+            some,
+            sums,
+            outcome(
+                status=status,
+                tokens=Tokens(prompt=100, reused=50),
+                seconds=Seconds(load=0.5, prefill=1.0, total=1.0),
+                bill=replace(BILL, lines=prefill),
+            ),
+        )
+    return row.id
+
+
+@pytest.fixture
+def suite_id(history: History) -> str:
+    return history.benchmarks.begin_suite("own", "Own", PLAN, {"llamawatt": "0.1.0"})
+
+
+FIRST = [item(0, 1.0), item(1, 0.0), item(2, 1.0), item(3, 0.0)]
+SECOND = [item(0, 1.0, energy_j=1.0), item(1, 1.0, energy_j=1.0), item(2, 0.0, energy_j=1.0),
+          item(3, 1.0, energy_j=1.0)]  # fmt: skip
+
+
+def results(history: History, suite_id: str) -> list[RunResult]:
+    return list(summarise(history, suite_id).runs)
+
+
+def test_what_is_read_back_is_what_was_written(history: History, suite_id: str) -> None:
+    run_id = stored_run(history, suite_id, FIRST)
+    assert history.benchmarks.items(run_id) == FIRST
+    row = history.benchmarks.run(run_id)
+    assert row
+    assert row.start == run_start(suite_id)
+    assert (row.sums.done, row.sums.correct_sum, row.status) == (4, 2.0, Status.DONE)
+    history.benchmarks.note_idle(suite_id, "before", 12.5, Kind.COUNTER)
+    history.benchmarks.finish_suite(suite_id, Status.DONE, "", {"pairs": []})
+    suite = history.benchmarks.suite(suite_id[-6:])
+    assert (suite.plan, suite.idle_before_w, suite.idle_after_w) == (PLAN, 12.5, None)
+    assert suite.verdict == {"pairs": []}
+    assert history.benchmarks.run("nothing") is None
+
+
+def test_the_same_question_is_kept_once(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST)
+    stored_run(history, suite_id, SECOND, step=1)
+    assert history._store.read().table("bench_questions").count == 4
+    assert history._store.read().table("bench_items").count == 8
+
+
+def test_an_item_is_never_stored_without_its_bill(history: History, suite_id: str) -> None:
+    run_id = stored_run(history, suite_id, FIRST)
+    before = history.record(run_id)
+    with pytest.raises(Exception, match="UNIQUE"):
+        history.benchmarks.progress(
+            run_id, FIRST[:1], Sums(done=99), outcome(text="never to be seen")
+        )
+    assert history.record(run_id) == before
+    row = history.benchmarks.run(run_id)
+    assert row
+    assert row.sums.done == 4
+
+
+def test_earlier_runs_alike_foretell_the_next(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST)
+    sha256 = query_start().sha256
+    rate = history.benchmarks.past_rate(sha256, "quality", "hellaswag", 0)
+    total = replace(BILL, lines=tuple(one for one in BILL.lines if one.phase == "prefill")).total()
+    assert rate == pytest.approx((1.0 / 4, (total.joules or 0) / 4))
+    assert history.benchmarks.past_rate(sha256, "quality", "hellaswag", 5) is None
+    assert history.benchmarks.past_rate("cc", "quality", "hellaswag", 0) is None
+
+
+def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST)
+    run = results(history, suite_id)[0]
+    assert run.accuracy
+    assert run.accuracy.value == 0.5
+    joules = run.record.bill.total().joules
+    assert joules
+    assert run.merit.joules_per_item == pytest.approx(joules / 4)
+    assert run.merit.joules_per_correct == pytest.approx(joules / 2)
+    # Half of the tokens were shared, and only those computed carry the energy.
+    assert run.prefill_j_per_token == pytest.approx(joules / 50)
+    assert run.decode_j_per_token is None
+    subjects = by_subject(history.benchmarks.items(run.record.id))
+    assert {name: accuracy.value for name, accuracy in subjects.items()} == {
+        "birds": 0.0,
+        "fish": 1.0,
+    }
+
+
+def test_flips_and_what_they_saved(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST)
+    stored_run(history, suite_id, SECOND[:3], step=1)
+    first, second = results(history, suite_id)
+    found = compare_runs(history, first, second)
+    assert found.items == 3
+    assert [(flip.item.position, flip.gained) for flip in found.flips] == [(1, True), (2, False)]
+    # Only the items both have done are compared: 6 J against 3 J.
+    assert found.joules_saved == pytest.approx(3.0)
+    assert found.joules_saved_per_flip == pytest.approx(1.5)
+    assert "2 of 3 items flipped: 1 now right, 1 now wrong" in found.sentence
+    assert found.to_json()["gained"] == 1
+    same = compare_runs(history, first, first)
+    assert not same.flips
+    assert same.joules_saved_per_flip is None
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"protocol": "llamacpp"}, "protocols"),
+        ({"data_sha256": "ee"}, "datasets"),
+        ({"task": "mmlu"}, "tasks"),
+        ({"shots": 5}, "worked examples"),
+        ({"shots_sha256": "ff"}, "worked examples"),
+    ],
+)
+def test_runs_that_were_asked_otherwise_are_not_compared(
+    history: History, suite_id: str, change: dict[str, Any], word: str
+) -> None:
+    stored_run(history, suite_id, FIRST)
+    stored_run(history, suite_id, SECOND, step=1, **change)
+    with pytest.raises(SuiteError, match=word):
+        compare_runs(history, *results(history, suite_id))
+
+
+def test_a_report_holds_every_figure_and_breaks_on_no_text(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST, part="Sounds | and fury")
+    pair = {"part": "Sounds", "first": 0, "second": 1, "items": 40, "wins": 20, "losses": 4,
+            "evidence": 99.0, "settled": True, "better": 0}  # fmt: skip
+    verdict = {"pairs": [pair, {**pair, "settled": False, "better": None}], "reason": "budget"}
+    history.benchmarks.note_idle(suite_id, "before", 12.5, Kind.COUNTER)
+    history.benchmarks.finish_suite(suite_id, Status.STOPPED, "", verdict)
+    text = report.markdown(summarise(history, suite_id))
+    assert "50.0 %" in text
+    assert "Sounds \\| and fury" in text
+    assert "a Q4_0 does better than b Q8_0 (20 : 4 of 40 items)" in text
+    assert "cannot be told apart" in text
+    assert "budget was spent" in text
+    assert "before ● 12.5 W" in text
+    assert "stopped" in text
+    assert "`dd`" in text
+
+
+def test_a_replay_says_what_differs(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST)
+
+    def document(suite: str) -> dict[str, Any]:
+        result = summarise(history, suite)
+        items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
+        made: dict[str, Any] = json.loads(json.dumps(forms.suite_json(result, items)))
+        return made
+
+    changed = {**PLAN, "models": [{**PLAN["models"][0], "sha256": "zz"}, PLAN["models"][1]]}  # type: ignore[index,dict-item]
+    other = history.benchmarks.begin_suite("own", "Own", changed, {"llamawatt": "0.2.0"})
+    stored_run(history, other, SECOND)
+    found = differences(document(suite_id), document(other))
+    assert found["conditions"] == {
+        "llamawatt": ["0.1.0", "0.2.0"],
+        "sha256 of a Q4_0": ["aa", "zz"],
+    }
+    assert found["runs"][0]["changed"] == [1, 2, 3]
+    assert found["runs"][0]["accuracy"] == [0.5, 0.75]
+    lines = "\n".join(replay_lines(found))
+    assert "3 of 4 items came out otherwise" in lines
+    assert "was 0.1.0, is 0.2.0" in lines
+
+
+def test_a_replay_of_what_is_not_here(history: History, suite_id: str) -> None:
+    with pytest.raises(SuiteError, match="no result"):
+        plan_of({"plan": {}}, [])
+    with pytest.raises(ModelFileError, match="not on this machine"):
+        plan_of({"plan": PLAN}, [])
+
+
+# --- the ledger ------------------------------------------------------------------------------
+
+
+class Constant:
+    """A source of ten watts, counted."""
+
+    name = "constant"
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "")
+
+    def open(self) -> tuple[Any, ...]:
+        return (channel("constant:0"),)
+
+    def read(self) -> list[Reading]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_many_short_phases_add_up_to_one_bill() -> None:
+    sampler = Sampler(sources=[Constant()])
+    with sampler:
+        sampler._wait(lambda: bool(sampler.channels()), 2.0)
+        for tick in range(101):
+            at_s = 1000 + tick / 10
+            sampler.trace.record([Reading("constant:0", at_s, counter_j=10 * tick / 10)])
+        ledger = Ledger(sampler)
+        parts = [
+            ledger.add([Phase("prefill", 1000 + n / 4, 1000 + (n + 1) / 4)]) for n in range(20)
+        ]
+        assert sum(part.total().joules or 0 for part in parts) == pytest.approx(50.0)
+        total = ledger.bill.total()
+        assert total.joules == pytest.approx(50.0)
+        assert len(ledger.bill.lines) == 1
+        assert ledger.bill.lines[0].duration_s == pytest.approx(5.0)
+        # Gone on with after an interruption, on top of what was billed before.
+        again = Ledger(sampler, ledger.bill)
+        again.add([Phase("prefill", 1006, 1007)])
+        again.add([Phase(LOAD, 1007, 1008)])
+        assert again.bill.total().joules == pytest.approx(60.0)
+        assert again.bill.total(LOAD).joules == pytest.approx(10.0)
+        assert again.bill.lines[0].phase == "prefill"
+
+
+def test_a_reading_that_was_never_there_stays_unknown() -> None:
+    sampler = Sampler(sources=[])
+    assert Ledger(sampler).add([Phase("prefill", 0.0, 1.0)]).total().joules is None
+    assert line(CPU, joules=None).joules is None
