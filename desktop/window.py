@@ -132,7 +132,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.bridge.happened.connect(self.live.follow)
-        self.bridge.benched.connect(self.live.follow)
+        self.bridge.benched.connect(self.live.follow_bench)
         self.bridge.idle.connect(self.live.end_phase)
         self.bench.began.connect(self.chat.look_busy)
         self.chat.busy_changed.connect(self.bench.changed)
@@ -207,7 +207,8 @@ class MainWindow(QMainWindow):
             self.chat.stop()
 
     def _on_benched(self, _result: SuiteResult) -> None:
-        self.show_page("bench")
+        if not self.bench_page.isVisible():
+            self.notice.say(self.tr("The benchmark has ended; its report is on the Bench page."))
         if self.history_page.isVisible():
             self.history_page.model.refresh()
 

@@ -152,3 +152,8 @@ def item_words(item: ItemRecord) -> str:
     if item.answer:
         lines += ["", item.answer.strip()]
     return "\n".join(lines)
+
+
+def flip_words(flip: Flip) -> str:
+    """Write an item on which two runs differ: as the first scored it, then as the second did."""
+    return f"{item_words(flip.item)}\n\n{item_words(flip.other)}"

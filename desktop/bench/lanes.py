@@ -107,7 +107,7 @@ class ScorePlot(pg.PlotWidget):
         self.setMenuEnabled(False)
         self.setMouseEnabled(False, False)
         self.plotItem.vb.disableAutoRange()
-        self.plotItem.layout.setContentsMargins(2, 8, 14, 2)
+        self.plotItem.layout.setContentsMargins(2, 8, 24, 2)
         self._curves = [pg.PlotCurveItem(antialias=False) for _ in range(3)]
         for curve in self._curves:
             self.addItem(curve)

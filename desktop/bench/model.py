@@ -8,7 +8,6 @@ from PySide6.QtCore import QObject, Signal
 from desktop.bridge import Bridge
 from monitor.bench.events import (
     BenchEvent,
-    Paused,
     Planned,
     Progressed,
     Resting,
@@ -181,11 +180,16 @@ class BenchModel(QObject):
         self._asked += 1
         number = self._asked
 
-        def answer(outlook: Outlook) -> None:
-            if number == self._asked:
+        def question() -> Outlook | None:
+            # Files of thousands of items are read for the last choice only.
+            is_last = number == self._asked
+            return self._outlook(suite, entrants, budget_j) if is_last else None
+
+        def answer(outlook: Outlook | None) -> None:
+            if outlook and number == self._asked:
                 self.looked.emit(outlook)
 
-        self._bridge.work(lambda: self._outlook(suite, entrants, budget_j), answer)
+        self._bridge.work(question, answer)
 
     def _outlook(
         self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None
@@ -233,6 +237,8 @@ class BenchModel(QObject):
         if isinstance(event, Planned):
             steps = [StepState(step) for step in event.steps]
             self.running = Running(event.suite_id, event.title, steps, event.left_s, event.left_j)
+            suite_id = event.suite_id
+            self._bridge.read(lambda: summarise(self._history, suite_id), self._take_in)
         running = self.running
         if running is None:
             return
@@ -250,8 +256,6 @@ class BenchModel(QObject):
                 running.steps[running.current].done = event.done
             case Progressed():
                 self._on_progress(running, event)
-            case Paused():
-                running.is_paused = True
             case RunEnded():
                 running.steps[event.step.number].is_ended = True
             case SuiteEnded():
@@ -260,7 +264,21 @@ class BenchModel(QObject):
             case Planned():
                 pass
             case _:
+                # Paused as well: the person's own press has said it, and may be taken back by now.
                 return
+        self.changed.emit()
+
+    def _take_in(self, stored: SuiteResult) -> None:
+        """Show what was done before a suite was gone on with; of a new one there is nothing."""
+        running = self.running
+        if running is None or running.suite_id != stored.suite.id:
+            return
+        for run in stored.runs:
+            state = running.steps[run.row.start.step]
+            if state.joules is None and not state.curve:
+                state.done = max(state.done, run.row.sums.done)
+                state.accuracy = run.printed
+                state.joules = run.record.bill.total().joules
         self.changed.emit()
 
     def _on_progress(self, running: Running, event: Progressed) -> None:

@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.bench.items import FlipsModel, ItemsModel, TextTable, item_words
+from desktop.bench.items import FlipsModel, ItemsModel, TextTable, flip_words, item_words
 from desktop.bench.report_html import report_html
 from desktop.bridge import Bridge
 from desktop.theme.palette import LIGHT, Theme
@@ -106,7 +106,7 @@ class ReportView(QWidget):
         row.addWidget(self.first, 1)
         row.addWidget(label("→"))
         row.addWidget(self.second, 1)
-        tab = _table_tab(row, self.flips, self.tr("Flips"), lambda flip: item_words(flip.other))
+        tab = _table_tab(row, self.flips, self.tr("Flips"), flip_words)
         layout = tab.layout()
         assert isinstance(layout, QVBoxLayout)
         layout.insertWidget(1, self.sentence)

@@ -53,7 +53,7 @@ def _muted(text: str, theme: Theme, small: bool = False) -> str:
 
 def _energies(runs: Iterable[RunResult], theme: Theme) -> str:
     header = tuple(
-        translate(text) for text in ("part", "energy", "95 % interval", "J/prompt token",
+        translate(text) for text in ("model", "part", "energy", "95 % interval", "J/prompt token",
                                      "J/output token", "tokens shared", "CO₂e")
     )  # fmt: skip
     rows = []
@@ -63,11 +63,12 @@ def _energies(runs: Iterable[RunResult], theme: Theme) -> str:
         shared = f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN
         rows.append(
             (
-                f"{report.part_name(run)}",
+                report.model_name(run),
+                report.part_name(run),
                 figures.marked(total.kind, figures.energy(total.joules)),
                 figures.bounds(total.energy).strip("()"),
-                figures.energy(run.prefill_j_per_token),
-                figures.energy(run.decode_j_per_token),
+                figures.marked(total.kind, figures.energy(run.prefill_j_per_token)),
+                figures.marked(total.kind, figures.energy(run.decode_j_per_token)),
                 shared,
                 figures.mass(carbon.grams if carbon else None),
             )
@@ -78,7 +79,7 @@ def _energies(runs: Iterable[RunResult], theme: Theme) -> str:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme) -> str:
     """Draw a table; a model that is the same in all rows is named once, above it."""
     models = {row[0] for row in rows}
-    is_single = header[0] == "model" and len(models) == 1
+    is_single = len(models) == 1
     first = 1 if is_single else 0
     above = f"<p><b>{escape(rows[0][0])}</b></p>" if is_single else ""
     head = "".join(_cell("th", text, place, theme) for place, text in enumerate(header[first:]))

@@ -85,6 +85,7 @@ class RunningView(QWidget):
     def _on_began(self) -> None:
         self.lanes.clear()
         self.pause.setChecked(False)
+        self.pause.setEnabled(False)
         self._title.setText(self.tr("Preparing …"))
         self._doing.setText("")
         self._cost.setText("")
@@ -105,6 +106,7 @@ class RunningView(QWidget):
         self._cost.setText(self._cost_words(running))
         text = self.tr("Go on") if running.is_paused else self.tr("Pause")
         self.pause.setText(text)
+        self.pause.setEnabled(True)
         self.lanes.show_models(running.models, running.current, self._live.kind)
 
     def _doing_words(self, running: Running) -> str:

@@ -10,6 +10,7 @@ from desktop.live.pyramid import Floats, Pyramid
 from monitor.bench.events import BenchEvent
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, weakest
 from monitor.engine.messages import (
+    Answer,
     DecodeStarted,
     Done,
     Loaded,
@@ -90,7 +91,7 @@ class LiveModel:
         # A part without a reading makes the total unknown, not smaller.
         return sum(known_w) if known_w and len(known_w) == len(parts_w) else None
 
-    def follow(self, event: Event | BenchEvent) -> None:
+    def follow(self, event: Event) -> None:
         """Note the phases of a running query as its events tell of them."""
         match event:
             case LoadProgress() if not self.busy:
@@ -99,18 +100,23 @@ class LiveModel:
                 self.end_phase(event.end_s)
             case PrefillStarted():
                 self._begin_phase(PREFILL, event.time_s)
-            case Scored():
-                self._add_batch(event)
             case DecodeStarted():
                 self._begin_phase(DECODE, event.time_s)
             case Done():
                 self.end_phase(event.time_s)
-                self.boundaries_s.append(event.time_s)
+
+    def follow_bench(self, event: BenchEvent) -> None:
+        """Note the phases of a running benchmark, and where its items end."""
+        if isinstance(event, Scored):
+            self._add_batch(event)
+        elif isinstance(event, Answer):
+            self.follow(event)
+        if isinstance(event, Scored | Done):
+            self.boundaries_s.append(event.end_s if isinstance(event, Scored) else event.time_s)
+            del self.boundaries_s[:-KEPT_BOUNDARIES]
 
     def _add_batch(self, batch: Scored) -> None:
         """Take in a batch of scored questions; those that follow at once are one phase."""
-        self.boundaries_s.append(batch.end_s)
-        del self.boundaries_s[:-KEPT_BOUNDARIES]
         last = self.phases[-1] if self.phases else None
         if last and last.name == PREFILL and 0 <= batch.start_s - last.end_s < JOINED_S:
             self.phases[-1] = Phase(PREFILL, last.start_s, batch.end_s)

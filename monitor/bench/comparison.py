@@ -8,6 +8,7 @@ from monitor.bench.forms import flip_json
 from monitor.bench.suites import SuiteError
 from monitor.bench.summary import RunResult
 from monitor.bench.verdict import Flip, flips
+from monitor.energy.account import weakest
 from monitor.store.history import History
 
 
@@ -48,10 +49,14 @@ class Comparison:
         )
         if saved is None:
             return text
-        text += f" The second run took {figures.energy(abs(saved))} "
-        text += "less" if saved >= 0 else "more"
+        text += f" The second run took {self._marked(saved)} {'less' if saved >= 0 else 'more'}"
         each = self.joules_saved_per_flip
-        return f"{text}, {figures.energy(abs(each))} a flip." if each is not None else f"{text}."
+        return f"{text}, {self._marked(each)} a flip." if each is not None else f"{text}."
+
+    def _marked(self, joules: float) -> str:
+        kinds = (run.record.bill.total().kind for run in (self.first, self.second))
+        kind = weakest(kind for kind in kinds if kind)
+        return figures.marked(kind, figures.energy(abs(joules)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison for ``bench compare --json``."""

@@ -50,16 +50,17 @@ class Examiner:
         self._engine, self._loader, self._sampler = engine, loader, sampler
         self._go = threading.Event()
         self._go.set()
-        self._is_scoring = False
+        self._doing: Work | None = None
         self._is_enough: Callable[[], bool] = lambda: False
 
     def pause(self) -> None:
         """Compute nothing until :meth:`go_on`, from any thread. Scoring ends its batch first;
         an answer or exercise in progress is broken off and done again."""
         self._go.clear()
-        if self._is_scoring:
+        doing = self._doing
+        if isinstance(doing, Score):
             self._engine.hold(True)
-        else:
+        elif doing:
             self._engine.cancel()
 
     def go_on(self) -> None:
@@ -105,12 +106,19 @@ class Examiner:
         return self._loader.is_cancelled or self._is_enough()
 
     def _work(self, request: Work) -> Iterator[Answer]:
-        self._is_scoring = isinstance(request, Score)
-        for message in self._engine.work(request):
-            if self._loader.is_cancelled or (self._is_held and not self._is_scoring):
-                # Again: the first cancel may have come before the request was there.
-                self._engine.cancel()
-            yield message
+        self._doing = request
+        try:
+            for message in self._engine.work(request):
+                # Again: a first word of it may have come before the request was there.
+                if self._loader.is_cancelled:
+                    self._engine.cancel()
+                elif self._is_held and isinstance(request, Score):
+                    self._engine.hold(True)
+                elif self._is_held:
+                    self._engine.cancel()
+                yield message
+        finally:
+            self._doing = None
 
     def _hold(self) -> Iterator[BenchEvent]:
         """Wait while a person holds the benchmark."""

@@ -6,7 +6,7 @@ from typing import Any
 from monitor import figures
 from monitor.bench.results import Accuracy
 from monitor.bench.summary import Rate, RunResult, SuiteResult
-from monitor.energy.account import LOAD
+from monitor.energy.account import LOAD, weakest
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
 from monitor.store.bench_records import ItemRecord
@@ -220,10 +220,9 @@ def total_line(result: SuiteResult) -> str:
     grams = [run.record.footprint.grams for run in result.runs if run.record.footprint]
     if not joules:
         return f"{figures.duration(seconds)} of computing; no energy was measured."
-    return (
-        f"{figures.energy(sum(joules))} and {figures.mass(sum(grams))} CO₂e in "
-        f"{figures.duration(seconds)} of computing."
-    )
+    kind = weakest(kind for bill in bills if (kind := bill.total().kind))
+    energy, mass = figures.marked(kind, figures.energy(sum(joules))), figures.mass(sum(grams))
+    return f"{energy} and {mass} CO₂e in {figures.duration(seconds)} of computing."
 
 
 def markdown(result: SuiteResult) -> str:

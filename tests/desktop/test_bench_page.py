@@ -96,7 +96,7 @@ def test_from_choosing_to_the_report(qtbot: QtBot, chosen: MainWindow, tmp_path:
 
 def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> None:
     page = chosen.bench_page
-    page.setup.limit.setValue(96)
+    page.setup.limit.setValue(64)
     batches: list[Scored] = []
     chosen.bridge.benched.connect(lambda e: batches.append(e) if isinstance(e, Scored) else None)
     qtbot.mouseClick(page.setup.start, Qt.MouseButton.LeftButton)
@@ -114,7 +114,7 @@ def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> No
         qtbot.keyClick(chosen, Qt.Key.Key_Escape)
     result: SuiteResult = ended.args[0]
     assert result.suite.status is Status.STOPPED
-    assert 0 < result.runs[0].row.sums.done < 96
+    assert 0 < result.runs[0].row.sums.done < 64
     qtbot.waitUntil(lambda: not chosen.bench.busy, timeout=10_000)
     page.report.left.emit()
     earlier = page.setup.earlier
@@ -124,7 +124,7 @@ def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> No
         earlier.go_on.click()
     again: SuiteResult = ended.args[0]
     assert again.suite.status is Status.DONE
-    assert again.runs[0].row.sums.done == 96
+    assert again.runs[0].row.sums.done == 64
 
 
 def test_chat_and_benchmark_wait_for_each_other(qtbot: QtBot, chosen: MainWindow) -> None:

@@ -2,10 +2,10 @@
 
 import math
 import random
+from statistics import NormalDist
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from monitor.bench.results import accuracy_of, merit_of
 from monitor.bench.scoring import judge_choices
@@ -35,7 +35,7 @@ def test_wilsons_interval_is_where_the_score_test_is_just_not_significant() -> N
     assert accuracy
     for end in (accuracy.low, accuracy.high):
         z = abs(accuracy.value - end) / math.sqrt(end * (1 - end) / 20)
-        assert z == pytest.approx(norm.ppf(0.975), abs=1e-3)
+        assert z == pytest.approx(NormalDist().inv_cdf(0.975), abs=1e-3)
 
 
 @pytest.mark.parametrize("right", [0, 5])
