@@ -13,7 +13,7 @@ from monitor.bench import forms, report
 from monitor.bench.comparison import compare_runs
 from monitor.bench.suites import QUALITY, list_suites
 from monitor.bench.summary import RunResult, SuiteResult, result_of, summarise
-from monitor.bench.verdict import printed
+from monitor.bench.verdict import is_right
 from monitor.bench_terminal import show_suite, write_items
 from monitor.report import make_table
 from monitor.store.history import History
@@ -102,12 +102,11 @@ def show_items(run_id: str, wrong: bool, as_json: bool) -> None:
         run = _run_of(history, run_id)
         found = history.benchmarks.items(run.record.id)
     if wrong:
-        missed = [(item, printed(item, run.by_length)) for item in found]
-        found = [item for item, score in missed if score is not None and score < 1]
+        found = [item for item in found if is_right(item, run.by_length) is False]
     table = make_table(*ITEM_COLUMNS, right=("no.", "margin", "energy"))
     kind = run.record.bill.total().kind
     for item in found:
-        table.add_row(*map(escape, report.item_cells(item, kind)))
+        table.add_row(*map(escape, report.item_cells(item, run.by_length, kind)))
     show(table, lambda: [forms.stored_item_json(item) for item in found], as_json)
 
 

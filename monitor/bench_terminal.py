@@ -22,6 +22,7 @@ from monitor.bench.runner import Runner
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, by_subject, summarise
 from monitor.engine.client import Engine
+from monitor.loading import Stopped
 from monitor.power.sampler import Sampler
 from monitor.report import WIDE, footprint_line, make_table
 from monitor.store.history import History
@@ -50,6 +51,8 @@ def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) ->
                     display.tell(event)
     except KeyError as error:
         raise click.ClickException(str(error.args[0])) from None
+    except Stopped:
+        sys.exit(INTERRUPTED)
     finally:
         engine.stop()
     result = summarise(history, suite_id)

@@ -194,7 +194,7 @@ def run_suite(
     Example: llamawatt bench run quick -m starter -m ./other.gguf --budget 5Wh
     """
     if replay:
-        if suite or models or repeat or limit or budget:
+        if suite or models or repeat or limit or budget or ctx or threads or gpu_layers >= 0:
             raise click.UsageError("--replay repeats a run as it was: give it alone.")
         _replay(replay, as_json)
         return
@@ -267,8 +267,8 @@ def _replay(path: Path, as_json: bool) -> None:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SuiteError(f"{path.name} is no JSON document: {error}.") from error
     with open_history() as history:
-        suite, entrants = plan_of(document, list_models(*model_places(history)))
-        result = follow(history, lambda runner: runner.run(suite, entrants))
+        suite, entrants, budget_j = plan_of(document, list_models(*model_places(history)))
+        result = follow(history, lambda runner: runner.run(suite, entrants, budget_j))
         items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
     after = forms.suite_json(result, items)
     found = differences(document, after)

@@ -100,7 +100,7 @@ class Loader:
         if not self._engine.has(request):
             self._engine.unload()
             if not (self._engine.hello().offload and request.gpu_layers):
-                check_memory(info, request.context)
+                check_memory(info, request.context, is_scoring=sequences > 1)
         return request
 
     def load_file(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 
 from monitor import figures
 from monitor.bench import report
-from monitor.bench.verdict import Flip, printed
+from monitor.bench.verdict import Flip, is_right
 from monitor.power.channel import Kind
 from monitor.store.bench_records import ItemRecord
 
@@ -105,12 +105,12 @@ class ItemsModel(TextTable):
         if not self._wrong_only:
             self.show_rows(self._items)
             return
-        scored = ((item, printed(item, self._by_length)) for item in self._items)
-        self.show_rows([item for item, score in scored if score is not None and score < 1])
+        wrong = [item for item in self._items if is_right(item, self._by_length) is False]
+        self.show_rows(wrong)
 
     def cells(self, row: ItemRecord) -> Sequence[str]:
         """Return an item's texts."""
-        return (*report.item_cells(row, self._kind), figures.duration(row.seconds))
+        return (*report.item_cells(row, self._by_length, self._kind), figures.duration(row.seconds))
 
 
 class FlipsModel(TextTable):

@@ -242,7 +242,7 @@ class SetupView(QWidget):
         """Take a person's own suite into the list, and choose it."""
         try:
             suite = find_suite(str(path))
-        except SuiteError as error:
+        except (SuiteError, OSError) as error:
             self._show_problem(str(error))
             return
         self._suites.append(suite)

@@ -5,10 +5,11 @@ from typing import Any
 
 from monitor import figures
 from monitor.bench.forms import flip_json
-from monitor.bench.suites import SuiteError
+from monitor.bench.suites import QUALITY, SuiteError
 from monitor.bench.summary import RunResult
 from monitor.bench.verdict import Flip, flips
 from monitor.energy.account import weakest
+from monitor.store.bench_records import RunStart
 from monitor.store.history import History
 
 
@@ -91,6 +92,12 @@ def compare_runs(history: History, first: RunResult, second: RunResult) -> Compa
     return Comparison(first, second, len(shared), tuple(found), saved)
 
 
+def _prompts(one: RunStart, other: RunStart) -> tuple[str, str]:
+    """What prompts and speed tests are told by; of a task, so many items more do not matter."""
+    is_task = one.kind == other.kind == QUALITY
+    return ("", "") if is_task else (one.prompts_sha256, other.prompts_sha256)
+
+
 def _refuse_unlike(first: RunResult, second: RunResult) -> None:
     one, other = first.row.start, second.row.start
     for what, before, after in (
@@ -99,6 +106,7 @@ def _refuse_unlike(first: RunResult, second: RunResult) -> None:
         ("numbers of worked examples", one.shots, other.shots),
         ("datasets (by SHA-256)", one.data_sha256, other.data_sha256),
         ("worked examples (by SHA-256)", one.shots_sha256, other.shots_sha256),
+        ("prompts (by SHA-256)", *_prompts(one, other)),
     ):
         if before != after:
             raise SuiteError(

@@ -7,6 +7,7 @@ from typing import Any
 from monitor.bench.contest import all_settled, blocks, pair_up, verdict_of
 from monitor.bench.events import (
     BenchEvent,
+    Paused,
     Planned,
     Progressed,
     Resting,
@@ -29,6 +30,7 @@ from monitor.loading import Loader, Stopped
 from monitor.meter import chosen_zone
 from monitor.power.sampler import Sampler
 from monitor.store.bench_records import BENCH, ItemRecord, RunRow, RunStart
+from monitor.store.database import StoreError
 from monitor.store.history import History, QueryStart
 from monitor.store.records import Status
 
@@ -89,7 +91,7 @@ class Course:
             status, error = (Status.STOPPED if self._loader.is_cancelled else Status.DONE), ""
         except Stopped:
             status, error = Status.STOPPED, ""
-        except (EngineError, ModelFileError) as problem:
+        except (EngineError, ModelFileError, StoreError, OSError) as problem:
             is_stopped = self._loader.is_cancelled
             status, error = (Status.STOPPED, "") if is_stopped else (Status.FAILED, str(problem))
         except GeneratorExit:
@@ -108,7 +110,11 @@ class Course:
     def _end(self, status: Status, error: str) -> None:
         for number, run in self._logs.items():
             if number not in self._is_ended:
-                run.end(status, error)
+                try:
+                    run.end(status, error)
+                except StoreError:
+                    # The suite's own state is still to be tried; what is missing can be run again.
+                    log.exception("A run's end was not stored")
         if status is Status.DONE:
             self._compare_all()
         verdict = {"pairs": self._verdicts, "reason": self._reason()} if self._verdicts else None
@@ -201,7 +207,7 @@ class Course:
         prepared = self._plan.prepared_of(step)
         for event in self._examiner.examine(prepared, run, begin, stop, lambda: self.is_spent):
             yield event
-            if items := run.settle():
+            if items := run.settle(finish=isinstance(event, Paused)):
                 yield self._progressed(step, run, items)
         if items := run.settle(finish=True):
             yield self._progressed(step, run, items)

@@ -51,22 +51,28 @@ class Examiner:
         self._go = threading.Event()
         self._go.set()
         self._doing: Work | None = None
+        self._lock = threading.Lock()
         self._is_enough: Callable[[], bool] = lambda: False
 
     def pause(self) -> None:
         """Compute nothing until :meth:`go_on`, from any thread. Scoring ends its batch first;
         an answer or exercise in progress is broken off and done again."""
-        self._go.clear()
-        doing = self._doing
-        if isinstance(doing, Score):
-            self._engine.hold(True)
-        elif doing:
-            self._engine.cancel()
+        with self._lock:
+            self._go.clear()
+            self._hold_engine()
 
     def go_on(self) -> None:
         """Compute again, from any thread."""
-        self._go.set()
-        self._engine.hold(False)
+        with self._lock:
+            self._go.set()
+            self._engine.hold(False)
+
+    def _hold_engine(self) -> None:
+        """Have the engine leave off if a person holds the benchmark."""
+        if self._is_held and isinstance(self._doing, Score):
+            self._engine.hold(True)
+        elif self._is_held and self._doing:
+            self._engine.cancel()
 
     @property
     def _is_held(self) -> bool:
@@ -74,8 +80,10 @@ class Examiner:
 
     def warm_up(self, times: int) -> None:
         """Exercise the model without measuring; leaves the context empty."""
+        loaded = self._engine.loaded
+        prefill = min(WARM_UP_PREFILL, loaded.context // 2) if loaded else WARM_UP_PREFILL
         for _ in range(times):
-            for _message in self._work(Exercise(WARM_UP_PREFILL, WARM_UP_DECODE)):
+            for _message in self._work(Exercise(prefill, min(WARM_UP_DECODE, prefill))):
                 pass
 
     def examine(
@@ -112,10 +120,8 @@ class Examiner:
                 # Again: a first word of it may have come before the request was there.
                 if self._loader.is_cancelled:
                     self._engine.cancel()
-                elif self._is_held and isinstance(request, Score):
-                    self._engine.hold(True)
-                elif self._is_held:
-                    self._engine.cancel()
+                with self._lock:
+                    self._hold_engine()
                 yield message
         finally:
             self._doing = None

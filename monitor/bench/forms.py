@@ -1,5 +1,6 @@
 """The JSON forms of benchmarks. ``null`` is "not known", never zero."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,6 @@ def quality_json(run: RunResult) -> dict[str, Any]:
         "method": bill.method,
         "data": {"path": start.data_path, "sha256": start.data_sha256},
         "shots_sha256": start.shots_sha256 or None,
-        "prompts_sha256": start.prompts_sha256,
     }
 
 
@@ -127,7 +127,20 @@ def run_json(run: RunResult) -> dict[str, Any]:
             "planned": run.row.start.planned,
             **_cost_json(run),
         }
-    return {"kind": kind, "step": run.row.start.step, "repeat": run.row.start.repeat, **document}
+    return {
+        "kind": kind,
+        "step": run.row.start.step,
+        "repeat": run.row.start.repeat,
+        **document,
+        "prompts_sha256": run.row.start.prompts_sha256,
+    }
+
+
+def _outcome(item: ItemRecord) -> int | str | None:
+    """What a replay must come to again: the choice, or the answer, in short."""
+    if item.pred is not None or not item.answer:
+        return item.pred
+    return hashlib.sha256(item.answer.encode()).hexdigest()[:16]
 
 
 def suite_json(result: SuiteResult, items: Mapping[str, Sequence[ItemRecord]]) -> dict[str, Any]:
@@ -156,7 +169,7 @@ def suite_json(result: SuiteResult, items: Mapping[str, Sequence[ItemRecord]]) -
             {
                 **run_json(run),
                 "outcomes": [
-                    [item.position, item.pred, item.correct] for item in items[run.record.id]
+                    [item.position, _outcome(item), item.correct] for item in items[run.record.id]
                 ],
             }
             for run in result.runs

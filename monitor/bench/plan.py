@@ -6,21 +6,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from monitor import __version__
 from monitor.bench.events import Step
 from monitor.bench.prepare import Prepared, prepare
-from monitor.bench.suites import PROMPTS, QUALITY, Suite, SuiteError, suite_from_json
+from monitor.bench.shots import SEED
+from monitor.bench.suites import PROMPTS, QUALITY, SPEED, Suite, SuiteError, suite_from_json
 from monitor.engine.client import check_context
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.loading import LoadOptions
 from monitor.store.bench_records import RunRow, SuiteRecord
+from monitor.store.machine import this_machine
 
 SEQUENCES = 64
 """Choices that may share a context while they are scored."""
 
 LEAST_CONTEXT, GREATEST_CONTEXT, CONTEXT_STEP = 512, 8192, 256
+
+LEAST_PROMPT = 64
+"""Tokens of a question that are left at least when a context is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,12 @@ class Plan:
         options = self.entrants[step.model_number].options
         if options.context:
             return options
+        greatest = self.prepared_of(step).tokens if step.kind == SPEED else GREATEST_CONTEXT
         limit = self.infos[step.model_number].context_length or GREATEST_CONTEXT
+        greatest = max(greatest, LEAST_CONTEXT)
         wanted = max(self.prepared_of(step).tokens, LEAST_CONTEXT)
         rounded = -(-wanted // CONTEXT_STEP) * CONTEXT_STEP
-        context = min(rounded, limit, GREATEST_CONTEXT)
+        context = min(rounded, limit, -(-greatest // CONTEXT_STEP) * CONTEXT_STEP)
         return LoadOptions(context, options.threads, options.gpu_layers)
 
     def sequences_of(self, step: Step) -> int:
@@ -183,12 +188,30 @@ def _with_notices(plan: Plan) -> Plan:
                 f"{step.model} has no chat template: it is a base model, and will go on with the "
                 "prompts rather than answer them."
             ] = None
+        _refuse_small_context(step, prepared, context)
         if prepared.tokens > context:
             notices[
                 f"{step.part}: the longest item may need {prepared.tokens} tokens and the context "
                 f"holds {context}; of what does not fit the beginning is cut, as the protocol says."
             ] = None
     return replace(plan, notices=tuple(notices))
+
+
+def _refuse_small_context(step: Step, prepared: Prepared, context: int) -> None:
+    """Refuse what cannot work at all: nothing of it could be cut.
+
+    :raises SuiteError: naming the context that is needed
+    """
+    needed = 0
+    if step.kind == SPEED:
+        needed = prepared.tokens
+    elif prepared.task and prepared.is_written:
+        needed = prepared.task.max_tokens + LEAST_PROMPT
+    if needed > context:
+        raise SuiteError(
+            f"{step.part}: it needs a context of {needed} tokens and {step.model} is to have "
+            f"{context}. Give it more with --ctx, if the model was made for that."
+        )
 
 
 def check_same(plan: Plan, stored: SuiteRecord, runs: Iterable[RunRow]) -> None:
@@ -214,7 +237,6 @@ def versions(llama_cpp: str) -> dict[str, str]:
         "llamawatt": __version__,
         "llama_cpp_python": llama_cpp,
         "python": platform.python_version(),
-        "system": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "memory_bytes": str(psutil.virtual_memory().total),
+        **{name: str(value) for name, value in this_machine().items() if name != "name"},
+        "seed": str(SEED),
     }

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
 from monitor.bench.download import fetched
@@ -42,6 +43,8 @@ class Prepared:
     :param prompts_sha256: of every text that will be put to the model, in order
     :param chance: what guessing would reach, ``None`` where nothing is judged
     :param longest_bytes: of a question with its answer
+    :param pool: what worked examples are taken from
+    :param is_own_pool: whether that is the scored set itself
     """
 
     part: Part
@@ -56,6 +59,7 @@ class Prepared:
     chance: float | None
     longest_bytes: int
     pool: tuple[Item, ...]
+    is_own_pool: bool = False
 
     @property
     def is_written(self) -> bool:
@@ -77,7 +81,7 @@ class Prepared:
     def asked(self, start: int = 0, stop: int | None = None) -> Iterator[Asked]:
         """Build the questions from one place to another. Examples are drawn from the first on."""
         assert self.task
-        drawing = _shots(self.task, self.pool, self.shots, not self.part.shots_data)
+        drawing = _shots(self.task, self.pool, self.shots, self.is_own_pool)
         for position, item in enumerate(self.items[:stop]):
             examples = drawing.for_item(item)
             if position >= start:
@@ -90,7 +94,8 @@ def prepare(part: Part) -> Prepared:
     :raises DatasetError: if a file cannot be used
     """
     if part.kind != QUALITY:
-        texts = json.dumps(part.prompts).encode()
+        asked = [part.prompts, part.max_tokens, part.prefill, part.decode]
+        texts = json.dumps(asked).encode()
         return Prepared(
             part=part,
             task=None,
@@ -132,6 +137,7 @@ def _prepare_task(part: Part, task: Task) -> Prepared:
         chance=_chance(task, items),
         longest_bytes=0,
         pool=pool if count else (),
+        is_own_pool=shots_data is None,
     )
     digest, longest = hashlib.sha256(), 0
     for asked in draft.asked():
@@ -144,14 +150,29 @@ def _prepare_task(part: Part, task: Task) -> Prepared:
 def _places(part: Part, task: Task) -> tuple[Path, Path | None]:
     """Return the files of a part; those of a public set once they are fetched."""
     public = fetched(task) if PUBLIC in (part.data, part.shots_data) else None
+    if PUBLIC in (part.data, part.shots_data) and task.source is None:
+        raise DatasetError(
+            f"{task.title} has no public set: name the file of its items with --data."
+        )
     if PUBLIC in (part.data, part.shots_data) and public is None:
         raise DatasetError(
             f"The public set of {task.title} is not on this machine. "
             f"`llamawatt bench get {task.name}` fetches it."
         )
-    data = public.data if public and part.data == PUBLIC else Path(part.data).expanduser()
-    shots = Path(part.shots_data).expanduser() if part.shots_data else None
-    return data, public.shots if public and part.shots_data == PUBLIC else shots
+    data = public.data if public and part.data == PUBLIC else _shipped(Path(part.data).expanduser())
+    if public and PUBLIC in (part.shots_data, part.shots_data or part.data):
+        # The public set has a split of its own for them, where its authors made one.
+        return data, public.shots
+    return data, _shipped(Path(part.shots_data).expanduser()) if part.shots_data else None
+
+
+def _shipped(path: Path) -> Path:
+    """Return a file, or the one of its name that ships, if LlamaWatt has moved since."""
+    if path.exists() or "suites" not in path.parts:
+        return path
+    inside = path.parts[path.parts.index("suites") :]
+    moved = Path(str(files("resources"))).joinpath(*inside)
+    return moved if moved.exists() else path
 
 
 def _shots(task: Task, pool: tuple[Item, ...], count: int, is_same: bool) -> Shots:

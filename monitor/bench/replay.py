@@ -11,8 +11,10 @@ from monitor.loading import LoadOptions
 from monitor.models.library import Found
 
 
-def plan_of(document: Mapping[str, Any], library: Sequence[Found]) -> tuple[Suite, list[Entrant]]:
-    """Return the suite and the models of a document ``bench run --json`` wrote.
+def plan_of(
+    document: Mapping[str, Any], library: Sequence[Found]
+) -> tuple[Suite, list[Entrant], float | None]:
+    """Return the suite, the models and the budget of a document ``bench run --json`` wrote.
 
     A model is looked for where it was, then in the library by its file's name: whether it is the
     same is told by its SHA-256 afterwards.
@@ -28,7 +30,7 @@ def plan_of(document: Mapping[str, Any], library: Sequence[Found]) -> tuple[Suit
         raise SuiteError(
             f"This is no result of `llamawatt bench run --json`: it lacks {error}."
         ) from error
-    return suite, entrants
+    return suite, entrants, plan.get("budget_j")
 
 
 def _entrant(model: Mapping[str, Any], library: Sequence[Found]) -> Entrant:
@@ -59,8 +61,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     for old, new in zip(before["plan"]["models"], after["plan"]["models"], strict=True):
         if old["sha256"] != new["sha256"]:
             conditions[f"sha256 of {old['name']}"] = [old["sha256"], new["sha256"]]
+    again = {run["step"]: run for run in after["runs"]}
     runs = [
-        _run_differences(old, new) for old, new in zip(before["runs"], after["runs"], strict=False)
+        _run_differences(run, again[run["step"]]) for run in before["runs"] if run["step"] in again
     ]
     return {"conditions": conditions, "runs": runs}
 

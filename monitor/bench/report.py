@@ -98,11 +98,14 @@ def prompts_cells(run: RunResult) -> tuple[str, ...]:
     )
 
 
-def item_cells(item: ItemRecord, kind: Kind | None) -> tuple[str, ...]:
-    """Return an item's row: number, question, right answer, the model's, margin, energy."""
+def item_cells(item: ItemRecord, by_length: bool, kind: Kind | None) -> tuple[str, ...]:
+    """Return an item's row: number, question, right answer, the model's, margin, energy.
+
+    :param by_length: whether the score by length is the one that counts
+    """
     question = " ".join(item.prompt.split())
     right = " / ".join(_choice(item, index) for index in item.gold) or "".join(item.choices)
-    taken = item.pred if item.pred_norm is None else item.pred_norm
+    taken = item.pred_norm if by_length and item.pred_norm is not None else item.pred
     chosen = _choice(item, taken) if isinstance(taken, int) else str(taken or item.answer)
     return (
         str(item.position + 1),

@@ -77,9 +77,10 @@ class RunLog:
     @property
     def accuracy(self) -> Accuracy | None:
         """The score so far, by the measure leaderboards print."""
-        if self.start.chance is None:
-            return None
-        return printed_accuracy(self.sums, self._by_length)
+        return self._accuracy(self.sums)
+
+    def _accuracy(self, sums: Sums) -> Accuracy | None:
+        return None if self.start.chance is None else printed_accuracy(sums, self._by_length)
 
     def note_load(self, phase: Phase) -> None:
         """Take in the load this run is the first to follow."""
@@ -146,24 +147,25 @@ class RunLog:
         self, status: Status, error: str = "", trace: bytes | None = None
     ) -> tuple[ItemRecord, ...]:
         items = tuple(self._settled)
-        self.sums = self.sums.plus(items)
+        sums = self.sums.plus(items)
         outcome = Outcome(
             status=status,
-            text=self._summary(),
+            text=self._summary(sums),
             tokens=self._tokens,
             seconds=self._seconds,
             bill=self._ledger.bill,
             error=error,
             trace=trace,
         )
-        self._history.benchmarks.progress(self.id, items, self.sums, outcome)
+        self._history.benchmarks.progress(self.id, items, sums, outcome)
+        self.sums = sums
         self._settled.clear()
         return items
 
-    def _summary(self) -> str:
+    def _summary(self, sums: Sums) -> str:
         """What the history shows as the run's answer."""
-        text = f"{self.sums.done} of {self.start.planned} items"
-        accuracy = self.accuracy
+        text = f"{sums.done} of {self.start.planned} items"
+        accuracy = self._accuracy(sums)
         if accuracy is None:
             return text
         return f"{text}, accuracy {accuracy.value:.1%} ({accuracy.low:.1%}–{accuracy.high:.1%})"

@@ -1,6 +1,5 @@
 """Suites: lists of benchmarks in TOML files, LlamaWatt's own or a person's."""
 
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -8,7 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from monitor.bench.files import read_rows
+from monitor.bench.files import load, read_rows
 from monitor.bench.task import LMH, DatasetError
 from monitor.bench.tasks import find_task
 
@@ -134,7 +133,10 @@ def _read(path: Path) -> Suite:
     if not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts):
         raise SuiteError(f"{path.name} lists no benchmarks: it needs at least one [[parts]].")
     made = tuple(_part(path, number, part) for number, part in enumerate(parts, start=1))
-    suite = Suite(path.stem, document.pop("title", path.stem), document.pop("about", ""), made)
+    title, about = document.pop("title", path.stem), document.pop("about", "")
+    if not isinstance(title, str) or not isinstance(about, str):
+        raise SuiteError(f"{path.name}: “title” and “about” should be texts.")
+    suite = Suite(path.stem, title, about, made)
     return _with_numbers(path, suite, document)
 
 
@@ -143,7 +145,7 @@ def _with_numbers(path: Path, suite: Suite, document: Mapping[str, Any]) -> Suit
     for key, value in document.items():
         if key not in known:
             raise SuiteError(f"{path.name}: “{key}” is not known. There are: {', '.join(known)}.")
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
             raise SuiteError(f"{path.name}: “{key}” should be a number, 0 or more.")
     numbers = {key: known[key](value) for key, value in document.items()}
     if numbers.get("repeats") == 0:
@@ -163,12 +165,14 @@ def _part(path: Path, number: int, given: dict[str, Any]) -> Part:
     for key in ("data", "shots_data"):
         if given.get(key) and given[key] != PUBLIC:
             given[key] = str((path.parent / given[key]).resolve())
+    if kind != PROMPTS and "prompts_data" in given:
+        raise SuiteError(f"{place}: “prompts_data” is for parts of kind {PROMPTS}.")
     if kind == QUALITY:
         return _quality(place, given)
     if kind == PROMPTS:
         prompts = list(given.pop("prompts", []))
         if source := given.pop("prompts_data", ""):
-            prompts += read_prompts(path.parent / source)
+            prompts += _prompts(place, path.parent / source)
         if not prompts:
             raise SuiteError(f"{place}: it lists no prompts.")
         given["prompts"] = tuple(prompts)
@@ -177,7 +181,7 @@ def _part(path: Path, number: int, given: dict[str, Any]) -> Part:
 
 def _quality(place: str, given: dict[str, Any]) -> Part:
     try:
-        task = find_task(given["task"])
+        task = find_task(given.get("task", ""))
     except DatasetError as error:
         raise SuiteError(f"{place}: {error}") from None
     if given.get("protocol", LMH) not in task.protocols:
@@ -193,8 +197,10 @@ def _quality(place: str, given: dict[str, Any]) -> Part:
 def _check_types(place: str, given: Mapping[str, Any]) -> None:
     numbers = {"shots", "limit", "prefill", "decode", "times", "max_tokens"}
     for key, value in given.items():
-        if key in numbers and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-            raise SuiteError(f"{place}: “{key}” should be a whole number, 0 or more.")
+        least = 0 if key == "shots" else 1
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if key in numbers and not (is_whole and value >= least):
+            raise SuiteError(f"{place}: “{key}” should be a whole number, {least} or more.")
         is_list = key == "prompts"
         if is_list and not (isinstance(value, list) and all(isinstance(p, str) for p in value)):
             raise SuiteError(f"{place}: “prompts” should be a list of texts.")
@@ -202,12 +208,11 @@ def _check_types(place: str, given: Mapping[str, Any]) -> None:
             raise SuiteError(f"{place}: “{key}” should be a text.")
 
 
-def read_prompts(path: Path) -> Sequence[str]:
-    """Read prompts from a JSON Lines file with a ``prompt`` a line, or a text with one a line.
-
-    :raises DatasetError: if the file cannot be used
-    """
-    if path.suffix in (".jsonl", ".json"):
-        return [row.text("prompt") for row in read_rows(path)]
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) if line.startswith('"') else line for line in lines if line.strip()]
+def _prompts(place: str, path: Path) -> Sequence[str]:
+    """Read prompts from a JSON Lines file with a ``prompt`` a line, or a text with one a line."""
+    try:
+        if path.suffix in (".jsonl", ".json"):
+            return [row.text("prompt") for row in read_rows(path)]
+        return [line for line in load(path).text.splitlines() if line.strip()]
+    except DatasetError as error:
+        raise SuiteError(f"{place}: {error}") from None

@@ -148,7 +148,7 @@ def _rate(items: Sequence[ItemRecord], subject: str, record: QueryRecord) -> Rat
     if len(rates) > 1:
         sd = (sum((rate - mean) ** 2 for rate in rates) / (len(rates) - 1)) ** 0.5
     energy = record.bill.total(PREFILL if subject == "pp" else DECODE).energy
-    total = sum(counts)
+    total = sum(counts) or 1
     per_token = energy and Interval(
         energy.joules / total,
         energy.below_j / total,

@@ -77,6 +77,17 @@ def printed(item: ItemRecord, by_length: bool) -> float | None:
     return item.correct_norm if is_normed else item.correct
 
 
+def is_right(item: ItemRecord, by_length: bool) -> bool | None:
+    """Whether an item counts as answered rightly; ``None`` where nothing is judged.
+
+    Of a probability mass, whether the likeliest choice is a right one.
+    """
+    score = printed(item, by_length)
+    if score is None:
+        return None
+    return score == 1 if score in (0, 1) else item.pred in item.gold
+
+
 def flips(first: Sequence[ItemRecord], second: Sequence[ItemRecord], by_length: bool) -> list[Flip]:
     """Return the items on which two runs of the same questions differ."""
     others = {item.position: item for item in second}
@@ -85,7 +96,7 @@ def flips(first: Sequence[ItemRecord], second: Sequence[ItemRecord], by_length: 
         other = others.get(item.position)
         if other is None:
             continue
-        before, after = printed(item, by_length), printed(other, by_length)
+        before, after = is_right(item, by_length), is_right(other, by_length)
         if before is not None and after is not None and before != after:
-            found.append(Flip(item, other, after > before))
+            found.append(Flip(item, other, after))
     return found

@@ -256,14 +256,16 @@ class Engine:
         self.stop()
 
 
-def check_memory(info: ModelInfo, context: int) -> None:
+def check_memory(info: ModelInfo, context: int, is_scoring: bool = False) -> None:
     """Refuse a model that cannot fit, before it drags the machine into swapping.
 
+    :param is_scoring: choices are to be scored: keys and values take 32 bits, and logits of many
+      positions are kept
     :raises ModelFileError: with the sizes and a context that would fit, if one does
     """
     free_bytes = psutil.virtual_memory().available
-    cache_bytes = info.kv_bytes_per_token * context
-    fixed_bytes = info.size_bytes + OVERHEAD_BYTES
+    cache_bytes = info.kv_bytes_per_token * context * (2 if is_scoring else 1)
+    fixed_bytes = info.size_bytes + OVERHEAD_BYTES * (2 if is_scoring else 1)
     if fixed_bytes + cache_bytes <= free_bytes:
         return
     if fixed_bytes > free_bytes:
@@ -271,7 +273,7 @@ def check_memory(info: ModelInfo, context: int) -> None:
             f"{info.name} needs about {_gib(fixed_bytes)} and {_gib(free_bytes)} of memory is "
             "free. Choose a smaller model or a stronger quantisation, or close other programs."
         )
-    fits = (free_bytes - fixed_bytes) // info.kv_bytes_per_token // 256 * 256
+    fits = (free_bytes - fixed_bytes) * context // cache_bytes // 256 * 256
     raise ModelFileError(
         f"A context of {context} tokens needs about {_gib(cache_bytes)} beside the model's "
         f"{_gib(info.size_bytes)}, and {_gib(free_bytes)} of memory is free. "

@@ -25,17 +25,18 @@ def exercise(runtime: Runtime, request: Exercise) -> Iterator[Answer]:
             f"{runtime.size}. Ask for fewer, or for a larger context with --ctx."
         )
         return
-    size = runtime.vocabulary.size
+    # The same tokens each time: a run can be repeated.
+    tokens, size = random.Random(0), runtime.vocabulary.size
     runtime.clear()
     yield PrefillStarted(time.monotonic(), request.prefill, 0)
-    problem = runtime.prefill(random.choices(range(size), k=request.prefill))
+    problem = runtime.prefill(tokens.choices(range(size), k=request.prefill))
     if problem not in (None, "cancelled"):
         yield Failed(str(problem))
         return
     yield DecodeStarted(time.monotonic())
     done = 0
     while done < request.decode and problem is None:
-        result = runtime.extend([random.randrange(size)])
+        result = runtime.extend([tokens.randrange(size)])
         llama.llama_synchronize(runtime.context)
         if result == ABORTED or runtime.abort:
             problem = "cancelled"

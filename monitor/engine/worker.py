@@ -83,7 +83,9 @@ class Worker:
                     self._abort.set()
                     self._gate.set()
                 elif isinstance(request, Hold):
-                    (self._gate.clear if request.is_held else self._gate.set)()
+                    # After a cancel there is nothing to hold.
+                    is_held = request.is_held and not self._abort
+                    (self._gate.clear if is_held else self._gate.set)()
                 else:
                     # Here and not when it is begun: a cancel may follow at once.
                     self._abort.clear()

@@ -14,15 +14,13 @@ from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 
 def write_bill(db: Database, machine_id: str, query_id: str, bill: Bill) -> None:
     """Store a query's bill in place of the one stored before."""
-    ids = {
-        line.channel.key: _channel_id(db, machine_id, line.channel)
-        for line in {line.channel.key: line for line in bill.lines}.values()
-    }
+    channels = dict.fromkeys(line.channel for line in bill.lines)
+    ids = {channel: _channel_id(db, machine_id, channel) for channel in channels}
     db.table("bills").delete_where("query_id = ?", [query_id])
     db.table("bills").insert_all(
         {
             "query_id": query_id,
-            "channel_id": ids[line.channel.key],
+            "channel_id": ids[line.channel],
             "phase": line.phase,
             "joules": line.energy and line.energy.joules,
             "below_j": line.energy and line.energy.below_j,

@@ -41,7 +41,9 @@ def texts(window: MainWindow) -> str:
 
 def test_parts_are_told_from_what_they_contain(qtbot: QtBot, counted: MainWindow) -> None:
     counted.show_page("sensors")
-    qtbot.waitUntil(lambda: "● 30.0 W" in texts(counted), timeout=10_000)
+    qtbot.waitUntil(
+        lambda: all(watts in texts(counted) for watts in ("● 30.0 W", "● 5.00 W")), timeout=10_000
+    )
     shown = texts(counted)
     assert shown.count("added to the total") == 2
     assert "inside a part, not added" in shown
