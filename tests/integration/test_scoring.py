@@ -83,10 +83,10 @@ def exact(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 def mixed() -> list[Question]:
     """Endings, answer texts of any number, and letters after worked examples."""
     return [
-        *questions("hellaswag", "hellaswag.jsonl", 12),
-        *questions("mmlu", "mmlu.jsonl", 3, "mmlu_dev.jsonl"),
+        *questions("hellaswag", "hellaswag.jsonl", 10),
+        *questions("mmlu", "mmlu.jsonl", 2, "mmlu_dev.jsonl"),
         *questions("truthfulqa_mc2", "truthfulqa.json", 1),
-        *questions("arc_challenge", "arc.jsonl", 8),
+        *questions("arc_challenge", "arc.jsonl", 7),
     ]
 
 
@@ -169,10 +169,10 @@ def test_what_is_too_long_loses_its_beginning(exact: Path) -> None:
 
 
 def test_more_choices_than_the_context_has_sequences_or_room_for(exact: Path) -> None:
-    numbers = [f" {number} and so on and on until the evening" for number in range(70)]
+    numbers = [f" {number} and so on and on until the evening" for number in range(20)]
     many = Question(tuple(("Count:", text) for text in numbers))
     long = Question(
-        tuple((f"A story of {n}.", " Once upon a time there was a king." * 40) for n in range(3))
+        tuple((f"A story of {n}.", " Once upon a time there was a king." * 30) for n in range(3))
     )
     engine = loaded(exact, context=512, sequences=8)
     found = score(engine, [many, long])
@@ -236,7 +236,7 @@ def test_a_text_goes_on_without_a_template_and_too_long_a_one_from_its_end(start
 
 
 def test_the_engine_does_not_grow_with_the_number_of_questions(starter: Path) -> None:
-    asked = questions("hellaswag", "hellaswag.jsonl", 40)
+    asked = questions("hellaswag", "hellaswag.jsonl", 24)
     engine = loaded(starter, context=512)
     assert engine.pid
     process = psutil.Process(engine.pid)

@@ -14,7 +14,8 @@ from monitor.bench.comparison import compare_runs
 from monitor.bench.replay import differences, plan_of, replay_lines
 from monitor.bench.suites import Part, Suite, SuiteError
 from monitor.bench.summary import RunResult, by_subject, summarise
-from monitor.energy.account import LOAD, Phase
+from monitor.bench.verdict import flips
+from monitor.energy.account import LOAD, Bill, Phase
 from monitor.energy.ledger import Ledger
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import ChoiceScore
@@ -259,6 +260,40 @@ def test_a_replay_of_what_is_not_here(history: History, suite_id: str) -> None:
         plan_of({"plan": {}}, [])
     with pytest.raises(ModelFileError, match="not on this machine"):
         plan_of({"plan": PLAN}, [])
+
+
+def test_prompts_and_speed_tests_are_told_apart_by_what_they_asked(
+    history: History, suite_id: str
+) -> None:
+    unjudged = [replace(one, correct=None, correct_norm=None) for one in FIRST]
+    for step, prompts in enumerate(("pp", "qq")):
+        stored_run(
+            history, suite_id, unjudged, step=step, kind="prompts", task="", data_sha256="",
+            prompts_sha256=prompts, chance=None,
+        )  # fmt: skip
+    with pytest.raises(SuiteError, match="prompts"):
+        compare_runs(history, *results(history, suite_id))
+
+
+def test_a_probability_mass_flips_only_with_the_choice_it_makes_likeliest() -> None:
+    before, after = item(0, 0.61), item(0, 0.62)
+    assert flips([before], [after], by_length=False) == []
+    wrong = replace(after, pred=1)
+    assert [flip.gained for flip in flips([before], [wrong], by_length=False)] == [False]
+
+
+def test_the_table_shows_the_choice_that_was_judged() -> None:
+    plain_right = replace(item(0, 1.0), pred=0, pred_norm=1)
+    assert report.item_cells(plain_right, False, None)[3] == "yes <b>"
+    assert report.item_cells(plain_right, True, None)[3] == "no"
+
+
+def test_a_bill_may_hold_a_sensor_as_it_was_and_as_it_is(history: History, suite_id: str) -> None:
+    """Its description changed between an interrupted run and its continuation."""
+    run_id = stored_run(history, suite_id, FIRST)
+    both = Bill((line(CPU, "prefill"), line(channel(below=0.2), "prefill")))
+    history.benchmarks.progress(run_id, [], Sums(done=4), outcome(bill=both))
+    assert len(history.record(run_id).bill.lines) == 2
 
 
 # --- the ledger ------------------------------------------------------------------------------

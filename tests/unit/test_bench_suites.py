@@ -83,6 +83,13 @@ def test_paths_are_beside_the_suite_wherever_it_is_run_from(tmp_path: Path) -> N
         ("repeats = 'two'\n[[parts]]\nkind = 'speed'", "should be a number"),
         ("sleep = 3\n[[parts]]\nkind = 'speed'", "“sleep” is not known"),
         ("[[parts\n", "cannot be read as a suite"),
+        ("title = 5\n[[parts]]\nkind = 'speed'", "should be texts"),
+        ("[[parts]]\nkind = 'speed'\ndecode = 0", "1 or more"),
+        ("[[parts]]\ntask = 'mmlu'\ndata = 'x'\nlimit = 0", "1 or more"),
+        ("[[parts]]\nkind = 'quality'", "no benchmark"),
+        ("[[parts]]\nkind = 'speed'\nprompts_data = 'x'", "kind prompts"),
+        ("[[parts]]\nkind = 'prompts'\nprompts_data = 'nowhere.txt'", "no file"),
+        ("idle_s = inf\n[[parts]]\nkind = 'speed'", "should be a number"),
     ],
 )
 def test_a_faulty_suite_says_where(tmp_path: Path, text: str, message: str) -> None:
@@ -95,6 +102,15 @@ def test_a_missing_suite_names_those_there_are() -> None:
         find_suite("nosuch")
     with pytest.raises(SuiteError, match="no file"):
         find_suite("nosuch.toml")
+
+
+def test_prompts_are_taken_from_a_text_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text('"Hello" said the cat.\n\nWhat is a watt?\n')
+    path = write(tmp_path, "[[parts]]\nkind = 'prompts'\nprompts_data = 'p.txt'")
+    assert find_suite(str(path)).parts[0].prompts == ('"Hello" said the cat.', "What is a watt?")
+    (tmp_path / "p.txt").write_bytes(b"caf\xe9\n")
+    with pytest.raises(SuiteError, match="UTF-8"):
+        find_suite(str(path))
 
 
 # --- prepared --------------------------------------------------------------------------------
@@ -177,6 +193,16 @@ def test_a_context_is_chosen_for_the_longest_item_and_shortage_is_said(tmp_path:
     assert not short.notices
     tiny = make_plan(suite_of(part_of(path)), [entrant(tmp_path, "a", context=64)], None)
     assert tiny.options_of(tiny.steps[0]).context == 64
+
+
+def test_a_context_that_cannot_do_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    small = entrant(tmp_path, "a", context=256)
+    with pytest.raises(SuiteError, match="context of 512 tokens"):
+        make_plan(suite_of(Part("Speed", "speed")), [small], None)
+    (tmp_path / "w.jsonl").write_text('{"prompt": "Say yes.", "answer": "yes"}\n')
+    tiny = entrant(tmp_path, "b", context=64)
+    with pytest.raises(SuiteError, match="needs a context"):
+        make_plan(suite_of(part_of(tmp_path / "w.jsonl")), [tiny], None)
 
 
 def test_a_base_model_is_told_of_before_it_is_asked(tmp_path: Path) -> None:
