@@ -109,11 +109,12 @@ def test_batches_change_nothing_on_exact_weights(exact: Path, mixed: list[Questi
 def test_the_quantised_model_scatters_no_more_than_its_rounding(
     starter: Path, mixed: list[Question]
 ) -> None:
+    asked = mixed[:10] + mixed[-7:]  # endings and answers; the long prompts would take their time
     engine = loaded(starter)
-    found = score(engine, mixed)
+    found = score(engine, asked)
     engine.stop()
     with plain_scorer(starter) as plain:
-        expected = one_by_one(plain, mixed)
+        expected = one_by_one(plain, asked)
     moved = [
         abs(choice.loglikelihood - other)
         for scored, others in zip(found, expected, strict=True)
@@ -236,7 +237,7 @@ def test_a_text_goes_on_without_a_template_and_too_long_a_one_from_its_end(start
 
 
 def test_the_engine_does_not_grow_with_the_number_of_questions(starter: Path) -> None:
-    asked = questions("hellaswag", "hellaswag.jsonl", 24)
+    asked = questions("hellaswag", "hellaswag.jsonl", 16)
     engine = loaded(starter, context=512)
     assert engine.pid
     process = psutil.Process(engine.pid)
