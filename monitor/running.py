@@ -9,17 +9,13 @@ from dataclasses import replace
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, account
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.power.sampler import Sampler
-from monitor.store.curves import StoredTrace, encode_trace
+from monitor.recording import TRACE_MARGIN_S, pack_curve
 from monitor.store.history import History
 from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 
 SAVE_EVERY_S = 0.75
 """Text and bill are stored this often, so that a crash loses less than a second."""
-
-TRACE_MARGIN_S = 1.0
-"""The stored curve begins this long before the query and ends this long after its last reading,
-as far as there are readings, so that the level before it can be seen."""
 
 
 class RunningQuery:
@@ -138,13 +134,4 @@ class RunningQuery:
         if phases and phases[0].name == LOAD and len(phases) > 1:
             came_before = phases[1].start_s - phases[0].end_s < TRACE_MARGIN_S
             phases = phases if came_before else phases[1:]
-        if not phases:
-            return None
-        start_s = phases[0].start_s
-        curves = {
-            channel.key: self._sampler.trace.curve(
-                channel.key, start_s - TRACE_MARGIN_S, end_s + TRACE_MARGIN_S
-            )
-            for channel in self._sampler.channels()
-        }
-        return encode_trace(StoredTrace(curves, tuple(phases)), start_s)
+        return pack_curve(self._sampler, phases, end_s)

@@ -8,16 +8,14 @@ from monitor.bench.results import Accuracy, accuracy_from
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.energy.ledger import Ledger
 from monitor.power.sampler import Sampler
+from monitor.recording import pack_curve
 from monitor.store.bench_records import ItemRecord, RunRow, Sums
-from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
 from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 
 SAVE_EVERY_S = 0.75
 """Finished items are stored this often at most, so that a crash loses less than a second."""
-
-TRACE_MARGIN_S = 1.0
 
 MOST_PHASES = 400
 """A stored curve has so many phases marked; of a run with more, only the whole."""
@@ -174,17 +172,11 @@ class RunLog:
         """Pack the power curve of what was computed since the run began or went on."""
         if not self._phases:
             return None
-        start_s, end_s = self._phases[0].start_s, self._phases[-1].end_s
+        end_s = self._phases[-1].end_s
         phases: Sequence[Phase] = self._phases
         if len(phases) > MOST_PHASES:
-            phases = [Phase(self._phases[0].name, start_s, end_s)]
-        curves = {
-            channel.key: self._sampler.trace.curve(
-                channel.key, start_s - TRACE_MARGIN_S, end_s + TRACE_MARGIN_S
-            )
-            for channel in self._sampler.channels()
-        }
-        return encode_trace(StoredTrace(curves, tuple(phases)), start_s)
+            phases = [Phase(phases[0].name, phases[0].start_s, end_s)]
+        return pack_curve(self._sampler, phases, end_s)
 
 
 def printed_accuracy(sums: Sums, by_length: bool) -> Accuracy | None:

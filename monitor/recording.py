@@ -1,0 +1,30 @@
+"""The power curve of what was computed, packed to be stored with it."""
+
+from collections.abc import Sequence
+
+from monitor.energy.account import Phase
+from monitor.power.sampler import Sampler
+from monitor.store.curves import StoredTrace, encode_trace
+
+TRACE_MARGIN_S = 1.0
+"""A stored curve begins this long before what it shows and ends this long after its last reading,
+as far as there are readings, so that the level before it can be seen."""
+
+
+def pack_curve(sampler: Sampler, phases: Sequence[Phase], end_s: float) -> bytes | None:
+    """Pack every channel's readings around some phases.
+
+    :param phases: in their order
+    :param end_s: monotonic time of the end
+    :return: ``None`` if there are no phases
+    """
+    if not phases:
+        return None
+    start_s = phases[0].start_s
+    curves = {
+        channel.key: sampler.trace.curve(
+            channel.key, start_s - TRACE_MARGIN_S, end_s + TRACE_MARGIN_S
+        )
+        for channel in sampler.channels()
+    }
+    return encode_trace(StoredTrace(curves, tuple(phases)), start_s)
