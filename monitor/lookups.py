@@ -57,7 +57,7 @@ def list_history(limit: int, as_json: bool) -> None:
         if as_json:
             records = stored.records(limit)
             echo_json([forms.record_json(r) for r in records])
-        elif rows := stored.rows(limit):
+        elif rows := stored.browse.rows(limit=limit):
             stdout.print(report.rows_table(rows, stdout.width))
         else:
             stderr.print('Nothing is stored yet. Try: llamawatt ask "What is a watt?"')

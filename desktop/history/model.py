@@ -8,6 +8,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from desktop.bridge import Bridge
 from desktop.theme.bill import full_time, kind_words, status_words, when_words
 from monitor import figures
+from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRow, Status
 
@@ -41,7 +42,7 @@ class HistoryModel(QAbstractTableModel):
     def refresh(self) -> None:
         """Read the newest rows again."""
         self._reading = True
-        self._bridge.read(lambda: self._history.rows(PAGE), self._replace)
+        self._bridge.read(lambda: self._history.browse.rows(Filter(), PAGE), self._replace)
 
     def _on_failed(self, _problem: str) -> None:
         self._reading = False
@@ -75,13 +76,14 @@ class HistoryModel(QAbstractTableModel):
     def fetchMore(self, _parent: QModelIndex) -> None:  # type: ignore[override]
         """Read the next page of older queries."""
         self._reading = True
-        oldest = self._rows[-1].id
-        self._bridge.read(lambda: (oldest, self._history.rows(PAGE, oldest)), self._append)
+        oldest = self._rows[-1].number
+        browse = self._history.browse
+        self._bridge.read(lambda: (oldest, browse.rows(Filter(), PAGE, oldest)), self._append)
 
-    def _append(self, page: tuple[str, list[QueryRow]]) -> None:
+    def _append(self, page: tuple[int, list[QueryRow]]) -> None:
         oldest, rows = page
         self._reading = False
-        if not self._rows or self._rows[-1].id != oldest:
+        if not self._rows or self._rows[-1].number != oldest:
             return
         self._complete = len(rows) < PAGE
         if rows:

@@ -12,16 +12,20 @@ from monitor.energy.interval import Interval
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 
 
-def write_bill(db: Database, machine_id: str, query_id: str, bill: Bill) -> None:
-    """Store a query's bill in place of the one stored before."""
+def write_bill(db: Database, machine_id: str, started_ms: int, bill: Bill) -> None:
+    """Store a query's bill in place of the one stored before.
+
+    :param started_ms: the query's number
+    """
     channels = dict.fromkeys(line.channel for line in bill.lines)
     ids = {channel: _channel_id(db, machine_id, channel) for channel in channels}
-    db.table("bills").delete_where("query_id = ?", [query_id])
+    db.table("bills").delete_where("started_ms = ?", [started_ms])
     db.table("bills").insert_all(
         {
-            "query_id": query_id,
+            "started_ms": started_ms,
             "channel_id": ids[line.channel],
             "phase": line.phase,
+            "position": position,
             "joules": line.energy and line.energy.joules,
             "below_j": line.energy and line.energy.below_j,
             "above_j": line.energy and line.energy.above_j,
@@ -33,24 +37,24 @@ def write_bill(db: Database, machine_id: str, query_id: str, bill: Bill) -> None
             "duration_s": line.duration_s,
             "resolved": line.resolved,
         }
-        for line in bill.lines
+        for position, line in enumerate(bill.lines)
     )
 
 
-def read_bills(db: Database, methods: Mapping[str, int]) -> dict[str, Bill]:
+def read_bills(db: Database, methods: Mapping[int, int]) -> dict[int, Bill]:
     """Return the bills of some queries.
 
-    :param methods: for each query's identifier the method its bill was reckoned with
+    :param methods: for each query's number the method its bill was reckoned with
     """
-    lines: dict[str, list[Line]] = {query_id: [] for query_id in methods}
+    lines: dict[int, list[Line]] = {started_ms: [] for started_ms in methods}
     rows = db.query(
         "select b.*, c.* from bills b join channels c on c.id = b.channel_id "
-        "where b.query_id in (select value from json_each(?)) order by b.rowid",
+        "where b.started_ms in (select value from json_each(?)) order by b.started_ms, b.position",
         [json.dumps(list(methods))],
     )
     for row in rows:
-        lines[row["query_id"]].append(_line(row))
-    return {query_id: Bill(tuple(lines[query_id]), methods[query_id]) for query_id in methods}
+        lines[row["started_ms"]].append(_line(row))
+    return {number: Bill(tuple(lines[number]), method) for number, method in methods.items()}
 
 
 def _channel_row(channel: Channel) -> dict[str, str | float | None]:

@@ -58,9 +58,24 @@ class Store:
             )
         _enable_wal(db)
         if version < SCHEMA_VERSION:
-            with _immediate(db):
-                migrations.apply(db)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._migrate(db)
+
+    def _migrate(self, db: Database) -> None:
+        """Bring the tables up to date: all of it, or nothing."""
+        # A table others refer to can only be replaced while references are not enforced; the
+        # names of those others must not follow the old one away (sqlite.org/lang_altertable).
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("PRAGMA legacy_alter_table = ON")
+        with _immediate(db):
+            migrations.apply(db)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if broken := db.execute("PRAGMA foreign_key_check").fetchone():
+                raise StoreError(
+                    f"The history {self.path} is damaged: its table {broken[0]} refers to rows of "
+                    f"{broken[2]} that are not there. Nothing was changed."
+                )
+        db.execute("PRAGMA legacy_alter_table = OFF")
+        db.execute("PRAGMA foreign_keys = ON")
 
     def _connection(self) -> Database:
         """The calling thread's own connection."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +17,20 @@ from monitor.energy.account import METHOD
 from monitor.engine.gguf import ModelInfo
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.bills import last_id, read_bills
+from monitor.store.browse import Browse
 from monitor.store.curves import StoredTrace, decode_trace
 from monitor.store.database import Store
+from monitor.store.edits import Edits
+from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
-from monitor.store.records import Conversation, QueryRecord, QueryRow, Status, Turn
+from monitor.store.records import Conversation, QueryRecord, Status, Turn
 
 log = logging.getLogger(__name__)
 
 TITLE_LENGTH = 60
-
-ROW_COLUMNS = (
-    "q.id, q.kind, q.status, q.started_at, substr(q.prompt_text, 1, 4000) prompt_text, "
-    "q.completion_tokens, q.decode_s, q.total_s, q.energy_j, q.energy_low_j, q.energy_high_j, "
-    "q.energy_kind, q.resolved, q.intensity_g_per_kwh, q.pue"
-)
-"""What a line of the history table needs: not the answers."""
 
 CHAT = "chat"
 """The kind of query that belongs to a conversation."""
@@ -81,6 +78,8 @@ class History:
         self._store = Store(path)
         self._machine = this_machine()
         self.benchmarks = Benchmarks(self._store, self._machine["id"])
+        self.browse = Browse(self._store)
+        self.edits = Edits(self._store)
         self._store.write(self._introduce).result()
 
     def _introduce(self, db: Database) -> None:
@@ -88,13 +87,14 @@ class History:
         db.table("machines").upsert(self._machine, pk="id")
         self.benchmarks.mark_interrupted(db)
         running = db.query(
-            "select id, process_id, process_started, conversation_id, answer_text from queries "
-            "where status = ? and machine_id = ?",
+            "select started_ms, id, process_id, process_started, conversation_id, answer_text "
+            "from queries where facet_id in "
+            "(select id from facets where status = ? and machine_id = ?)",
             [Status.RUNNING, self._machine["id"]],
         )
         for row in list(running):
             if not is_alive(row["process_id"], row["process_started"]):
-                db.table("queries").update(row["id"], {"status": str(Status.INTERRUPTED)})
+                db.table("queries").update(row["started_ms"], {"status": str(Status.INTERRUPTED)})
                 if row["conversation_id"] and row["answer_text"]:
                     _add_message(
                         db, row["conversation_id"], "assistant", row["answer_text"], row["id"]
@@ -118,12 +118,15 @@ class History:
             json.dumps(dict(start.settings), sort_keys=True).encode()
         ).hexdigest()[:16]
         db.table("settings").insert({"id": settings_id, **start.settings}, pk="id", ignore=True)
+        began = datetime.now(UTC)
         db.table("queries").insert(
             {
+                "started_ms": free_number(db, began),
                 "id": query_id,
                 "kind": start.kind,
                 "status": str(Status.RUNNING),
-                "started_at": utc_now(),
+                "started_at": began.isoformat(timespec="milliseconds"),
+                "day": began.astimezone().date().isoformat(),
                 "machine_id": self._machine["id"],
                 "model_id": _model_id(db, start),
                 "settings_id": settings_id,
@@ -133,10 +136,7 @@ class History:
                 "prompt_text": start.prompt,
                 "answer_text": "",
                 "method": METHOD,
-                "zone": start.zone.code,
-                "intensity_g_per_kwh": start.zone.g_per_kwh,
-                "intensity_year": start.zone.year,
-                "intensity_source": SOURCE,
+                "intensity_id": intensity_id(db, start.zone),
                 "pue": start.pue,
                 **this_process(),
             }
@@ -160,7 +160,9 @@ class History:
             update_query(db, self._machine["id"], query_id, outcome)
             if outcome.trace is not None:
                 db.table("traces").insert({"query_id": query_id, "data": outcome.trace})
-            conversation_id = db.table("queries").get(query_id)["conversation_id"]
+            (conversation_id,) = db.execute(
+                "select conversation_id from queries where id = ?", [query_id]
+            ).fetchone()
             if conversation_id and outcome.text:
                 _add_message(db, conversation_id, "assistant", outcome.text, query_id)
 
@@ -188,23 +190,26 @@ class History:
             raise KeyError(f"There is no query {query_id}. `llamawatt history list` shows them.")
         return found[0]
 
-    def records(self, limit: int = 20) -> list[QueryRecord]:
-        """Return the newest queries with their bills, newest first."""
-        return self._records("1 = 1", [], limit)
+    def records(self, limit: int = 20, chosen: Filter = EVERYTHING) -> list[QueryRecord]:
+        """Return the newest queries a filter lets through with their bills, newest first."""
+        numbers = self.browse.numbers(chosen, limit)
+        return self._records(
+            "q.started_ms in (select value from json_each(?))", [json.dumps(numbers)]
+        )
 
-    def _records(
-        self, where: str, parameters: Sequence[Any], limit: int | None = None
-    ) -> list[QueryRecord]:
+    def _records(self, where: str, parameters: Sequence[Any]) -> list[QueryRecord]:
         db = self._store.read()
         rows = list(
             db.query(
                 "select q.*, m.name model_name, m.path, m.sha256, m.architecture, m.parameters, "
-                "m.quantisation from queries q left join models m on m.id = q.model_id "
-                f"where {where} order by q.id desc limit ?",
-                [*parameters, -1 if limit is None else limit],
+                "m.quantisation, i.zone, i.g_per_kwh, i.year, i.source from queries q "
+                "left join models m on m.id = q.model_id "
+                "left join intensities i on i.id = q.intensity_id "
+                f"where {where} order by q.started_ms desc",
+                parameters,
             )
         )
-        bills = read_bills(db, {row["id"]: row["method"] for row in rows})
+        bills = read_bills(db, {row["started_ms"]: row["method"] for row in rows})
         settings = {
             row["id"]: row
             for row in db.query(
@@ -213,20 +218,8 @@ class History:
             )
         }
         return [
-            QueryRecord.from_row(row, settings[row["settings_id"]], bills[row["id"]])
+            QueryRecord.from_row(row, settings[row["settings_id"]], bills[row["started_ms"]])
             for row in rows
-        ]
-
-    def rows(self, limit: int = 200, before: str | None = None) -> list[QueryRow]:
-        """Return lines of the history table, newest first, older than a query if one is given."""
-        return [
-            QueryRow.from_row(row)
-            for row in self._store.read().query(
-                f"select {ROW_COLUMNS}, m.name model_name, m.quantisation from queries q "
-                "left join models m on m.id = q.model_id where q.id < ? "
-                "order by q.id desc limit ?",
-                [before or "~", limit],
-            )
         ]
 
     def trace(self, query_id: str) -> StoredTrace | None:
@@ -287,6 +280,28 @@ class History:
 def _log_failure(written: "Future[None]") -> None:
     if not written.cancelled() and (error := written.exception()):
         log.warning("How far a query has come was not stored: %s", error)
+
+
+def free_number(db: Database, began: datetime) -> int:
+    """Return the number of a query that began then: its milliseconds since 1970, or the next
+    that no other query has."""
+    number = round(began.timestamp() * 1000)
+    while db.execute("select 1 from queries where started_ms = ?", [number]).fetchone():
+        number += 1
+    return number
+
+
+def intensity_id(db: Database, zone: Zone) -> int:
+    """Find a carbon intensity among the stored ones, or enter it."""
+    values = [zone.code, zone.g_per_kwh, zone.year, SOURCE]
+    db.execute(
+        "insert or ignore into intensities (zone, g_per_kwh, year, source) values (?, ?, ?, ?)",
+        values,
+    )
+    row = db.execute(
+        "select id from intensities where (zone, g_per_kwh, year, source) = (?, ?, ?, ?)", values
+    ).fetchone()
+    return int(row[0])
 
 
 def _model_id(db: Database, start: QueryStart) -> int:

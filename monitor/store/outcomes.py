@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from sqlite_utils import Database
 
-from monitor.energy.account import Bill
+from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.store.bills import write_bill
 from monitor.store.records import Seconds, Status, Tokens
 
@@ -27,8 +27,9 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
     """Store how far a query has come, in place of what was stored before."""
     total = outcome.bill.total()
     energy = total.energy
+    started_ms = query_number(db, query_id)
     db.table("queries").update(
-        query_id,
+        started_ms,
         {
             "status": str(outcome.status),
             "error": outcome.error,
@@ -39,8 +40,16 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
             "energy_j": energy and energy.joules,
             "energy_low_j": energy and energy.low_j,
             "energy_high_j": energy and energy.high_j,
+            "prefill_j": outcome.bill.total(PREFILL).joules,
+            "decode_j": outcome.bill.total(DECODE).joules,
             "energy_kind": total.kind and str(total.kind),
             "resolved": total.resolved,
         },
     )
-    write_bill(db, machine_id, query_id, outcome.bill)
+    write_bill(db, machine_id, started_ms, outcome.bill)
+
+
+def query_number(db: Database, query_id: str) -> int:
+    """Return the number of a stored query, by which its bill and its sums are kept."""
+    row = db.execute("select started_ms from queries where id = ?", [query_id]).fetchone()
+    return int(row[0])

@@ -122,7 +122,7 @@ class QueryRecord:
             tokens=Tokens(**{f.name: row[f"{f.name}_tokens"] or 0 for f in fields(Tokens)}),
             seconds=Seconds(**{f.name: row[f"{f.name}_s"] for f in fields(Seconds)}),
             bill=bill,
-            zone=Zone(row["zone"], row["zone"], row["intensity_year"], row["intensity_g_per_kwh"]),
+            zone=row["zone"] and Zone(row["zone"], row["zone"], row["year"], row["g_per_kwh"]),
             pue=row["pue"],
             conversation_id=row["conversation_id"],
         )
@@ -150,6 +150,7 @@ class QueryRecord:
 class QueryRow:
     """One line of the history table: no bill is read for it."""
 
+    number: int
     id: str
     kind: str
     status: Status
@@ -166,12 +167,17 @@ class QueryRow:
     energy_kind: Kind | None
     resolved: bool
     grams: float | None
+    joules_per_token: float | None
+    note: str
+    tags: tuple[str, ...]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "QueryRow":
         """Make a line of a row of ``queries`` joined with its model."""
-        energy_j = row["energy_j"]
+        energy_j, decode_j = row["energy_j"], row["decode_j"]
+        tokens = row["completion_tokens"]
         return cls(
+            number=row["started_ms"],
             id=row["id"],
             kind=row["kind"],
             status=Status(row["status"]),
@@ -179,7 +185,7 @@ class QueryRow:
             model=row["model_name"] or "",
             quantisation=row["quantisation"] or "",
             prompt=row["prompt_text"] or "",
-            completion_tokens=row["completion_tokens"] or 0,
+            completion_tokens=tokens or 0,
             decode_s=row["decode_s"],
             total_s=row["total_s"],
             energy_j=energy_j,
@@ -187,7 +193,10 @@ class QueryRow:
             energy_high_j=row["energy_high_j"],
             energy_kind=row["energy_kind"] and Kind(row["energy_kind"]),
             resolved=bool(row["resolved"]),
-            grams=energy_j and energy_j * row["intensity_g_per_kwh"] * row["pue"] / J_PER_KWH,
+            grams=energy_j and energy_j * row["g_per_kwh"] * row["pue"] / J_PER_KWH,
+            joules_per_token=decode_j / tokens if tokens and decode_j is not None else None,
+            note=row["note"] or "",
+            tags=tuple(sorted(row["tags"].split("\n"))) if row["tags"] else (),
         )
 
 

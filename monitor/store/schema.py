@@ -5,11 +5,16 @@ stored: they are joules times the intensity stored beside them, so that they can
 again for another zone or year.
 """
 
+from datetime import datetime
+
 from sqlite_utils import Database, Migrations
+
+from monitor.store.sums import create_sums
+from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -279,3 +284,101 @@ def benchmarks(db: Database) -> None:
             ("question_id", "bench_questions", "id"),
         ],
     )
+
+
+@migrations()
+def a_million_queries(db: Database) -> None:
+    """Queries numbered by time, bills half as large, sums by day, words indexed, tags and notes.
+
+    ``started_ms`` is when a query began in milliseconds since 1970 (the next free one where two
+    began at once), so that the order of the rows is the order of time. ``day`` is the date on the
+    clock of the machine it ran on.
+    """
+    db.execute(
+        "create table intensities (id integer primary key, zone text not null, "
+        "g_per_kwh real not null, year integer, source text, "
+        "unique (zone, g_per_kwh, year, source))"
+    )
+    db.execute(
+        "insert or ignore into intensities (zone, g_per_kwh, year, source) "
+        "select distinct zone, intensity_g_per_kwh, intensity_year, intensity_source from queries "
+        "where intensity_g_per_kwh is not null"
+    )
+    _number_queries(db)
+    _shrink_bills(db)
+    db.execute(
+        "create table tags (tag text not null, started_ms integer not null "
+        "references queries (started_ms), primary key (tag, started_ms)) without rowid"
+    )
+    db.execute("create index tags_by_query on tags (started_ms)")
+    db.execute("create index queries_deleted on queries (deleted_at) where deleted_at is not null")
+    create_sums(db)
+    create_text_index(db)
+
+
+def _number_queries(db: Database) -> None:
+    db.execute(
+        "create table numbered (started_ms integer primary key, id text not null unique, "
+        "kind text not null, status text not null, error text, started_at text not null, "
+        "day text not null, machine_id text references machines (id), "
+        "model_id integer references models (id), settings_id text references settings (id), "
+        "facet_id integer, conversation_id text references conversations (id), seed integer, "
+        "finish_reason text, prompt_tokens integer, reused_tokens integer, "
+        "completion_tokens integer, thinking_tokens integer, load_s real, prefill_s real, "
+        "first_token_s real, decode_s real, total_s real, method integer, energy_j real, "
+        "energy_low_j real, energy_high_j real, prefill_j real, decode_j real, energy_kind text, "
+        "resolved integer, intensity_id integer references intensities (id), pue real, "
+        "process_id integer, process_started real, deleted_at text, note text, "
+        "system_text text, prompt_text text, answer_text text)"
+    )
+    db.execute("create temporary table numbers (id text primary key, started_ms int, day text)")
+    last_ms = 0
+    for query_id, started_at in db.execute("select id, started_at from queries order by id"):
+        began = datetime.fromisoformat(started_at)
+        last_ms = max(round(began.timestamp() * 1000), last_ms + 1)
+        day = began.astimezone().date().isoformat()
+        db.execute("insert into numbers values (?, ?, ?)", [query_id, last_ms, day])
+    kept = (
+        "id, kind, status, error, started_at, machine_id, model_id, settings_id, conversation_id, "
+        "seed, finish_reason, prompt_tokens, reused_tokens, completion_tokens, thinking_tokens, "
+        "load_s, prefill_s, first_token_s, decode_s, total_s, method, energy_j, energy_low_j, "
+        "energy_high_j, energy_kind, resolved, pue, process_id, process_started, system_text, "
+        "prompt_text, answer_text"
+    )
+    joules = (
+        "(select sum(b.joules) from bills b join channels c on c.id = b.channel_id "
+        "where b.query_id = q.id and c.role = 'part' and b.phase = '{phase}')"
+    )
+    db.execute(
+        f"insert into numbered (started_ms, day, {kept}, intensity_id, prefill_j, decode_j) "
+        f"select n.started_ms, n.day, q.{kept.replace(', ', ', q.')}, i.id, "
+        f"{joules.format(phase='prefill')}, {joules.format(phase='decode')} "
+        "from queries q join numbers n on n.id = q.id left join intensities i on "
+        "(i.zone, i.g_per_kwh, i.year, i.source) = "
+        "(q.zone, q.intensity_g_per_kwh, q.intensity_year, q.intensity_source) order by n.id"
+    )
+
+
+def _shrink_bills(db: Database) -> None:
+    """Key the bills' lines by number, and put the new tables in the place of the old ones."""
+    columns = (
+        "joules, below_j, above_j, random_j, mean_w, peak_w, samples, coverage, duration_s, "
+        "resolved"
+    )
+    db.execute(
+        "create table lines (started_ms integer not null references queries (started_ms), "
+        "channel_id integer not null references channels (id), phase text not null, "
+        "position integer not null, joules real, below_j real, above_j real, random_j real, "
+        "mean_w real, peak_w real, samples integer, coverage real, duration_s real, "
+        "resolved integer, primary key (started_ms, channel_id, phase)) without rowid"
+    )
+    db.execute(
+        f"insert into lines (started_ms, channel_id, phase, position, {columns}) "
+        "select n.started_ms, b.channel_id, b.phase, "
+        "row_number() over (partition by b.query_id order by b.rowid) - 1, "
+        f"b.{columns.replace(', ', ', b.')} from bills b join numbers n on n.id = b.query_id"
+    )
+    for table in ("numbers", "bills", "queries"):
+        db.execute(f"drop table {table}")
+    db.execute("alter table numbered rename to queries")
+    db.execute("alter table lines rename to bills")

@@ -179,7 +179,7 @@ def test_what_was_not_read_is_unknown_and_never_zero(history: History) -> None:
     assert document["energy"]["channels"][0]["joules"] is None
     assert document["energy"]["load_j"] is None
     assert document["co2"] is None
-    (row,) = history.rows()
+    (row,) = history.browse.rows()
     assert (row.energy_j, row.energy_kind, row.grams) == (None, None, None)
     stored = history._store.read().query("select joules, mean_w, peak_w from bills")
     assert all(value is None for kept in stored for value in kept.values())
@@ -188,7 +188,7 @@ def test_what_was_not_read_is_unknown_and_never_zero(history: History) -> None:
 def test_zero_joules_are_zero_and_not_unknown(history: History) -> None:
     record = stored_query(history, bill=Bill((line(CPU, "decode", 0.0),)))
     assert record_json(record)["energy"]["total_j"] == 0.0
-    (row,) = history.rows()
+    (row,) = history.browse.rows()
     assert (row.energy_j, row.grams) == (0.0, 0.0)
 
 
@@ -204,7 +204,7 @@ def test_the_stored_total_is_the_bills_own(history: History) -> None:
     record = stored_query(history)
     total = BILL.total()
     assert total.energy is not None
-    (row,) = history.rows()
+    (row,) = history.browse.rows()
     assert (row.energy_j, row.energy_low_j, row.energy_high_j) == (
         total.energy.joules,
         total.energy.low_j,
@@ -324,7 +324,7 @@ def five(history: History) -> list[QueryRecord]:
 def test_the_newest_queries_come_first(history: History, five: list[QueryRecord]) -> None:
     assert [record.id for record in history.records()] == [record.id for record in five]
     assert [record.prompt for record in history.records(2)] == ["question 4", "question 3"]
-    assert [row.id for row in history.rows()] == [record.id for record in five]
+    assert [row.id for row in history.browse.rows()] == [record.id for record in five]
     assert history.records() == five
 
 
@@ -333,9 +333,9 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(
 ) -> None:
     seen: list[str] = []
     before = None
-    while page := history.rows(2, before):
+    while page := history.browse.rows(limit=2, before=before):
         seen += [row.id for row in page]
-        before = page[-1].id
+        before = page[-1].number
         stored_query(history, "asked while paging")
     assert seen == [record.id for record in five]
 
@@ -362,7 +362,7 @@ def test_an_unknown_id_says_how_to_find_one(history: History, unknown: str) -> N
 
 
 def test_an_empty_history_lists_nothing(history: History) -> None:
-    assert (history.records(), history.rows(), history.conversations()) == ([], [], [])
+    assert (history.records(), history.browse.rows(), history.conversations()) == ([], [], [])
 
 
 # --- conversations -----------------------------------------------------------------------
@@ -482,7 +482,7 @@ def test_a_query_whose_process_was_killed_is_interrupted_and_keeps_what_it_had(p
     with closing(History(path)) as history:
         record = history.record(query_id)
         turns = history.conversation(conversation_id).turns
-        (row,) = history.rows()
+        (row,) = history.browse.rows()
     assert record.status is Status.INTERRUPTED
     assert (record.text, record.bill) == ("A jou", BILL)
     assert row.energy_j == pytest.approx(1.1 * 52.4)
@@ -534,8 +534,8 @@ def test_a_query_of_ones_own_process_is_not_interrupted(history: History, path: 
 def test_a_dead_process_whose_number_another_has_taken_is_dead(path: Path) -> None:
     with closing(History(path)) as history:
         began = history.begin(query_start())
-        change = {"process_started": 1.0}
-        history._store.write(lambda db: db.table("queries").update(began.query_id, change)).result()
+        statement = "update queries set process_started = 1 where id = ?"
+        history._store.write(lambda db: db.execute(statement, [began.query_id])).result()
     with closing(History(path)) as history:
         assert history.record(began.query_id).status is Status.INTERRUPTED
 

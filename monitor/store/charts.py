@@ -1,0 +1,278 @@
+"""Sums over queries by day, week or month: what charts, calendar and totals show."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlite_utils import Database
+
+from monitor.power.channel import Kind
+from monitor.store.filters import Filter
+from monitor.store.selection import Selection, models_of
+from monitor.store.sums import ANY, ANY_MODEL, SUMS
+
+PICK_LIMIT = 20_000
+"""Of queries chosen by words or tags no sums are kept; the newest this many are added up."""
+
+
+class Period(StrEnum):
+    """What a bar of a chart spans."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+    def start(self, day: date) -> date:
+        """Return the first day of the period a day lies in; weeks begin on Monday."""
+        if self is Period.WEEK:
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1) if self is Period.MONTH else day
+
+    def next(self, day: date) -> date:
+        """Return the first day of the period after a day's."""
+        longest = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 32}[self]
+        start = self.start(day)
+        return self.start(start + timedelta(days=longest))
+
+
+class Stack(StrEnum):
+    """What the bars are stacked by."""
+
+    NOTHING = "nothing"
+    MODEL = "model"
+    KIND = "kind"
+    MACHINE = "machine"
+    COMPONENT = "component"
+
+
+STARTS = {
+    Period.DAY: "substr(span, 1, 10)",
+    Period.WEEK: "date(span, 'weekday 0', '-6 days')",
+    Period.MONTH: "substr(span, 1, 7) || '-01'",
+}
+
+KEYS = {
+    Stack.NOTHING: "''",
+    Stack.MODEL: "model_id",
+    Stack.KIND: "kind",
+    Stack.MACHINE: "machine_id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What some queries came to. ``None`` is "not known", never zero.
+
+    :param queries: how many there were
+    :param measured: how many of them have a bill with energy
+    :param kind: the weakest kind among their energies
+    :param energy_j: sum over the measured ones; ``energy_low_j`` and ``energy_high_j`` are the
+      sums of their intervals' ends, as if all erred alike
+    :param grams: CO2e with the intensity each was measured under
+    :param joules_per_token: decode joules over answer tokens, of those that know both
+    :param tokens_per_s: answer tokens over seconds of decode, likewise
+    """
+
+    queries: int = 0
+    measured: int = 0
+    kind: Kind | None = None
+    energy_j: float | None = None
+    energy_low_j: float | None = None
+    energy_high_j: float | None = None
+    grams: float | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_s: float = 0.0
+    joules_per_token: float | None = None
+    tokens_per_s: float | None = None
+
+    @classmethod
+    def from_sums(cls, sums: Mapping[str, Any]) -> "Totals":
+        """Make it of the columns of ``sums``, added up."""
+        if not sums["queries"]:
+            return cls()
+        known = bool(sums["measured"])
+        return cls(
+            queries=sums["queries"],
+            measured=sums["measured"],
+            kind=_weakest(sums),
+            energy_j=sums["energy_j"] if known else None,
+            energy_low_j=sums["energy_low_j"] if known else None,
+            energy_high_j=sums["energy_high_j"] if known else None,
+            grams=sums["grams"] if known else None,
+            prompt_tokens=sums["prompt_tokens"],
+            completion_tokens=sums["completion_tokens"],
+            total_s=sums["total_s"],
+            joules_per_token=_over(sums["decode_j"], sums["decode_j_tokens"]),
+            tokens_per_s=_over(sums["decode_s_tokens"], sums["decode_s"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One piece of a chart.
+
+    :param start: first day of its period
+    :param key: what the piece stands for: a model with its quantisation, a kind, a machine's
+      name, a component; "" where nothing is stacked
+    :param totals: of a component only the energy is known
+    """
+
+    start: date
+    key: str
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars in the order of time.
+
+    :param limited_to: if not ``None``, only so many of the newest queries were added up, and
+      there are more
+    """
+
+    bars: tuple[Bar, ...]
+    limited_to: int | None = None
+
+
+def totals(db: Database, chosen: Filter) -> Chart:
+    """Return the sum over everything a filter lets through, as a chart of one bar at most."""
+    columns = ", ".join(f"sum({name}) {name}" for name in SUMS)
+    table, values, limited = _source(db, chosen, Stack.NOTHING, Period.MONTH)
+    row = next(db.query(f"select {columns} from {table}", values))
+    bars = (Bar(date.min, "", Totals.from_sums(row)),) if row["queries"] else ()
+    return Chart(bars, limited)
+
+
+def chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Chart:
+    """Return the sums by period, each split by what the bars are stacked by."""
+    if stack is Stack.COMPONENT:
+        return _by_component(db, chosen, period)
+    columns = ", ".join(f"sum({name}) {name}" for name in SUMS)
+    table, values, limited = _source(db, chosen, stack, period)
+    rows = db.query(
+        f"select {STARTS[period]} start, {KEYS[stack]} key, {columns} from {table} "
+        "group by 1, 2 order by 1, 2",
+        values,
+    )
+    names = _names(db, stack)
+    bars = (
+        Bar(
+            date.fromisoformat(row["start"]),
+            names.get(row["key"], str(row["key"])),
+            Totals.from_sums(row),
+        )
+        for row in rows
+    )
+    return Chart(tuple(bars), limited)
+
+
+def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
+    if chosen.picks:
+        numbers, limited = _picked(db, chosen)
+        table = (
+            "(select q.day span, c.domain, b.joules from json_each(?) n "
+            "join queries q on q.started_ms = n.value join bills b on b.started_ms = n.value "
+            "join channels c on c.id = b.channel_id where c.role = 'part' and b.phase <> 'load')"
+        )
+        values = [numbers]
+    else:
+        table, values, limited = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
+    rows = db.query(
+        f"select {STARTS[period]} start, domain, sum(joules) joules from {table} "
+        "group by 1, 2 order by 1, 2",
+        values,
+    )
+    bars = (
+        Bar(date.fromisoformat(r["start"]), r["domain"], Totals(energy_j=r["joules"])) for r in rows
+    )
+    return Chart(tuple(bars), limited)
+
+
+def _source(
+    db: Database, chosen: Filter, stack: Stack, period: Period
+) -> tuple[str, list[Any], int | None]:
+    """Return rows with the columns of ``sums`` and what they are stacked by, as SQL."""
+    if not chosen.picks:
+        return _spans("sums", db, chosen, stack, period)
+    numbers, limited = _picked(db, chosen)
+    sums = ", ".join(f"{value.format(q='q')} {name}" for name, value in SUMS.items())
+    table = (
+        f"(select q.day span, q.model_id, q.kind, q.machine_id, {sums} from json_each(?) n "
+        "join queries q on q.started_ms = n.value)"
+    )
+    return table, [numbers], limited
+
+
+def _picked(db: Database, chosen: Filter) -> tuple[str, int | None]:
+    """Return the newest numbers as JSON, and how many they were held to if there are more."""
+    numbers = list(itertools.islice(Selection(db, chosen).numbers(), PICK_LIMIT + 1))
+    is_limited = len(numbers) > PICK_LIMIT
+    return json.dumps(numbers[:PICK_LIMIT]), PICK_LIMIT if is_limited else None
+
+
+def _spans(
+    table: str, db: Database, chosen: Filter, stack: Stack, period: Period
+) -> tuple[str, list[Any], int | None]:
+    """Return the sums of months where whole months are asked for, of days otherwise."""
+    facets = json.dumps(_facets(db, chosen, stack))
+    whole = period is Period.MONTH and chosen.since is None and chosen.until is None
+    days = [str(chosen.since or date.min), str(chosen.until or date.max)]
+    sql = (
+        "(select d.*, f.model_id, f.kind, f.machine_id from json_each(?) n "
+        f"join {table} d on d.facet_id = n.value join facets f on f.id = n.value "
+        f"where d.span between ? and ? and length(d.span) = {7 if whole else 10})"
+    )
+    return sql, [facets, *days], None
+
+
+def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
+    """Return the fewest facets that tell what is asked: by one condition, those that stand for
+    all queries it holds for; by several, the queries' own."""
+    wanted: dict[str, Sequence[object] | None] = {
+        "machine_id": chosen.machines or None,
+        "model_id": models_of(db, chosen) if chosen.models or chosen.quantisations else None,
+        "kind": chosen.kinds or None,
+        "status": chosen.statuses or None,
+    }
+    told = {name for name, given in wanted.items() if given is not None}
+    if stack is not Stack.NOTHING:
+        told.add(KEYS[stack])
+    anything = {"machine_id": ANY, "model_id": ANY_MODEL, "kind": ANY, "status": ANY}
+    conditions, values = ["is_deleted = 0"], list[object]()
+    for name, given in wanted.items():
+        is_open = len(told) < 2 and name not in told
+        conditions.append(f"{name} {'=' if is_open else '<>'} ?")
+        values.append(anything[name])
+        if given is not None:
+            conditions.append(f"{name} in (select value from json_each(?))")
+            values.append(json.dumps(list(given)))
+    sql = f"select id from facets where {' and '.join(conditions)}"
+    return [facet for (facet,) in db.execute(sql, values)]
+
+
+def _names(db: Database, stack: Stack) -> dict[Any, str]:
+    sql = {
+        Stack.MODEL: "select id, trim(name || ' ' || ifnull(quantisation, '')) from models",
+        Stack.MACHINE: "select id, name from machines",
+    }.get(stack)
+    return dict(db.execute(sql).fetchall()) if sql else {}
+
+
+def _weakest(sums: Mapping[str, Any]) -> Kind | None:
+    for name, kind in (
+        ("modelled", Kind.MODELLED),
+        ("integrated", Kind.POWER),
+        ("counted", Kind.COUNTER),
+    ):
+        if sums[name]:
+            return kind
+    return None
+
+
+def _over(amount: float | None, count: float | None) -> float | None:
+    return amount / count if amount is not None and count else None

@@ -1,0 +1,271 @@
+"""Sums by day, month and facet, kept by the database, so that no chart reads a million rows.
+
+A *facet* is what queries are filtered and grouped by: machine, model, kind, status, and whether
+they were deleted. There are few of them however many queries there are. A facet that says ``*``
+(``-1`` for a model) stands for all that is not deleted: of one machine, one model, one kind, one
+status, or altogether. ``facet_members`` tells which of those a query's own facet counts towards;
+``sums`` holds a facet's sums of each day (``2026-11-24``) and each month (``2026-11``),
+``domain_sums`` its joules by component. Triggers keep both true whoever writes to the tables.
+
+What is written here belongs to a migration: it is never edited, only superseded by a later one.
+"""
+
+from sqlite_utils import Database
+
+ANY, ANY_MODEL = "*", -1
+
+FACET = ("machine_id", "model_id", "kind", "status", "is_deleted")
+
+FACET_VALUES = (
+    "ifnull({q}.machine_id, ''), ifnull({q}.model_id, 0), {q}.kind, {q}.status, "
+    "{q}.deleted_at is not null"
+)
+
+LEVELS = (
+    "'*', -1, '*', '*', 0",
+    "{f}.machine_id, -1, '*', '*', 0",
+    "'*', {f}.model_id, '*', '*', 0",
+    "'*', -1, {f}.kind, '*', 0",
+    "'*', -1, '*', {f}.status, 0",
+)
+"""The facets above a query's own, in the order of :data:`FACET`."""
+
+SUMS = {
+    "queries": "1",
+    "measured": "{q}.energy_j is not null",
+    "counted": "{q}.energy_kind is 'counter'",
+    "integrated": "{q}.energy_kind is 'power'",
+    "modelled": "{q}.energy_kind is 'modelled'",
+    "energy_j": "ifnull({q}.energy_j, 0)",
+    "energy_low_j": "ifnull({q}.energy_low_j, 0)",
+    "energy_high_j": "ifnull({q}.energy_high_j, 0)",
+    "grams": "ifnull({q}.energy_j * {q}.pue * (select g_per_kwh from intensities "
+    "where id = {q}.intensity_id) / 3.6e6, 0)",
+    "prompt_tokens": "ifnull({q}.prompt_tokens, 0)",
+    "completion_tokens": "ifnull({q}.completion_tokens, 0)",
+    "total_s": "ifnull({q}.total_s, 0)",
+    # Only queries that know both take part in joules a token and tokens a second.
+    "decode_j": "iif({q}.completion_tokens > 0, ifnull({q}.decode_j, 0), 0)",
+    "decode_j_tokens": "iif({q}.decode_j is not null, ifnull({q}.completion_tokens, 0), 0)",
+    "decode_s": "iif({q}.completion_tokens > 0, ifnull({q}.decode_s, 0), 0)",
+    "decode_s_tokens": "iif({q}.decode_s > 0, ifnull({q}.completion_tokens, 0), 0)",
+}
+"""Each column of ``sums`` and what a query adds to it; ``{q}`` is the query's row."""
+
+COUNTS = {"queries", "measured", "counted", "integrated", "modelled"} | {
+    name for name in SUMS if name.endswith("tokens")
+}
+
+COUNTED = "c.role = 'part' and b.phase <> 'load'"
+"""Lines of a bill that are part of its total."""
+
+SPANS = "(select 10 length union all select 7)"
+"""How many letters of a day are summed over: the day itself, and its month."""
+
+TRIGGERS = (
+    "facets_added",
+    "queries_facet_added",
+    "queries_facet_changed",
+    "queries_summed",
+    "queries_moved",
+    "queries_gone",
+    "bills_added",
+    "bills_gone",
+)
+
+
+def create_sums(db: Database) -> None:
+    """Make the tables, fill them from what is stored, and have triggers keep them."""
+    db.execute(
+        "create table facets (id integer primary key, machine_id text not null, model_id integer "
+        "not null, kind text not null, status text not null, is_deleted integer not null, "
+        f"unique ({', '.join(FACET)}))"
+    )
+    db.execute(
+        "create table facet_members (facet_id integer not null, member_of integer not null, "
+        "primary key (facet_id, member_of)) without rowid"
+    )
+    columns = ", ".join(
+        f"{name} {'integer' if name in COUNTS else 'real'} not null" for name in SUMS
+    )
+    db.execute(
+        f"create table sums (facet_id integer not null, span text not null, {columns}, "
+        "primary key (facet_id, span)) without rowid"
+    )
+    db.execute(
+        "create table domain_sums (facet_id integer not null, span text not null, "
+        "domain text not null, lines integer not null, joules real not null, "
+        "primary key (facet_id, span, domain)) without rowid"
+    )
+    create_triggers(db)
+    drop_triggers(db)
+    sum_up(db)
+    db.execute("create index queries_by_facet on queries (facet_id, started_ms)")
+    create_triggers(db)
+
+
+def sum_up(db: Database) -> None:
+    """Find every query's facet and reckon all sums anew; the triggers must not be there."""
+    for table in ("facets", "facet_members", "sums", "domain_sums"):
+        db.execute(f"delete from {table}")
+    names, values = ", ".join(FACET), FACET_VALUES.format(q="q")
+    db.execute(f"create trigger facets_added after insert on facets {_ADD_MEMBERS}")
+    db.execute(f"insert into facets ({names}) select distinct {values} from queries q")
+    db.execute("drop trigger facets_added")
+    db.execute(
+        f"update queries as q set facet_id = (select id from facets where ({names}) = ({values}))"
+    )
+    sums = ", ".join(f"sum({value.format(q='q')})" for value in SUMS.values())
+    _lift(
+        db,
+        "sums",
+        (*SUMS,),
+        f"select q.facet_id, q.day, {sums} from queries q group by 1, 2",
+    )
+    _lift(
+        db,
+        "domain_sums",
+        ("domain", "lines", "joules"),
+        "select q.facet_id, q.day, c.domain, count(*), sum(ifnull(b.joules, 0)) "
+        "from bills b join channels c on c.id = b.channel_id "
+        f"join queries q on q.started_ms = b.started_ms where {COUNTED} group by 1, 2, 3",
+    )
+
+
+def _lift(db: Database, table: str, columns: tuple[str, ...], own: str) -> None:
+    """Fill a table with the sums of queries' own facets by day, and of all above those."""
+    listed = ", ".join(columns)
+    lifted = ", ".join(name if name == "domain" else f"sum({name})" for name in columns)
+    keys = "1, 2, 3" if "domain" in columns else "1, 2"
+    db.execute(f"create temporary table own_sums (facet_id, day, {listed})")
+    db.execute(f"insert into own_sums {own}")
+    db.execute(
+        f"insert into {table} (facet_id, span, {listed}) "
+        f"select m.member_of, substr(s.day, 1, l.length), {lifted} from own_sums s "
+        f"join facet_members m on m.facet_id = s.facet_id, {SPANS} l group by {keys}"
+    )
+    db.execute("drop table own_sums")
+
+
+def create_triggers(db: Database) -> None:
+    """Have the database keep facets and sums."""
+    names, facet = ", ".join(FACET), FACET_VALUES.format(q="new")
+    find_facet = (
+        f"insert or ignore into facets ({names}) values ({facet}); "
+        f"update queries set facet_id = (select id from facets where ({names}) = ({facet})) "
+        "where started_ms = new.started_ms;"
+    )
+    moved = _move_domains("old", -1) + _move_domains("new", 1)
+    for name, event, does in (
+        ("facets_added", "after insert on facets", _ADD_MEMBERS),
+        ("queries_facet_added", "after insert on queries", f"begin {find_facet} end"),
+        (
+            "queries_facet_changed",
+            "after update of machine_id, model_id, kind, status, deleted_at on queries",
+            f"begin {find_facet} end",
+        ),
+        (
+            "queries_summed",
+            "after update of facet_id, day, energy_j, energy_low_j, energy_high_j, energy_kind, "
+            "decode_j, decode_s, prompt_tokens, completion_tokens, total_s, pue, intensity_id "
+            "on queries",
+            f"begin {_take_off('old')} {_add_on('new')} end",
+        ),
+        (
+            "queries_moved",
+            "after update of facet_id, day on queries "
+            "when old.facet_id is not new.facet_id or old.day is not new.day",
+            f"begin {moved} end",
+        ),
+        (
+            "queries_gone",
+            "after delete on queries",
+            f"begin {_take_off('old')} {_move_domains('old', -1)} end",
+        ),
+        ("bills_added", "after insert on bills", f"begin {_move_line('new', 1)} end"),
+        ("bills_gone", "after delete on bills", f"begin {_move_line('old', -1)} end"),
+    ):
+        db.execute(f"create trigger {name} {event} {does}")
+
+
+def drop_triggers(db: Database) -> None:
+    """Undo :func:`create_triggers`, to write many queries at once and sum up afterwards."""
+    for name in TRIGGERS:
+        db.execute(f"drop trigger {name}")
+
+
+def _add_members() -> str:
+    """Enter the facets above a new one, and that it is a member of them and of itself."""
+    names = ", ".join(FACET)
+    levels = [level.format(f="new") for level in LEVELS]
+    above = " ".join(f"insert or ignore into facets ({names}) values ({v});" for v in levels)
+    members = ", ".join(f"({level})" for level in levels)
+    return (
+        "when new.kind <> '*' and new.status <> '*' begin "
+        "insert into facet_members values (new.id, new.id); "
+        f"{above} insert into facet_members select new.id, id from facets where ({names}) in "
+        f"(values {members}) and new.is_deleted = 0; end"
+    )
+
+
+_ADD_MEMBERS = _add_members()
+
+
+def _add_on(row: str) -> str:
+    """Add a query's row to its spans; a row without a facet is still being inserted."""
+    values = ", ".join(value.format(q=row) for value in SUMS.values())
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    return (
+        f"insert into sums (facet_id, span, {', '.join(SUMS)}) "
+        f"select m.member_of, substr({row}.day, 1, l.length), {values} "
+        f"from facet_members m, {SPANS} l "
+        f"where m.facet_id = {row}.facet_id "
+        f"on conflict (facet_id, span) do update set {more};"
+    )
+
+
+def _touched(row: str) -> str:
+    """Condition for the sums a query's row belongs to."""
+    return (
+        f"facet_id in (select member_of from facet_members where facet_id = {row}.facet_id) "
+        f"and span in ({row}.day, substr({row}.day, 1, 7))"
+    )
+
+
+def _take_off(row: str) -> str:
+    less = ", ".join(f"{name} = {name} - {value.format(q=row)}" for name, value in SUMS.items())
+    # An empty span goes altogether, and with it what rounding left of its sums.
+    return (
+        f"update sums set {less} where {_touched(row)}; "
+        f"delete from sums where {_touched(row)} and queries = 0;"
+    )
+
+
+_ADD_UP = (
+    "on conflict (facet_id, span, domain) do update "
+    "set lines = lines + excluded.lines, joules = joules + excluded.joules;"
+)
+
+
+def _move_domains(row: str, sign: int) -> str:
+    """Add a query's lines to its spans' components, or take them off."""
+    return (
+        "insert into domain_sums (facet_id, span, domain, lines, joules) "
+        f"select m.member_of, substr({row}.day, 1, l.length), c.domain, {sign} * count(*), "
+        f"{sign} * sum(ifnull(b.joules, 0)) from bills b join channels c on c.id = b.channel_id, "
+        f"facet_members m, {SPANS} l where b.started_ms = {row}.started_ms and {COUNTED} "
+        f"and m.facet_id = {row}.facet_id group by 1, 2, 3 {_ADD_UP}"
+        f"delete from domain_sums where {_touched(row)} and lines = 0;"
+    )
+
+
+def _move_line(row: str, sign: int) -> str:
+    """Add a line that was written to its query's spans, or take off one that was deleted."""
+    return (
+        "insert into domain_sums (facet_id, span, domain, lines, joules) "
+        f"select m.member_of, substr(q.day, 1, l.length), c.domain, {sign}, "
+        f"{sign} * ifnull({row}.joules, 0) "
+        f"from queries q join facet_members m on m.facet_id = q.facet_id, channels c, {SPANS} l "
+        f"where q.started_ms = {row}.started_ms and c.id = {row}.channel_id "
+        f"and c.role = 'part' and {row}.phase <> 'load' {_ADD_UP}"
+    )

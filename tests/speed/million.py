@@ -1,0 +1,165 @@
+"""Makes a history of a million queries: ten bill lines each, three years, twelve models.
+
+Run by itself it writes a file to look at: ``python -m tests.speed.million history.db 1000000``.
+"""
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from monitor.power.channel import Domain, Role
+from monitor.store.database import Store
+from monitor.store.sums import create_triggers, drop_triggers, sum_up
+from monitor.store.text_index import create_text_triggers, drop_text_triggers, index_texts
+from tests.unit.builders import CPU, GPU, channel
+
+LAST_MS = 1_790_000_000_000
+"""Some day of September 2026."""
+
+YEARS_MS = 3 * 365 * 86_400_000
+
+FAMILIES = ("Anton", "Berta", "Cäsar", "Dora")
+QUANTISATIONS = ("Q4_K_M", "Q8_0", "F16")
+KINDS = ("ask", "chat", "chat", "chat", "bench")
+STATUSES = ("done",) * 17 + ("stopped", "failed", "interrupted")
+
+WORDS = [f"{a}{b}{c}" for a in ("wa", "jou", "ki", "am") for b in "lmnrst" for c in "aeiou"]
+WORDS += [f"{word}{n}" for word in WORDS for n in range(40)]
+"""A few frequent words first, then five thousand rare ones."""
+
+
+def write_history(path: Path, queries: int, seed: int = 1) -> None:
+    """Make a history with so many queries."""
+    with closing(Store(path)) as store:
+        store.write(lambda db: _fill(db, queries, random.Random(seed))).result()
+        store.read().execute("analyze")
+
+
+def _fill(db: Database, queries: int, dice: random.Random) -> None:
+    _describe(db)
+    drop_triggers(db)
+    drop_text_triggers(db)
+    numbers = sorted(dice.sample(range(LAST_MS - YEARS_MS, LAST_MS), queries))
+    placeholders = ", ".join("?" * len(QUERY_COLUMNS))
+    db.conn.executemany(
+        f"insert into queries ({', '.join(QUERY_COLUMNS)}) values ({placeholders})",
+        _queries(numbers, dice),
+    )
+    placeholders = ", ".join("?" * 14)
+    db.conn.executemany(f"insert into bills values ({placeholders})", _lines(numbers, dice))
+    db.execute(
+        "update queries set (energy_j, energy_low_j, energy_high_j, prefill_j, decode_j) = "
+        "(select sum(iif(c.role = 'part', b.joules, 0)), sum(iif(c.role = 'part', b.joules * 0.9, "
+        "0)), sum(iif(c.role = 'part', b.joules * 1.1, 0)), sum(iif(c.role = 'part' and "
+        "b.phase = 'prefill', b.joules, 0)), sum(iif(c.role = 'part' and b.phase = 'decode', "
+        "b.joules, 0)) from bills b join channels c on c.id = b.channel_id "
+        "where b.started_ms = queries.started_ms)"
+    )
+    sum_up(db)
+    index_texts(db)
+    create_triggers(db)
+    create_text_triggers(db)
+
+
+def _describe(db: Database) -> None:
+    for machine in ("desk", "laptop"):
+        db.table("machines").insert({"id": machine, "name": machine.title(), "threads": 8})
+    for index, each in enumerate(
+        (
+            CPU,
+            GPU,
+            channel("rapl:dram-0", domain=Domain.DRAM, label="DRAM"),
+            channel("rapl:core-0", role=Role.INSIDE, label="CPU cores"),
+            channel("rapl:psys", domain=Domain.SYSTEM, role=Role.WHOLE, label="Machine"),
+        )
+    ):
+        row = {"id": index + 1, "machine_id": "desk", "key": each.key, "label": each.label}
+        row |= {"domain": str(each.domain), "device": each.device, "kind": str(each.kind)}
+        db.table("channels").insert(row | {"role": str(each.role), "period_s": 0.1})
+    for index, (family, quantisation) in enumerate(
+        (family, quantisation) for family in FAMILIES for quantisation in QUANTISATIONS
+    ):
+        row = {"id": index + 1, "sha256": f"{index:064x}", "name": family, "path": f"/{index}.gguf"}
+        db.table("models").insert(row | {"quantisation": quantisation, "parameters": 10**9})
+    for context in (2048, 4096):
+        row = {"id": f"context{context:09d}", "context": context, "threads": 8, "stop": "[]"}
+        db.table("settings").insert(row)
+    db.table("intensities").insert(
+        {"id": 1, "zone": "WORLD", "g_per_kwh": 471.0, "year": 2025, "source": "made up"}
+    )
+
+
+QUERY_COLUMNS = (
+    "started_ms", "id", "kind", "status", "error", "started_at", "day", "machine_id", "model_id",
+    "settings_id", "seed", "finish_reason", "prompt_tokens", "reused_tokens", "completion_tokens",
+    "thinking_tokens", "prefill_s", "first_token_s", "decode_s", "total_s", "method",
+    "energy_kind", "resolved", "intensity_id", "pue", "process_id", "process_started",
+    "system_text", "prompt_text", "answer_text",
+)  # fmt: skip
+
+
+def _queries(numbers: list[int], dice: random.Random) -> Iterator[tuple[Any, ...]]:
+    for number in numbers:
+        began = datetime.fromtimestamp(number / 1000, UTC)
+        prefill_s, decode_s = dice.uniform(0.1, 2), dice.uniform(1, 20)
+        yield (
+            number,
+            f"{number >> 16:08x}-{number & 0xFFFF:04x}-7000-8000-{dice.getrandbits(48):012x}",
+            dice.choice(KINDS),
+            dice.choice(STATUSES),
+            "",
+            began.isoformat(timespec="milliseconds"),
+            began.date().isoformat(),
+            dice.choice(("desk", "laptop")),
+            dice.randint(1, len(FAMILIES) * len(QUANTISATIONS)),
+            dice.choice(("context000002048", "context000004096")),
+            dice.getrandbits(31),
+            "stop",
+            dice.randint(10, 500),
+            0,
+            dice.randint(10, 500),
+            0,
+            prefill_s,
+            prefill_s,
+            decode_s,
+            prefill_s + decode_s,
+            1,
+            dice.choice(("counter", "power", "modelled")),
+            1,
+            1,
+            1.0,
+            4321,
+            1.79e9 + dice.random(),
+            "",
+            _text(dice, 8),
+            _text(dice, 30),
+        )
+
+
+def _text(dice: random.Random, words: int) -> str:
+    few, many = dice.choices(WORDS[:120], k=words // 2), dice.choices(WORDS, k=words // 2)
+    return " ".join(few + many)
+
+
+def _lines(numbers: list[int], dice: random.Random) -> Iterator[tuple[Any, ...]]:
+    for number in numbers:
+        for channel_id in range(1, 6):
+            for position, phase in ((0, "prefill"), (1, "decode")):
+                joules = dice.uniform(1, 200)
+                yield (
+                    number, channel_id, phase, 2 * channel_id - 2 + position, joules,
+                    joules * 0.05, joules * 0.05, joules * 0.01, joules / 3, joules / 2,
+                    dice.randint(10, 200), 1.0, dice.uniform(1, 20), 1,
+                )  # fmt: skip
+
+
+if __name__ == "__main__":
+    write_history(Path(sys.argv[1]), int(sys.argv[2]))
+    print(json.dumps({"bytes": Path(sys.argv[1]).stat().st_size}))

@@ -1,0 +1,431 @@
+"""Whatever is filtered, charted or edited agrees with plain SQL over the queries themselves."""
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from monitor.power.channel import Kind
+from monitor.store.charts import PICK_LIMIT, Period, Stack
+from monitor.store.filters import EVERYTHING, Filter
+from monitor.store.history import History
+from monitor.store.records import Status
+from monitor.store.schema import migrations
+from monitor.store.sums import create_triggers, drop_triggers, sum_up
+from tests.speed.million import write_history
+from tests.unit.builders import model_info, outcome, query_start, stored_query
+
+QUERIES = 3000
+
+
+@pytest.fixture(scope="module")
+def thousands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """A history of three thousand queries that no test changes."""
+    path = tmp_path_factory.mktemp("thousands") / "history.db"
+    write_history(path, QUERIES)
+    with closing(History(path)) as history:
+        yield history
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with closing(History(tmp_path / "history.db")) as history:
+        yield history
+
+
+def plain(history: History, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(history._store.path)) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+FROM = "from queries q join models m on m.id = q.model_id where q.deleted_at is null"
+
+SPRING = Filter(since=date(2025, 3, 1), until=date(2025, 5, 31))
+
+CASES: dict[str, tuple[Filter, str]] = {
+    "everything": (EVERYTHING, ""),
+    "a model": (Filter(models=("Dora",)), "and m.name = 'Dora'"),
+    "two models": (Filter(models=("Dora", "Anton")), "and m.name in ('Dora', 'Anton')"),
+    "a quantisation": (Filter(quantisations=("F16",)), "and m.quantisation = 'F16'"),
+    "a kind": (Filter(kinds=("bench",)), "and q.kind = 'bench'"),
+    "a status": (Filter(statuses=("failed",)), "and q.status = 'failed'"),
+    "a machine": (Filter(machines=("laptop",)), "and q.machine_id = 'laptop'"),
+    "days": (SPRING, "and q.day between '2025-03-01' and '2025-05-31'"),
+    "a word": (
+        Filter(text="wala"),
+        "and ' ' || q.prompt_text || ' ' || q.answer_text like '% wala%'",
+    ),
+    "no such word": (Filter(text="unheard"), "and 0"),
+    "all at once": (
+        Filter(("Dora",), ("Q8_0", "F16"), ("chat", "ask"), ("done",), ("desk",), (),
+               date(2024, 2, 1), date(2026, 6, 1), "wa"),
+        "and m.name = 'Dora' and m.quantisation in ('Q8_0', 'F16') and q.kind in ('chat', 'ask') "
+        "and q.status = 'done' and q.machine_id = 'desk' and q.day between '2024-02-01' and "
+        "'2026-06-01' and ' ' || q.prompt_text || ' ' || q.answer_text like '% wa%'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_filter_lets_through_what_plain_sql_finds(thousands: History, case: str) -> None:
+    chosen, where = CASES[case]
+    wanted = [n for (n,) in plain(thousands, f"select started_ms {FROM} {where} order by 1 desc")]
+    assert thousands.browse.numbers(chosen) == wanted
+    assert [row.number for row in thousands.browse.rows(chosen, 7)] == wanted[:7]
+    if len(wanted) > 20:
+        page = thousands.browse.rows(chosen, 5, before=wanted[9])
+        assert [row.number for row in page] == wanted[10:15]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_totals_are_those_of_plain_sql(thousands: History, case: str) -> None:
+    chosen, where = CASES[case]
+    (wanted,) = plain(
+        thousands,
+        "select count(*), sum(energy_j), sum(energy_low_j), sum(completion_tokens), "
+        "sum(energy_j * pue * 471 / 3.6e6), sum(decode_j) / sum(completion_tokens), "
+        f"sum(completion_tokens) / sum(decode_s) {FROM} {where}",
+    )
+    bars = thousands.browse.totals(chosen).bars
+    if not wanted[0]:
+        assert bars == ()
+        return
+    found = bars[0].totals
+    assert found.queries == wanted[0]
+    assert (
+        found.energy_j,
+        found.energy_low_j,
+        found.completion_tokens,
+        found.grams,
+        found.joules_per_token,
+        found.tokens_per_s,
+    ) == pytest.approx(wanted[1:], rel=1e-9)
+
+
+STARTS = {
+    Period.DAY: "q.day",
+    Period.WEEK: "date(q.day, 'weekday 0', '-6 days')",
+    Period.MONTH: "date(q.day, 'start of month')",
+}
+
+KEYS = {
+    Stack.NOTHING: "''",
+    Stack.MODEL: "m.name || ' ' || m.quantisation",
+    Stack.KIND: "q.kind",
+    Stack.MACHINE: "(select name from machines where id = q.machine_id)",
+}
+
+
+@pytest.mark.parametrize("stack", KEYS)
+@pytest.mark.parametrize("period", Period)
+@pytest.mark.parametrize("case", ["everything", "a kind", "a status", "days", "all at once"])
+def test_charts_are_those_of_plain_sql(
+    thousands: History, case: str, period: Period, stack: Stack
+) -> None:
+    chosen, where = CASES[case]
+    wanted = {
+        (start, key): (queries, pytest.approx(joules, rel=1e-9))
+        for start, key, queries, joules in plain(
+            thousands,
+            f"select {STARTS[period]}, {KEYS[stack]}, count(*), sum(energy_j) {FROM} {where} "
+            "group by 1, 2",
+        )
+    }
+    bars = thousands.browse.chart(chosen, period, stack).bars
+    found = {(str(b.start), b.key): (b.totals.queries, b.totals.energy_j) for b in bars}
+    assert found == wanted
+    assert [bar.start for bar in bars] == sorted(bar.start for bar in bars)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_components_add_up_to_the_total(thousands: History, case: str) -> None:
+    chosen, where = CASES[case]
+    wanted = plain(
+        thousands,
+        "select date(q.day, 'start of month'), c.domain, sum(b.joules) from queries q "
+        "join models m on m.id = q.model_id join bills b on b.started_ms = q.started_ms "
+        f"join channels c on c.id = b.channel_id where c.role = 'part' {where} group by 1, 2",
+    )
+    bars = thousands.browse.chart(chosen, Period.MONTH, Stack.COMPONENT).bars
+    found = {(str(bar.start), bar.key): bar.totals.energy_j for bar in bars}
+    assert found == {(start, key): pytest.approx(joules) for start, key, joules in wanted}
+
+
+def test_words_of_more_queries_than_can_be_added_up_at_once_are_said_to_be_limited(
+    thousands: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frequent = Filter(text="wa")
+    assert thousands.browse.totals(frequent).limited_to is None
+    assert PICK_LIMIT > QUERIES
+    monkeypatch.setattr("monitor.store.charts.PICK_LIMIT", 100)
+    chart = thousands.browse.totals(frequent)
+    newest = plain(thousands, f"select energy_j {FROM} order by started_ms desc limit 100")
+    assert chart.limited_to == 100
+    assert chart.bars[0].totals.energy_j == pytest.approx(sum(joules for (joules,) in newest))
+
+
+def test_choices_are_what_there_is(thousands: History) -> None:
+    choices = thousands.browse.choices()
+    assert choices.models == ("Anton", "Berta", "Cäsar", "Dora")
+    assert choices.quantisations == ("F16", "Q4_K_M", "Q8_0")
+    assert choices.kinds == ("ask", "bench", "chat")
+    assert choices.machines == {"desk": "Desk", "laptop": "Laptop"}
+
+
+# --- sums that keep themselves -----------------------------------------------------------
+
+SUMS_NOW = (
+    "select f.machine_id, f.model_id, f.kind, f.status, s.* from sums s join facets f "
+    "on f.id = s.facet_id order by 1, 2, 3, 4, s.span",
+    "select f.machine_id, f.model_id, f.kind, f.status, d.span, d.domain, d.lines, d.joules "
+    "from domain_sums d join facets f on f.id = d.facet_id where d.lines order by 1, 2, 3, 4, 5, 6",
+)
+
+
+def snapshot(history: History) -> list[list[tuple[Any, ...]]]:
+    return [
+        [tuple(v for v in row if not isinstance(v, float)) for row in plain(history, sql)]
+        + [
+            (pytest.approx([v for v in row if isinstance(v, float)], abs=1e-6),)
+            for row in plain(history, sql)
+        ]
+        for sql in SUMS_NOW
+    ]
+
+
+def test_whatever_is_written_the_sums_are_those_reckoned_anew(history: History) -> None:
+    dice = random.Random(3)
+    began: list[str] = []
+    for step in range(120):
+        match dice.randrange(6):
+            case 0 | 1:
+                info = model_info(Path(f"/models/{dice.randrange(3)}.gguf"))
+                start = query_start(
+                    kind=dice.choice(("ask", "chat")), model=info, sha256=f"{info.path}".ljust(64)
+                )
+                began.append(history.begin(start).query_id)
+            case 2 if began:
+                running = outcome(status=Status.RUNNING, text=f"word{step}")
+                history.progress(dice.choice(began), running).result()
+            case 3 if began:
+                status = dice.choice((Status.DONE, Status.FAILED))
+                history.finish(began.pop(dice.randrange(len(began))), outcome(status=status))
+            case 4:
+                history.edits.delete(dice.choices(history.browse.numbers() or [0], k=2))
+            case 5:
+                deleted = plain(history, "select started_ms from queries where deleted_at not null")
+                history.edits.restore([number for (number,) in deleted[::2]])
+    kept = [plain(history, sql) for sql in SUMS_NOW]
+
+    def anew(db: Database) -> None:
+        drop_triggers(db)
+        sum_up(db)
+        create_triggers(db)
+
+    history._store.write(anew).result()
+    for before, sql in zip(kept, SUMS_NOW, strict=True):
+        after = plain(history, sql)
+        assert len(after) == len(before) > 5
+        for one, other in zip(before, after, strict=True):
+            numbers = [value for value in one if isinstance(value, float)]
+            texts = [value for value in one if isinstance(value, str)]
+            assert numbers == pytest.approx([v for v in other if isinstance(v, float)], abs=1e-6)
+            assert texts == [value for value in other if isinstance(value, str)]
+
+
+# --- words -------------------------------------------------------------------------------
+
+
+def found(history: History, text: str) -> list[str]:
+    return [row.prompt for row in history.browse.rows(Filter(text=text))]
+
+
+def test_words_are_found_in_prompt_answer_and_note(history: History) -> None:
+    stored_query(history, "What is a Wattstunde?", text="3600 joules")
+    stored_query(history, "Écris un poème", text="Le café")
+    assert found(history, "wattstunde") == ["What is a Wattstunde?"]
+    assert found(history, "joul") == ["What is a Wattstunde?"], "the last word may be unfinished"
+    assert found(history, "jou 3600") == [], "one before it may not"
+    assert found(history, "cafe poeme") == ["Écris un poème"]
+    (newest, *_) = history.browse.numbers()
+    history.edits.note(newest, "for the talk in Ghent")
+    assert found(history, "ghent") == ["Écris un poème"]
+    history.edits.note(newest, "")
+    assert found(history, "ghent") == []
+
+
+@pytest.mark.parametrize(
+    "text", ['"', "a AND", "NEAR(", "prompt:", "-", "*", "'; drop table", "(", "…"]
+)
+def test_no_text_is_a_mistake(history: History, text: str) -> None:
+    stored_query(history, "What is a watt?")
+    history.browse.rows(Filter(text=text))
+    history.browse.totals(Filter(text=text))
+
+
+def test_a_query_is_found_once_it_has_ended(history: History) -> None:
+    began = history.begin(query_start(prompt="Which unit?"))
+    assert found(history, "unit") == []
+    history.finish(began.query_id, outcome())
+    assert found(history, "unit") == ["Which unit?"]
+
+
+# --- tags, notes, deletion ---------------------------------------------------------------
+
+
+@pytest.fixture
+def three(history: History) -> list[int]:
+    """Numbers of three stored queries, the newest first."""
+    for prompt in ("one", "two", "three"):
+        stored_query(history, prompt)
+    return history.browse.numbers()
+
+
+def test_tagged_queries_are_found_by_all_their_tags(history: History, three: list[int]) -> None:
+    history.edits.tag(three[:2], "talk")
+    history.edits.tag(three[1:], " for   Ghent ")
+    assert history.browse.numbers(Filter(tags=("talk",))) == three[:2]
+    assert history.browse.numbers(Filter(tags=("talk", "for Ghent"))) == [three[1]]
+    assert history.browse.numbers(Filter(tags=("talk",), text="three")) == [three[0]]
+    assert history.browse.totals(Filter(tags=("talk",))).bars[0].totals.queries == 2
+    assert history.browse.rows()[1].tags == ("for Ghent", "talk")
+    history.edits.untag(three, "talk")
+    assert history.browse.choices().tags == ("for Ghent",)
+    with pytest.raises(ValueError, match="at least one letter"):
+        history.edits.tag(three, "  ")
+
+
+def test_deleted_queries_are_nowhere_and_come_back(history: History, three: list[int]) -> None:
+    everything: list[Callable[[], object]] = [
+        lambda: history.browse.numbers(),
+        lambda: history.browse.numbers(Filter(text="two")),
+        lambda: history.browse.totals(EVERYTHING),
+        lambda: history.browse.chart(EVERYTHING, Period.DAY, Stack.COMPONENT),
+        lambda: [record.prompt for record in history.records()],
+    ]
+    before = [look() for look in everything]
+    assert history.edits.delete(three[1:2]) == three[1:2]
+    assert history.browse.numbers() == [three[0], three[2]]
+    assert history.browse.numbers(Filter(text="two")) == []
+    assert history.browse.totals(EVERYTHING).bars[0].totals.queries == 2
+    assert [record.prompt for record in history.records()] == ["three", "one"]
+    history.edits.restore(three[1:2])
+    for look, was in zip(everything[:2], before, strict=False):
+        assert look() == was
+    assert history.browse.totals(EVERYTHING).bars[0].totals.queries == 3
+
+
+def test_a_running_query_is_not_deleted(history: History) -> None:
+    history.begin(query_start())
+    assert history.edits.delete(history.browse.numbers()) == []
+    assert len(history.browse.numbers()) == 1
+
+
+def test_a_query_without_energy_is_counted_but_adds_none(history: History) -> None:
+    history.begin(query_start())
+    (bar,) = history.browse.totals(EVERYTHING).bars
+    assert (bar.totals.queries, bar.totals.measured) == (1, 0)
+    assert (bar.totals.energy_j, bar.totals.grams, bar.totals.kind) == (None, None, None)
+
+
+def test_the_weakest_kind_marks_a_sum(history: History) -> None:
+    stored_query(history)
+    (bar,) = history.browse.totals(EVERYTHING).bars
+    assert bar.totals.kind is Kind.POWER, "a counter and an integrated power"
+
+
+# --- addresses ---------------------------------------------------------------------------
+
+
+def test_an_address_gives_the_filter_back() -> None:
+    chosen = Filter(
+        ("Größe & Co=1",), ("Q4_K_M", "F16"), ("chat",), ("done",), ("desk",), ("a b", "c"),
+        date(2026, 1, 2), date(2026, 3, 4), 'what is "a" watt?',
+    )  # fmt: skip
+    assert Filter.from_address(chosen.to_address()) == chosen
+    assert Filter.from_address("") == EVERYTHING
+    assert Filter.from_address("since=yesterday&unknown=1&kinds=") == EVERYTHING
+
+
+def test_conditions_are_added_and_removed_one_by_one() -> None:
+    chosen = EVERYTHING.toggled("models", "a").toggled("models", "b")
+    assert chosen.models == ("a", "b")
+    assert chosen.toggled("models", "a").models == ("b",)
+    assert chosen.without("models").is_empty
+    assert Filter(text="x").without("text").is_empty
+
+
+# --- days --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("period", Period)
+def test_periods_follow_each_other_without_a_gap(period: Period) -> None:
+    day = date(2023, 12, 27)
+    for _ in range(800):
+        start, following = period.start(day), period.next(day)
+        assert start <= day < following
+        assert period.start(following) == following
+        assert period.start(following - timedelta(days=1)) == start
+        day += timedelta(days=1)
+
+
+# --- the file of an earlier version -------------------------------------------------------
+
+
+def test_a_history_of_version_6_keeps_every_query_and_joule(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        old = Database(connection)
+        migrations.apply(old, stop_before="a_million_queries")
+        connection.execute("pragma user_version = 6")
+        old.table("machines").insert({"id": "desk", "name": "Desk"})
+        old.table("settings").insert({"id": "s", "context": 1, "threads": 1, "stop": "[]"})
+        model = {"id": 1, "sha256": "ab", "path": "/m.gguf", "name": "m", "quantisation": "F16"}
+        old.table("models").insert(model)
+        for index, role in enumerate(("part", "part", "inside")):
+            row = {"id": index, "machine_id": "desk", "key": f"c{index}", "label": "c"}
+            row |= {"domain": ("cpu", "dram", "cpu")[index], "device": "", "kind": "counter"}
+            row |= {"role": role, "period_s": 0.1, "step_j": 0.0, "accuracy_below": 0.0}
+            row |= {"accuracy_above": 0.0, "accuracy_offset_w": 0.0, "accuracy_source": ""}
+            old.table("channels").insert(row)
+        for index in range(3):
+            query_id = f"0000000{index}-0000-7000-8000-000000000000"
+            old.table("queries").insert(
+                {
+                    "id": query_id, "kind": "ask", "status": "done", "settings_id": "s",
+                    "started_at": "2026-05-05T12:00:00.000+00:00", "machine_id": "desk",
+                    "model_id": 1, "prompt_text": f"prompt {index}", "answer_text": "answer",
+                    "completion_tokens": 10, "energy_j": 12.0, "energy_kind": "counter",
+                    "zone": "DEU", "intensity_g_per_kwh": 360.0, "intensity_year": 2025,
+                    "intensity_source": "Ember", "pue": 1.0, "method": 1,
+                }
+            )  # fmt: skip
+            for channel_id in (2, 0, 1):
+                for phase, joules in (("prefill", 1.0), ("decode", 5.0), ("load", 9.0)):
+                    row = {"query_id": query_id, "channel_id": channel_id, "phase": phase}
+                    row |= {"joules": joules, "below_j": 0.1, "above_j": 0.1, "random_j": 0.1}
+                    row |= {"samples": 3, "coverage": 1.0, "duration_s": 1.0, "resolved": 1}
+                    old.table("bills").insert(row)
+            old.table("traces").insert({"query_id": query_id, "data": b"curve"})
+        connection.commit()
+    with closing(History(path)) as history:
+        records = history.records()
+        assert [record.prompt for record in records] == ["prompt 2", "prompt 1", "prompt 0"]
+        assert [line.channel.key for line in records[0].bill.lines[::3]] == ["c2", "c0", "c1"]
+        assert records[0].bill.phases() == ("prefill", "decode")
+        assert records[0].bill.total().joules == pytest.approx(12.0)
+        assert records[0].joules_per_token == pytest.approx(1.0)
+        assert records[0].footprint is not None
+        assert records[0].footprint.grams == pytest.approx(12 * 360 / 3.6e6)
+        (bar,) = history.browse.totals(EVERYTHING).bars
+        assert (bar.totals.energy_j, bar.totals.queries) == (pytest.approx(36.0), 3)
+        assert bar.totals.joules_per_token == pytest.approx(1.0)
+        assert len(history.browse.numbers(Filter(text="prompt answer"))) == 3
+        assert plain(history, "pragma integrity_check") == [("ok",)]
+        assert plain(history, "select count(*) from traces") == [(3,)]
