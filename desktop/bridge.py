@@ -42,6 +42,8 @@ class Bridge(QObject):
     """An event of the running query or load; see :mod:`monitor.meter`."""
     benched = Signal(object)
     """An event of the running benchmark; see :mod:`monitor.bench.events`."""
+    repeated = Signal(object)
+    """An event of a query that is run again; see :mod:`monitor.meter`."""
     failed = Signal(str)
     """The query or load ended without a record; the text says why and what to do."""
     idle = Signal()
@@ -68,6 +70,10 @@ class Bridge(QObject):
     def ask(self, request: Ask) -> None:
         """Run a query; its events follow."""
         self._run(self._services.meter.run(request))
+
+    def repeat(self, request: Ask) -> None:
+        """Run a stored query again; :attr:`repeated` follows."""
+        self._run(self._services.meter.run(request), self.repeated)
 
     def load(self, model: Path, options: LoadOptions) -> None:
         """Load a model ahead of the first question; its events follow."""

@@ -1,5 +1,7 @@
 """A line above the page for what a person should know, until they have read it."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
@@ -11,8 +13,6 @@ from desktop.theme.widgets import label, tool_button
 class Notice(QFrame):
     """Hidden unless there is something to say."""
 
-    acted = Signal()
-    """The button was pressed."""
     closed = Signal(str)
     """A person has read this text and closed it."""
 
@@ -25,7 +25,8 @@ class Notice(QFrame):
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self._action = tool_button("")
-        self._action.clicked.connect(self.acted)
+        self._action.clicked.connect(self._on_action)
+        self._does: Callable[[], None] | None = None
         self._close = tool_button(self.tr("Close"))
         self._close.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         self._close.clicked.connect(self._on_close)
@@ -41,12 +42,21 @@ class Notice(QFrame):
         """Take a theme's colours."""
         self._close.setIcon(icon("close", theme.text))
 
-    def say(self, text: str, action: str = "") -> None:
-        """Show a text in place of the one before, with a button if it leads somewhere."""
+    def say(self, text: str, action: str = "", does: Callable[[], None] | None = None) -> None:
+        """Show a text in place of the one before.
+
+        :param action: text of a button beside it, "" for none
+        :param does: what pressing the button does
+        """
         self._text.setText(text)
         self._action.setText(action)
+        self._does = does
         self._action.setVisible(bool(action))
         self.show()
+
+    def _on_action(self) -> None:
+        if self._does:
+            self._does()
 
     def _on_close(self) -> None:
         self.hide()

@@ -39,10 +39,12 @@ from monitor.carbon.intensity import Zone
 from monitor.engine.backends import gpus_present, offload_advice
 from monitor.engine.gguf import ModelFileError, read_model_info
 from monitor.engine.messages import Hello
-from monitor.meter import ZONE_PREFERENCE, chosen_zone
+from monitor.meter import ZONE_PREFERENCE, Ask, Event, Finished, chosen_zone
 from monitor.models.library import Found, list_models, model_places, remember_file
 from monitor.power.channel import ProbeState
+from monitor.repeat import CannotRepeat, repeat
 from monitor.store.database import StoreError
+from monitor.store.history import History
 from monitor.store.records import QueryRecord
 
 log = logging.getLogger(__name__)
@@ -139,6 +141,9 @@ class MainWindow(QMainWindow):
         self.bench.ended.connect(self._on_benched)
         self.bench_page.report.failed.connect(self.notice.say)
         self.bridge.failed.connect(self.notice.say)
+        self.bridge.repeated.connect(self._on_repeated)
+        self.history_page.deleted.connect(self._on_deleted)
+        self.history_page.again_wanted.connect(self._run_again)
         self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
         self.chat.context_changed.connect(self.strip.show_context)
@@ -210,12 +215,48 @@ class MainWindow(QMainWindow):
         if not self.bench_page.isVisible():
             self.notice.say(self.tr("The benchmark has ended; its report is on the Bench page."))
         if self.history_page.isVisible():
-            self.history_page.model.refresh()
+            self.history_page.refresh()
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)
         if self.history_page.isVisible():
-            self.history_page.model.refresh()
+            self.history_page.refresh()
+
+    # --- the history ---------------------------------------------------------------------
+
+    def _on_deleted(self, numbers: list[int]) -> None:
+        def undo() -> None:
+            self.notice.hide()
+            self.history_page.restore(numbers)
+
+        if numbers:
+            count = self.tr("%n queries were deleted.", "", len(numbers))
+            self.notice.say(count.replace("%n", str(len(numbers))), self.tr("Undo"), undo)
+        else:
+            self.notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
+
+    def _run_again(self, record: QueryRecord) -> None:
+        """Put a stored query once more, exactly as it was put."""
+        if self.chat.busy:
+            self.notice.say(self.tr("Stop what is running first; then the query can be run again."))
+            return
+        history = self._services.history
+        self.bridge.read(lambda: _repeat_or_problem(history, record), self._start_again)
+
+    def _start_again(self, found: Ask | str) -> None:
+        if isinstance(found, str):
+            self.notice.say(found)
+        elif not self.chat.busy:
+            self.notice.say(self.tr("Running the query again …"), self.tr("Stop"), self._stop)
+            self.bridge.repeat(found)
+            self.chat.look_busy()
+
+    def _on_repeated(self, event: Event) -> None:
+        self.live.follow(event)
+        if isinstance(event, Finished):
+            self.notice.hide()
+            self.strip.add_answer(event.record)
+            self.history_page.show_latest()
 
     def _show_model(self) -> None:
         chosen = next((m for m in self._models if m.path == self.chat.model), None)
@@ -322,8 +363,7 @@ class MainWindow(QMainWindow):
 
     def _show_advice(self, advice: str | None) -> None:
         if advice:
-            self.notice.say(advice, self.tr("Show how"))
-            self.notice.acted.connect(lambda: self.show_page("sensors"))
+            self.notice.say(advice, self.tr("Show how"), lambda: self.show_page("sensors"))
             self.notice.closed.connect(lambda text: self._keep_read(advice, text))
 
     def _keep_read(self, advice: str, closed: str) -> None:
@@ -344,6 +384,13 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self._services.close()
         super().closeEvent(event)
+
+
+def _repeat_or_problem(history: History, record: QueryRecord) -> Ask | str:
+    try:
+        return repeat(history, record)
+    except (CannotRepeat, ModelFileError) as problem:
+        return str(problem)
 
 
 def _ignore(_value: object) -> None:

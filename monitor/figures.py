@@ -28,16 +28,23 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:.{max(decimals, 0)}f}"
 
 
-def _scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:
-    for size, unit in units:
-        if abs(value) >= size * 0.9995:
-            return f"{significant(value / size)} {unit}"
-    size, unit = units[-1]
+Units = tuple[tuple[float, str], ...]
+"""Sizes with their names, the largest first."""
+
+
+def unit_for(value: float, units: Units) -> tuple[float, str]:
+    """Return the unit a value is best written in; an axis writes all its figures in one."""
+    return next((unit for unit in units if abs(value) >= unit[0] * 0.9995), units[-1])
+
+
+def _scaled(value: float, units: Units) -> str:
+    size, unit = unit_for(value, units)
     return f"{significant(value / size)} {unit}"
 
 
 ENERGY = ((J_PER_KWH, "kWh"), (J_PER_WH, "Wh"), (1.0, "J"), (1e-3, "mJ"))
-POWER = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
+POWER: Units = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
+COUNTS = ((1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 MASS = ((1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
 
 
@@ -73,9 +80,9 @@ def rate(tokens_per_s: float | None) -> str:
     return UNKNOWN if tokens_per_s is None else f"{significant(tokens_per_s)} t/s"
 
 
-def count(value: int) -> str:
+def count(value: float) -> str:
     """Write a large count: 135M, 7.62B."""
-    return _scaled(value, ((1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))).replace(" ", "").strip()
+    return _scaled(value, COUNTS).replace(" ", "").strip()
 
 
 def size(size_bytes: int) -> str:

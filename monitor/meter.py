@@ -37,6 +37,7 @@ class Ask:
     :param sampling: how tokens are chosen
     :param options: how the model is loaded, if it is not yet
     :param conversation_id: the conversation it continues; ``None`` begins one
+    :param fresh: nothing is reused of what the context holds already
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Ask:
     sampling: Sampling = field(default_factory=Sampling)
     options: LoadOptions = field(default_factory=LoadOptions)
     conversation_id: str | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class Meter:
             run.note_load(load)
         self._loader.wait_for_sensors()
         self._loader.stop_if_cancelled()
-        for message in self._engine.work(Generate(ask.messages, ask.sampling)):
+        for message in self._engine.work(Generate(ask.messages, ask.sampling, ask.fresh)):
             if self._loader.is_cancelled:
                 self._engine.cancel()  # again: the first may have come before the request
             run.note(message)

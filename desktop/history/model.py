@@ -8,7 +8,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from desktop.bridge import Bridge
 from desktop.theme.bill import full_time, kind_words, status_words, when_words
 from monitor import figures
-from monitor.store.filters import Filter
+from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRow, Status
 
@@ -28,6 +28,7 @@ class HistoryModel(QAbstractTableModel):
         self._bridge, self._history = bridge, history
         self._rows: list[QueryRow] = []
         self._complete, self._reading = False, False
+        self._filter, self._asked = EVERYTHING, 0
         bridge.read_failed.connect(self._on_failed)
         self._headers = (
             self.tr("When"),
@@ -36,26 +37,41 @@ class HistoryModel(QAbstractTableModel):
             self.tr("Energy"),
             self.tr("CO₂e"),
             self.tr("Tokens"),
+            self.tr("J/token"),
             self.tr("Speed"),
         )
+
+    def show_queries(self, chosen: Filter) -> None:
+        """Show the queries a filter lets through."""
+        self._filter = chosen
+        self.refresh()
 
     def refresh(self) -> None:
         """Read the newest rows again."""
         self._reading = True
-        self._bridge.read(lambda: self._history.browse.rows(Filter(), PAGE), self._replace)
+        self._asked += 1
+        asked, chosen = self._asked, self._filter
+
+        def read() -> list[QueryRow] | None:
+            # A person types faster than some searches end: only the last one is worth its time.
+            return self._history.browse.rows(chosen, PAGE) if asked == self._asked else None
+
+        self._bridge.read(read, self._replace)
 
     def _on_failed(self, _problem: str) -> None:
         self._reading = False
 
-    def _replace(self, rows: list[QueryRow]) -> None:
+    def _replace(self, rows: list[QueryRow] | None) -> None:
+        if rows is None:
+            return
         self.beginResetModel()
         self._rows, self._complete, self._reading = rows, len(rows) < PAGE, False
         self.endResetModel()
         self.loaded.emit()
 
-    def row_of(self, query_id: str | None) -> int | None:
+    def row_of(self, number: int | None) -> int | None:
         """Return where a query stands among the rows read so far."""
-        return next((i for i, row in enumerate(self._rows) if row.id == query_id), None)
+        return next((i for i, row in enumerate(self._rows) if row.number == number), None)
 
     def row(self, index: int) -> QueryRow:
         """Return the query in a row."""
@@ -76,9 +92,9 @@ class HistoryModel(QAbstractTableModel):
     def fetchMore(self, _parent: QModelIndex) -> None:  # type: ignore[override]
         """Read the next page of older queries."""
         self._reading = True
-        oldest = self._rows[-1].number
+        oldest, chosen = self._rows[-1].number, self._filter
         browse = self._history.browse
-        self._bridge.read(lambda: (oldest, browse.rows(Filter(), PAGE, oldest)), self._append)
+        self._bridge.read(lambda: (oldest, browse.rows(chosen, PAGE, oldest)), self._append)
 
     def _append(self, page: tuple[int, list[QueryRow]]) -> None:
         oldest, rows = page
@@ -120,16 +136,18 @@ class HistoryModel(QAbstractTableModel):
             case 1:
                 return f"{row.model} {row.quantisation}"
             case 2:
-                prompt = " ".join(row.prompt.split())
-                if row.status is Status.DONE:
-                    return prompt
-                return f"[{status_words(row.status)}] {prompt}"
+                marks = [f"#{tag}" for tag in row.tags]
+                if row.status is not Status.DONE:
+                    marks.insert(0, f"[{status_words(row.status)}]")
+                return " ".join([*marks, *row.prompt.split()])
             case 3:
                 return figures.marked(row.energy_kind, figures.energy(row.energy_j))
             case 4:
                 return figures.mass(row.grams)
             case 5:
                 return str(row.completion_tokens)
+            case 6:
+                return figures.marked(row.energy_kind, figures.energy(row.joules_per_token))
             case _:
                 seconds = row.decode_s
                 return figures.rate(
@@ -142,7 +160,10 @@ class HistoryModel(QAbstractTableModel):
         if column == 3 and row.energy_low_j is not None:
             bounds = f"{figures.energy(row.energy_low_j)} – {figures.energy(row.energy_high_j)}"
             return f"{bounds}\n{kind_words(row.energy_kind)}"
-        return html.escape(row.prompt[:2000]) if column == 2 else None
+        if column != 2:
+            return None
+        note = self.tr("Note: %1").replace("%1", row.note) if row.note else ""
+        return "<br>".join(map(html.escape, filter(None, (row.prompt[:2000], note))))
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

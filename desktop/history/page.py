@@ -1,106 +1,270 @@
-"""The history page: every query, newest first, and the one that is chosen in full."""
+"""The history page: queries that can be narrowed down, added up, drawn over time and edited."""
 
-from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtGui import QShowEvent
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
+    QHBoxLayout,
     QSplitter,
-    QStackedLayout,
-    QTableView,
+    QStackedWidget,
+    QTabBar,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.bridge import Bridge
+from desktop.history.actions import ActionBar
+from desktop.history.filter_bar import FilterBar
 from desktop.history.model import HistoryModel
+from desktop.history.over_time import OverTime, read_time_chart
 from desktop.history.query_view import QueryView
+from desktop.history.state import HistoryState, View
+from desktop.history.table import QueryTable
+from desktop.history.totals import TotalsStrip, read_balance
+from desktop.history.year import YearView
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label
+from monitor.store.charts import Chart, Period, Stack
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
-from monitor.store.records import QueryRecord
+from monitor.store.records import QueryRecord, QueryRow
+
+VIEWS = tuple(View)
 
 
 class HistoryPage(QWidget):
-    """Table and detail side by side."""
+    """Filter, totals, and below them the queries as a list, over time, or by day."""
+
+    deleted = Signal(object)
+    """Numbers of queries that were deleted; :meth:`restore` brings them back."""
+    compare_wanted = Signal(object)
+    """Identifiers of queries to lay side by side."""
+    export_wanted = Signal(object)
+    """A filter whose queries are to be written to a file."""
+    again_wanted = Signal(object)
+    """A record whose query is to be run again."""
 
     def __init__(
         self, bridge: Bridge, history: History, theme: Theme, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._bridge, self._history = bridge, history
+        self.state = HistoryState(self)
         self.model = HistoryModel(bridge, history, self)
-        self.model.loaded.connect(self._on_loaded)
+        self._wanted: int | None = None
+        self._asked = 0
+        self.filter_bar = FilterBar(self.state, theme)
+        self.totals = TotalsStrip()
+        self.tabs = QTabBar()
+        for text in (self.tr("Queries"), self.tr("Over time"), self.tr("Calendar")):
+            self.tabs.addTab(text)
+        self.tabs.setAccessibleName(self.tr("How the queries are shown"))
+        self.actions_bar = ActionBar()
+        self.over_time = OverTime(self.state, theme)
+        self.calendar = YearView(theme)
         self.view = QueryView(theme)
-        self.view.setMinimumWidth(430)
-        self._wanted: str | None = None
+        self.table = QueryTable(self.model)
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        self.view.setMinimumWidth(400)
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self._table())
+        splitter.addWidget(self.table)
         splitter.addWidget(self.view)
         splitter.setChildrenCollapsible(False)
         splitter.setStretchFactor(0, 1)
-        splitter.setSizes([600, 430])
+        splitter.setSizes([690, 400])
+        self._nothing = _hint(self.tr("No query matches. Remove a condition to see more."))
+        self._list = QStackedWidget()
+        self._list.addWidget(splitter)
+        self._list.addWidget(self._nothing)
+        self.views = QStackedWidget()
+        for view in (self._list, self.over_time, self.calendar):
+            self.views.addWidget(view)
+        switch = QHBoxLayout()
+        switch.addWidget(self.tabs)
+        switch.addStretch(1)
+        switch.addWidget(self.actions_bar)
         full = QWidget()
-        row = QVBoxLayout(full)
-        row.setContentsMargins(12, 12, 0, 0)
-        row.addWidget(splitter)
-        empty = label(
+        column = QVBoxLayout(full)
+        column.setContentsMargins(12, 12, 12, 0)
+        column.setSpacing(8)
+        column.addWidget(self.filter_bar)
+        column.addWidget(self.totals)
+        column.addLayout(switch)
+        column.addWidget(self.views, 1)
+        empty = _hint(
             self.tr(
                 "Nothing is stored yet.\n\nEach answer on the chat page is kept here with its "
                 "bill, its power curve and everything needed to have it again."
-            ),
-            "muted",
-            wrap=True,
+            )
         )
-        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(full)
-        self._stack.addWidget(empty)
+        self._whole = QStackedWidget()
+        self._whole.addWidget(full)
+        self._whole.addWidget(empty)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self._whole)
 
-    def _table(self) -> QTableView:
-        self.table = QTableView()
-        self.table.setModel(self.model)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setShowGrid(False)
-        self.table.setMinimumWidth(320)
-        self.table.setWordWrap(False)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(32)
-        self.table.setAccessibleName(self.tr("Queries"))
-        header = self.table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((0, 96), (1, 140), (3, 84), (4, 76), (5, 62), (6, 80)):
-            self.table.setColumnWidth(column, width)
-        self.table.selectionModel().currentRowChanged.connect(self._on_chosen)
-        return self.table
+    def _connect(self) -> None:
+        self.state.moved.connect(self._on_moved)
+        self.model.loaded.connect(self._on_loaded)
+        self.tabs.currentChanged.connect(self._on_tab)
+        self.table.chosen.connect(self._on_chosen)
+        self.table.selected.connect(self.actions_bar.show_selection)
+        self.over_time.day_chosen.connect(self._show_days)
+        self.calendar.chosen.connect(lambda day: self._show_days(day, day))
+        bar = self.actions_bar
+        bar.delete_wanted.connect(self.delete_selected)
+        bar.tag_wanted.connect(self._tag)
+        bar.compare_wanted.connect(
+            lambda: self.compare_wanted.emit([row.id for row in self.table.rows_selected()])
+        )
+        bar.export_wanted.connect(lambda: self.export_wanted.emit(self.state.place.chosen))
+        self.view.again.connect(self.again_wanted)
+        self.view.noted.connect(self._note)
+        self.view.untagged.connect(self._untag)
+        for keys, does in (
+            ("Alt+Left", self.state.back),
+            ("Alt+Right", self.state.forward),
+            ("Ctrl+F", self.filter_bar.search.setFocus),
+        ):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(does)
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self.table)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self.delete_selected)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
-        self.view.set_theme(theme)
+        for part in (self.view, self.filter_bar, self.over_time, self.calendar):
+            part.set_theme(theme)
+
+    # --- reading -------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Read the newest rows whenever the page comes up."""
+        """Read anew whenever the page comes up."""
         super().showEvent(event)
-        self.model.refresh()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again what is shown: something was added or changed."""
+        self.model.show_queries(self.state.place.chosen)
+        self._bridge.read(self._history.browse.choices, self.filter_bar.set_choices)
+        self._read_sums()
+
+    def _on_moved(self) -> None:
+        place = self.state.place
+        self.tabs.blockSignals(True)
+        self.tabs.setCurrentIndex(VIEWS.index(place.view))
+        self.tabs.blockSignals(False)
+        self.views.setCurrentIndex(VIEWS.index(place.view))
+        self.actions_bar.setVisible(place.view is View.LIST)
+        self.over_time.show_place(place)
+        self.model.show_queries(place.chosen)
+        self._read_sums()
+
+    def _read_sums(self) -> None:
+        """Read the totals, then what the view needs; what was asked before is dropped."""
+        self._asked += 1
+        asked, place, browse = self._asked, self.state.place, self._history.browse
+
+        def unless_late(read: Callable[[], Any]) -> Callable[[], Any]:
+            return lambda: read() if asked == self._asked else None
+
+        def if_any(show: Callable[[Any], None]) -> Callable[[Any], None]:
+            return lambda found: show(found) if found is not None else None
+
+        self._bridge.read(
+            unless_late(lambda: read_balance(browse, place.chosen)),
+            if_any(self.totals.show_balance),
+        )
+        if place.view is View.CHART:
+            self._bridge.read(
+                unless_late(lambda: read_time_chart(browse, place)),
+                if_any(self.over_time.show_chart),
+            )
+        elif place.view is View.CALENDAR:
+            self._bridge.read(
+                unless_late(lambda: browse.chart(place.chosen, Period.DAY, Stack.NOTHING)),
+                if_any(self._show_calendar),
+            )
+
+    def _show_calendar(self, chart: Chart) -> None:
+        last = self.state.place.chosen.until or date.today()
+        self.calendar.show_days(chart.bars, min(last, date.today()))
 
     def _on_loaded(self) -> None:
         has_rows = self.model.rowCount() > 0
-        self._stack.setCurrentIndex(0 if has_rows else 1)
-        if has_rows:
-            self.table.selectRow(self.model.row_of(self._wanted) or 0)
+        is_open = self.state.place.chosen.is_empty
+        self._whole.setCurrentIndex(0 if has_rows or not is_open else 1)
+        self._list.setCurrentIndex(0 if has_rows else 1)
+        self.table.select_again(self._wanted)
 
-    def _on_chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        if not current.isValid():
-            return
-        query_id = self._wanted = self.model.row(current.row()).id
+    def _on_chosen(self, row: QueryRow) -> None:
+        self._wanted, query_id = row.number, row.id
         self._bridge.read(
-            lambda: (self._history.record(query_id), self._history.trace(query_id)), self._show
+            lambda: (row, self._history.record(query_id), self._history.trace(query_id)), self._show
         )
 
-    def _show(self, found: tuple[QueryRecord, StoredTrace | None]) -> None:
-        if found[0].id == self._wanted:
-            self.view.show_record(*found)
+    def _show(self, found: tuple[QueryRow, QueryRecord, StoredTrace | None]) -> None:
+        row, record, trace = found
+        if row.number == self._wanted:
+            self.view.show_query(row, record, trace)
+
+    def _on_tab(self, index: int) -> None:
+        self.state.go(replace(self.state.place, view=VIEWS[index]))
+
+    def _show_days(self, first: date, last: date) -> None:
+        chosen = replace(self.state.place.chosen, since=first, until=last)
+        self.state.go(replace(self.state.place, chosen=chosen, view=View.LIST))
+
+    def show_latest(self) -> None:
+        """Read again and choose the newest query."""
+        self._wanted = None
+        self.refresh()
+
+    # --- changing ------------------------------------------------------------------------
+
+    def delete_selected(self) -> None:
+        """Delete the selected queries; :attr:`deleted` tells which, so that it can be undone."""
+        numbers = [row.number for row in self.table.rows_selected()]
+        edits = self._history.edits
+
+        def tell(gone: list[int]) -> None:
+            self.refresh()
+            self.deleted.emit(gone)
+
+        if numbers:
+            self._bridge.read(lambda: edits.delete(numbers), tell)
+
+    def restore(self, numbers: list[int]) -> None:
+        """Bring deleted queries back."""
+        edits = self._history.edits
+        self._change(lambda: edits.restore(numbers))
+
+    def _tag(self, tag: str) -> None:
+        numbers = [row.number for row in self.table.rows_selected()]
+        if tag.strip():
+            self._change(lambda: self._history.edits.tag(numbers, tag))
+
+    def _untag(self, number: int, tag: str) -> None:
+        self._change(lambda: self._history.edits.untag([number], tag))
+
+    def _note(self, number: int, text: str) -> None:
+        self._change(lambda: self._history.edits.note(number, text))
+
+    def _change(self, change: Callable[[], None]) -> None:
+        self._bridge.read(change, lambda _done: self.refresh())
+
+
+def _hint(text: str) -> QWidget:
+    made = label(text, "muted", wrap=True)
+    made.setAlignment(Qt.AlignmentFlag.AlignCenter)
+    return made

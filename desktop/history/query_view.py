@@ -3,12 +3,14 @@
 import html
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -16,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop.chat.answer import AnswerText
 from desktop.history.curve import CurvePlot
+from desktop.history.marks import Marks
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
@@ -23,17 +26,26 @@ from monitor import figures, report
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind, Role
+from monitor.repeat import REPEATABLE
 from monitor.store.curves import StoredTrace
-from monitor.store.records import QueryRecord, Status
+from monitor.store.records import QueryRecord, QueryRow, Status
 
 
 class QueryView(QScrollArea):
     """Shows a :class:`QueryRecord`; empty until :meth:`show_record`."""
 
+    again = Signal(object)
+    """A record whose query is to be run again."""
+    noted = Signal(object, str)
+    """A query's number, and its note as it is now."""
+    untagged = Signal(object, str)
+    """A query's number, and a tag that is to be removed."""
+
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._shown: tuple[QueryRecord, StoredTrace | None] | None = None
+        self._row: QueryRow | None = None
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -42,10 +54,22 @@ class QueryView(QScrollArea):
         """Take a theme's colours."""
         self._theme = theme
         if self._shown:
-            self.show_record(*self._shown)
+            self._draw(*self._shown)
+
+    def show_query(self, row: QueryRow, record: QueryRecord, trace: StoredTrace | None) -> None:
+        """Show a query of the history, with what can be done with it."""
+        is_same = self._row is not None and self._row.number == row.number
+        self._row = row
+        height = self.verticalScrollBar().value() if is_same else 0
+        self._draw(record, trace)
+        self.verticalScrollBar().setValue(height)
 
     def show_record(self, record: QueryRecord, trace: StoredTrace | None) -> None:
         """Show a query with its power curve, if one is kept."""
+        self._row = None
+        self._draw(record, trace)
+
+    def _draw(self, record: QueryRecord, trace: StoredTrace | None) -> None:
         self._shown = (record, trace)
         page = named(QWidget(), "page")
         layout = QVBoxLayout(page)
@@ -56,6 +80,8 @@ class QueryView(QScrollArea):
             words = f"{status_words(record.status)}. {record.error}".strip()
             layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
         layout.addWidget(self._figures(record))
+        if self._row:
+            layout.addWidget(self._marks(self._row, record))
         if trace and trace.curves:
             plot = CurvePlot(self._theme)
             plot.show_trace(trace, [line.channel for line in record.bill.by_channel()])
@@ -76,6 +102,21 @@ class QueryView(QScrollArea):
             prompt.setText(record.prompt[:240].rstrip() + " …")
             prompt.setToolTip(html.escape(record.prompt[:4000]))
         return prompt
+
+    def _marks(self, row: QueryRow, record: QueryRecord) -> QWidget:
+        marks = Marks(row, self._theme)
+        marks.noted.connect(lambda text: self.noted.emit(row.number, text))
+        marks.untagged.connect(lambda tag: self.untagged.emit(row.number, tag))
+        again = QPushButton(self.tr("Run again"))
+        again.setToolTip(self.tr("The same prompt, model, settings and seed, from a fresh context"))
+        again.clicked.connect(lambda: self.again.emit(record))
+        again.setVisible(record.kind in REPEATABLE)
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(marks, 1)
+        line.addWidget(again, 0, Qt.AlignmentFlag.AlignBottom)
+        return holder
 
     def _figures(self, record: QueryRecord) -> QWidget:
         total, carbon = record.bill.total(), record.footprint
@@ -185,14 +226,25 @@ class QueryView(QScrollArea):
                 (self.tr("Model"), f"{model.name} {model.quantisation}"),
                 (self.tr("SHA-256"), model.sha256[:16] + "…"),
             ]
-        rows += [
-            (self.tr("Context"), str(settings["context"])),
-            (self.tr("Threads"), str(settings["threads"])),
-            (self.tr("Temperature"), f"{settings['temperature']:g}"),
-            (self.tr("Seed"), str(settings["seed"])),
-            (self.tr("llama-cpp-python"), str(settings["llama_cpp"])),
-            (self.tr("Identifier"), record.id),
-        ]
+        for title, name in (
+            (self.tr("Context"), "context"),
+            (self.tr("Threads"), "threads"),
+            (self.tr("GPU layers"), "gpu_layers"),
+            (self.tr("Temperature"), "temperature"),
+            (self.tr("Top k"), "top_k"),
+            (self.tr("Top p"), "top_p"),
+            (self.tr("Min p"), "min_p"),
+            (self.tr("Repeat penalty"), "repeat_penalty"),
+            (self.tr("Longest answer"), "max_tokens"),
+            (self.tr("Seed"), "seed"),
+            (self.tr("llama-cpp-python"), "llama_cpp"),
+        ):
+            value = settings.get(name)
+            if value is not None:
+                rows.append((title, f"{value:g}" if isinstance(value, float) else str(value)))
+        if record.system:
+            rows.append((self.tr("System prompt"), record.system))
+        rows.append((self.tr("Identifier"), record.id))
         return _grid(rows, header=False)
 
 

@@ -49,6 +49,12 @@ class Theme:
     decode: str
     series: dict[Domain, tuple[str, ...]]
 
+    @property
+    def sequence(self) -> tuple[str, ...]:
+        """Seven colours for what belongs to no domain, each unlike the one before."""
+        cpu, dram, gpu = (self.series[d] for d in (Domain.CPU, Domain.DRAM, Domain.GPU))
+        return (cpu[0], gpu[0], dram[0], gpu[1], cpu[1], gpu[2], self.series[Domain.SOC][0])
+
     def color_of(self, channel: Channel, index: int) -> str:
         """Return the colour of a channel; ``index`` tells several of a domain apart."""
         colors = self.series[channel.domain]
@@ -159,6 +165,7 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QLabel#muted, QLabel#legend {{ color: {theme.muted}; }}
     QLabel#warning {{ color: {theme.warning}; }}
+    QLabel#figure {{ font-size: 12pt; font-weight: 600; }}
     QLabel#title {{ font-size: 15pt; font-weight: 600; }}
     QFrame#card {{
         background: {theme.surface}; border: 1px solid {theme.line}; border-radius: 8px;
@@ -181,6 +188,10 @@ def _style_sheet(theme: Theme) -> str:
     QPushButton:focus, QToolButton:focus, QPlainTextEdit:focus, QLineEdit:focus {{
         border: 1px solid {theme.accent};
     }}
+    QToolButton#chip {{
+        border-radius: 11px; padding: 2px 9px 2px 6px; background: {theme.raised};
+    }}
+    QToolButton#chip:hover {{ border-color: {theme.accent}; }}
     QToolButton:checked {{ background: {theme.raised}; border-color: {theme.accent}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
     QPushButton#bill {{

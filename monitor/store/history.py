@@ -27,6 +27,7 @@ from monitor.store.machine import this_machine
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
 from monitor.store.records import Conversation, QueryRecord, Status, Turn
+from monitor.store.standings import Standings
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class History:
         self.benchmarks = Benchmarks(self._store, self._machine["id"])
         self.browse = Browse(self._store)
         self.edits = Edits(self._store)
+        self.standings = Standings(self._store)
         self._store.write(self._introduce).result()
 
     def _introduce(self, db: Database) -> None:
@@ -218,7 +220,9 @@ class History:
             )
         }
         return [
-            QueryRecord.from_row(row, settings[row["settings_id"]], bills[row["started_ms"]])
+            QueryRecord.from_row(
+                row, settings.get(row["settings_id"], {}), bills[row["started_ms"]]
+            )
             for row in rows
         ]
 

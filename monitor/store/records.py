@@ -111,7 +111,7 @@ class QueryRecord:
             model=model,
             settings={
                 **{name: value for name, value in settings.items() if name != "id"},
-                "stop": json.loads(settings["stop"]),
+                "stop": json.loads(settings.get("stop") or "[]"),
                 "seed": row["seed"],
                 "system": row["system_text"],
             },

@@ -1,19 +1,28 @@
 """The history page over a real database."""
 
+from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QToolButton
 from pytestqt.qtbot import QtBot
 
+from desktop.history.bars import OTHERS, arrange
 from desktop.history.model import PAGE
+from desktop.history.page import HistoryPage
+from desktop.history.state import Measure, Place, View
+from desktop.history.totals import period_before
 from desktop.window import MainWindow
 from monitor.carbon.intensity import find_zone
 from monitor.energy.account import DECODE, Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import read_model_info
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
+from monitor.store.charts import Bar, Period, Totals
+from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History, QueryStart
 from monitor.store.outcomes import Outcome
 from monitor.store.records import Seconds, Status, Tokens
@@ -24,11 +33,14 @@ CHANNEL = Channel(
 )  # fmt: skip
 
 
+info_of = cache(read_model_info)
+
+
 def store(history: History, starter: Path, number: int, joules: float | None) -> None:
     began = history.begin(
         QueryStart(
             kind="ask",
-            model=read_model_info(starter),
+            model=info_of(starter),
             sha256="0" * 64,
             modified_ns=0,
             settings={
@@ -111,3 +123,170 @@ def test_interval_and_kind_are_in_the_tooltip(qtbot: QtBot, few: MainWindow) -> 
     tip = page.model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert "28.9 J – 29.1 J" in tip
     assert "counted" in tip
+
+
+# --- narrowing down ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(qtbot: QtBot, few: MainWindow) -> HistoryPage:
+    """The page over a few queries, read."""
+    few.show_page("history")
+    qtbot.waitUntil(lambda: few.history_page.model.rowCount() == FEW, timeout=5_000)
+    return few.history_page
+
+
+def prompts(page: HistoryPage) -> list[str]:
+    return [page.model.row(index).prompt for index in range(page.model.rowCount())]
+
+
+def chips(page: HistoryPage) -> list[str]:
+    found = page.filter_bar.findChildren(QToolButton, "chip")
+    return [chip.text() for chip in found if not chip.isHidden()]
+
+
+def figures_shown(page: HistoryPage) -> list[str]:
+    return [label.text() for label in page.totals.findChildren(QLabel, "figure")]
+
+
+def test_a_search_narrows_table_and_totals_and_going_back_undoes_it(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    qtbot.waitUntil(lambda: "10" in figures_shown(page), timeout=5_000)
+    qtbot.keyClicks(page.filter_bar.search, "question 7")
+    qtbot.waitUntil(lambda: prompts(page) == ["Question 7"], timeout=5_000)
+    qtbot.waitUntil(lambda: figures_shown(page)[:3] == ["● 27.0 J", "3.55 mg", "1"], timeout=5_000)
+    qtbot.waitUntil(lambda: chips(page) == ["“question 7”"], timeout=5_000)
+    qtbot.keyClicks(page.filter_bar.search, " nowhere")
+    qtbot.waitUntil(lambda: page.model.rowCount() == 0, timeout=5_000)
+    qtbot.waitUntil(lambda: figures_shown(page)[:3] == ["—", "—", "0"], timeout=5_000)
+    page.state.back()
+    page.state.back()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
+    assert page.filter_bar.search.text() == ""
+    page.state.forward()
+    qtbot.waitUntil(lambda: prompts(page) == ["Question 7"], timeout=5_000)
+
+
+def test_conditions_from_the_menu_become_chips_that_remove_them(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    qtbot.waitUntil(lambda: bool(page.filter_bar._choices.statuses), timeout=5_000)
+    page.filter_bar.more.menu().aboutToShow.emit()
+    menus = {m.title(): m for m in page.filter_bar.more.menu().findChildren(QMenu)}
+    assert [a.text() for a in menus["Quantisation"].actions()] == ["Q4_1"]
+    assert not menus["Tag"].isEnabled()
+    menus["Quantisation"].actions()[0].trigger()
+    menus["Kind"].actions()[0].trigger()
+    wanted = ["Quantisation: Q4_1", "Kind: ask", "Clear all"]
+    qtbot.waitUntil(lambda: chips(page) == wanted, timeout=5_000)
+    assert page.state.place.to_address().endswith("quantisations=Q4_1&kinds=ask")
+    shown = [c for c in page.filter_bar.findChildren(QToolButton, "chip") if not c.isHidden()]
+    shown[0].click()
+    qtbot.waitUntil(lambda: chips(page) == ["Kind: ask"], timeout=5_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
+
+
+def test_an_address_is_the_place_it_was_made_of() -> None:
+    place = Place(Filter(models=("a&b",), text="x y"), View.CHART, Measure.CO2, Period.WEEK)
+    assert Place.from_address(place.to_address()) == place
+    assert Place.from_address("view=cellar&period=era") == Place()
+
+
+# --- editing -----------------------------------------------------------------------------
+
+
+def test_deleted_queries_come_back_with_undo(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage
+) -> None:
+    page.table.selectRow(2)
+    flags = QItemSelectionModel.SelectionFlag
+    page.table.selectionModel().select(page.model.index(4, 0), flags.Select | flags.Rows)
+    assert page.actions_bar.compare.isEnabled()
+    page.actions_bar.delete.click()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 2, timeout=5_000)
+    assert {"Question 7", "Question 5"}.isdisjoint(prompts(page))
+    qtbot.waitUntil(lambda: "2 queries were deleted" in few.notice.text(), timeout=5_000)
+    undo = next(b for b in few.notice.findChildren(QToolButton) if b.text() == "Undo")
+    undo.click()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
+    assert few.notice.text() == ""
+
+
+def test_tags_and_notes_stay_with_their_query(qtbot: QtBot, page: HistoryPage) -> None:
+    page.table.selectRow(1)
+    qtbot.waitUntil(lambda: page.view.findChild(QLineEdit) is not None, timeout=5_000)
+    page.actions_bar.tag_wanted.emit("talk")
+    qtbot.waitUntil(lambda: page.model.row(1).tags == ("talk",), timeout=5_000)
+    assert page.model.index(1, 2).data() == "#talk Question 8"
+    note = page.view.findChild(QLineEdit)
+    assert note is not None
+    note.setText("for Ghent")
+    note.editingFinished.emit()
+    qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent", timeout=5_000)
+    chip = next(c for c in page.view.findChildren(QToolButton, "chip") if c.text() == "talk")
+    chip.click()
+    qtbot.waitUntil(lambda: page.model.row(1).tags == (), timeout=5_000)
+
+
+# --- over time ---------------------------------------------------------------------------
+
+
+def bar(day: str, key: str, joules: float | None) -> Bar:
+    totals = Totals(queries=1, measured=joules is not None, energy_j=joules)
+    return Bar(date.fromisoformat(day), key, totals)
+
+
+def test_a_chart_has_a_column_for_every_period_and_none_is_drawn_as_nothing_known() -> None:
+    columns = arrange(
+        [bar("2026-03-02", "a", 5.0), bar("2026-03-05", "a", None), bar("2026-03-05", "b", 2.0)],
+        Period.DAY,
+        Measure.ENERGY,
+    )
+    assert [day.day for day in columns.starts] == [2, 3, 4, 5]
+    assert list(columns.heights) == ["a", "b"]
+    assert columns.heights["a"][0] == 5.0
+    assert np.isnan(columns.heights["a"][1:]).all()
+
+
+def test_pieces_beyond_the_seventh_are_drawn_as_one_and_nothing_is_lost() -> None:
+    bars = [bar("2026-03-02", f"model {n}", float(n)) for n in range(1, 11)]
+    heights = arrange(bars, Period.DAY, Measure.ENERGY).heights
+    assert len(heights) == 7
+    assert float(heights[OTHERS][0]) == 1 + 2 + 3 + 4
+    assert sum(float(row[0]) for row in heights.values()) == 55
+
+
+def test_a_click_on_a_bar_lists_the_queries_of_its_days(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage
+) -> None:
+    page.tabs.setCurrentIndex(1)
+    chart = page.over_time.chart
+    qtbot.waitUntil(lambda: bool(chart.colors()), timeout=5_000)
+    (start,) = chart._columns.starts
+    assert start == date.today()
+    assert f"{sum(20.0 + n for n in range(FEW) if n != 3):.0f} J" in chart.tip(start)
+    chart.chosen.emit(start)
+    assert page.state.place.view is View.LIST
+    assert page.state.place.chosen.since == date.today()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
+
+
+def test_the_calendar_is_reached_by_keyboard_and_a_day_of_it_listed(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    page.tabs.setCurrentIndex(2)
+    calendar = page.calendar.calendar
+    qtbot.waitUntil(lambda: calendar.level_of(date.today()) > 0, timeout=5_000)
+    assert calendar.level_of(date.today() - timedelta(days=3)) == 0
+    qtbot.keyClick(calendar, Qt.Key.Key_Right)
+    assert "J" in calendar.accessibleDescription()
+    qtbot.keyClick(calendar, Qt.Key.Key_Return)
+    assert (page.state.place.view, page.state.place.chosen.until) == (View.LIST, date.today())
+
+
+def test_totals_are_laid_beside_as_many_days_before() -> None:
+    chosen = Filter(since=date(2026, 3, 10), until=date(2026, 3, 12), kinds=("ask",))
+    earlier = period_before(chosen)
+    assert earlier == Filter(since=date(2026, 3, 7), until=date(2026, 3, 9), kinds=("ask",))
+    assert period_before(EVERYTHING) is None

@@ -1,0 +1,46 @@
+"""A person's own marks on a query: its tags and a note."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+
+from desktop.theme.flow import FlowLayout
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import named, tool_button
+from monitor.store.records import QueryRow
+
+
+class Marks(QWidget):
+    """Tags to be removed, and a note to be written; Enter or leaving the field keeps it."""
+
+    noted = Signal(str)
+    untagged = Signal(str)
+
+    def __init__(self, row: QueryRow, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kept = row.note
+        self.note = QLineEdit(row.note)
+        self.note.setPlaceholderText(self.tr("Add a note"))
+        self.note.setAccessibleName(self.tr("Note"))
+        self.note.editingFinished.connect(self._keep)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        if row.tags:
+            holder = QWidget()
+            chips = FlowLayout(holder)
+            for tag in row.tags:
+                chip = named(tool_button(tag), "chip")
+                chip.setIcon(icon("close", theme.muted))
+                chip.setToolButtonStyle(chip.toolButtonStyle().ToolButtonTextBesideIcon)
+                chip.setToolTip(self.tr("Remove this tag"))
+                chip.clicked.connect(lambda _checked=False, tag=tag: self.untagged.emit(tag))
+                chips.addWidget(chip)
+            layout.addWidget(holder)
+        layout.addWidget(self.note)
+
+    def _keep(self) -> None:
+        text = self.note.text().strip()
+        if text != self._kept:
+            self._kept = text
+            self.noted.emit(text)

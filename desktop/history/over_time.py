@@ -1,0 +1,184 @@
+"""The history over time: what to measure, by which period, split by what; and its chart."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from desktop.history.bars import OTHERS, BarChart
+from desktop.history.state import HistoryState, Measure, Place
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, named
+from monitor.store.browse import Browse
+from monitor.store.charts import Bar, Chart, Period, Stack
+
+MOST_DAYS, MOST_WEEKS = 62, 400
+"""Days a chart of days and one of weeks span unless a person asks for more."""
+
+
+def period_of(place: Place, first: date | None) -> Period:
+    """Return the period of a place's bars.
+
+    :param first: the first day there is anything of, if the filter has none
+    """
+    if place.period:
+        return place.period
+    since = place.chosen.since or first or date.today()
+    days = ((place.chosen.until or date.today()) - since).days
+    if days <= MOST_DAYS:
+        return Period.DAY
+    return Period.WEEK if days <= MOST_WEEKS else Period.MONTH
+
+
+@dataclass(frozen=True, slots=True)
+class TimeChart:
+    """A chart with how it is to be drawn."""
+
+    place: Place
+    period: Period
+    chart: Chart
+
+
+def read_time_chart(browse: Browse, place: Place) -> TimeChart:
+    """Read what a place's chart shows."""
+    first = None
+    if place.period is None and place.chosen.since is None:
+        months = browse.chart(place.chosen, Period.MONTH, Stack.NOTHING).bars
+        first = months[0].start if months else None
+    period = period_of(place, first)
+    stack = place.stack if place.measure is Measure.ENERGY else _told(place.stack)
+    return TimeChart(replace(place, stack=stack), period, browse.chart(place.chosen, period, stack))
+
+
+def _told(stack: Stack) -> Stack:
+    """Of a component only the joules are known."""
+    return Stack.NOTHING if stack is Stack.COMPONENT else stack
+
+
+class OverTime(QWidget):
+    """Controls, chart and legend."""
+
+    day_chosen = Signal(object, object)
+    """First and last day of a bar that was clicked."""
+
+    def __init__(self, state: HistoryState, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._shown: TimeChart | None = None
+        self.chart = BarChart(theme)
+        self.chart.chosen.connect(self._on_chosen)
+        self.measure = _box(self.tr("What is measured"), {
+            Measure.ENERGY: self.tr("Energy"),
+            Measure.CO2: self.tr("CO₂e"),
+            Measure.TOKENS: self.tr("Answer tokens"),
+            Measure.PER_TOKEN: self.tr("Decode energy a token"),
+        })  # fmt: skip
+        self.period = _box(self.tr("Period"), {
+            None: self.tr("fitting periods"),
+            Period.DAY: self.tr("by day"),
+            Period.WEEK: self.tr("by week"),
+            Period.MONTH: self.tr("by month"),
+        })  # fmt: skip
+        self.stack = _box(self.tr("Split by"), {
+            Stack.NOTHING: self.tr("not split"),
+            Stack.MODEL: self.tr("split by model"),
+            Stack.KIND: self.tr("split by kind of use"),
+            Stack.MACHINE: self.tr("split by machine"),
+            Stack.COMPONENT: self.tr("split by component"),
+        })  # fmt: skip
+        for box in (self.measure, self.period, self.stack):
+            box.activated.connect(self._on_activated)
+        row = QHBoxLayout()
+        for box in (self.measure, self.period, self.stack):
+            row.addWidget(box)
+        row.addStretch(1)
+        self._note = label("", "muted")
+        row.addWidget(self._note)
+        self._legend = label("", "legend", wrap=True)
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._nothing = label(self.tr("Nothing to draw for this choice."), "muted")
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        card = named(QWidget(), "plain")
+        inner = QVBoxLayout(card)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(self.chart, 1)
+        inner.addWidget(self._nothing, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 12, 8)
+        layout.addLayout(row)
+        layout.addWidget(card, 1)
+        layout.addWidget(self._legend)
+        self.show_place(state.place)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self.chart.set_theme(theme)
+        self._show_legend()
+
+    def show_place(self, place: Place) -> None:
+        """Show a place's choices."""
+        for box, value in (
+            (self.measure, place.measure),
+            (self.period, place.period),
+            (self.stack, place.stack),
+        ):
+            box.setCurrentIndex(box.findData(value))
+
+    def show_chart(self, found: TimeChart) -> None:
+        """Show a chart that was read."""
+        self._shown = found
+        bars = self._named(found.chart.bars, found.place.stack)
+        self.chart.show_bars(bars, found.period, found.place.measure, found.place.stack)
+        has_bars = bool(self.chart.colors())
+        self.chart.setVisible(has_bars)
+        self._nothing.setVisible(not has_bars)
+        limited = found.chart.limited_to
+        only = self.tr("Only the newest %1 queries that match are added up.")
+        self._note.setText(only.replace("%1", f"{limited:,}") if limited else "")
+        self._show_legend()
+
+    def _named(self, bars: tuple[Bar, ...], stack: Stack) -> list[Bar]:
+        if stack is not Stack.MODEL:
+            return list(bars)
+        unknown = self.tr("no model")
+        return [replace(bar, key=unknown) if bar.key == "0" else bar for bar in bars]
+
+    def _show_legend(self) -> None:
+        names = {OTHERS: self.tr("others")}
+        if self._shown and self._shown.place.stack is Stack.COMPONENT:
+            names |= {"cpu": "CPU", "gpu": "GPU", "dram": "DRAM", "soc": "SoC", "system": "system"}
+        parts = [
+            f'<span style="color:{color}">■</span>&nbsp;{_plain(names.get(key, key))}'
+            for key, color in self.chart.colors().items()
+            if key
+        ]
+        self._legend.setText("&nbsp;&nbsp; ".join(parts))
+        self._legend.setVisible(bool(parts))
+
+    def _on_activated(self) -> None:
+        place = replace(
+            self._state.place,
+            measure=self.measure.currentData(),
+            period=self.period.currentData(),
+            stack=self.stack.currentData(),
+        )
+        self._state.go(place)
+
+    def _on_chosen(self, start: date) -> None:
+        if self._shown:
+            last = self._shown.period.next(start) - timedelta(days=1)
+            self.day_chosen.emit(start, last)
+
+
+def _box(name: str, texts: dict[StrEnum | None, str]) -> QComboBox:
+    box = QComboBox()
+    box.setAccessibleName(name)
+    for value, text in texts.items():
+        box.addItem(text, value)
+    return box
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(" ", "&nbsp;")

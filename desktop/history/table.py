@@ -1,0 +1,85 @@
+"""The table of queries: several can be selected, the current one is shown in full."""
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from desktop.history.model import HistoryModel
+from monitor.store.records import QueryRow
+
+WIDTHS = {0: 104, 1: 132, 3: 84, 4: 76, 5: 62, 6: 86, 7: 80}
+PROMPT, PROMPT_WIDTH = 2, 130
+DISPENSABLE = (7, 4, 5, 6)
+"""Columns that make room for the prompt where the table is narrow, the first of them first."""
+
+
+class QueryTable(QTableView):
+    """Shows a :class:`HistoryModel`."""
+
+    chosen = Signal(object)
+    """The row that is to be shown in full."""
+    selected = Signal(object)
+    """All selected rows."""
+
+    def __init__(self, model: HistoryModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self.setModel(model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setShowGrid(False)
+        self.setMinimumWidth(320)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(32)
+        self.setAccessibleName(self.tr("Queries"))
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
+        for column, width in WIDTHS.items():
+            self.setColumnWidth(column, width)
+        self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.selectionModel().selectionChanged.connect(
+            lambda: self.selected.emit(self.rows_selected())
+        )
+        model.modelAboutToBeReset.connect(self._remember)
+        self._selected_before: list[int] = []
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many columns as leave the prompt legible."""
+        super().resizeEvent(event)
+        room = self.viewport().width() - PROMPT_WIDTH - sum(WIDTHS.values())
+        for column in DISPENSABLE:
+            self.setColumnHidden(column, room < 0)
+            room += WIDTHS[column] if room < 0 else 0
+
+    def rows_selected(self) -> list[QueryRow]:
+        """Return the selected rows from the top."""
+        indices = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self._model.row(index) for index in indices]
+
+    def select_again(self, current: int | None) -> None:
+        """Select after a reset what was selected before, as far as it is still there.
+
+        :param current: number of the query that is to be the current one; else the newest is
+        """
+        if not self._model.rowCount():
+            self.selected.emit([])
+            return
+        row = self._model.row_of(current) or 0
+        self.selectRow(row)
+        if len(self._selected_before) > 1 and current in self._selected_before:
+            flags = QItemSelectionModel.SelectionFlag
+            for number in self._selected_before:
+                at = self._model.row_of(number)
+                if at is not None:
+                    index = self._model.index(at, 0)
+                    self.selectionModel().select(index, flags.Select | flags.Rows)
+
+    def _remember(self) -> None:
+        self._selected_before = [row.number for row in self.rows_selected()]
+
+    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid():
+            self.chosen.emit(self._model.row(current.row()))

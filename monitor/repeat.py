@@ -1,0 +1,68 @@
+"""A stored query, made ready to be put once more exactly as it was."""
+
+from pathlib import Path
+
+from monitor.engine.gguf import ModelFileError, read_model_info
+from monitor.engine.messages import ChatMessage, Sampling
+from monitor.loading import LoadOptions
+from monitor.meter import Ask
+from monitor.store.history import CHAT, History
+from monitor.store.records import QueryRecord
+
+ASK = "ask"
+
+REPEATABLE = (ASK, CHAT)
+"""Kinds of queries that are one prompt and one answer."""
+
+
+class CannotRepeat(Exception):
+    """A query cannot be had again; the message says why."""
+
+
+def repeat(history: History, record: QueryRecord) -> Ask:
+    """Return the query with its prompt, model, settings and seed, as one of kind ``ask``.
+
+    What was said before it in its conversation is said again.
+
+    :raises CannotRepeat: if it is no single question, or its model's file is gone or changed
+    """
+    if record.kind not in REPEATABLE or record.model is None:
+        raise CannotRepeat(f"A query of kind “{record.kind}” cannot be run again by itself.")
+    path = Path(record.model.path)
+    try:
+        info = read_model_info(path)
+    except ModelFileError as error:
+        raise CannotRepeat(f"The model this query was put to cannot be used: {error}") from error
+    modified_ns = path.stat().st_mtime_ns
+    known = history.known_sha256(path, info.size_bytes, modified_ns)
+    if known is not None and known != record.model.sha256:
+        raise CannotRepeat(
+            f"The file {path} has changed since this query was run: another model is in it now. "
+            "Its answer and its energy would not be comparable."
+        )
+    settings = record.settings
+    names = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "max_tokens")
+    return Ask(
+        kind=ASK,
+        model=path,
+        messages=(*_before(history, record), ChatMessage("user", record.prompt)),
+        sampling=Sampling(
+            **{name: settings[name] for name in names},
+            seed=settings["seed"],
+            stop=tuple(settings["stop"]),
+        ),
+        options=LoadOptions(settings["context"], settings["threads"], settings["gpu_layers"]),
+        fresh=True,
+    )
+
+
+def _before(history: History, record: QueryRecord) -> list[ChatMessage]:
+    """Return what was said before a query, its system prompt first."""
+    said = [ChatMessage("system", record.system)] if record.system else []
+    if record.conversation_id is None:
+        return said
+    for turn in history.conversation(record.conversation_id).turns:
+        if turn.query_id == record.id:
+            break
+        said.append(ChatMessage(turn.role, turn.content))
+    return said
