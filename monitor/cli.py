@@ -12,7 +12,7 @@ import click
 from rich.console import Group
 from rich.live import Live
 
-from monitor import __version__, benchmarks, forms, lookups, report
+from monitor import __version__, benchmarks, compare_lookups, forms, lookups, report
 from monitor.bench.suites import SuiteError
 from monitor.bench.task import DatasetError
 from monitor.carbon.footprint import footprint
@@ -310,5 +310,11 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     open_window(arguments)
 
 
-for group in (lookups.models, lookups.history, lookups.carbon, benchmarks.bench):
-    main.add_command(group)
+for command in (
+    lookups.models,
+    lookups.history,
+    lookups.carbon,
+    benchmarks.bench,
+    compare_lookups.compare,
+):
+    main.add_command(command)

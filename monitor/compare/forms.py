@@ -1,0 +1,187 @@
+"""The JSON forms of the leaderboard. ``null`` is "not known", never zero."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from monitor.compare.board import Board
+from monitor.compare.cascade import Cascade
+from monitor.compare.columns import COLUMNS
+from monitor.compare.efficiency import efficiencies, formula
+from monitor.compare.entries import Entry
+from monitor.compare.exams import Exam
+from monitor.compare.frontier import Place
+from monitor.compare.pick import Pick
+from monitor.compare.ranks import Ranked
+from monitor.compare.side_by_side import Side
+from monitor.energy.difference import Difference
+from monitor.energy.interval import Interval
+from monitor.forms import record_json
+
+NOTHING: Mapping[str, Any] = {"test": None, "entries": [], "good_enough": None, "notes": []}
+"""The leaderboard before anything was judged."""
+
+
+def exam_json(exam: Exam) -> dict[str, Any]:
+    """Return what may be compared."""
+    return {
+        "key": exam.key,
+        "title": exam.title,
+        "suite": exam.suite or None,
+        "papers": [asdict(paper) for paper in exam.papers],
+        "entrants": exam.entrants,
+        "latest": exam.latest,
+    }
+
+
+def board_json(
+    board: Board,
+    ranked: Sequence[Ranked],
+    places: Sequence[Place | None],
+    pick: Pick | None,
+) -> dict[str, Any]:
+    """Return the leaderboard, its rows in the order of their ranks."""
+    return {
+        "test": exam_json(board.exam),
+        "entries": [
+            {
+                "rank": row.rank,
+                "tied_with": [board.entries[other].id for other in row.tied],
+                "frontier": places[row.row] and str(places[row.row]),
+                "label": board.labels[row.row],
+                **entry_json(board.entries[row.row]),
+            }
+            for row in ranked
+        ],
+        "good_enough": pick and pick_json(pick),
+        "notes": board.notes,
+    }
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Return one row with all of its figures."""
+    setup, energy = entry.setup, entry.per_item
+    figures = {key: column.figure(entry) for key, column in COLUMNS.items()}
+    return {
+        "id": entry.id,
+        "runs": list(entry.run_ids),
+        "started_at": entry.started_at,
+        "model": {
+            "name": setup.model,
+            "sha256": setup.sha256,
+            "arch": setup.architecture,
+            "parameters": setup.parameters,
+            "quantisation": setup.quantisation,
+            "size_bytes": setup.size_bytes,
+        },
+        "settings": {
+            "context": setup.context,
+            "threads": setup.threads,
+            "gpu_layers": setup.gpu_layers,
+            "llama_cpp": setup.llama_cpp,
+        },
+        "machine": {"id": setup.machine_id, "name": setup.machine},
+        "items": entry.score.items,
+        "score": entry.score.value,
+        "score_low": entry.score.low,
+        "score_high": entry.score.high,
+        "stderr": entry.score.stderr,
+        "method": energy and energy.method,
+        "kind": energy and str(energy.kind),
+        "resolved": energy and energy.resolved,
+        "joules_per_item": interval_json(energy.energy if energy else None),
+        "joules_per_token": interval_json(entry.per_token),
+        "joules_per_token_kind": entry.per_token_kind and str(entry.per_token_kind),
+        "wh_per_1000": interval_json(entry.wh_per_1000),
+        "joules_per_correct": (figure := figures["correct"]) and asdict(figure),
+        "grams_per_1000": interval_json(entry.grams_per_1000),
+        "tokens_per_s": entry.tokens_per_s,
+        "memory_bytes": entry.memory_bytes,
+        "left_out": entry.left_out,
+    }
+
+
+def interval_json(interval: Interval | None) -> dict[str, float] | None:
+    """Return an energy, or what was made of one, with its 95 % interval."""
+    if interval is None:
+        return None
+    return {"value": interval.joules, "low": interval.low_j, "high": interval.high_j}
+
+
+def difference_json(difference: Difference | None) -> dict[str, Any] | None:
+    """Return how an energy differs from another, with the verdict."""
+    if difference is None:
+        return None
+    percent = difference.relative
+    return {
+        "joules": difference.joules,
+        "low_j": difference.low_j,
+        "high_j": difference.high_j,
+        "percent": percent and asdict(percent),
+        "verdict": str(difference.verdict),
+    }
+
+
+def pick_json(pick: Pick) -> dict[str, Any]:
+    """Return what is good enough."""
+    return {
+        "points": pick.points,
+        "best": pick.best_entry.id,
+        "entry": pick.entry.id,
+        "energy": difference_json(pick.energy),
+        "confidence": pick.confidence,
+        "sure": pick.is_sure,
+        "sentence": pick.sentence,
+    }
+
+
+def efficiency_json(board: Board, weights: Mapping[str, float]) -> dict[str, Any]:
+    """Return the weighted figure of each row, with how it is reckoned."""
+    values = efficiencies(board.entries, weights)
+    return {
+        "weights": dict(weights),
+        "formula": formula(weights),
+        "of": {entry.id: value for entry, value in zip(board.entries, values, strict=True)},
+    }
+
+
+def cascades_json(board: Board, cascades: Iterable[Cascade]) -> list[dict[str, Any]]:
+    """Return simulated cascades. A threshold of ``null`` passes everything on."""
+    return [
+        {
+            "simulated": True,
+            "small": board.entries[cascade.small].id,
+            "large": board.entries[cascade.large].id,
+            "items": cascade.items,
+            "kind": str(cascade.kind),
+            "points": [
+                {
+                    **asdict(point),
+                    "threshold": point.threshold if math.isfinite(point.threshold) else None,
+                }
+                for point in cascade.points
+            ],
+        }
+        for cascade in cascades
+    ]
+
+
+def sides_json(sides: Sequence[Side]) -> list[dict[str, Any]]:
+    """Return queries side by side, each with its differences to the first."""
+    return [
+        {
+            **record_json(side.record),
+            "machine_id": side.machine_id,
+            "items": side.items,
+            "joules_per": {what: interval_json(energy) for what, energy in side.per.items()},
+            "difference": {
+                phase: difference_json(found) for phase, found in side.differences.items()
+            },
+            "difference_per": {
+                what: difference_json(found) for what, found in side.per_differences.items()
+            },
+            "note": side.note or None,
+        }
+        for side in sides
+    ]

@@ -1,0 +1,162 @@
+"""The leaderboard in words and cells: what a terminal shows, and a window may."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from monitor import figures
+from monitor.compare.board import Board
+from monitor.compare.cascade import Cascade
+from monitor.compare.entries import Entry
+from monitor.compare.frontier import Place
+from monitor.compare.ranks import Ranked
+from monitor.compare.side_by_side import PER_ITEM, PHASES, WHOLE, Side
+from monitor.energy.account import LOAD, weakest
+from monitor.energy.difference import Difference
+from monitor.energy.interval import Interval
+from monitor.power.channel import Kind
+
+FRONTIER_MARKS = {Place.ON: "◆", Place.MAY_BE: "◇", Place.OFF: ""}
+
+FRONTIER_LEGEND = "◆ on the frontier of score and energy  ◇ may be"
+
+SCORE_LEGEND = "±: standard error; in brackets 95 %; =: cannot be told apart from others"
+
+NARROW, WIDE, FULL = 0, 110, 150
+"""Characters a terminal has at least where a column is shown, or the intervals of some."""
+
+
+def score_cell(entry: Entry, with_interval: bool) -> str:
+    """Write a score: 52.5 % ± 7.9 (37.5–67.1)."""
+    score = entry.score
+    error = f" ± {100 * score.stderr:.1f}" if score.stderr is not None else ""
+    interval = f" ({100 * score.low:.1f}–{100 * score.high:.1f})" if with_interval else ""
+    return f"{100 * score.value:.1f} %{error}{interval}"
+
+
+def energy_cell(energy: Interval | None, kind: Kind | None, with_interval: bool) -> str:
+    """Write an energy with its mark: ◐ 12.3 J (11.8–13.0 J)."""
+    if energy is None:
+        return figures.UNKNOWN
+    text = figures.energy(energy.joules)
+    return figures.marked(kind, f"{text} {figures.bounds(energy)}" if with_interval else text)
+
+
+def _plain(interval: Interval | None, kind: Kind | None) -> str:
+    """Write a figure whose unit its column names."""
+    if interval is None:
+        return figures.UNKNOWN
+    return figures.marked(kind, figures.significant(interval.joules))
+
+
+Cell = Callable[[Entry, bool], str]
+
+
+def _kind(entry: Entry) -> Kind | None:
+    return entry.per_item.kind if entry.per_item else None
+
+
+CELLS: tuple[tuple[str, int, Cell], ...] = (
+    ("score", NARROW, score_cell),
+    (
+        "J/item",
+        NARROW,
+        lambda e, full: energy_cell(e.per_item.energy if e.per_item else None, _kind(e), full),
+    ),
+    ("J/token", NARROW, lambda e, _: energy_cell(e.per_token, e.per_token_kind, False)),
+    ("Wh/1,000", WIDE, lambda e, _: _plain(e.wh_per_1000, _kind(e))),
+    ("J/correct", WIDE, lambda e, _: energy_cell(e.joules_per_correct, _kind(e), False)),
+    ("g CO₂e/1,000", WIDE, lambda e, _: _plain(e.grams_per_1000, _kind(e))),
+    ("speed", NARROW, lambda e, _: figures.rate(e.tokens_per_s)),
+    (
+        "size",
+        WIDE,
+        lambda e, _: figures.size(e.setup.size_bytes) if e.setup.size_bytes else figures.UNKNOWN,
+    ),
+)
+"""What heads a column, from what width it is shown, and how its cell is written."""
+
+
+def board_table(
+    board: Board, ranked: Sequence[Ranked], places: Sequence[Place | None], width: int
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the leaderboard for a terminal so many characters wide."""
+    shown = [(title, cell) for title, least, cell in CELLS if width >= least]
+    labels, rows = board.labels, []
+    for each in ranked:
+        place, entry = places[each.row], board.entries[each.row]
+        mark = FRONTIER_MARKS[place] if place else ""
+        cells = [cell(entry, width >= FULL) for _, cell in shown]
+        rows.append([mark, each.label, labels[each.row], *cells])
+    return ["", "rank", "model", *(title for title, _ in shown)], rows
+
+
+def cascade_lines(board: Board, cascades: Sequence[Cascade]) -> Iterator[str]:
+    """Say of each simulated cascade where it comes closest to the large model's score for less."""
+    for cascade in cascades:
+        large = board.entries[cascade.large]
+        names = f"{board.labels[cascade.small]} → {board.labels[cascade.large]}"
+        energy = large.per_item
+        cheaper = [
+            point
+            for point in cascade.points
+            if energy and point.joules_per_item < energy.energy.joules
+        ]
+        best = max(cheaper, key=lambda point: (point.score, -point.joules_per_item), default=None)
+        if best is None:
+            yield f"{names}: no threshold takes less than the second alone."
+            continue
+        cost = figures.marked(cascade.kind, figures.energy(best.joules_per_item))
+        share, score = f"{100 * best.share:.0f} %", f"{100 * best.score:.1f} %"
+        yield f"{names}: passing on {share} would have scored {score} for {cost} an item."
+
+
+# --- side by side ------------------------------------------------------------------------------
+
+PHASE_TITLES = {WHOLE: "energy", LOAD: "loading, beside it"}
+
+
+def sides_table(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows: a column for each side, its difference under each figure."""
+    rows = []
+    for phase in PHASES:
+        if any(phase in side.energies for side in sides):
+            rows.append([PHASE_TITLES.get(phase, phase), *(_energy(s, phase) for s in sides)])
+            rows.append(["", *(_difference(s.differences.get(phase)) for s in sides)])
+    for what in dict.fromkeys(what for side in sides for what in side.per):
+        rows.append([f"J/{what}", *(_per(side, what) for side in sides)])
+        rows.append(["", *(_difference(side.per_differences.get(what)) for side in sides)])
+    rows.append(["time", *(figures.duration(side.record.seconds.total) for side in sides)])
+    rows.append(["tokens", *(_tokens(side) for side in sides)])
+    rows.append(["speed", *(figures.rate(side.record.tokens_per_s) for side in sides)])
+    if any(side.items is not None for side in sides):
+        rows.append([f"{PER_ITEM}s", *(str(side.items or figures.UNKNOWN) for side in sides)])
+    kept = [row for row in rows if any(row)]
+    return ["", *(side.name for side in sides)], kept
+
+
+def difference_text(difference: Difference) -> str:
+    """Write a difference: −61 % (−66 to −55), lower."""
+    percent = difference.relative
+    if percent is None:
+        text = f"{'+' if difference.joules > 0 else '−'}{figures.energy(abs(difference.joules))}"
+    else:
+        text = f"{percent.value:+.0f} % ({percent.low:+.0f} to {percent.high:+.0f})"
+    return f"{text}, {difference.verdict}".replace("-", "−")
+
+
+def _difference(difference: Difference | None) -> str:
+    return difference_text(difference) if difference else ""
+
+
+def _energy(side: Side, phase: str) -> str:
+    total = side.energies.get(phase)
+    return energy_cell(total.energy, total.kind, True) if total else figures.UNKNOWN
+
+
+def _per(side: Side, what: str) -> str:
+    kind = weakest(total.kind for total in side.energies.values() if total.kind)
+    return energy_cell(side.per.get(what), kind, True)
+
+
+def _tokens(side: Side) -> str:
+    tokens = side.record.tokens
+    return f"{tokens.prompt} + {tokens.completion}"

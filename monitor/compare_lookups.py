@@ -1,0 +1,240 @@
+"""The command ``llamawatt compare``: the leaderboard, and queries side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from monitor import report as reports
+from monitor.compare import forms, report
+from monitor.compare.board import Board, Leaderboard, UnknownExam
+from monitor.compare.cascade import cascades as find_cascades
+from monitor.compare.columns import COLUMNS, find_column
+from monitor.compare.efficiency import (
+    WEIGHABLE,
+    UnknownWeight,
+    check_weights,
+    efficiencies,
+    efficiency_column,
+    formula,
+)
+from monitor.compare.exams import Exam
+from monitor.compare.frontier import Place, frontier
+from monitor.compare.pick import pick_good_enough
+from monitor.compare.ranks import Ranked, rank
+from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
+from monitor.figures import UNKNOWN
+from monitor.store.filters import Filter
+from monitor.store.history import History
+from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+
+EMPTY = "Nothing was judged yet. Try: llamawatt bench run quick"
+
+EFFICIENCY = "efficiency"
+
+
+class Weights(click.ParamType[Mapping[str, float]]):
+    """Weights as ``score=1,energy=2``."""
+
+    name = "weights"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Mapping[str, float]:
+        """Return them by name."""
+        if not isinstance(value, str):
+            return dict(value)
+        found: dict[str, float] = {}
+        for part in value.split(","):
+            name, equals, number = part.partition("=")
+            try:
+                found[name.strip()] = float(number) if equals else 1.0
+            except ValueError:
+                self.fail(f"“{part}” should read name=number, as in score=1,energy=2.", param, ctx)
+        try:
+            return check_weights(found)
+        except UnknownWeight as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.argument("ids", nargs=-1)
+@click.option("--test", help="What to compare by: a key of --list, or a part of its title.")
+@click.option("--list", "list_only", is_flag=True, help="List what may be compared.")
+@click.option(
+    "--sort", type=click.Choice([*COLUMNS, EFFICIENCY]), help="The column to rank by.",
+    default="score", show_default=True,
+)  # fmt: skip
+@click.option(
+    "--good-enough", "points", type=click.FloatRange(0, 100), default=2.0, show_default=True,
+    help="Points a score may lie below the best.",
+)  # fmt: skip
+@click.option("--weights", type=Weights(), help=f"As score=1,energy=1; of {', '.join(WEIGHABLE)}.")
+@click.option("--machine", help="Only this one: its name, or the beginning of its identifier.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only runs of this day or later.")
+@click.option("--cascades", is_flag=True, help="Simulate small models that pass items on.")
+@json_option
+def compare(
+    ids: Sequence[str],
+    test: str | None,
+    list_only: bool,
+    sort: str,
+    points: float,
+    weights: Mapping[str, float] | None,
+    machine: str | None,
+    since: datetime | None,
+    cascades: bool,
+    as_json: bool,
+) -> None:
+    """Rank models by what they score and cost, or lay two to four queries side by side.
+
+    Example: llamawatt compare --good-enough 3
+
+    Example: llamawatt compare 3fa85f64 9b1c22aa
+    """
+    if sort == EFFICIENCY and weights is None:
+        raise click.UsageError("--sort efficiency needs --weights, as in score=1,energy=1.")
+    with open_history() as history:
+        if ids:
+            sides = _sides(history, ids)
+            show(_sides_view(sides), lambda: forms.sides_json(sides), as_json)
+            return
+        leaderboard = Leaderboard(history)
+        chosen = Filter(
+            machines=(_machine(leaderboard, machine),) if machine else (),
+            since=since.date() if since else None,
+        )
+        if list_only:
+            _show_exams(leaderboard.exams(chosen), as_json)
+            return
+        try:
+            board = leaderboard.board(test, chosen)
+        except UnknownExam as error:
+            raise click.BadParameter(str(error), param_hint="--test") from None
+        if board is None:
+            _show_nothing(as_json)
+        else:
+            _show_board(history, board, _Wanted(sort, points, weights, cascades), as_json)
+
+
+def _sides(history: History, ids: Sequence[str]) -> tuple[Side, ...]:
+    try:
+        return lay_side_by_side(history, ids)
+    except KeyError as error:
+        raise click.ClickException(str(error.args[0])) from None
+    except CannotCompare as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _machine(leaderboard: Leaderboard, text: str) -> str:
+    machines = leaderboard.machines()
+    named = [key for key, name in machines.items() if name.casefold() == text.casefold()]
+    found = named or [key for key in machines if key.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"{name} ({key[:8]})" for key, name in machines.items()) or "none yet"
+    raise click.BadParameter(
+        f"{'Several machines match' if found else 'There is no machine'} “{text}”. "
+        f"There are: {listed}.",
+        param_hint="--machine",
+    )
+
+
+def _show_nothing(as_json: bool) -> None:
+    if as_json:
+        echo_json(forms.NOTHING)
+    else:
+        stderr.print(EMPTY)
+
+
+def _show_exams(exams: Sequence[Exam], as_json: bool) -> None:
+    if as_json:
+        echo_json([forms.exam_json(exam) for exam in exams])
+    elif not exams:
+        stderr.print(EMPTY)
+    else:
+        table = reports.make_table("key", "test", "models", "latest (UTC)", right=("models",))
+        for exam in exams:
+            latest = exam.latest[:16].replace("T", " ")
+            table.add_row(*map(escape, (exam.key, exam.title, str(exam.entrants), latest)))
+        stdout.print(table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How the leaderboard is to be shown."""
+
+    sort: str
+    points: float
+    weights: Mapping[str, float] | None
+    cascades: bool
+
+
+def _show_board(history: History, board: Board, wanted: _Wanted, as_json: bool) -> None:
+    weights = wanted.weights
+    is_weighted = wanted.sort == EFFICIENCY and weights is not None
+    column = efficiency_column(board, weights or {}) if is_weighted else find_column(wanted.sort)
+    ranked, places = rank(board, column), frontier(board)
+    pick = pick_good_enough(board, wanted.points)
+    simulated = find_cascades(history, board) if wanted.cascades else None
+    if as_json:
+        document = forms.board_json(board, ranked, places, pick)
+        if weights:
+            document["efficiency"] = forms.efficiency_json(board, weights)
+        if simulated is not None:
+            document["cascades"] = forms.cascades_json(board, simulated)
+        echo_json(document)
+        return
+    views: list[RenderableType] = [Text(board.exam.title, style="bold")]
+    views.append(_board_view(board, ranked, places, weights))
+    views.append(Text(f"{reports.LEGEND}   {report.FRONTIER_LEGEND}", style="dim"))
+    views.append(Text(report.SCORE_LEGEND, style="dim"))
+    views += [Text(line) for line in ([formula(weights)] if weights else [])]
+    views += [Text(pick.sentence)] if pick else []
+    views += [Text("Simulated, from what each item came to:")] if simulated else []
+    views += [Text(line) for line in report.cascade_lines(board, simulated or [])]
+    views += [Text(note, style="yellow") for note in board.notes]
+    stdout.print(Group(*views))
+
+
+def _board_view(
+    board: Board,
+    ranked: Sequence[Ranked],
+    places: Sequence[Place | None],
+    weights: Mapping[str, float] | None,
+) -> RenderableType:
+    header, rows = report.board_table(board, ranked, places, stdout.width)
+    if weights:
+        values = efficiencies(board.entries, weights)
+        header.insert(3, EFFICIENCY)
+        for row, each in zip(rows, ranked, strict=True):
+            value = values[each.row]
+            row.insert(3, UNKNOWN if value is None else f"{value:.2f}")
+    return _table(header, rows, right=header[3:], folding=("model",))
+
+
+def _table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str],
+    folding: Sequence[str],
+) -> RenderableType:
+    table = reports.make_table(*map(escape, header), right=right)
+    for column in table.columns:
+        column.no_wrap = column.header not in folding
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _sides_view(sides: Sequence[Side]) -> RenderableType:
+    header, rows = report.sides_table(sides)
+    views: list[RenderableType] = [_table(header, rows, right=header[1:], folding=header)]
+    views.append(Text(reports.LEGEND, style="dim"))
+    views += [Text(f"{side.name}: {side.note}", style="yellow") for side in sides if side.note]
+    return Group(*views)

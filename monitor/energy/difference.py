@@ -1,0 +1,163 @@
+"""Two energies laid side by side: which took less, and whether that can be told at all."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.energy.interval import Z95, Interval, add
+
+
+class Verdict(StrEnum):
+    """What a difference says of the second as against the first."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    CANNOT_TELL = "cannot tell"
+
+    @property
+    def turned(self) -> "Verdict":
+        """The verdict with first and second changed over."""
+        return {Verdict.LOWER: Verdict.HIGHER, Verdict.HIGHER: Verdict.LOWER}.get(self, self)
+
+
+def verdict_of(low: float, high: float) -> Verdict:
+    """Say which side of zero an interval lies on: touching zero is "cannot tell"."""
+    if high < 0:
+        return Verdict.LOWER
+    return Verdict.HIGHER if low > 0 else Verdict.CANNOT_TELL
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A share in percent with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The second energy less the first, in joules; unlike an energy it may be negative.
+
+    :param joules: the best estimate
+    :param below_j: systematic: it may be this much too high, at 95 %
+    :param above_j: systematic: it may be this much too low, at 95 %
+    :param random_j: standard deviation of what sampling adds
+    :param base: the first energy, which percentages are of
+    """
+
+    joules: float
+    below_j: float
+    above_j: float
+    random_j: float
+    base: Interval
+
+    @property
+    def low_j(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.joules - self.below_j - Z95 * self.random_j
+
+    @property
+    def high_j(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.joules + self.above_j + Z95 * self.random_j
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the second took less, or more, or whether that cannot be told."""
+        return verdict_of(self.low_j, self.high_j)
+
+    @property
+    def relative(self) -> Percent | None:
+        """The difference in percent of the first; ``None`` where that may be nothing at all.
+
+        Each end is divided by the end of the first energy that makes it lie farther out, so that
+        the interval is on the safe side (for shared sensors too wide: their error cancels in a
+        ratio) and always agrees with :attr:`verdict`.
+        """
+        least_j, most_j = self.base.low_j, self.base.high_j
+        if least_j <= 0:
+            return None
+        return Percent(
+            value=100 * self.joules / self.base.joules,
+            low=100 * self.low_j / (most_j if self.low_j > 0 else least_j),
+            high=100 * self.high_j / (least_j if self.high_j > 0 else most_j),
+        )
+
+
+def difference(a: Interval, b: Interval, shared: bool) -> Difference:
+    """Return ``b - a``.
+
+    Random parts add in quadrature. Systematic parts of different sensors add linearly: one may
+    read high while the other reads low. The *same* sensor errs alike in both: with a relative
+    error ``e`` it shows ``a (1 + e)`` and ``b (1 + e)``, so that of the systematic parts only
+    what they differ by remains: ``e (b - a)``. A sensor 5 % high makes the difference 5 % too
+    large, no more (JCGM 100:2008, 5.2: fully correlated inputs).
+
+    Its limits: readings that were missed in both are taken for a shared error although they are
+    not; and a modelled channel is wrong alike in both only as far as both loaded the processor
+    alike. It is for one sensor; of several use :func:`difference_by_channel`, as an error of one
+    says nothing of another's.
+
+    :param shared: whether the same sensor of the same machine measured both
+    """
+    random_j = math.hypot(a.random_j, b.random_j)
+    if shared:
+        # Where the one error of the sensor moves the difference at its two extremes.
+        shifts = (0.0, a.below_j - b.below_j, b.above_j - a.above_j)
+        below_j, above_j = -min(shifts), max(shifts)
+    else:
+        below_j, above_j = b.below_j + a.above_j, b.above_j + a.below_j
+    return Difference(b.joules - a.joules, below_j, above_j, random_j, a)
+
+
+def difference_by_channel(
+    a: Mapping[str, Interval], b: Mapping[str, Interval], shared: bool
+) -> Difference | None:
+    """Return the difference of two totals, channel by channel where the sensors are shared.
+
+    What remains of each channel's systematic part adds up linearly.
+
+    :param a: energies by the key of the channel that measured them
+    :param b: likewise
+    :param shared: whether a key means the same sensor in both
+    :return: ``None`` if either is empty: nothing was measured
+    """
+    if not a or not b:
+        return None
+    if not shared:
+        return difference(total(a.values()), total(b.values()), shared=False)
+    nothing = Interval(0.0, 0.0, 0.0, 0.0)
+    parts = [
+        difference(a.get(key, nothing), b.get(key, nothing), shared=True)
+        for key in a.keys() | b.keys()
+    ]
+    return Difference(
+        joules=math.fsum(part.joules for part in parts),
+        below_j=math.fsum(part.below_j for part in parts),
+        above_j=math.fsum(part.above_j for part in parts),
+        random_j=math.hypot(*(part.random_j for part in parts)),
+        base=total(a.values()),
+    )
+
+
+def total(intervals: Iterable[Interval]) -> Interval:
+    """Add at least one energy, as :func:`monitor.energy.interval.add` does."""
+    found = add(intervals)
+    assert found is not None
+    return found
+
+
+def per(interval: Interval, count: float) -> Interval:
+    """Divide an energy by a count that is known exactly: joules an item, a token.
+
+    :param count: above zero
+    """
+    return Interval(
+        interval.joules / count,
+        interval.below_j / count,
+        interval.above_j / count,
+        interval.random_j / count,
+    )

@@ -1,0 +1,453 @@
+"""The leaderboard of a real history, the command that prints it, and queries side by side."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor import terminal
+from monitor.bench.suites import Part, Suite
+from monitor.compare.board import Board, Leaderboard, UnknownExam
+from monitor.compare.cascade import cascades
+from monitor.compare.forms import sides_json
+from monitor.compare.side_by_side import CannotCompare, lay_side_by_side
+from monitor.compare_lookups import compare
+from monitor.energy.account import DECODE, PREFILL, Bill
+from monitor.energy.difference import Verdict
+from monitor.engine.messages import ChoiceScore
+from monitor.power.channel import Kind
+from monitor.store.bench_records import ItemRecord, Sums
+from monitor.store.filters import Filter
+from monitor.store.history import History
+from monitor.store.records import Seconds, Status, Tokens
+from tests.unit.builders import (
+    BILL,
+    CORES,
+    CPU,
+    GPU,
+    line,
+    model_info,
+    outcome,
+    query_start,
+    stored_query,
+)
+from tests.unit.test_bench_store import item, run_start
+
+PARTS = (
+    Part("Sounds", "quality", task="hellaswag", data="x"),
+    Part("Facts", "quality", task="mmlu", data="y"),
+    Part("Speed", "speed"),
+)
+PROMPT = Tokens(prompt=100)
+FACTS: dict[str, Any] = {
+    "part": "Facts",
+    "task": "mmlu",
+    "data_sha256": "ee",
+    "shots": 5,
+    "step": 1,
+}
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with closing(History(tmp_path / "history.db")) as history:
+        yield history
+
+
+def bill(joules: float, phase: str = PREFILL) -> Bill:
+    return Bill(tuple(line(of, phase, joules * share) for of, share in ((CPU, 0.75), (CORES, 0.5))))
+
+
+def begin_suite(history: History, name: str = "own", context: int | None = None) -> str:
+    models = [{"sha256": letter * 64, "context": context} for letter in "abc"]
+    plan = {"suite": json.loads(json.dumps(Suite(name, "Own", "", PARTS).to_json()))}
+    return history.benchmarks.begin_suite(name, "Own", {**plan, "models": models}, {})
+
+
+def stored_run(
+    history: History,
+    suite_id: str,
+    model: str,
+    items: Sequence[ItemRecord],
+    *,
+    of: Bill | None = None,
+    tokens: Tokens = PROMPT,
+    settings: dict[str, Any] | None = None,
+    status: Status = Status.DONE,
+    **changes: Any,
+) -> str:
+    """Store a run of a model that is named by a letter."""
+    info = replace(model_info(Path(f"/models/{model}.gguf")), name=model)
+    start = query_start(kind="bench", model=info, sha256=model * 64)
+    start = replace(start, settings={**start.settings, **(settings or {})})
+    began = history.begin(start)
+    history.benchmarks.begin_run(began.query_id, run_start(suite_id, **changes))
+    joules = sum(each.energy_j or 0.0 for each in items)
+    history.benchmarks.progress(
+        began.query_id,
+        items,
+        Sums().plus(items),
+        outcome(
+            status=status,
+            tokens=tokens,
+            seconds=Seconds(prefill=1.0, decode=2.0 if tokens.completion else None, total=3.0),
+            bill=of or bill(joules / 0.75),
+        ),
+    )
+    return began.query_id
+
+
+def items(right: int, of: int = 20, energy_j: float = 2.0) -> list[ItemRecord]:
+    return [item(n, float(n < right), energy_j=energy_j) for n in range(of)]
+
+
+def board(history: History, exam: str | None = None, **chosen: Any) -> Board:
+    found = Leaderboard(history).board(exam, Filter(**chosen))
+    assert found
+    return found
+
+
+def rows(found: Board) -> dict[str, float]:
+    scores = [entry.score.value for entry in found.entries]
+    return dict(zip(found.labels, scores, strict=True))
+
+
+def test_an_empty_history_has_no_board(history: History) -> None:
+    assert Leaderboard(history).board() is None
+    assert Leaderboard(history).exams() == []
+
+
+def test_what_was_asked_alike_is_one_exam(history: History) -> None:
+    suite_id = begin_suite(history)
+    stored_run(history, suite_id, "a", items(10))
+    stored_run(history, suite_id, "b", items(5, of=8), planned=8)
+    stored_run(history, suite_id, "b", items(12), data_sha256="other")
+    stored_run(history, suite_id, "b", items(12), protocol="llamacpp")
+    exams = Leaderboard(history).exams()
+    assert [exam.entrants for exam in exams] == [2, 1, 1]
+    assert exams[0].title.startswith("Sounds · 20 items · ")  # another has that title
+    assert any("(llamacpp)" in exam.title for exam in exams)
+    assert rows(board(history)) == {"b Q4_K_M": 0.625, "a Q4_K_M": 0.5}
+    assert board(history).pairs.score(0, 1).items == 8
+    assert rows(board(history, "llamacpp")) == {"b Q4_K_M": 0.6}
+    for text in ("Sounds", "nothing", ""):
+        with pytest.raises(UnknownExam, match="hellaswag-"):
+            board(history, text)
+
+
+def test_a_suites_score_is_the_mean_of_its_parts(history: History) -> None:
+    for model, right, more in (("a", 10, 20), ("b", 15, 5)):
+        suite_id = begin_suite(history)
+        stored_run(history, suite_id, model, items(right))
+        stored_run(history, suite_id, model, items(more, energy_j=4.0), **FACTS)
+    unfinished = begin_suite(history)
+    stored_run(history, unfinished, "c", items(20))
+    exam = Leaderboard(history).exams(Filter(models=("a", "b")))[0]
+    assert (exam.title, exam.entrants, len(exam.papers)) == ("Own suite · mean of 2", 2, 2)
+    found = board(history, exam.key)
+    assert rows(found) == {"a Q4_K_M": 0.75, "b Q4_K_M": 0.5}
+    first = found.entries[0].per_item
+    assert first
+    assert first.energy.joules == pytest.approx(3.0)
+    assert found.entries[0].score.items == 40
+    assert "5-shot" in board(history, "Facts").exam.title
+
+
+def test_repeats_are_pooled_and_their_scatter_counts(history: History) -> None:
+    suite_id = begin_suite(history)
+    runs = [stored_run(history, suite_id, "a", items(10, energy_j=j)) for j in (1.0, 3.0)]
+    entry = board(history).entries[0]
+    assert entry.run_ids == tuple(runs)
+    assert entry.score.items == 20
+    assert entry.per_item
+    assert entry.per_item.energy.joules == pytest.approx(2.0)
+    assert entry.per_item.scatter_j == pytest.approx(1.0)
+    assert entry.per_item.energy.random_j > 1.0
+    assert entry.joules_per_correct
+    assert entry.joules_per_correct.joules == pytest.approx(4.0)
+    assert entry.wh_per_1000
+    assert entry.wh_per_1000.joules == pytest.approx(2000 / 3600)
+    assert entry.grams_per_1000
+    assert entry.grams_per_1000.joules == pytest.approx(2000 / 3.6e6 * 344.0)
+
+
+def test_what_is_set_up_otherwise_is_another_row(history: History) -> None:
+    chosen = begin_suite(history, context=4096)
+    suite_id = begin_suite(history)
+    stored_run(history, suite_id, "a", items(10))
+    stored_run(history, suite_id, "a", items(11), settings={"context": 512})  # as long as needed
+    stored_run(history, suite_id, "a", items(12), settings={"threads": 8})
+    stored_run(history, chosen, "a", items(13))
+    found = board(history)
+    assert len(found.entries) == 3
+    assert set(found.labels) == {
+        "a Q4_K_M (2 threads, context 4096)",
+        "a Q4_K_M (8 threads, context as needed)",
+        "a Q4_K_M (2 threads, context as needed)",
+    }
+
+
+def test_machines_stay_apart_and_their_errors_add_up(history: History) -> None:
+    suite_id = begin_suite(history)
+    stored_run(history, suite_id, "a", items(10))
+    there = stored_run(history, suite_id, "a", items(10, energy_j=1.95))
+
+    def move(db: Any) -> None:
+        db.execute("insert into machines (id, name) values ('there', 'attic')")
+        db.execute("update queries set machine_id = 'there' where id = ?", [there])
+
+    history._store.write(move).result()
+    found = board(history)
+    assert len(found.entries) == 2
+    assert any("attic" in label for label in found.labels)
+    assert found.pairs.energy_verdict(0, 1) is Verdict.CANNOT_TELL
+    assert "different sensors" in found.notes[-1]
+    assert len(board(history, machines=("there",)).entries) == 1
+    assert Leaderboard(history).machines()["there"] == "attic"
+
+
+def test_a_run_measured_otherwise_than_the_newest_counts_for_the_score_only(
+    history: History,
+) -> None:
+    suite_id = begin_suite(history)
+    stored_run(history, suite_id, "a", items(10), of=Bill((line(GPU, PREFILL, 900.0),)))
+    stored_run(history, suite_id, "a", items(20))
+    entry = board(history).entries[0]
+    assert (entry.score.value, entry.left_out) == (0.75, 1)
+    assert entry.per_item
+    assert entry.per_item.energy.joules == pytest.approx(2.0)
+    assert entry.per_item.kind is Kind.COUNTER
+    assert "its score only" in " ".join(board(history).notes)
+
+
+def test_bills_of_another_method_are_never_compared(history: History) -> None:
+    suite_id = begin_suite(history)
+    old = stored_run(history, suite_id, "a", items(10))
+    stored_run(history, suite_id, "b", items(10, energy_j=1.0))
+    history._store.write(
+        lambda db: db.execute("update queries set method = 0 where id = ?", [old])
+    ).result()
+    found = board(history)
+    assert found.pairs.energy(0, 1) is None
+    assert "another method" in found.notes[0]
+    side = lay_side_by_side(history, [entry.run_ids[0] for entry in found.entries])[1]
+    assert not side.differences
+    assert "method" in side.note
+
+
+def test_what_was_never_measured_is_unknown_and_not_free(history: History) -> None:
+    suite_id = begin_suite(history)
+    dark = [replace(each, energy_j=None) for each in items(10)]
+    stored_run(history, suite_id, "a", dark, of=Bill((line(CPU, PREFILL, None),)))
+    entry = board(history).entries[0]
+    assert (entry.per_item, entry.per_token, entry.wh_per_1000, entry.tokens_per_s) == (None,) * 4
+
+
+def test_deleted_and_running_runs_and_other_days_are_left_out(history: History) -> None:
+    suite_id = begin_suite(history)
+    gone = stored_run(history, suite_id, "a", items(10))
+    stored_run(history, suite_id, "b", items(10), status=Status.RUNNING)
+    stored_run(history, suite_id, "c", items(4, of=6), status=Status.STOPPED)
+    history._store.write(
+        lambda db: db.execute("update queries set deleted_at = 'now' where id = ?", [gone])
+    ).result()
+    assert list(rows(board(history))) == ["c Q4_K_M"]
+    tomorrow = date.today() + timedelta(days=1)
+    assert Leaderboard(history).exams(Filter(since=tomorrow)) == []
+    assert Leaderboard(history).exams(Filter(until=tomorrow, quantisations=("Q4_K_M",)))
+
+
+def test_tokens_are_those_of_the_setups_own_benchmarks(history: History) -> None:
+    suite_id = begin_suite(history)
+    stored_run(history, suite_id, "a", items(10))
+    stored_run(
+        history, suite_id, "a", [], of=bill(40.0 / 0.75, DECODE),
+        tokens=Tokens(prompt=0, completion=20), kind="speed", task="", chance=None,
+        settings={"context": 640},
+    )  # fmt: skip
+    stored_query(history)  # another model's, in a chat
+    entry = board(history).entries[0]
+    assert entry.per_token
+    assert entry.per_token.joules == pytest.approx(2.0)
+    assert entry.per_token.low_j < 2.0 < entry.per_token.high_j
+    assert (entry.per_token_kind, entry.tokens_per_s) == (Kind.COUNTER, 10.0)
+
+
+def sure(each: ItemRecord, lead: float) -> ItemRecord:
+    scores = (ChoiceScore(0.0, 1, True), ChoiceScore(-lead * 2, 1, False))
+    return replace(each, scores=scores, choices=("a", "bb"))
+
+
+def test_a_cascade_of_stored_runs(history: History) -> None:
+    suite_id = begin_suite(history)
+    small = [sure(each, float(5 if each.correct else 1)) for each in items(10, energy_j=1.0)]
+    stored_run(history, suite_id, "a", small)
+    stored_run(history, suite_id, "b", items(20, energy_j=4.0))
+    found = board(history)
+    (cascade,) = cascades(history, found)
+    assert [found.labels[row] for row in (cascade.small, cascade.large)] == ["a Q4_K_M", "b Q4_K_M"]
+    # What the small model is unsure of is what it gets wrong: half of the items passed on do.
+    assert [(p.share, p.score, p.joules_per_item) for p in cascade.points] == [
+        (0.0, 0.5, 1.0),
+        (0.5, 1.0, 3.0),
+        (1.0, 1.0, 5.0),
+    ]
+    assert cascade.kind is Kind.COUNTER
+
+
+# --- side by side -----------------------------------------------------------------------------
+
+
+def test_queries_side_by_side(history: History) -> None:
+    half = Bill(tuple(line(of.channel, of.phase, (of.joules or 0) / 2) for of in BILL.lines))
+    first = stored_query(history)
+    second = stored_query(history, bill=half)
+    third = stored_query(history, bill=Bill(()))
+    one, two, none = lay_side_by_side(history, [first.id, second.id, third.id])
+    assert not one.differences
+    total = two.differences["total"]
+    assert total.joules == pytest.approx((half.total().joules or 0) - (BILL.total().joules or 0))
+    assert total.verdict is Verdict.LOWER
+    assert set(two.differences) == {"total", "prefill", "decode", "load"}
+    assert one.per["answer token"].joules == pytest.approx(52.4 / 6)
+    assert one.per["prompt token"].joules == pytest.approx(5.24 / 9)
+    assert two.per_differences["answer token"].joules == pytest.approx(-26.2 / 6)
+    assert (none.energies, none.per, none.differences) == ({}, {}, {})
+    json.dumps(sides_json([one, two, none]))
+
+
+def test_runs_side_by_side_are_compared_by_item(history: History) -> None:
+    suite_id = begin_suite(history)
+    ids = [stored_run(history, suite_id, "a", items(4, of=n)) for n in (10, 20)]
+    one, two = lay_side_by_side(history, ids)
+    assert two.differences["total"].verdict is Verdict.HIGHER
+    assert two.per_differences["item"].joules == pytest.approx(0.0)
+    assert (one.items, two.items) == (10, 20)
+
+
+def test_what_cannot_be_laid_side_by_side(history: History) -> None:
+    query = stored_query(history)
+    for ids, word in (([query.id], "two to four"), ([query.id] * 2, "twice"),
+                      ([query.id] * 5, "two to four")):  # fmt: skip
+        with pytest.raises(CannotCompare, match=word):
+            lay_side_by_side(history, ids)
+    less = stored_query(history, bill=Bill((line(CPU),)))
+    side = lay_side_by_side(history, [query.id, less.id])[1]
+    assert side.note.startswith("It was measured of cpu and the first of cpu and gpu")
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(compare, arguments, catch_exceptions=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def filled(home: Path) -> list[str]:
+    """A history with two models; the identifiers of their runs."""
+    with closing(History(home / "history.db")) as history:
+        suite_id = begin_suite(history)
+        return [
+            stored_run(history, suite_id, "a", items(10, energy_j=1.0)),
+            stored_run(history, suite_id, "b", items(18, energy_j=4.0)),
+        ]
+
+
+@pytest.mark.usefixtures("home")
+def test_an_empty_store_says_what_to_do_next() -> None:
+    for arguments in ((), ("--list",)):
+        found = run(*arguments)
+        assert (found.exit_code, found.stdout) == (0, "")
+        assert "llamawatt bench run quick" in found.stderr
+    assert json.loads(run("--json").stdout)["entries"] == []
+    assert json.loads(run("--list", "--json").stdout) == []
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_leaderboard_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr(terminal.stdout, "_width", width)
+    found = run("--good-enough", "50", "--weights", "score=1,energy=2", "--cascades")
+    assert found.exit_code == 0
+    lines = found.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    (row,) = [each for each in lines if "b Q4_K_M" in each and "◆" in each and "90.0 %" in each]
+    assert "● 4.00 J" in row
+    assert ("J/correct" in found.stdout) is (width == 160)
+    assert "Within 50 points of the best" in " ".join(lines)
+    assert "efficiency = (1 × share(score)" in " ".join(lines)
+    assert "Simulated" in found.stdout
+
+
+@pytest.mark.usefixtures("filled")
+def test_the_leaderboard_as_json() -> None:
+    document = json.loads(
+        run("--json", "--sort", "energy", "--cascades", "--weights", "speed").stdout
+    )
+    first, second = document["entries"]
+    assert (first["label"], first["rank"], first["frontier"]) == ("a Q4_K_M", 1, "on")
+    assert (second["rank"], second["tied_with"]) == (2, [])
+    assert first["joules_per_item"]["value"] == pytest.approx(1.0)
+    assert first["joules_per_token"] is None
+    assert document["good_enough"]["sure"] is False
+    assert document["cascades"][0]["simulated"] is True
+    assert document["cascades"][0]["points"][-1]["threshold"] is None
+    assert set(document["efficiency"]["of"].values()) == {None}
+    (exam,) = json.loads(run("--list", "--json").stdout)
+    assert exam["key"] == document["test"]["key"]
+    assert "Sounds · 20 items" in run("--list").stdout
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--test", "mmlu"), "hellaswag-"),
+        (("--sort", "beauty"), "energy"),
+        (("--sort", "efficiency"), "--weights"),
+        (("--weights", "beauty=1"), "score, energy, speed, size"),
+        (("--weights", "score=much"), "name=number"),
+        (("--machine", "attic"), "There are: "),
+        (("--since", "yesterday"), "%Y-%m-%d"),
+        (("onlyone",), "two to four"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_can_be_chosen(
+    arguments: tuple[str, ...], word: str
+) -> None:
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert word in found.stderr
+
+
+def test_side_by_side_on_a_terminal(filled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.stdout, "_width", 80)
+    found = run(*(run_id[-8:] for run_id in filled))
+    assert found.exit_code == 0
+    assert "higher" in found.stdout
+    assert "J/item" in found.stdout
+    sides = json.loads(run("--json", *filled).stdout)
+    assert sides[1]["difference"]["total"]["verdict"] == "higher"
+    missing = run(filled[0], "ffffffff")
+    assert (missing.exit_code, "no query" in missing.stderr) == (1, True)
+
+
+def test_only_one_machine_and_only_since_a_day(filled: list[str]) -> None:
+    machine = json.loads(run("--json").stdout)["entries"][0]["machine"]
+    for named in (machine["name"], machine["id"][:8]):
+        assert len(json.loads(run("--json", "--machine", named).stdout)["entries"]) == len(filled)
+    tomorrow = (date.today() + timedelta(days=1)).isoformat()
+    assert json.loads(run("--json", "--since", tomorrow).stdout)["entries"] == []

@@ -1,0 +1,102 @@
+"""Two energies beside each other: what remains of their doubts, and what may be said."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.energy.difference import Verdict, difference, difference_by_channel, per
+from monitor.energy.interval import Interval
+
+
+def sensed(joules: float, accuracy: float, random_j: float = 0.0) -> Interval:
+    return Interval(joules, joules * accuracy, joules * accuracy, random_j)
+
+
+def test_a_shared_sensor_errs_alike_in_both() -> None:
+    """Five per cent high in both makes the difference five per cent too large, no more."""
+    found = difference(sensed(100.0, 0.05), sensed(90.0, 0.05), shared=True)
+    assert found.joules == pytest.approx(-10.0)
+    assert (found.low_j, found.high_j) == pytest.approx((-10.5, -9.5))
+    assert found.verdict is Verdict.LOWER
+
+
+def test_sensors_of_two_machines_may_err_against_each_other() -> None:
+    found = difference(sensed(100.0, 0.05), sensed(95.0, 0.05), shared=False)
+    assert (found.low_j, found.high_j) == pytest.approx((-5 - 9.75, -5 + 9.75))
+    assert found.verdict is Verdict.CANNOT_TELL
+
+
+def test_random_parts_add_in_quadrature_whoever_measured() -> None:
+    for shared in (True, False):
+        found = difference(sensed(10.0, 0.0, 3.0), sensed(20.0, 0.0, 4.0), shared)
+        assert found.random_j == pytest.approx(5.0)
+        assert found.verdict is (Verdict.HIGHER if 10 > 1.96 * 5 else Verdict.CANNOT_TELL)
+
+
+def test_equal_energies_are_not_told_apart() -> None:
+    for shared in (True, False):
+        found = difference(sensed(10.0, 0.05, 0.1), sensed(10.0, 0.05, 0.1), shared)
+        assert found.verdict is Verdict.CANNOT_TELL
+
+
+@given(st.floats(0.1, 1e6), st.floats(0.1, 1e6), st.floats(0, 0.9), st.floats(-1, 1), st.booleans())
+def test_the_interval_holds_whatever_the_sensor_does(
+    a: float, b: float, accuracy: float, error: float, shared: bool
+) -> None:
+    """Whatever share of its accuracy a sensor is wrong by, the truth lies within."""
+    found = difference(sensed(a, accuracy), sensed(b, accuracy), shared)
+    other = error if shared else -error
+    truth = b * (1 + other * accuracy) - a * (1 + error * accuracy)
+    slack = 1e-9 * (a + b)
+    assert found.low_j - slack <= truth <= found.high_j + slack
+    if percent := found.relative:
+        ratio = 100 * truth / (a * (1 + error * accuracy))
+        assert percent.low - 1e-6 <= ratio <= percent.high + 1e-6
+
+
+def test_the_percentage_agrees_with_the_verdict() -> None:
+    lower = difference(sensed(100.0, 0.05), sensed(40.0, 0.05), shared=True).relative
+    assert lower
+    assert lower.value == pytest.approx(-60.0)
+    assert lower.low < -60 < lower.high < 0
+
+
+def test_no_percentage_of_what_may_be_nothing() -> None:
+    assert difference(sensed(1.0, 1.0), sensed(2.0, 0.1), shared=False).relative is None
+
+
+def test_channels_share_no_error_with_each_other() -> None:
+    """The same total, drawn by the CPU here and the GPU there: two sensors, two errors."""
+    cpu, gpu = {"cpu": sensed(100.0, 0.05)}, {"gpu": sensed(100.0, 0.05)}
+    found = difference_by_channel(cpu, gpu, shared=True)
+    assert found
+    assert (found.low_j, found.high_j) == pytest.approx((-10.0, 10.0))
+    same = difference_by_channel(cpu, cpu, shared=True)
+    assert same
+    assert (same.low_j, same.high_j) == (0.0, 0.0)
+    assert difference_by_channel(cpu, {}, shared=True) is None
+
+
+def test_channels_of_two_machines_are_compared_as_totals() -> None:
+    a, b = {"cpu": sensed(60.0, 0.1), "gpu": sensed(40.0, 0.1)}, {"soc": sensed(100.0, 0.1)}
+    found = difference_by_channel(a, b, shared=False)
+    assert found
+    assert (found.joules, found.below_j) == pytest.approx((0.0, 20.0))
+
+
+def test_an_energy_is_divided_with_its_doubts() -> None:
+    each = per(Interval(100.0, 5.0, 10.0, 2.0), 50)
+    assert each == Interval(2.0, 0.1, 0.2, 0.04)
+
+
+def test_a_difference_that_is_none_is_claimed_in_one_of_twenty_at_most() -> None:
+    random = np.random.default_rng(1)
+    told = 0
+    for a, b in random.normal(50.0, 2.0, (1000, 2)):
+        told += difference(sensed(a, 0.05, 2.0), sensed(b, 0.05, 2.0), True).verdict is not (
+            Verdict.CANNOT_TELL
+        )
+    assert told / 1000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1000)
