@@ -12,7 +12,7 @@ import click
 from rich.console import Group
 from rich.live import Live
 
-from monitor import __version__, benchmarks, compare_lookups, forms, lookups, report
+from monitor import __version__, asking, benchmarks, compare_lookups, forms, lookups, report
 from monitor.bench.suites import SuiteError
 from monitor.bench.task import DatasetError
 from monitor.carbon.footprint import footprint
@@ -22,32 +22,15 @@ from monitor.energy.account import WATCH, Bill, Line, Phase, account
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
-from monitor.engine.messages import ChatMessage, Hello, LoadProgress, Sampling, Text
-from monitor.loading import Identifying, LoadOptions, Stopped
+from monitor.engine.messages import Hello
 from monitor.logs import logging_to_file
-from monitor.meter import (
-    Ask,
-    Finished,
-    Meter,
-    chosen_zone,
-    random_seed,
-)
-from monitor.models.library import model_places, resolve_model
+from monitor.meter import chosen_zone
 from monitor.paths import database_path
 from monitor.power.channel import ProbeState
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
+from monitor.repeat import CannotRepeat
 from monitor.store.database import StoreError
-from monitor.store.history import History
-from monitor.store.records import QueryRecord, Status
-from monitor.terminal import (
-    INTERRUPTED,
-    ctrl_c,
-    echo_json,
-    json_option,
-    open_history,
-    show,
-    stderr,
-)
+from monitor.terminal import ctrl_c, json_option, open_history, show, stderr
 
 KNOWN_PROBLEMS = (
     ModelFileError,
@@ -56,6 +39,7 @@ KNOWN_PROBLEMS = (
     UnknownZone,
     DatasetError,
     SuiteError,
+    CannotRepeat,
     OSError,
 )
 """What a person can cause: each carries a sentence that says what to do."""
@@ -64,9 +48,6 @@ PAGES = ("chat", "bench", "history", "sensors")
 
 SLICE_S = 600.0
 """A long watch is billed in parts: the trace remembers an hour or two, not a night."""
-
-INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
-"""Control characters are left out of model text: it must not drive the terminal."""
 
 
 class Commands(click.Group):
@@ -107,99 +88,6 @@ def open_window(arguments: list[str]) -> None:
         commands = ", ".join(sorted(main.commands))
         raise click.UsageError(f"{problem} Without a window there are: {commands}.")
     runpy.run_module("desktop", run_name="__main__", alter_sys=True)
-
-
-@main.command()
-@click.argument("prompt")
-@click.option("-m", "--model", default="starter", help="A path, a name in the library, or starter.")
-@click.option("--system", default="", help="A system prompt.")
-@click.option("--max-tokens", type=click.IntRange(1), help="Length of the answer at most.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same answer.")
-@click.option("--temp", type=click.FloatRange(0, 5), default=0.7, show_default=True)
-@click.option("--ctx", type=click.IntRange(16), help="Tokens of context.")
-@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads.")
-@click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit.")
-@json_option
-def ask(
-    prompt: str,
-    model: str,
-    system: str,
-    max_tokens: int | None,
-    seed: int | None,
-    temp: float,
-    ctx: int | None,
-    threads: int | None,
-    gpu_layers: int,
-    as_json: bool,
-) -> None:
-    """Put a question to a model; the answer, then what it cost. “-” reads the prompt from stdin.
-
-    Example: llamawatt ask "What is a watt?" --max-tokens 200
-    """
-    text = (sys.stdin.read() if prompt == "-" else prompt).strip()
-    # Bytes of the command line that are no UTF-8 arrive as lone surrogates.
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    if not text:
-        raise click.UsageError("The prompt is empty. Put the question in quotation marks.")
-    messages = [ChatMessage("system", system)] if system.strip() else []
-    with open_history() as history:
-        request = Ask(
-            kind="ask",
-            model=resolve_model(model, *model_places(history)),
-            messages=(*messages, ChatMessage("user", text)),
-            sampling=Sampling(
-                temperature=temp,
-                seed=random_seed() if seed is None else seed,
-                max_tokens=max_tokens,
-            ),
-            options=LoadOptions(ctx, threads, gpu_layers),
-        )
-        try:
-            record = _run(history, request, as_json)
-        except Stopped:
-            sys.exit(INTERRUPTED)
-    if as_json:
-        echo_json(forms.record_json(record))
-    else:
-        stderr.print(report.headline(record))
-        if note := report.ending_note(record):
-            stderr.print(note)
-    if record.status is Status.FAILED:
-        raise click.ClickException(record.error)
-    if record.status is Status.STOPPED:
-        sys.exit(INTERRUPTED)
-
-
-def _run(history: History, request: Ask, as_json: bool) -> QueryRecord:
-    engine = Engine()
-    try:
-        with Sampler() as sampler:
-            meter = Meter(sampler, engine, history)
-            with ctrl_c(meter.cancel):
-                return _stream(meter, request, as_json)
-    finally:
-        engine.stop()
-
-
-def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
-    """Show a query's events as they come and return its record."""
-    loading = stderr.status("Loading the model …")
-    wrote = False
-    for event in meter.run(request):
-        if isinstance(event, Identifying | LoadProgress) and stderr.is_terminal:
-            doing = "Loading" if isinstance(event, LoadProgress) else "Reading"
-            loading.start()
-            loading.update(f"{doing} the model … {event.fraction:.0%}")
-        else:
-            loading.stop()
-        if isinstance(event, Text) and not as_json:
-            click.echo(event.text.translate(INERT), nl=False)
-            wrote = True
-        if isinstance(event, Finished):
-            if wrote:
-                click.echo()
-            return event.record
-    raise AssertionError("a query always ends with its record")
 
 
 @main.command()
@@ -310,7 +198,9 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     open_window(arguments)
 
 
+lookups.history.add_command(asking.again)
 for command in (
+    asking.ask,
     lookups.models,
     lookups.history,
     lookups.carbon,

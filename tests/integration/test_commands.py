@@ -79,6 +79,10 @@ def test_settings_reach_the_engine_and_the_record(llamawatt: Command) -> None:
     assert (settings["temperature"], settings["max_tokens"]) == (0, 12)
     assert settings["system"] == "You are a pirate."
     assert record["tokens"]["completion"] == 12
+    again = json.loads(llamawatt("history", "again", record["id"][-8:], "--json").stdout)
+    assert again["id"] != record["id"]
+    for name in ("model", "settings", "prompt", "text"):
+        assert again[name] == record[name]
 
 
 def test_prompt_from_stdin(starter: Path) -> None:

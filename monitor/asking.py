@@ -1,0 +1,134 @@
+"""The commands that put a question to a model: a new one, or a stored one again."""
+
+import sys
+
+import click
+
+from monitor import forms, report
+from monitor.engine.client import Engine
+from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
+from monitor.loading import Identifying, LoadOptions, Stopped
+from monitor.meter import Ask, Finished, Meter, random_seed
+from monitor.models.library import model_places, resolve_model
+from monitor.power.sampler import Sampler
+from monitor.repeat import repeat
+from monitor.store.history import History
+from monitor.store.records import QueryRecord, Status
+from monitor.terminal import INTERRUPTED, ctrl_c, echo_json, json_option, open_history, stderr
+
+INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
+"""Control characters are left out of model text: it must not drive the terminal."""
+
+
+@click.command()
+@click.argument("prompt")
+@click.option("-m", "--model", default="starter", help="A path, a name in the library, or starter.")
+@click.option("--system", default="", help="A system prompt.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Length of the answer at most.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same answer.")
+@click.option("--temp", type=click.FloatRange(0, 5), default=0.7, show_default=True)
+@click.option("--ctx", type=click.IntRange(16), help="Tokens of context.")
+@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads.")
+@click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit.")
+@json_option
+def ask(
+    prompt: str,
+    model: str,
+    system: str,
+    max_tokens: int | None,
+    seed: int | None,
+    temp: float,
+    ctx: int | None,
+    threads: int | None,
+    gpu_layers: int,
+    as_json: bool,
+) -> None:
+    """Put a question to a model; the answer, then what it cost. “-” reads the prompt from stdin.
+
+    Example: llamawatt ask "What is a watt?" --max-tokens 200
+    """
+    text = (sys.stdin.read() if prompt == "-" else prompt).strip()
+    # Bytes of the command line that are no UTF-8 arrive as lone surrogates.
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if not text:
+        raise click.UsageError("The prompt is empty. Put the question in quotation marks.")
+    messages = [ChatMessage("system", system)] if system.strip() else []
+    with open_history() as history:
+        request = Ask(
+            kind="ask",
+            model=resolve_model(model, *model_places(history)),
+            messages=(*messages, ChatMessage("user", text)),
+            sampling=Sampling(
+                temperature=temp,
+                seed=random_seed() if seed is None else seed,
+                max_tokens=max_tokens,
+            ),
+            options=LoadOptions(ctx, threads, gpu_layers),
+        )
+        record = _run(history, request, as_json)
+    _tell(record, as_json)
+
+
+@click.command()
+@click.argument("query_id")
+@json_option
+def again(query_id: str, as_json: bool) -> None:
+    """Run a stored query again: same prompt, model, settings and seed; the end of an ID is enough.
+
+    Example: llamawatt history again 3fa85f64
+    """
+    with open_history() as history:
+        try:
+            request = repeat(history, history.record(query_id))
+        except KeyError as error:
+            raise click.ClickException(str(error.args[0])) from None
+        record = _run(history, request, as_json)
+    _tell(record, as_json)
+
+
+def _tell(record: QueryRecord, as_json: bool) -> None:
+    """Show what a query that is over came to; exit as it ended."""
+    if as_json:
+        echo_json(forms.record_json(record))
+    else:
+        stderr.print(report.headline(record))
+        if note := report.ending_note(record):
+            stderr.print(note)
+    if record.status is Status.FAILED:
+        raise click.ClickException(record.error)
+    if record.status is Status.STOPPED:
+        sys.exit(INTERRUPTED)
+
+
+def _run(history: History, request: Ask, as_json: bool) -> QueryRecord:
+    engine = Engine()
+    try:
+        with Sampler() as sampler:
+            meter = Meter(sampler, engine, history)
+            with ctrl_c(meter.cancel):
+                return _stream(meter, request, as_json)
+    except Stopped:
+        sys.exit(INTERRUPTED)
+    finally:
+        engine.stop()
+
+
+def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
+    """Show a query's events as they come and return its record."""
+    loading = stderr.status("Loading the model …")
+    wrote = False
+    for event in meter.run(request):
+        if isinstance(event, Identifying | LoadProgress) and stderr.is_terminal:
+            doing = "Loading" if isinstance(event, LoadProgress) else "Reading"
+            loading.start()
+            loading.update(f"{doing} the model … {event.fraction:.0%}")
+        else:
+            loading.stop()
+        if isinstance(event, Text) and not as_json:
+            click.echo(event.text.translate(INERT), nl=False)
+            wrote = True
+        if isinstance(event, Finished):
+            if wrote:
+                click.echo()
+            return event.record
+    raise AssertionError("a query always ends with its record")

@@ -1,0 +1,205 @@
+"""A million queries: what the history page and its commands ask for, against ten thousand.
+
+Run with ``pytest tests/speed/test_history.py -m speed -s``; the files take four minutes to make
+and three gigabytes of disk.
+"""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from pytestqt.qtbot import QtBot
+
+from desktop.history.state import View
+from desktop.services import start_services
+from desktop.theme.palette import LIGHT
+from desktop.window import MainWindow
+from monitor.compare.board import Leaderboard
+from monitor.store.charts import Period, Stack
+from monitor.store.filters import EVERYTHING, Filter
+from monitor.store.history import History
+from tests.speed.million import write_history
+from tests.unit.builders import outcome, query_start
+
+pytestmark = [pytest.mark.speed, pytest.mark.timeout(1800)]
+
+MANY, FEW = 1_000_000, 10_000
+
+FIRST_ROWS_MS, ANSWER_MS, ADD_MS, BLOCK_MS = 100, 300, 10, 50
+
+GROWTH = 2.0
+"""What is shown alike may cost this much more with a hundred times the queries."""
+
+TOO_LITTLE_MS = 5.0
+"""Below this a ratio tells of the clock, not of the table."""
+
+BYTES_A_QUERY = 1500
+
+FILTERS = {
+    "everything": EVERYTHING,
+    "model": Filter(models=("Dora",)),
+    "quantisation": Filter(quantisations=("Q8_0",)),
+    "kind": Filter(kinds=("bench",)),
+    "status": Filter(statuses=("failed",)),
+    "machine": Filter(machines=("laptop",)),
+    "days": Filter(since=date(2025, 1, 1), until=date(2025, 12, 31)),
+    "model, status": Filter(models=("Anton",), statuses=("failed",)),
+    "model, kind, machine, days": Filter(
+        models=("Anton", "Berta"), kinds=("ask", "chat"), machines=("desk",), since=date(2025, 6, 1)
+    ),
+    "all of them": Filter(
+        ("Anton",), ("Q8_0",), ("ask",), ("interrupted",), ("desk",), (), date(2024, 1, 1)
+    ),
+    "frequent word": Filter(text="wala"),
+    "two words": Filter(text="wala joume"),
+    "rare word": Filter(text="walaa wala37"),
+    "no such word": Filter(text="unheard"),
+    "beginning of a word": Filter(text="wa"),
+    "frequent word, rare rest": Filter(
+        text="wa", models=("Anton",), quantisations=("F16",), statuses=("failed",)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    yield from made(tmp_path_factory, FEW)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    yield from made(tmp_path_factory, MANY)
+
+
+def made(factory: pytest.TempPathFactory, queries: int) -> Iterator[History]:
+    path = factory.mktemp(f"history{queries}") / "history.db"
+    write_history(path, queries)
+    with closing(History(path)) as history:
+        yield history
+
+
+def took_ms(does: Callable[[], object], rounds: int = 5) -> float:
+    """Return the median time of some rounds, after one that warms up."""
+    does()
+    taken = []
+    for _ in range(rounds):
+        start_s = time.perf_counter()
+        does()
+        taken.append(1000 * (time.perf_counter() - start_s))
+    return statistics.median(taken)
+
+
+def test_rows_charts_and_searches(few: History, many: History) -> None:
+    """Budget: first rows 100 ms, any filter, chart or search 300 ms; by month and as rows at
+    most twice what ten thousand queries take."""
+    slow, grown = [], []
+    for name, chosen in FILTERS.items():
+        asked: dict[str, Callable[[History], object]] = {
+            "rows": lambda h, c=chosen: h.browse.rows(c),
+            "totals": lambda h, c=chosen: h.browse.totals(c),
+        }
+        for period, stack in itertools.product(Period, Stack):
+            asked[f"{period} by {stack}"] = lambda h, c=chosen, p=period, s=stack: h.browse.chart(
+                c, p, s
+            )
+        for what, ask in asked.items():
+            one_ms = took_ms(lambda ask=ask: ask(few))
+            many_ms = took_ms(lambda ask=ask: ask(many))
+            limit_ms = FIRST_ROWS_MS if what == "rows" and not chosen.text else ANSWER_MS
+            if many_ms > limit_ms:
+                slow.append((name, what, round(many_ms)))
+            ratio = many_ms / max(one_ms, TOO_LITTLE_MS)
+            if ratio > GROWTH:
+                grown.append((name, what, f"{one_ms:.1f} -> {many_ms:.1f} ms"))
+            print(f"{name:28} {what:22} {one_ms:7.1f} {many_ms:7.1f} ms")
+    print(f"slower than allowed: {slow}")
+    print(f"grown more than twice: {len(grown)}", *grown, sep="\n  ")
+    assert not slow
+
+
+def test_the_leaderboard(few: History, many: History) -> None:
+    """Budget: first rows 100 ms."""
+    one_ms, many_ms = (took_ms(lambda h=h: Leaderboard(h).board()) for h in (few, many))
+    print(f"\nleaderboard {one_ms:.1f} -> {many_ms:.1f} ms")
+    assert many_ms < FIRST_ROWS_MS
+
+
+def test_adding_a_query(many: History) -> None:
+    """Budget: 10 ms."""
+    taken = []
+    for number in range(60):
+        start = query_start(prompt=f"wala joume {number}")
+        start_s = time.perf_counter()
+        began = many.begin(start)
+        many.finish(began.query_id, outcome())
+        taken.append(1000 * (time.perf_counter() - start_s))
+    print(f"\nadding: median {statistics.median(taken):.1f} ms, worst {max(taken):.1f} ms")
+    assert statistics.median(taken) < ADD_MS
+
+
+def test_bytes_a_query(many: History) -> None:
+    """Budget: 1.5 KB with the bill, texts and their index aside."""
+    db = many._store.read()
+    sizes = dict(db.execute("select name, sum(pgsize) from dbstat group by name").fetchall())
+    texts = db.execute(
+        "select sum(length(cast(prompt_text as blob)) + length(cast(answer_text as blob))) "
+        "from queries"
+    ).fetchone()[0]
+    index = sum(size for name, size in sizes.items() if name.startswith("texts"))
+    each = (sum(sizes.values()) - texts - index) / MANY
+    print(f"\n{each:.0f} bytes a query; texts {texts / MANY:.0f}, their index {index / MANY:.0f}")
+    assert each < BYTES_A_QUERY
+
+
+def test_the_window_is_never_blocked(
+    qtbot: QtBot, many: History, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Budget: 50 ms, whatever is scrolled, searched, drawn or gone back to."""
+    monkeypatch.setenv("LLAMAWATT_HOME", str(many._store.path.parent))
+    window = MainWindow(start_services(), LIGHT)
+    window.show()
+    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=20_000)
+    page = window.history_page
+    window.show_page("history")
+    qtbot.waitUntil(lambda: page.model.rowCount() > 0, timeout=5_000)
+    last_s, gaps = time.perf_counter(), []
+
+    def tick() -> None:
+        nonlocal last_s
+        now_s = time.perf_counter()
+        gaps.append(1000 * (now_s - last_s))
+        last_s = now_s
+
+    timer = QTimer(interval=0)
+    timer.timeout.connect(tick)
+    timer.start()
+    place = page.state.place
+    worst = {}
+    for name, does in {
+        "scroll": lambda: page.table.scrollToBottom(),
+        "search": lambda: page.state.narrow(Filter(text="wala")),
+        "unfinished word": lambda: page.state.narrow(Filter(text="wa")),
+        "filter": lambda: page.state.narrow(FILTERS["all of them"]),
+        "chart by day": lambda: page.state.go(
+            replace(place, view=View.CHART, period=Period.DAY, stack=Stack.MODEL)
+        ),
+        "chart by month": lambda: page.state.go(replace(place, view=View.CHART)),
+        "calendar": lambda: page.state.go(replace(place, view=View.CALENDAR)),
+        "back": page.state.back,
+        "list": lambda: page.state.go(place),
+    }.items():
+        gaps.clear()
+        does()
+        qtbot.wait(1_500)
+        worst[name] = max(gaps)
+    timer.stop()
+    window.close()
+    print("\n" + "\n".join(f"{name:16} {gap:6.1f} ms" for name, gap in worst.items()))
+    assert max(worst.values()) < BLOCK_MS
