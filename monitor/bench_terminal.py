@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Group, RenderableType
@@ -20,7 +19,7 @@ from monitor.bench.events import BenchEvent, Planned, Progressed, Resting, RunBe
 from monitor.bench.prepare import prepare
 from monitor.bench.runner import Runner
 from monitor.bench.suites import suite_from_json
-from monitor.bench.summary import RunResult, SuiteResult, by_subject, summarise
+from monitor.bench.summary import RunResult, SuiteResult, summarise
 from monitor.engine.client import Engine
 from monitor.loading import Stopped
 from monitor.power.sampler import Sampler
@@ -135,23 +134,12 @@ def _note(event: Progressed) -> str:
 # --- results -------------------------------------------------------------------------------
 
 
-def show_run(run: RunResult, subjects: bool, history: History, as_json: bool) -> None:
-    """Print one run of a task or a speed test.
-
-    :param subjects: give each subject's accuracy too, where there are several
-    """
-    found = by_subject(history.benchmarks.items(run.record.id)) if subjects else {}
-
-    def document() -> dict[str, Any]:
-        made = forms.run_json(run)
-        if len(found) > 1:
-            made["subjects"] = {name: forms.accuracy_json(a) for name, a in found.items()}
-        return made
-
-    show(_run_view(run, found), document, as_json)
+def show_run(run: RunResult, as_json: bool) -> None:
+    """Print one run of a task or a speed test."""
+    show(_run_view(run), lambda: forms.run_json(run), as_json)
 
 
-def _run_view(run: RunResult, subjects: dict[str, Any]) -> RenderableType:
+def _run_view(run: RunResult) -> RenderableType:
     is_speed = run.row.start.kind == "speed"
     header = report.SPEED_HEADER if is_speed else report.QUALITY_HEADER
     cells = report.speed_cells(run) if is_speed else report.quality_cells(run)
@@ -162,9 +150,8 @@ def _run_view(run: RunResult, subjects: dict[str, Any]) -> RenderableType:
         for name, accuracy in (("plain", run.accuracy), ("by length", run.accuracy_norm)):
             facts.add_row(Text(f"score, {name}", style="dim"), escape(report.score(accuracy)))
     views: list[RenderableType] = [facts]
-    if len(subjects) > 1:
-        rows = [(name.replace("_", " "), report.score(a)) for name, a in subjects.items()]
-        views.append(_table(("subject", "score"), rows))
+    if run.subjects:
+        views.append(_table(report.SUBJECTS_HEADER, report.subject_rows([run])))
     if carbon := run.record.footprint:
         views.append(footprint_line(carbon))
     views.append(Text(f"id {run.record.id[-8:]} · ● counted ◐ integrated ○ modelled", style="dim"))

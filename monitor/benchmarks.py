@@ -109,7 +109,7 @@ def speed(
     options = LoadOptions(ctx, threads, gpu_layers)
     with open_history() as history:
         result = _run(history, suite, [(model, options)])
-        show_run(result.runs[0], False, history, as_json)
+        show_run(result.runs[0], as_json)
 
 
 @bench.command()
@@ -162,7 +162,7 @@ def quality(
         result = _run(history, suite, [(model, options)])
         if items:
             write_items(history, result, result.runs[0], items)
-        show_run(result.runs[0], True, history, as_json)
+        show_run(result.runs[0], as_json)
 
 
 @bench.command("run")

@@ -1,15 +1,14 @@
 """A suite's report as rich text: shown on the page and printed to PDF."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from PySide6.QtCore import QCoreApplication
 
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.palette import Theme
-from monitor import figures
 from monitor.bench import report
-from monitor.bench.summary import RunResult, SuiteResult
+from monitor.bench.summary import SuiteResult
 from monitor.store.records import Status
 
 
@@ -31,7 +30,8 @@ def report_html(result: SuiteResult, theme: Theme) -> str:
         parts.append(_table(header, rows, theme))
     parts += [f"<p>{escape(sentence)}</p>" for sentence in report.verdicts(result)]
     parts.append(f"<h4>{escape(translate('Energy of each run'))}</h4>")
-    parts.append(_energies(result.runs, theme))
+    rows = [report.energy_cells(run) for run in result.runs]
+    parts.append(_table(report.ENERGY_HEADER, rows, theme))
     kinds = {run.record.bill.total().kind for run in result.runs}
     legend = " · ".join(dict.fromkeys(kind_words(kind) for kind in kinds))
     notes = [
@@ -49,31 +49,6 @@ def report_html(result: SuiteResult, theme: Theme) -> str:
 def _muted(text: str, theme: Theme, small: bool = False) -> str:
     size = "font-size:small;" if small else ""
     return f'<p style="color:{theme.muted};{size}">{escape(text)}</p>'
-
-
-def _energies(runs: Iterable[RunResult], theme: Theme) -> str:
-    header = tuple(
-        translate(text) for text in ("model", "part", "energy", "95 % interval", "J/prompt token",
-                                     "J/output token", "tokens shared", "CO₂e")
-    )  # fmt: skip
-    rows = []
-    for run in runs:
-        total, tokens = run.record.bill.total(), run.record.tokens
-        carbon = run.record.footprint
-        shared = f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN
-        rows.append(
-            (
-                report.model_name(run),
-                report.part_name(run),
-                figures.marked(total.kind, figures.energy(total.joules)),
-                figures.bounds(total.energy).strip("()"),
-                figures.marked(total.kind, figures.energy(run.prefill_j_per_token)),
-                figures.marked(total.kind, figures.energy(run.decode_j_per_token)),
-                shared,
-                figures.mass(carbon.grams if carbon else None),
-            )
-        )
-    return _table(header, rows, theme)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme) -> str:

@@ -50,6 +50,7 @@ def quality_json(run: RunResult) -> dict[str, Any]:
         "printed": "accuracy_norm" if run.by_length and norm else "accuracy",
         "chance": start.chance,
         "cut_to_context": run.row.sums.cut,
+        "subjects": {name: accuracy_json(each) for name, each in run.subjects.items()},
         **_cost_json(run),
         "joules_per_correct": merit.joules_per_correct,
         "joules_per_correct_norm": run.merit.joules_per_correct if run.by_length else None,

@@ -17,6 +17,11 @@ QUALITY_HEADER = (
     "Wh/1,000", "g CO₂e/1,000", "points/Wh", "time",
 )  # fmt: skip
 SPEED_HEADER = ("model", "part", "prefill", "J/token", "decode", "J/token")
+SUBJECTS_HEADER = ("model", "part", "subject", "score")
+ENERGY_HEADER = (
+    "model", "part", "energy", "95 % interval", "J/prompt token", "J/output token",
+    "tokens shared", "CO₂e", "g CO₂e/correct", "energy × delay",
+)  # fmt: skip
 PROMPTS_HEADER = ("model", "part", "J/answer", "decode J/token", "decode", "g CO₂e/1,000", "time")
 
 
@@ -95,6 +100,39 @@ def prompts_cells(run: RunResult) -> tuple[str, ...]:
         figures.rate(run.record.tokens_per_s),
         figures.mass(merit.grams_per_1000),
         figures.duration(run.record.seconds.total),
+    )
+
+
+def subject_rows(runs: Iterable[RunResult]) -> list[tuple[str, ...]]:
+    """Return the rows of judged runs' subjects under :data:`SUBJECTS_HEADER`."""
+    return [
+        (model_name(run), part_name(run), name.replace("_", " "), score(accuracy))
+        for run in runs
+        for name, accuracy in run.subjects.items()
+    ]
+
+
+def energy_cells(run: RunResult) -> tuple[str, ...]:
+    """Return what a run took under :data:`ENERGY_HEADER`.
+
+    Energy × delay is joules an item times seconds an item (M. Horowitz et al., 1994): what is
+    slow to save energy is no better by it.
+    """
+    total, tokens, merit = run.record.bill.total(), run.record.tokens, run.merit
+    carbon = run.record.footprint
+    delay = merit.energy_delay_js
+    interval = figures.bounds(total.energy).strip("()")
+    return (
+        model_name(run),
+        part_name(run),
+        figures.marked(total.kind, figures.energy(total.joules)),
+        interval if total.resolved or not interval else f"{interval}, too short to resolve",
+        figures.marked(total.kind, figures.energy(run.prefill_j_per_token)),
+        figures.marked(total.kind, figures.energy(run.decode_j_per_token)),
+        f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN,
+        figures.mass(carbon.grams if carbon else None),
+        figures.mass(merit.grams_per_correct),
+        figures.UNKNOWN if delay is None else f"{figures.significant(delay)} J·s",
     )
 
 
@@ -211,6 +249,8 @@ def tables(result: SuiteResult) -> list[tuple[tuple[str, ...], list[tuple[str, .
         rows = [cells(run) for run in result.runs if run.row.start.kind == kind]
         if rows:
             found.append((header, rows))
+    if rows := subject_rows(result.runs):
+        found.append((SUBJECTS_HEADER, rows))
     return found
 
 
@@ -240,6 +280,8 @@ def markdown(result: SuiteResult) -> str:
         lines += ["", *_table(header, rows)]
     if sentences := verdicts(result):
         lines += ["", *(f"- {sentence}" for sentence in sentences)]
+    lines += ["", "Energy of each run:"]
+    lines += ["", *_table(ENERGY_HEADER, [energy_cells(run) for run in result.runs])]
     lines += ["", "Energy: ● counted, ◐ integrated, ○ modelled. Scores: ± standard error, then"]
     lines += ["Wilson's 95 % interval. Points/Wh: percentage points above chance per watt-hour of"]
     lines += ["a thousand items."]

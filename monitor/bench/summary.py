@@ -1,13 +1,14 @@
 """What came of a suite, read from the history: a result for each run, in the words of its part."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from monitor.bench.results import Accuracy, Merit, accuracy_from, merit_of
 from monitor.bench.runlog import printed_accuracy
 from monitor.bench.suites import SPEED
 from monitor.bench.tasks import TASKS
 from monitor.energy.account import DECODE, PREFILL
+from monitor.energy.difference import per
 from monitor.energy.interval import Interval
 from monitor.store.bench_records import ItemRecord, RunRow, SuiteRecord, Sums
 from monitor.store.history import History
@@ -40,6 +41,7 @@ class RunResult:
     :param by_length: whether ``accuracy_norm`` is the one leaderboards print
     :param prefill: of a speed test
     :param decode: likewise
+    :param subjects: the accuracy of each subject (MMLU), by name; empty where there is only one
     """
 
     row: RunRow
@@ -49,6 +51,7 @@ class RunResult:
     by_length: bool
     prefill: Rate | None
     decode: Rate | None
+    subjects: Mapping[str, Accuracy] = field(default_factory=dict)
 
     @property
     def printed(self) -> Accuracy | None:
@@ -130,7 +133,16 @@ def result_of(history: History, row: RunRow) -> RunResult:
         by_length=bool(task and task.headline_norm),
         prefill=_rate(items, "pp", record),
         decode=_rate(items, "tg", record),
+        subjects=_by_subject(history, row.id) if is_judged else {},
     )
+
+
+def _by_subject(history: History, run_id: str) -> dict[str, Accuracy]:
+    sums = history.benchmarks.subject_sums(run_id)
+    if len(sums) < 2:
+        return {}
+    found = {name: _plain(each) for name, each in sums.items()}
+    return {name: accuracy for name, accuracy in found.items() if accuracy}
 
 
 def _plain(sums: Sums) -> Accuracy | None:
@@ -149,24 +161,8 @@ def _rate(items: Sequence[ItemRecord], subject: str, record: QueryRecord) -> Rat
         sd = (sum((rate - mean) ** 2 for rate in rates) / (len(rates) - 1)) ** 0.5
     energy = record.bill.total(PREFILL if subject == "pp" else DECODE).energy
     total = sum(counts) or 1
-    per_token = energy and Interval(
-        energy.joules / total,
-        energy.below_j / total,
-        energy.above_j / total,
-        energy.random_j / total,
-    )
-    return Rate(round(counts[0]), mean, sd, per_token)
+    return Rate(round(counts[0]), mean, sd, energy and per(energy, total))
 
 
 def _over(joules: float | None, count: int) -> float | None:
     return joules / count if joules is not None and count else None
-
-
-def by_subject(items: Sequence[ItemRecord]) -> dict[str, Accuracy]:
-    """Return the accuracy of each subject of a run (MMLU), by name."""
-    subjects: dict[str, Sums] = {}
-    for item in items:
-        if item.subject and item.correct is not None:
-            subjects[item.subject] = subjects.get(item.subject, Sums()).plus([item])
-    found = {name: _plain(sums) for name, sums in sorted(subjects.items())}
-    return {name: accuracy for name, accuracy in found.items() if accuracy}

@@ -199,6 +199,16 @@ class Benchmarks:
         )
         return [_item(row) for row in rows]
 
+    def subject_sums(self, run_id: str) -> dict[str, Sums]:
+        """Return a run's sums by subject, of the subjects its items have."""
+        rows = self._store.read().query(
+            "select subject, count(*) done, sum(correct) total, sum(correct * correct) squares "
+            "from bench_items where run_id = ? and subject <> '' and correct is not null "
+            "group by subject order by subject",
+            [run_id],
+        )
+        return {row["subject"]: Sums(row["done"], row["total"], row["squares"]) for row in rows}
+
     def past_rate(
         self, model_sha256: str, kind: str, task: str, shots: int
     ) -> tuple[float, float] | None:

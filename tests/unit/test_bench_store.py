@@ -13,7 +13,7 @@ from monitor.bench import forms, report
 from monitor.bench.comparison import compare_runs
 from monitor.bench.replay import differences, plan_of, replay_lines
 from monitor.bench.suites import Part, Suite, SuiteError
-from monitor.bench.summary import RunResult, by_subject, summarise
+from monitor.bench.summary import RunResult, summarise
 from monitor.bench.verdict import flips
 from monitor.energy.account import LOAD, Bill, Phase
 from monitor.energy.ledger import Ledger
@@ -170,11 +170,11 @@ def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) 
     # Half of the tokens were shared, and only those computed carry the energy.
     assert run.prefill_j_per_token == pytest.approx(joules / 50)
     assert run.decode_j_per_token is None
-    subjects = by_subject(history.benchmarks.items(run.record.id))
-    assert {name: accuracy.value for name, accuracy in subjects.items()} == {
-        "birds": 0.0,
-        "fish": 1.0,
-    }
+    subjects = {name: accuracy.value for name, accuracy in run.subjects.items()}
+    assert subjects == {"birds": 0.0, "fish": 1.0}
+    listed = report.markdown(summarise(history, suite_id))
+    assert "| fish | 100.0 % ± 0.0 (34.2–100.0 %) |" in listed
+    assert "energy × delay" in listed
 
 
 def test_flips_and_what_they_saved(history: History, suite_id: str) -> None:
