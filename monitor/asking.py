@@ -7,6 +7,7 @@ import click
 from monitor import forms, report
 from monitor.engine.client import Engine
 from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
+from monitor.history_commands import found_record
 from monitor.loading import Identifying, LoadOptions, Stopped
 from monitor.meter import Ask, Finished, Meter, random_seed
 from monitor.models.library import model_places, resolve_model
@@ -78,10 +79,7 @@ def again(query_id: str, as_json: bool) -> None:
     Example: llamawatt history again 3fa85f64
     """
     with open_history() as history:
-        try:
-            request = repeat(history, history.record(query_id))
-        except KeyError as error:
-            raise click.ClickException(str(error.args[0])) from None
+        request = repeat(history, found_record(history, query_id))
         record = _run(history, request, as_json)
     _tell(record, as_json)
 

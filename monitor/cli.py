@@ -12,7 +12,16 @@ import click
 from rich.console import Group
 from rich.live import Live
 
-from monitor import __version__, asking, benchmarks, compare_lookups, forms, lookups, report
+from monitor import (
+    __version__,
+    asking,
+    benchmarks,
+    compare_lookups,
+    forms,
+    history_commands,
+    lookups,
+    report,
+)
 from monitor.bench.suites import SuiteError
 from monitor.bench.task import DatasetError
 from monitor.carbon.footprint import footprint
@@ -198,11 +207,11 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     open_window(arguments)
 
 
-lookups.history.add_command(asking.again)
+history_commands.history.add_command(asking.again)
 for command in (
     asking.ask,
     lookups.models,
-    lookups.history,
+    history_commands.history,
     lookups.carbon,
     benchmarks.bench,
     compare_lookups.compare,

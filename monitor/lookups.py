@@ -1,4 +1,4 @@
-"""The commands that look things up: models, stored queries, carbon intensities."""
+"""The commands that look things up: models and carbon intensities."""
 
 import click
 
@@ -7,7 +7,7 @@ from monitor.carbon.intensity import find_zone, zones
 from monitor.engine.gguf import read_model_info
 from monitor.meter import ZONE_PREFERENCE, chosen_zone
 from monitor.models.library import list_models, model_places, resolve_model
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+from monitor.terminal import json_option, open_history, show
 
 
 @click.group()
@@ -38,45 +38,6 @@ def info(model: str, as_json: bool) -> None:
     with open_history() as stored:
         about = read_model_info(resolve_model(model, *model_places(stored)))
     show(report.model_view(about), lambda: forms.model_json(about), as_json)
-
-
-@click.group()
-def history() -> None:
-    """Show the stored queries."""
-
-
-@history.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@json_option
-def list_history(limit: int, as_json: bool) -> None:
-    """List the newest queries first.
-
-    Example: llamawatt history list --limit 5
-    """
-    with open_history() as stored:
-        if as_json:
-            records = stored.records(limit)
-            echo_json([forms.record_json(r) for r in records])
-        elif rows := stored.browse.rows(limit=limit):
-            stdout.print(report.rows_table(rows, stdout.width))
-        else:
-            stderr.print('Nothing is stored yet. Try: llamawatt ask "What is a watt?"')
-
-
-@history.command("show")
-@click.argument("query_id")
-@json_option
-def show_history(query_id: str, as_json: bool) -> None:
-    """Show one query with its answer and bill; the end of an ID is enough.
-
-    Example: llamawatt history show 3fa85f64
-    """
-    with open_history() as stored:
-        try:
-            record = stored.record(query_id)
-        except KeyError as error:
-            raise click.ClickException(str(error.args[0])) from None
-    show(report.record_view(record), lambda: forms.record_json(record), as_json)
 
 
 @click.group()

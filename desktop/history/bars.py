@@ -14,7 +14,8 @@ from desktop.history.state import Measure
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
 from monitor import figures
-from monitor.power.channel import Domain
+from monitor.energy.account import weakest
+from monitor.power.channel import Domain, Kind
 from monitor.store.charts import Bar, Period, Stack, Totals
 
 MOST_PIECES = 7
@@ -52,16 +53,18 @@ class Columns:
 
     :param starts: first days of the periods, without a gap
     :param heights: for each piece its height in every period; NaN where nothing is known
+    :param kinds: the weakest kind among a piece's energies
     """
 
     starts: tuple[date, ...]
     heights: Mapping[str, np.ndarray]
+    kinds: Mapping[str, Kind | None]
 
 
 def arrange(bars: Sequence[Bar], period: Period, measure: Measure) -> Columns:
     """Put a chart's bars in columns: every period between the first and the last has one."""
     if not bars:
-        return Columns((), {})
+        return Columns((), {}, {})
     starts, day, last = [], bars[0].start, bars[-1].start
     while day <= last:
         starts.append(day)
@@ -79,7 +82,15 @@ def arrange(bars: Sequence[Bar], period: Period, measure: Measure) -> Columns:
         known = ~np.isnan(rest).all(axis=0)
         heights[OTHERS] = np.where(known, np.nansum(rest, axis=0), np.nan)
         ordered = [*ordered[: MOST_PIECES - 1], OTHERS]
-    return Columns(tuple(starts), {key: heights[key] for key in ordered})
+    kinds: dict[str, list[Kind]] = {key: [] for key in ordered}
+    for bar in bars:
+        if bar.totals.kind and value_of(bar.totals, measure) is not None:
+            kinds[bar.key if bar.key in kinds else OTHERS].append(bar.totals.kind)
+    return Columns(
+        tuple(starts),
+        {key: heights[key] for key in ordered},
+        {key: weakest(found) for key, found in kinds.items()},
+    )
 
 
 class BarChart(pg.PlotWidget):
@@ -91,7 +102,7 @@ class BarChart(pg.PlotWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=theme.surface)
         self._theme = theme
-        self._columns = Columns((), {})
+        self._columns = Columns((), {}, {})
         self._period, self._measure, self._stack = Period.DAY, Measure.ENERGY, Stack.NOTHING
         self.hideButtons()
         self.setMenuEnabled(False)
@@ -131,6 +142,11 @@ class BarChart(pg.PlotWidget):
                 color = self._theme.series[Domain(key)][0]
             found[key] = self._theme.muted if key == OTHERS else color
         return found
+
+    def mark_of(self, key: str) -> Kind | None:
+        """Return the kind that marks a piece's figures; masses and tokens have none."""
+        is_energy = self._measure in (Measure.ENERGY, Measure.PER_TOKEN)
+        return self._columns.kinds.get(key) if is_energy else None
 
     def _draw(self) -> None:
         self.clear()
@@ -217,7 +233,8 @@ class BarChart(pg.PlotWidget):
         for key, heights in self._columns.heights.items():
             if not np.isnan(heights[at]):
                 name = f"{key}: " if key else ""
-                lines.append(f"{name}{words_of(float(heights[at]), self._measure)}")
+                shown = words_of(float(heights[at]), self._measure)
+                lines.append(f"{name}{figures.marked(self.mark_of(key), shown)}")
         return "\n".join(lines)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

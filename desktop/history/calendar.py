@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from desktop.history.bars import value_of, words_of
 from desktop.history.state import Measure
 from desktop.theme.palette import Theme
+from monitor import figures
+from monitor.power.channel import Kind
 from monitor.store.charts import Bar
 
 WEEKS, DAYS = 53, 7
@@ -31,6 +33,7 @@ class Calendar(QWidget):
         self._theme = theme
         self._last = date.today()
         self._values: Mapping[date, float] = {}
+        self._kinds: Mapping[date, Kind | None] = {}
         self._measure = Measure.ENERGY
         self._limits: list[float] = []
         self._cursor: date | None = None
@@ -53,6 +56,7 @@ class Calendar(QWidget):
         self._last, self._measure = last, measure
         found = {bar.start: value_of(bar.totals, measure) for bar in bars}
         self._values = {day: value for day, value in found.items() if value is not None}
+        self._kinds = {bar.start: bar.totals.kind for bar in bars}
         known = [value for day, value in self._values.items() if day >= self.first and value > 0]
         shares = np.arange(1, LEVELS) / LEVELS
         self._limits = [float(x) for x in np.quantile(known, shares)] if known else []
@@ -74,6 +78,7 @@ class Calendar(QWidget):
     def tip(self, day: date) -> str:
         """Say what a day came to."""
         shown = words_of(self._values.get(day), self._measure)
+        shown = figures.marked(self._kinds.get(day), shown)
         written = QLocale().toString(QDate(day.year, day.month, day.day))
         return f"{written}: {shown}"
 

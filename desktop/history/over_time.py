@@ -11,6 +11,7 @@ from desktop.history.bars import OTHERS, BarChart
 from desktop.history.state import HistoryState, Measure, Place
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
+from monitor import figures
 from monitor.store.browse import Browse
 from monitor.store.charts import Bar, Chart, Period, Stack
 
@@ -146,13 +147,13 @@ class OverTime(QWidget):
         return [replace(bar, key=unknown) if bar.key == "0" else bar for bar in bars]
 
     def _show_legend(self) -> None:
-        names = {OTHERS: self.tr("others")}
+        names = {OTHERS: self.tr("others"), "": self.tr("all queries")}
         if self._shown and self._shown.place.stack is Stack.COMPONENT:
             names |= {"cpu": "CPU", "gpu": "GPU", "dram": "DRAM", "soc": "SoC", "system": "system"}
         parts = [
-            f'<span style="color:{color}">■</span>&nbsp;{_plain(names.get(key, key))}'
+            f'<span style="color:{color}">■</span>&nbsp;'
+            + _plain(figures.marked(self.chart.mark_of(key), names.get(key, key)))
             for key, color in self.chart.colors().items()
-            if key
         ]
         self._legend.setText("&nbsp;&nbsp; ".join(parts))
         self._legend.setVisible(bool(parts))

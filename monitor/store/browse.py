@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from monitor.store import charts
@@ -68,6 +68,15 @@ class Browse:
             [json.dumps(numbers)],
         )
         return [QueryRow.from_row(row) for row in rows]
+
+    def numbers_of(self, query_ids: Sequence[str]) -> list[int]:
+        """Return the numbers of queries by their whole identifiers, the newest first."""
+        rows = self._store.read().execute(
+            "select started_ms from queries where id in (select value from json_each(?)) "
+            "order by started_ms desc",
+            [json.dumps(list(query_ids))],
+        )
+        return [number for (number,) in rows]
 
     def ids(self, chosen: Filter) -> Iterator[str]:
         """Return the identifiers of all queries of a filter, the newest first."""

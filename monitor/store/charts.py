@@ -175,7 +175,8 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     if chosen.picks:
         numbers, limited = _picked(db, chosen)
         table = (
-            "(select q.day span, c.domain, b.joules from json_each(?) n "
+            "(select q.day span, c.domain, b.joules, c.kind = 'power' integrated, "
+            "c.kind = 'modelled' modelled from json_each(?) n "
             "join queries q on q.started_ms = n.value join bills b on b.started_ms = n.value "
             "join channels c on c.id = b.channel_id where c.role = 'part' and b.phase <> 'load')"
         )
@@ -183,12 +184,18 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     else:
         table, values, limited = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
     rows = db.query(
-        f"select {STARTS[period]} start, domain, sum(joules) joules from {table} "
+        f"select {STARTS[period]} start, domain, sum(joules) joules, sum(integrated) integrated, "
+        f"sum(modelled) modelled, 1 counted from {table} "
         "group by 1, 2 order by 1, 2",
         values,
     )
     bars = (
-        Bar(date.fromisoformat(r["start"]), r["domain"], Totals(energy_j=r["joules"])) for r in rows
+        Bar(
+            date.fromisoformat(row["start"]),
+            row["domain"],
+            Totals(kind=_weakest(row), energy_j=row["joules"]),
+        )
+        for row in rows
     )
     return Chart(tuple(bars), limited)
 

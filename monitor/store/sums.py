@@ -56,6 +56,14 @@ COUNTS = {"queries", "measured", "counted", "integrated", "modelled"} | {
     name for name in SUMS if name.endswith("tokens")
 }
 
+LINES = {
+    "lines": "1",
+    "integrated": "c.kind = 'power' and b.joules is not null",
+    "modelled": "c.kind = 'modelled' and b.joules is not null",
+    "joules": "ifnull(b.joules, 0)",
+}
+"""Each column of ``domain_sums`` and what a line of a bill adds to it."""
+
 COUNTED = "c.role = 'part' and b.phase <> 'load'"
 """Lines of a bill that are part of its total."""
 
@@ -94,7 +102,8 @@ def create_sums(db: Database) -> None:
     )
     db.execute(
         "create table domain_sums (facet_id integer not null, span text not null, "
-        "domain text not null, lines integer not null, joules real not null, "
+        "domain text not null, lines integer not null, integrated integer not null, "
+        "modelled integer not null, joules real not null, "
         "primary key (facet_id, span, domain)) without rowid"
     )
     create_triggers(db)
@@ -125,8 +134,8 @@ def sum_up(db: Database) -> None:
     _lift(
         db,
         "domain_sums",
-        ("domain", "lines", "joules"),
-        "select q.facet_id, q.day, c.domain, count(*), sum(ifnull(b.joules, 0)) "
+        ("domain", *LINES),
+        f"select q.facet_id, q.day, c.domain, {_lines()} "
         "from bills b join channels c on c.id = b.channel_id "
         f"join queries q on q.started_ms = b.started_ms where {COUNTED} group by 1, 2, 3",
     )
@@ -241,18 +250,22 @@ def _take_off(row: str) -> str:
     )
 
 
-_ADD_UP = (
-    "on conflict (facet_id, span, domain) do update "
-    "set lines = lines + excluded.lines, joules = joules + excluded.joules;"
+_ADD_UP = "on conflict (facet_id, span, domain) do update set " + (
+    ", ".join(f"{name} = {name} + excluded.{name}" for name in LINES) + ";"
 )
+
+
+def _lines(sign: int = 1) -> str:
+    """What a bill's lines ``b`` of channels ``c`` add to a component, in the order of LINES."""
+    return ", ".join(f"{sign} * sum({value})" for value in LINES.values())
 
 
 def _move_domains(row: str, sign: int) -> str:
     """Add a query's lines to its spans' components, or take them off."""
     return (
-        "insert into domain_sums (facet_id, span, domain, lines, joules) "
-        f"select m.member_of, substr({row}.day, 1, l.length), c.domain, {sign} * count(*), "
-        f"{sign} * sum(ifnull(b.joules, 0)) from bills b join channels c on c.id = b.channel_id, "
+        f"insert into domain_sums (facet_id, span, domain, {', '.join(LINES)}) "
+        f"select m.member_of, substr({row}.day, 1, l.length), c.domain, {_lines(sign)} "
+        "from bills b join channels c on c.id = b.channel_id, "
         f"facet_members m, {SPANS} l where b.started_ms = {row}.started_ms and {COUNTED} "
         f"and m.facet_id = {row}.facet_id group by 1, 2, 3 {_ADD_UP}"
         f"delete from domain_sums where {_touched(row)} and lines = 0;"
@@ -261,10 +274,12 @@ def _move_domains(row: str, sign: int) -> str:
 
 def _move_line(row: str, sign: int) -> str:
     """Add a line that was written to its query's spans, or take off one that was deleted."""
+    values = ", ".join(f"{sign} * ({v})" for v in LINES.values()).replace(
+        "b.joules", f"{row}.joules"
+    )
     return (
-        "insert into domain_sums (facet_id, span, domain, lines, joules) "
-        f"select m.member_of, substr(q.day, 1, l.length), c.domain, {sign}, "
-        f"{sign} * ifnull({row}.joules, 0) "
+        f"insert into domain_sums (facet_id, span, domain, {', '.join(LINES)}) "
+        f"select m.member_of, substr(q.day, 1, l.length), c.domain, {values} "
         f"from queries q join facet_members m on m.facet_id = q.facet_id, channels c, {SPANS} l "
         f"where q.started_ms = {row}.started_ms and c.id = {row}.channel_id "
         f"and c.role = 'part' and {row}.phase <> 'load' {_ADD_UP}"

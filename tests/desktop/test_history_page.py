@@ -290,3 +290,8 @@ def test_totals_are_laid_beside_as_many_days_before() -> None:
     earlier = period_before(chosen)
     assert earlier == Filter(since=date(2026, 3, 7), until=date(2026, 3, 9), kinds=("ask",))
     assert period_before(EVERYTHING) is None
+
+
+def test_what_has_no_figure_for_a_measure_is_left_out_of_it() -> None:
+    heights = arrange([bar("2026-03-02", "a", 5.0)], Period.DAY, Measure.PER_TOKEN).heights
+    assert dict(heights) == {}

@@ -183,7 +183,7 @@ def test_choices_are_what_there_is(thousands: History) -> None:
 SUMS_NOW = (
     "select f.machine_id, f.model_id, f.kind, f.status, s.* from sums s join facets f "
     "on f.id = s.facet_id order by 1, 2, 3, 4, s.span",
-    "select f.machine_id, f.model_id, f.kind, f.status, d.span, d.domain, d.lines, d.joules "
+    "select f.machine_id, f.model_id, f.kind, f.status, d.span, d.domain, d.lines, d.modelled, d.joules "
     "from domain_sums d join facets f on f.id = d.facet_id where d.lines order by 1, 2, 3, 4, 5, 6",
 )
 

@@ -1,0 +1,209 @@
+"""The commands that look through the history: queries, their sums over time, tags and notes."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from monitor import figures, forms, report
+from monitor.filter_options import filter_options, known_filter
+from monitor.report import make_table
+from monitor.store.charts import Bar, Chart, Period, Stack, Totals
+from monitor.store.filters import Filter
+from monitor.store.history import History
+from monitor.store.records import QueryRecord
+from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+
+EMPTY = 'Nothing is stored yet. Try: llamawatt ask "What is a watt?"'
+NOTHING_MATCHES = "No query matches. Leave out a condition to see more."
+
+
+@click.group()
+def history() -> None:
+    """Look through the stored queries, and what they came to."""
+
+
+@history.command("list")
+@filter_options
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def list_history(chosen: Filter, limit: int, as_json: bool) -> None:
+    """List the newest queries first.
+
+    Example: llamawatt history list --model SmolLM2-135M-Instruct --text watt
+    """
+    with open_history() as stored:
+        chosen = known_filter(stored, chosen)
+        if as_json:
+            records = stored.records(limit, chosen)
+            echo_json([forms.record_json(r) for r in records])
+        elif rows := stored.browse.rows(chosen, limit):
+            stdout.print(report.rows_table(rows, stdout.width))
+        else:
+            stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
+
+
+@history.command("show")
+@click.argument("query_id")
+@json_option
+def show_history(query_id: str, as_json: bool) -> None:
+    """Show one query with its answer and bill; the end of an ID is enough.
+
+    Example: llamawatt history show 3fa85f64
+    """
+    with open_history() as stored:
+        record = found_record(stored, query_id)
+    show(report.record_view(record), lambda: forms.record_json(record), as_json)
+
+
+def found_record(stored: History, query_id: str) -> QueryRecord:
+    """Return a query by its identifier or one end of it.
+
+    :raises click.ClickException: if there is none, or several
+    """
+    try:
+        return stored.record(query_id)
+    except KeyError as error:
+        raise click.ClickException(str(error.args[0])) from None
+
+
+@history.command()
+@filter_options
+@click.option("--by", "period", type=click.Choice([str(p) for p in Period]), default="month",
+              show_default=True, help="What a row spans.")  # fmt: skip
+@click.option("--split", "stack", type=click.Choice([str(s) for s in Stack]), default="nothing",
+              show_default=True, help="What each row is split by.")  # fmt: skip
+@json_option
+def sums(chosen: Filter, period: str, stack: str, as_json: bool) -> None:
+    """Add up energy, CO2 and tokens over days, weeks or months.
+
+    Example: llamawatt history sums --by week --split model --since 2026-01-01
+    """
+    with open_history() as stored:
+        chosen = known_filter(stored, chosen)
+        total = stored.browse.totals(chosen)
+        chart = stored.browse.chart(chosen, Period(period), Stack(stack))
+    if not chart.bars and not as_json:
+        stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
+        return
+    show(_sums_view(total, chart, Stack(stack)), lambda: _sums_json(total, chart), as_json)
+
+
+def _sums_view(total: Chart, chart: Chart, stack: Stack) -> RenderableType:
+    only_energy = stack is Stack.COMPONENT
+    headers = ["from", *([] if stack is Stack.NOTHING else [str(stack)]), "energy"]
+    if not only_energy:
+        headers += ["CO2e", "queries", "tokens", "J/token", "speed"]
+    table = make_table(*headers, right=headers[-1 if only_energy else -6 :])
+    for bar in (*chart.bars, *total.bars):
+        is_total = bar.start == date.min
+        name = "total" if is_total else str(bar.start)
+        cells = [name, *([] if stack is Stack.NOTHING else [escape(bar.key)])]
+        cells += _cells(bar.totals)[: len(headers) - len(cells)]
+        table.add_row(*cells, style="bold" if is_total else "")
+    notes = [Text("● counted  ◐ integrated  ○ modelled", style="dim")]
+    if chart.limited_to:
+        notes.append(Text(f"Only the newest {chart.limited_to:,} that match are added up."))
+    return Group(table, *notes)
+
+
+def _cells(totals: Totals) -> list[str]:
+    return [
+        figures.marked(totals.kind, figures.energy(totals.energy_j)),
+        figures.mass(totals.grams),
+        f"{totals.queries:,}",
+        figures.count(totals.completion_tokens),
+        figures.energy(totals.joules_per_token),
+        figures.rate(totals.tokens_per_s),
+    ]
+
+
+def _sums_json(total: Chart, chart: Chart) -> dict[str, Any]:
+    return {
+        "total": _totals_json(total.bars[0].totals if total.bars else Totals()),
+        "bars": [_bar_json(bar) for bar in chart.bars],
+        "limited_to": chart.limited_to,
+    }
+
+
+def _bar_json(bar: Bar) -> dict[str, Any]:
+    return {"from": str(bar.start), "key": bar.key, **_totals_json(bar.totals)}
+
+
+def _totals_json(totals: Totals) -> dict[str, Any]:
+    return {
+        "queries": totals.queries,
+        "measured": totals.measured,
+        "kind": totals.kind and str(totals.kind),
+        "energy_j": totals.energy_j,
+        "low_j": totals.energy_low_j,
+        "high_j": totals.energy_high_j,
+        "grams": totals.grams,
+        "prompt_tokens": totals.prompt_tokens,
+        "completion_tokens": totals.completion_tokens,
+        "seconds": totals.total_s,
+        "joules_per_token": totals.joules_per_token,
+        "tokens_per_s": totals.tokens_per_s,
+    }
+
+
+# --- tags, notes, deletion ---------------------------------------------------------------
+
+
+@history.command()
+@click.argument("query_ids", nargs=-1, required=True)
+@click.option("--as", "tag", required=True, help="A word or two.")
+@click.option("--remove", is_flag=True, help="Take the tag away instead.")
+def tag(query_ids: Sequence[str], tag: str, remove: bool) -> None:
+    """Tag queries, so that they can be found again with --tag.
+
+    Example: llamawatt history tag 3fa85f64 9b1c22aa --as talk
+    """
+    with open_history() as stored:
+        numbers = _numbers(stored, query_ids)
+        try:
+            (stored.edits.untag if remove else stored.edits.tag)(numbers, tag)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+
+@history.command()
+@click.argument("query_id")
+@click.argument("text")
+def note(query_id: str, text: str) -> None:
+    """Keep a note with a query in place of the one before; "" removes it.
+
+    Example: llamawatt history note 3fa85f64 "on battery"
+    """
+    with open_history() as stored:
+        (number,) = _numbers(stored, [query_id])
+        stored.edits.note(number, text)
+
+
+@history.command()
+@click.argument("query_ids", nargs=-1, required=True)
+@click.option("--undo", is_flag=True, help="Bring deleted queries back; give their whole IDs.")
+def delete(query_ids: Sequence[str], undo: bool) -> None:
+    """Delete queries; for 30 days --undo brings them back.
+
+    Example: llamawatt history delete 3fa85f64
+    """
+    with open_history() as stored:
+        if undo:
+            stored.edits.restore(_numbers(stored, query_ids))
+            return
+        records = [found_record(stored, query_id) for query_id in query_ids]
+        gone = stored.edits.delete(stored.browse.numbers_of([record.id for record in records]))
+        if len(gone) < len(records):
+            raise click.ClickException("A query that is still running cannot be deleted.")
+    again = " ".join(record.id for record in records)
+    stderr.print(f"Deleted. To undo: llamawatt history delete --undo {again}")
+
+
+def _numbers(stored: History, query_ids: Sequence[str]) -> list[int]:
+    """Return the numbers of queries by their identifiers."""
+    return stored.browse.numbers_of([found_record(stored, each).id for each in query_ids])

@@ -1,0 +1,112 @@
+"""The history's commands answer as the window does, and every mistake gets a sentence."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.cli import main
+from monitor.paths import database_path
+from monitor.store.filters import EVERYTHING
+from monitor.store.history import History
+from tests.unit.builders import query_start, stored_query
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["history", *arguments])
+
+
+def answer(*arguments: str) -> Any:
+    ran = run(*arguments, "--json")
+    assert ran.exit_code == 0, ran.output
+    return json.loads(ran.stdout)
+
+
+@pytest.fixture
+def ids() -> Iterator[list[str]]:
+    """Identifiers of three stored queries, the newest first."""
+    path = database_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(History(path)) as history:
+        for prompt in ("one", "two", "three"):
+            stored_query(history, prompt)
+        yield [record.id for record in history.records()]
+
+
+def test_a_filtered_list_holds_what_matches(ids: list[str]) -> None:
+    assert [record["id"] for record in answer("list")] == ids
+    assert [record["prompt"] for record in answer("list", "--text", "tw")] == ["two"]
+    assert answer("list", "--kind", "chat") == []
+    assert "No query matches" in run("list", "--kind", "chat").stderr
+    assert len(answer("list", "--limit", "2")) == 2
+
+
+def test_sums_are_those_of_the_queries(ids: list[str]) -> None:
+    records = answer("list")
+    found = answer("sums", "--by", "day", "--split", "model")
+    energy_j = sum(record["energy"]["total_j"] for record in records)
+    assert found["total"]["energy_j"] == pytest.approx(energy_j)
+    assert found["total"]["grams"] == pytest.approx(sum(r["co2"]["grams"] for r in records))
+    (bar,) = found["bars"]
+    assert (bar["key"], bar["queries"], bar["kind"]) == ("tiny Q4_K_M", 3, "power")
+    parts = answer("sums", "--split", "component")["bars"]
+    assert {part["key"]: part["kind"] for part in parts} == {"cpu": "counter", "gpu": "power"}
+    assert sum(part["energy_j"] for part in parts) == pytest.approx(energy_j)
+    printed = run("sums", "--split", "component").stdout
+    assert {"●", "◐"} <= set(printed)
+    assert "total" in printed
+
+
+def test_tags_and_notes_are_kept_and_found(ids: list[str]) -> None:
+    assert run("tag", ids[0][-8:], ids[2][-8:], "--as", "talk").exit_code == 0
+    assert [record["id"] for record in answer("list", "--tag", "talk")] == [ids[0], ids[2]]
+    assert run("tag", ids[0], "--as", "talk", "--remove").exit_code == 0
+    assert [record["id"] for record in answer("list", "--tag", "talk")] == [ids[2]]
+    assert run("note", ids[1], "on battery").exit_code == 0
+    assert [record["id"] for record in answer("list", "--text", "battery")] == [ids[1]]
+
+
+def test_deleting_says_how_to_undo_it(ids: list[str]) -> None:
+    ran = run("delete", ids[0][-8:], ids[1])
+    assert ran.exit_code == 0
+    assert [record["id"] for record in answer("list")] == [ids[2]]
+    undo = ran.stderr.split("llamawatt history ")[1].split()
+    assert run(*undo).exit_code == 0
+    assert [record["id"] for record in answer("list")] == ids
+
+
+def test_a_running_query_is_kept(ids: list[str]) -> None:
+    with closing(History(database_path())) as history:
+        running = history.begin(query_start()).query_id
+        ran = run("delete", running)
+        assert ran.exit_code == 1
+        assert "still running" in ran.stderr
+        assert len(history.browse.numbers(EVERYTHING)) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["list", "--since", "yesterday"], "Write it as 2026-11-24"),
+        (["list", "--since", "2026-02-02", "--until", "2026-01-01"], "no day is between"),
+        (["list", "--model", "tinny"], "There are: tiny"),
+        (["list", "--tag", "talk"], "No query has a tag yet"),
+        (["sums", "--by", "year"], "'day', 'week', 'month'"),
+        (["tag", "one", "--as", " "], "There is no query one"),
+        (["show", "ffffffff"], "There is no query ffffffff"),
+        (["delete"], "Missing argument"),
+    ],
+)
+def test_mistakes(ids: list[str], arguments: list[str], sentence: str) -> None:
+    ran = run(*arguments)
+    assert ran.exit_code in (1, 2)
+    assert sentence in ran.stderr
+
+
+def test_an_empty_history_says_what_to_do() -> None:
+    assert "llamawatt ask" in run("list").stderr
+    assert "llamawatt ask" in run("sums").stderr
+    assert answer("sums")["total"]["energy_j"] is None
