@@ -11,6 +11,7 @@ from monitor.store.database import Store
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.records import QueryRow
 from monitor.store.selection import Selection
+from monitor.store.sums import OWN
 
 ROW_COLUMNS = (
     "q.started_ms, q.id, q.kind, q.status, q.started_at, substr(q.prompt_text, 1, 4000) "
@@ -100,7 +101,7 @@ class Browse:
         def column(sql: str) -> tuple[str, ...]:
             return tuple(value for (value,) in db.execute(sql) if value)
 
-        own = "from facets where is_deleted = 0 and kind <> '*' and status <> '*'"
+        own = f"from facets where is_deleted = 0 and {OWN}"
         used = f"from models where id in (select model_id {own})"
         return Choices(
             models=column(f"select distinct name {used} order by name collate nocase"),

@@ -13,9 +13,9 @@ from sqlite_utils import Database
 from monitor.power.channel import Kind
 from monitor.store.filters import Filter
 from monitor.store.selection import Selection, models_of
-from monitor.store.sums import ANY, ANY_MODEL, SUMS
+from monitor.store.sums import ANY, ANY_MODEL, MOST_TOLD, SUMS
 
-PICK_LIMIT = 20_000
+PICK_LIMIT = 15_000
 """Of queries chosen by words or tags no sums are kept; the newest this many are added up."""
 
 
@@ -238,8 +238,8 @@ def _spans(
 
 
 def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
-    """Return the fewest facets that tell what is asked: by one condition, those that stand for
-    all queries it holds for; by several, the queries' own."""
+    """Return the fewest facets that tell what is asked: with few conditions, those that stand for
+    all queries they hold for; with more, the queries' own."""
     wanted: dict[str, Sequence[object] | None] = {
         "machine_id": chosen.machines or None,
         "model_id": models_of(db, chosen) if chosen.models or chosen.quantisations else None,
@@ -252,7 +252,7 @@ def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
     anything = {"machine_id": ANY, "model_id": ANY_MODEL, "kind": ANY, "status": ANY}
     conditions, values = ["is_deleted = 0"], list[object]()
     for name, given in wanted.items():
-        is_open = len(told) < 2 and name not in told
+        is_open = len(told) <= MOST_TOLD and name not in told
         conditions.append(f"{name} {'=' if is_open else '<>'} ?")
         values.append(anything[name])
         if given is not None:

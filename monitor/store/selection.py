@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlite_utils import Database
 
 from monitor.store.filters import Filter
+from monitor.store.sums import OWN
 
 FARTHEST_CLOCK = timedelta(hours=14)
 """No clock on Earth is farther from UTC, so that a day's queries began within it of that day."""
@@ -143,7 +144,7 @@ def models_of(db: Database, chosen: Filter) -> list[int]:
 
 def own_facets(db: Database, chosen: Filter) -> list[int]:
     """Return the facets queries of a filter have themselves; see :mod:`monitor.store.sums`."""
-    conditions, values = ["is_deleted = 0", "kind <> '*'", "status <> '*'"], list[str]()
+    conditions, values = ["is_deleted = 0", OWN], list[str]()
     wanted: list[tuple[str, Iterable[object]]] = [
         ("kind", chosen.kinds),
         ("status", chosen.statuses),

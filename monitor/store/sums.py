@@ -2,13 +2,16 @@
 
 A *facet* is what queries are filtered and grouped by: machine, model, kind, status, and whether
 they were deleted. There are few of them however many queries there are. A facet that says ``*``
-(``-1`` for a model) stands for all that is not deleted: of one machine, one model, one kind, one
-status, or altogether. ``facet_members`` tells which of those a query's own facet counts towards;
-``sums`` holds a facet's sums of each day (``2026-11-24``) and each month (``2026-11``),
-``domain_sums`` its joules by component. Triggers keep both true whoever writes to the tables.
+(``-1`` for a model) stands for all that is not deleted, whatever that column holds: of one machine,
+of one model and kind, or altogether. ``facet_members`` tells which of those a query's own facet
+counts towards; ``sums`` holds a facet's sums of each day (``2026-11-24``) and each month
+(``2026-11``), ``domain_sums`` its joules by component. Triggers keep both true whoever writes to the
+tables.
 
 What is written here belongs to a migration: it is never edited, only superseded by a later one.
 """
+
+from itertools import combinations
 
 from sqlite_utils import Database
 
@@ -21,14 +24,27 @@ FACET_VALUES = (
     "{q}.deleted_at is not null"
 )
 
-LEVELS = (
-    "'*', -1, '*', '*', 0",
-    "{f}.machine_id, -1, '*', '*', 0",
-    "'*', {f}.model_id, '*', '*', 0",
-    "'*', -1, {f}.kind, '*', 0",
-    "'*', -1, '*', {f}.status, 0",
-)
-"""The facets above a query's own, in the order of :data:`FACET`."""
+OWN = "machine_id <> '*' and model_id <> -1 and kind <> '*' and status <> '*'"
+"""Condition for a facet that queries have themselves."""
+
+TOLD_APART = ("machine_id", "model_id", "kind", "status")
+
+MOST_TOLD = 2
+"""Facets that stand for many leave all but so many of their columns open."""
+
+
+def _levels(row: str) -> list[str]:
+    """Return the facets above one as SQL, in the order of :data:`FACET`."""
+    levels = []
+    for count in range(MOST_TOLD + 1):
+        for told in combinations(TOLD_APART, count):
+            columns = (
+                f"{row}.{name}" if name in told else "-1" if name == "model_id" else "'*'"
+                for name in TOLD_APART
+            )
+            levels.append(f"{', '.join(columns)}, 0")
+    return levels
+
 
 SUMS = {
     "queries": "1",
@@ -206,11 +222,12 @@ def drop_triggers(db: Database) -> None:
 def _add_members() -> str:
     """Enter the facets above a new one, and that it is a member of them and of itself."""
     names = ", ".join(FACET)
-    levels = [level.format(f="new") for level in LEVELS]
+    levels = _levels("new")
     above = " ".join(f"insert or ignore into facets ({names}) values ({v});" for v in levels)
     members = ", ".join(f"({level})" for level in levels)
     return (
-        "when new.kind <> '*' and new.status <> '*' begin "
+        "when new.machine_id <> '*' and new.model_id <> -1 and new.kind <> '*' and "
+        "new.status <> '*' begin "
         "insert into facet_members values (new.id, new.id); "
         f"{above} insert into facet_members select new.id, id from facets where ({names}) in "
         f"(values {members}) and new.is_deleted = 0; end"
