@@ -5,8 +5,8 @@ they were deleted. There are few of them however many queries there are. A facet
 (``-1`` for a model) stands for all that is not deleted, whatever that column holds: of one machine,
 of one model and kind, or altogether. ``facet_members`` tells which of those a query's own facet
 counts towards; ``sums`` holds a facet's sums of each day (``2026-11-24``) and each month
-(``2026-11``), ``domain_sums`` its joules by component. Triggers keep both true whoever writes to the
-tables.
+(``2026-11``), ``domain_sums`` its joules by component. Triggers keep both true whoever writes to
+the tables.
 
 What is written here belongs to a migration: it is never edited, only superseded by a later one.
 """

@@ -1,5 +1,6 @@
 """The history page over a real database."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QToolButton
+from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.history.bars import OTHERS, arrange
@@ -19,7 +20,8 @@ from desktop.window import MainWindow
 from monitor.carbon.intensity import find_zone
 from monitor.energy.account import DECODE, Bill, Line
 from monitor.energy.interval import Interval
-from monitor.engine.gguf import read_model_info
+from monitor.engine.gguf import ModelInfo, read_model_info
+from monitor.models.starter import starter_path
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.store.charts import Bar, Period, Totals
 from monitor.store.filters import EVERYTHING, Filter
@@ -36,17 +38,23 @@ CHANNEL = Channel(
 info_of = cache(read_model_info)
 
 
-def store(history: History, starter: Path, number: int, joules: float | None) -> None:
+def store(
+    history: History,
+    starter: Path,
+    number: int,
+    joules: float | None,
+    info: ModelInfo | None = None,
+) -> None:
     began = history.begin(
         QueryStart(
             kind="ask",
-            model=info_of(starter),
-            sha256="0" * 64,
+            model=info or info_of(starter),
+            sha256=("1" if info else "0") * 64,
             modified_ns=0,
             settings={
                 "llama_cpp": "0", "context": 512, "threads": 2, "gpu_layers": -1,
                 "temperature": 0.7, "top_k": 40, "top_p": 0.95, "min_p": 0.05,
-                "repeat_penalty": 1.0, "max_tokens": None, "stop": "[]",
+                "repeat_penalty": 1.0, "max_tokens": 12, "stop": "[]",
             },
             seed=number,
             system="",
@@ -227,6 +235,50 @@ def test_tags_and_notes_stay_with_their_query(qtbot: QtBot, page: HistoryPage) -
     chip = next(c for c in page.view.findChildren(QToolButton, "chip") if c.text() == "talk")
     chip.click()
     qtbot.waitUntil(lambda: page.model.row(1).tags == (), timeout=5_000)
+
+
+def test_a_query_is_run_again_just_as_it_was(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage
+) -> None:
+    page.table.selectRow(4)
+    again = wait_for_button(qtbot, page, "Run again", "Question 5")
+    again.click()
+    qtbot.waitUntil(lambda: few.chat.busy, timeout=5_000)
+    assert "Running the query again" in few.notice.text()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW + 1, timeout=60_000)
+    qtbot.waitUntil(lambda: not few.chat.busy, timeout=5_000)
+    newest = few._services.history.records(1)[0]
+    assert (newest.prompt, newest.status, newest.settings["seed"]) == ("Question 5", "done", 5)
+    assert newest.tokens.completion <= 12
+    assert newest.bill.total().joules
+    assert few.notice.text() == ""
+
+
+def test_a_query_whose_model_is_gone_says_so(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage, tmp_path: Path
+) -> None:
+    gone = replace(info_of(starter_path()), path=tmp_path / "gone.gguf")
+    store(few._services.history, starter_path(), 77, 1.0, info=gone)
+    page.refresh()
+    qtbot.waitUntil(lambda: page.model.row(0).prompt == "Question 77", timeout=5_000)
+    page.table.selectRow(0)
+    wait_for_button(qtbot, page, "Run again", "Question 77").click()
+    qtbot.waitUntil(lambda: "cannot be used" in few.notice.text(), timeout=5_000)
+    assert "gone.gguf" in few.notice.text()
+
+
+def wait_for_button(qtbot: QtBot, page: HistoryPage, text: str, prompt: str) -> QPushButton:
+    """Wait until a query is shown in full and return one of its buttons."""
+
+    def shown() -> QPushButton | None:
+        titles = [label.text() for label in page.view.findChildren(QLabel, "title")]
+        found = [b for b in page.view.findChildren(QPushButton) if b.text() == text]
+        return found[0] if prompt in titles and found else None
+
+    qtbot.waitUntil(lambda: shown() is not None, timeout=5_000)
+    button = shown()
+    assert button is not None
+    return button
 
 
 # --- over time ---------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""What the README shows can be typed as it stands."""
+
+import re
+import shlex
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import click
+import pytest
+
+from monitor.cli import main
+from monitor.store.history import History
+from tests.unit.builders import REPOSITORY, stored_query
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("llamawatt ")
+]
+
+
+def test_there_are_examples() -> None:
+    assert len(QUERIES) == 3
+    assert len(COMMANDS) > 20
+
+
+@pytest.mark.parametrize("sql", QUERIES)
+def test_an_example_query_runs_in_any_program(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "history.db"
+    with closing(History(path)) as history:
+        record = stored_query(history)
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute(sql).fetchall()
+    if "bench_runs" not in sql:
+        assert rows
+        assert record.joules_per_token is not None
+        if "joules_per_token" in sql:
+            assert rows[0][3] == pytest.approx(record.joules_per_token)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_an_example_command_is_understood(line: str) -> None:
+    """Parse it down to its last command and option, without running it."""
+    command: click.Command = main
+    arguments = shlex.split(line)[1:]
+    context = click.Context(main)
+    while isinstance(command, click.Group):
+        name, found, arguments = command.resolve_command(context, arguments)
+        assert found is not None, name
+        command, context = found, click.Context(found, parent=context, info_name=name)
+    command.make_parser(context).parse_args(list(arguments))
