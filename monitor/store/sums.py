@@ -259,7 +259,7 @@ def _touched(row: str) -> str:
 
 
 def _take_off(row: str) -> str:
-    less = ", ".join(f"{name} = {name} - {value.format(q=row)}" for name, value in SUMS.items())
+    less = ", ".join(f"{name} = {name} - ({value.format(q=row)})" for name, value in SUMS.items())
     # An empty span goes altogether, and with it what rounding left of its sums.
     return (
         f"update sums set {less} where {_touched(row)}; "
