@@ -17,6 +17,7 @@ from monitor import (
     asking,
     benchmarks,
     compare_lookups,
+    exchange_commands,
     forms,
     history_commands,
     lookups,
@@ -32,6 +33,7 @@ from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import Hello
+from monitor.exchange.files import ExchangeError
 from monitor.logs import logging_to_file
 from monitor.meter import chosen_zone
 from monitor.paths import database_path
@@ -49,6 +51,7 @@ KNOWN_PROBLEMS = (
     DatasetError,
     SuiteError,
     CannotRepeat,
+    ExchangeError,
     OSError,
 )
 """What a person can cause: each carries a sentence that says what to do."""
@@ -215,5 +218,7 @@ for command in (
     lookups.carbon,
     benchmarks.bench,
     compare_lookups.compare,
+    exchange_commands.export,
+    exchange_commands.import_file,
 ):
     main.add_command(command)

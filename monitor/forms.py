@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.carbon.footprint import Footprint
-from monitor.carbon.intensity import SOURCE, Zone
+from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line, Total
 from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import Hello
@@ -183,5 +183,5 @@ def zone_json(zone: Zone) -> dict[str, Any]:
         "name": zone.name,
         "intensity_g_per_kwh": zone.g_per_kwh,
         "year": zone.year,
-        "source": SOURCE,
+        "source": zone.source,
     }

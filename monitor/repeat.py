@@ -45,7 +45,7 @@ def repeat(history: History, record: QueryRecord) -> Ask:
     return Ask(
         kind=ASK,
         model=path,
-        messages=(*_before(history, record), ChatMessage("user", record.prompt)),
+        messages=messages_of(history, record),
         sampling=Sampling(
             **{name: settings[name] for name in names},
             seed=settings["seed"],
@@ -56,13 +56,12 @@ def repeat(history: History, record: QueryRecord) -> Ask:
     )
 
 
-def _before(history: History, record: QueryRecord) -> list[ChatMessage]:
-    """Return what was said before a query, its system prompt first."""
+def messages_of(history: History, record: QueryRecord) -> tuple[ChatMessage, ...]:
+    """Return what the model was given: the turns before a query of a conversation, and its own."""
     said = [ChatMessage("system", record.system)] if record.system else []
-    if record.conversation_id is None:
-        return said
-    for turn in history.conversation(record.conversation_id).turns:
-        if turn.query_id == record.id:
-            break
-        said.append(ChatMessage(turn.role, turn.content))
-    return said
+    if record.conversation_id:
+        for turn in history.conversation(record.conversation_id).turns:
+            if turn.query_id == record.id:
+                break
+            said.append(ChatMessage(turn.role, turn.content))
+    return (*said, ChatMessage("user", record.prompt))

@@ -124,12 +124,12 @@ class BarChart(pg.PlotWidget):
             axis.setTextPen(pg.mkPen(theme.muted))
         self._draw()
 
-    def show_bars(
-        self, bars: Sequence[Bar], period: Period, measure: Measure, stack: Stack
+    def show_columns(
+        self, columns: Columns, period: Period, measure: Measure, stack: Stack
     ) -> None:
         """Show a chart."""
         self._period, self._measure, self._stack = period, measure, stack
-        self._columns = arrange(bars, period, measure)
+        self._columns = columns
         self._draw()
 
     def colors(self) -> dict[str, str]:

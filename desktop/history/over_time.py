@@ -7,13 +7,13 @@ from enum import StrEnum
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from desktop.history.bars import OTHERS, BarChart
+from desktop.history.bars import OTHERS, BarChart, Columns, arrange
 from desktop.history.state import HistoryState, Measure, Place
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.store.browse import Browse
-from monitor.store.charts import Bar, Chart, Period, Stack
+from monitor.store.charts import Period, Stack
 
 MOST_DAYS, MOST_WEEKS = 62, 400
 """Days a chart of days and one of weeks span unless a person asks for more."""
@@ -39,7 +39,8 @@ class TimeChart:
 
     place: Place
     period: Period
-    chart: Chart
+    columns: Columns
+    limited_to: int | None
 
 
 def read_time_chart(browse: Browse, place: Place) -> TimeChart:
@@ -50,7 +51,10 @@ def read_time_chart(browse: Browse, place: Place) -> TimeChart:
         first = months[0].start if months else None
     period = period_of(place, first)
     stack = place.stack if place.measure is Measure.ENERGY else _told(place.stack)
-    return TimeChart(replace(place, stack=stack), period, browse.chart(place.chosen, period, stack))
+    found = browse.chart(place.chosen, period, stack)
+    # Thousands of bars are put in columns here, not in the window's thread.
+    columns = arrange(found.bars, period, place.measure)
+    return TimeChart(replace(place, stack=stack), period, columns, found.limited_to)
 
 
 def _told(stack: Stack) -> Stack:
@@ -130,24 +134,19 @@ class OverTime(QWidget):
     def show_chart(self, found: TimeChart) -> None:
         """Show a chart that was read."""
         self._shown = found
-        bars = self._named(found.chart.bars, found.place.stack)
-        self.chart.show_bars(bars, found.period, found.place.measure, found.place.stack)
+        self.chart.show_columns(found.columns, found.period, found.place.measure, found.place.stack)
         has_bars = bool(self.chart.colors())
         self.chart.setVisible(has_bars)
         self._nothing.setVisible(not has_bars)
-        limited = found.chart.limited_to
+        limited = found.limited_to
         only = self.tr("Only the newest %1 queries that match are added up.")
         self._note.setText(only.replace("%1", f"{limited:,}") if limited else "")
         self._show_legend()
 
-    def _named(self, bars: tuple[Bar, ...], stack: Stack) -> list[Bar]:
-        if stack is not Stack.MODEL:
-            return list(bars)
-        unknown = self.tr("no model")
-        return [replace(bar, key=unknown) if bar.key == "0" else bar for bar in bars]
-
     def _show_legend(self) -> None:
         names = {OTHERS: self.tr("others"), "": self.tr("all queries")}
+        if self._shown and self._shown.place.stack is Stack.MODEL:
+            names[""] = self.tr("no model")
         if self._shown and self._shown.place.stack is Stack.COMPONENT:
             names |= {"cpu": "CPU", "gpu": "GPU", "dram": "DRAM", "soc": "SoC", "system": "system"}
         parts = [

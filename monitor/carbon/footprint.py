@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.carbon.intensity import SOURCE, Zone
+from monitor.carbon.intensity import Zone
 from monitor.energy.interval import Interval
 
 J_PER_KWH = 3.6e6
@@ -44,7 +44,7 @@ def footprint(energy: Interval, zone: Zone, pue: float = 1.0) -> Footprint:
         high_g=energy.high_j * grams_per_j,
         intensity_g_per_kwh=zone.g_per_kwh,
         zone=zone.code,
-        source=SOURCE,
+        source=zone.source,
         year=zone.year,
         pue=pue,
     )

@@ -30,12 +30,14 @@ class Zone:
     :param name: as a person reads it
     :param year: the year the mean is of
     :param g_per_kwh: grams of CO2-equivalent per kilowatt-hour
+    :param source: where the figure is from
     """
 
     code: str
     name: str
     year: int
     g_per_kwh: float
+    source: str = SOURCE
 
 
 @cache

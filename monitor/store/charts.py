@@ -15,7 +15,7 @@ from monitor.store.filters import Filter
 from monitor.store.selection import Selection, models_of
 from monitor.store.sums import ANY, ANY_MODEL, MOST_TOLD, SUMS
 
-PICK_LIMIT = 15_000
+PICK_LIMIT = 10_000
 """Of queries chosen by words or tags no sums are kept; the newest this many are added up."""
 
 
@@ -267,7 +267,9 @@ def _names(db: Database, stack: Stack) -> dict[Any, str]:
         Stack.MODEL: "select id, trim(name || ' ' || ifnull(quantisation, '')) from models",
         Stack.MACHINE: "select id, name from machines",
     }.get(stack)
-    return dict(db.execute(sql).fetchall()) if sql else {}
+    # A query of no model, as one that was imported may be, has no name either.
+    unnamed: dict[Any, str] = {0: "", None: ""} if stack is Stack.MODEL else {}
+    return unnamed | dict(db.execute(sql).fetchall()) if sql else {}
 
 
 def _weakest(sums: Mapping[str, Any]) -> Kind | None:

@@ -1,6 +1,5 @@
 """Every query, from the moment it starts: written, read, and mended after a crash."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,11 +11,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from monitor.carbon.intensity import SOURCE, Zone
+from monitor.carbon.intensity import Zone
 from monitor.energy.account import METHOD
 from monitor.engine.gguf import ModelInfo
 from monitor.store.benchmarks import Benchmarks
-from monitor.store.bills import last_id, read_bills
+from monitor.store.bills import read_bills
 from monitor.store.browse import Browse
 from monitor.store.curves import StoredTrace, decode_trace
 from monitor.store.database import Store
@@ -27,6 +26,7 @@ from monitor.store.machine import this_machine
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
 from monitor.store.records import Conversation, QueryRecord, Status, Turn
+from monitor.store.references import free_number, intensity_id, model_id, settings_id
 from monitor.store.standings import Standings
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,11 @@ class History:
                         db, row["conversation_id"], "assistant", row["answer_text"], row["id"]
                     )
 
+    @property
+    def store(self) -> Store:
+        """The file, for what looks after it as a whole."""
+        return self._store
+
     def close(self) -> None:
         """Finish writing and close the file."""
         self._store.close()
@@ -116,10 +121,6 @@ class History:
         query_id, conversation_id = new_id(), start.conversation_id
         if start.kind == CHAT and conversation_id is None:
             conversation_id = _new_conversation(db, start.prompt)
-        settings_id = hashlib.sha256(
-            json.dumps(dict(start.settings), sort_keys=True).encode()
-        ).hexdigest()[:16]
-        db.table("settings").insert({"id": settings_id, **start.settings}, pk="id", ignore=True)
         began = datetime.now(UTC)
         db.table("queries").insert(
             {
@@ -130,8 +131,8 @@ class History:
                 "started_at": began.isoformat(timespec="milliseconds"),
                 "day": began.astimezone().date().isoformat(),
                 "machine_id": self._machine["id"],
-                "model_id": _model_id(db, start),
-                "settings_id": settings_id,
+                "model_id": model_id(db, start.model, start.sha256, start.modified_ns),
+                "settings_id": settings_id(db, start.settings),
                 "conversation_id": conversation_id,
                 "seed": start.seed,
                 "system_text": start.system,
@@ -194,9 +195,12 @@ class History:
 
     def records(self, limit: int = 20, chosen: Filter = EVERYTHING) -> list[QueryRecord]:
         """Return the newest queries a filter lets through with their bills, newest first."""
-        numbers = self.browse.numbers(chosen, limit)
+        return self.records_of(self.browse.numbers(chosen, limit))
+
+    def records_of(self, numbers: Sequence[int]) -> list[QueryRecord]:
+        """Return queries by their numbers with their bills, newest first."""
         return self._records(
-            "q.started_ms in (select value from json_each(?))", [json.dumps(numbers)]
+            "q.started_ms in (select value from json_each(?))", [json.dumps(list(numbers))]
         )
 
     def _records(self, where: str, parameters: Sequence[Any]) -> list[QueryRecord]:
@@ -284,49 +288,6 @@ class History:
 def _log_failure(written: "Future[None]") -> None:
     if not written.cancelled() and (error := written.exception()):
         log.warning("How far a query has come was not stored: %s", error)
-
-
-def free_number(db: Database, began: datetime) -> int:
-    """Return the number of a query that began then: its milliseconds since 1970, or the next
-    that no other query has."""
-    number = round(began.timestamp() * 1000)
-    while db.execute("select 1 from queries where started_ms = ?", [number]).fetchone():
-        number += 1
-    return number
-
-
-def intensity_id(db: Database, zone: Zone) -> int:
-    """Find a carbon intensity among the stored ones, or enter it."""
-    values = [zone.code, zone.g_per_kwh, zone.year, SOURCE]
-    db.execute(
-        "insert or ignore into intensities (zone, g_per_kwh, year, source) values (?, ?, ?, ?)",
-        values,
-    )
-    row = db.execute(
-        "select id from intensities where (zone, g_per_kwh, year, source) = (?, ?, ?, ?)", values
-    ).fetchone()
-    return int(row[0])
-
-
-def _model_id(db: Database, start: QueryStart) -> int:
-    info = start.model
-    row = {
-        "sha256": start.sha256,
-        "name": info.name,
-        "path": str(info.path),
-        "size_bytes": info.size_bytes,
-        "modified_ns": start.modified_ns,
-        "architecture": info.architecture,
-        "parameters": info.parameters,
-        "quantisation": info.quantisation,
-        "context_length": info.context_length,
-        "licence": info.licence,
-    }
-    models = db.table("models")
-    for known in models.rows_where("sha256 = ?", [start.sha256], select="id"):
-        models.update(known["id"], row)
-        return int(known["id"])
-    return last_id(models.insert(row))
 
 
 def _new_conversation(db: Database, first_prompt: str) -> str:

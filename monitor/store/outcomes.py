@@ -6,6 +6,7 @@ from sqlite_utils import Database
 
 from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.store.bills import write_bill
+from monitor.store.processes import this_process
 from monitor.store.records import Seconds, Status, Tokens
 
 
@@ -32,6 +33,7 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
         started_ms,
         {
             "status": str(outcome.status),
+            **_process(outcome.status),
             "error": outcome.error,
             "answer_text": outcome.text,
             "finish_reason": outcome.finish_reason,
@@ -47,6 +49,12 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
         },
     )
     write_bill(db, machine_id, started_ms, outcome.bill)
+
+
+def _process(status: Status) -> dict[str, float | None]:
+    """Which process a query runs in, by which its death is known; of none once it has ended."""
+    process: dict[str, float | None] = dict(this_process())
+    return process if status is Status.RUNNING else dict.fromkeys(process)
 
 
 def query_number(db: Database, query_id: str) -> int:

@@ -122,7 +122,8 @@ class QueryRecord:
             tokens=Tokens(**{f.name: row[f"{f.name}_tokens"] or 0 for f in fields(Tokens)}),
             seconds=Seconds(**{f.name: row[f"{f.name}_s"] for f in fields(Seconds)}),
             bill=bill,
-            zone=row["zone"] and Zone(row["zone"], row["zone"], row["year"], row["g_per_kwh"]),
+            zone=row["zone"]
+            and Zone(row["zone"], row["zone"], row["year"], row["g_per_kwh"], row["source"]),
             pue=row["pue"],
             conversation_id=row["conversation_id"],
         )

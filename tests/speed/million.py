@@ -100,7 +100,7 @@ QUERY_COLUMNS = (
     "started_ms", "id", "kind", "status", "error", "started_at", "day", "machine_id", "model_id",
     "settings_id", "seed", "finish_reason", "prompt_tokens", "reused_tokens", "completion_tokens",
     "thinking_tokens", "prefill_s", "first_token_s", "decode_s", "total_s", "method",
-    "energy_kind", "resolved", "intensity_id", "pue", "process_id", "process_started",
+    "energy_kind", "resolved", "intensity_id", "pue",
     "system_text", "prompt_text", "answer_text",
 )  # fmt: skip
 
@@ -135,8 +135,6 @@ def _queries(numbers: list[int], dice: random.Random) -> Iterator[tuple[Any, ...
             1,
             1,
             1.0,
-            4321,
-            1.79e9 + dice.random(),
             "",
             _text(dice, 8),
             _text(dice, 30),

@@ -1,0 +1,1 @@
+"""Getting the history out, and others' figures in: tables, cards, reports, capsules."""

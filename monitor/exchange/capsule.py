@@ -1,0 +1,209 @@
+"""The *energy capsule*: one JSON document with all that is known of a query or a benchmark.
+
+It says what was run, on what, with which settings, texts and seed, what came out, what every
+channel drew with its interval, and the power curve as plain arrays, so that it can be read without
+LlamaWatt and run again elsewhere. ``null`` is "not known", never zero. Energies are joules,
+powers watts, durations seconds.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import numpy as np
+
+from monitor import __version__
+from monitor.bench import forms
+from monitor.bench.summary import SuiteResult, summarise
+from monitor.energy.account import Bill
+from monitor.engine.messages import ChatMessage
+from monitor.exchange.files import ExchangeError
+from monitor.exchange.intake import Origin, origin_of
+from monitor.forms import record_json
+from monitor.repeat import messages_of
+from monitor.store.curves import StoredTrace
+from monitor.store.history import History
+from monitor.store.identifiers import utc_now
+from monitor.store.records import QueryRecord, Status
+
+FORMAT, VERSION = "llamawatt-capsule", 1
+
+QUERY, BENCHMARK = "query", "benchmark"
+
+TIME_DECIMALS, ENERGY_DECIMALS, POWER_DECIMALS = 4, 3, 2
+"""What a stored curve resolves; more digits would be made up."""
+
+
+def capsule_of(history: History, identifier: str) -> dict[str, Any]:
+    """Return the capsule of a query, or of the benchmark of that identifier or with such a run.
+
+    :param identifier: enough of its beginning or end to be the only one
+    :raises KeyError: if there is none, or several, with a sentence saying so
+    :raises ExchangeError: if it is still running
+    """
+    try:
+        record = history.record(identifier)
+    except KeyError as no_query:
+        try:
+            suite = history.benchmarks.suite(identifier)
+        except KeyError as no_suite:
+            raise KeyError(f"{no_query.args[0]} {no_suite.args[0]}") from None
+        return _sealed(_benchmark_document(history, summarise(history, suite.id)))
+    if run := history.benchmarks.run(record.id):
+        return _sealed(_benchmark_document(history, summarise(history, run.start.suite_id)))
+    return _sealed(_query_document(history, record))
+
+
+def write_capsule(document: Mapping[str, Any], file: TextIO) -> None:
+    """Write a capsule: a line for each field of the outermost object, so that it can be skimmed."""
+    lines = (
+        f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}"
+        for name, value in document.items()
+    )
+    file.write("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a capsule's content, its own field ``content_sha256`` left out."""
+    content = {name: value for name, value in document.items() if name != "content_sha256"}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sealed(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "content_sha256": digest(document)}
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "kind": kind,
+        "made_by": f"LlamaWatt {__version__}",
+        "made_at": utc_now(),
+    }
+
+
+# --- a query ---------------------------------------------------------------------------------
+
+
+def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
+    _refuse_running(record.status)
+    origin = origin_of(history.store, record.id)
+    messages = messages_of(history, record)
+    return {
+        **_head(QUERY),
+        "query": {
+            **record_json(record),
+            "system": record.system,
+            "model": model_json(record, origin),
+            "day": origin.day,
+            "note": origin.note,
+            "tags": list(origin.tags),
+        },
+        "intensity_source": origin.intensity_source,
+        "zone": record.zone and asdict(record.zone),
+        "pue": record.pue,
+        "machine": asdict(origin.machine),
+        "messages": [asdict(message) for message in messages],
+        "messages_sha256": messages_sha256(messages),
+        # No idle baseline is kept with a query yet.
+        "idle": None,
+        "bill": bill_json(record.bill),
+        "trace": trace_json(history.trace(record.id)),
+    }
+
+
+def _refuse_running(status: Status) -> None:
+    if status is Status.RUNNING:
+        raise ExchangeError("It is still running; a capsule is made of what has ended.")
+
+
+def messages_sha256(messages: Sequence[ChatMessage]) -> str:
+    """Return the SHA-256 of what a model was given."""
+    content = json.dumps([[message.role, message.content] for message in messages])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def model_json(record: QueryRecord, origin: Origin) -> dict[str, Any] | None:
+    """Return a query's model; of its path only the file's name, which others may see."""
+    model = record.model
+    if model is None:
+        return None
+    found = {**asdict(model), "path": model.path.replace("\\", "/").rpartition("/")[2]}
+    return found | (asdict(origin.model_file) if origin.model_file else {})
+
+
+# --- a benchmark -----------------------------------------------------------------------------
+
+
+def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]:
+    """The document of ``bench run --json``, which ``--replay`` takes, with all that it lacks."""
+    _refuse_running(result.suite.status)
+    items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
+    document = forms.suite_json(result, items)
+    machines = {}
+    for run, made in zip(result.runs, document["runs"], strict=True):
+        origin = origin_of(history.store, run.record.id)
+        machines[origin.machine.id] = asdict(origin.machine)
+        made |= {
+            "run": record_json(run.record) | {"model": model_json(run.record, origin)},
+            "machine_id": origin.machine.id,
+            "questions": [forms.stored_item_json(item) for item in items[run.record.id]],
+            "bill": bill_json(run.record.bill),
+            "trace": trace_json(history.trace(run.record.id)),
+        }
+    return {**_head(BENCHMARK), "machines": list(machines.values()), **document}
+
+
+# --- bills and curves ------------------------------------------------------------------------
+
+
+def bill_json(bill: Bill) -> dict[str, Any]:
+    """Return every line of a bill; ``channel`` is a place in the list of channels, from 0."""
+    channels = list(dict.fromkeys(line.channel for line in bill.lines))
+    places = {channel: place for place, channel in enumerate(channels)}
+    return {
+        "method": bill.method,
+        "channels": [asdict(channel) for channel in channels],
+        "lines": [
+            {
+                "channel": places[line.channel],
+                "phase": line.phase,
+                "energy": line.energy and asdict(line.energy),
+                "mean_w": line.mean_w,
+                "peak_w": line.peak_w,
+                "samples": line.samples,
+                "coverage": line.coverage,
+                "duration_s": line.duration_s,
+                "resolved": line.resolved,
+            }
+            for line in bill.lines
+        ],
+    }
+
+
+def trace_json(trace: StoredTrace | None) -> dict[str, Any] | None:
+    """Return power curves as arrays. Times count from the start of the first phase; ``energy_j``
+    is cumulative from the curve's first reading; ``gap`` tells why the time before a reading was
+    not observed (0: it was), see :class:`monitor.power.trace.Gap`."""
+    if trace is None:
+        return None
+    return {
+        "phases": [asdict(phase) for phase in trace.phases],
+        "curves": [
+            {
+                "key": key,
+                "time_s": np.round(curve.time_s, TIME_DECIMALS).tolist(),
+                "power_w": [
+                    None if np.isnan(watts) else watts
+                    for watts in np.round(curve.power_w, POWER_DECIMALS).tolist()
+                ],
+                "energy_j": np.round(curve.energy_j, ENERGY_DECIMALS).tolist(),
+                "gap": curve.gap.tolist(),
+            }
+            for key, curve in trace.curves.items()
+        ],
+    }

@@ -1,0 +1,193 @@
+"""A snippet for a Hugging Face model card: the field ``co2_eq_emissions`` and a table.
+
+The field is for the emissions of a model's *training*, in grams (huggingface.co/docs/hub/
+model-cards-co2). LlamaWatt measures inference, so the snippet says in its ``source`` and in a
+comment that its figure is that of a thousand questions, and leaves ``training_type`` out.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from monitor import figures
+from monitor.compare.entries import Entry
+from monitor.exchange.benchmark_section import boards_of
+from monitor.exchange.files import ExchangeError
+from monitor.exchange.provenance import Intensity, Provenance, provenance
+from monitor.exchange.usage import ModelUsage, asked_of, by_model
+from monitor.report import LEGEND
+from monitor.store.filters import Filter
+from monitor.store.history import History
+
+LEAST_HASH = 6
+"""So many letters of a SHA-256 are enough to name a model."""
+
+COMMENT = (
+    "# Meant for training. This is the *use* of the model: a thousand questions, measured.",
+    "# If the emissions of its training are known, they belong here instead.",
+)
+
+HEADER = ("model", "hardware", "questions", "J/token", "Wh/1,000", "g CO₂e/1,000", "speed")
+
+SCORES = ("test", "model", "score", "J/item", "Wh/1,000 items")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One quantisation on one machine."""
+
+    model: ModelUsage
+    used: Provenance
+
+
+def filter_of_model(history: History, text: str) -> Filter:
+    """Return the filter of a model's name, or of the beginning of its file's SHA-256.
+
+    :raises ExchangeError: if no stored model is called that, or several begin so
+    """
+    db = history.store.read()
+    names = db.execute("select distinct name from models where name = ? collate nocase", [text])
+    if (name := names.fetchone()) is not None:
+        return Filter(models=name)
+    wanted = text.casefold()
+    found = db.execute(
+        "select name, quantisation from models where substr(sha256, 1, ?) = ?",
+        [len(wanted), wanted],
+    ).fetchall()
+    if len(wanted) < LEAST_HASH or len(found) != 1:
+        listed = ", ".join(history.browse.choices().models[:8]) or "none yet"
+        what = "Several models have" if len(found) > 1 else "No stored model has"
+        raise ExchangeError(f"{what} the name or SHA-256 “{text}”. There are: {listed}.")
+    name, quantisation = found[0]
+    return Filter(models=(name,), quantisations=(quantisation,) if quantisation else ())
+
+
+def model_card(history: History, chosen: Filter) -> str:
+    """Return the snippet for the one model of a filter's queries.
+
+    :raises ExchangeError: if there are queries of none, or of several
+    """
+    models = by_model(history, chosen)
+    names = list(dict.fromkeys(model.name for model in models))
+    if not names:
+        raise ExchangeError("No query of a model is among these; a card needs some.")
+    if len(names) > 1:
+        raise ExchangeError(
+            f"A card is of one model, and these are queries of {len(names)}: "
+            f"{', '.join(names[:8])}. Choose one with --model."
+        )
+    of_model = replace(chosen, models=(names[0],))
+    used = provenance(history, of_model)
+    lines = [*_yaml(asked_of(history, of_model).grams_per_1000, used), ""]
+    lines += ["## Energy and emissions of use"]
+    if rows := _rows(history, models):
+        lines += ["", *_table(HEADER, [_cells(row) for row in rows])]
+    if scores := _scores(history, chosen):
+        lines += ["", *scores]
+    return "\n".join([*lines, "", *_notes(used)]) + "\n"
+
+
+def _rows(history: History, models: Sequence[ModelUsage]) -> list[_Row]:
+    """Return each quantisation by itself, and each machine by itself."""
+    found = []
+    for model in models:
+        for machine in provenance(history, model.chosen).machines:
+            chosen = replace(model.chosen, machines=(machine.id,))
+            asked = asked_of(history, chosen)
+            if asked.totals.measured:
+                used = provenance(history, chosen)
+                found.append(_Row(replace(model, asked=asked, chosen=chosen), used))
+    return found
+
+
+def _yaml(grams: float | None, used: Provenance) -> list[str]:
+    """Write the metadata block; texts as JSON, which YAML includes."""
+    if grams is None:
+        return ["<!-- No question was measured: there is no co2_eq_emissions to state. -->"]
+    zones = ", ".join(dict.fromkeys(each.zone for each in used.intensities))
+    source = "LlamaWatt: inference, not training; grams of CO2-equivalent for 1,000 questions"
+    return [
+        "---",
+        *COMMENT,
+        "co2_eq_emissions:",
+        f"  emissions: {grams:.4g}",
+        f"  source: {json.dumps(source, ensure_ascii=False)}",
+        f"  geographical_location: {json.dumps(zones, ensure_ascii=False)}",
+        f"  hardware_used: {json.dumps(used.hardware(), ensure_ascii=False)}",
+        "---",
+    ]
+
+
+def _cells(row: _Row) -> tuple[str, ...]:
+    usage, totals = row.model.asked, row.model.asked.totals
+    per_token, wh = usage.per_token, usage.wh_per_1000
+    token = figures.marked(totals.kind, figures.energy(totals.joules_per_token))
+    hours = figures.UNKNOWN
+    if wh:
+        interval = f"({figures.significant(wh.low_j)}–{figures.significant(wh.high_j)})"
+        hours = f"{figures.marked(totals.kind, figures.significant(wh.joules))} {interval}"
+    return (
+        row.model.title,
+        row.used.hardware() or figures.UNKNOWN,
+        f"{totals.measured:,}",
+        f"{token} {figures.bounds(per_token)}".strip(),
+        hours,
+        figures.mass(usage.grams_per_1000),
+        figures.rate(totals.tokens_per_s),
+    )
+
+
+def _scores(history: History, chosen: Filter) -> list[str]:
+    rows = [
+        _score_cells(board.exam.title, entry)
+        for board in boards_of(history, chosen)
+        for entry in board.entries
+    ]
+    return _table(SCORES, rows) if rows else []
+
+
+def _score_cells(title: str, entry: Entry) -> tuple[str, ...]:
+    score, item, wh = entry.score, entry.per_item, entry.wh_per_1000
+    kind = item.kind if item else None
+    interval = f"({100 * score.low:.1f}–{100 * score.high:.1f})"
+    energy = figures.marked(kind, figures.energy(item.energy.joules if item else None))
+    return (
+        title,
+        entry.name,
+        f"{100 * score.value:.1f} % {interval}",
+        f"{energy} {figures.bounds(item.energy if item else None)}".strip(),
+        figures.marked(kind, figures.significant(wh.joules) if wh else figures.UNKNOWN),
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+
+    return [line(header), line(["---"] * len(header)), *(line(row) for row in rows)]
+
+
+def _plain(text: str) -> str:
+    """Keep a text from being taken for Markdown or HTML."""
+    safe = "".join(f"\\{letter}" if letter in "\\|`*_[]<>" else letter for letter in text)
+    return " ".join(safe.split())
+
+
+def _notes(used: Provenance) -> list[str]:
+    notes = [
+        f"{LEGEND}. In parentheses: 95 % intervals. A question is measured from its first "
+        "prompt token to its last answer token; loading the model is not in it. Per 1,000: a "
+        "thousand such questions."
+    ]
+    if used.intensities:
+        listed = "; ".join(_intensity(each) for each in used.intensities)
+        notes += ["", f"CO₂e: {listed}."]
+    if used.limited_to:
+        notes += ["", f"Hardware and zones are those of the newest {used.limited_to:,} queries."]
+    return [*notes, "", "Measured with LlamaWatt."]
+
+
+def _intensity(each: Intensity) -> str:
+    pue = f", PUE {each.pue:g}" if each.pue != 1 else ""
+    year = each.year or "of unknown year"
+    return f"{each.g_per_kwh:.3g} g/kWh ({_plain(each.zone)} {year}, {_plain(each.source)}{pue})"

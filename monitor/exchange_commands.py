@@ -1,0 +1,263 @@
+"""The commands that get the history out and others' figures in: ``export`` and ``import``."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from rich.markup import escape
+
+from monitor.exchange import tables
+from monitor.exchange.capsule import capsule_of, write_capsule
+from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
+from monitor.exchange.codecarbon import write_emissions
+from monitor.exchange.codecarbon_import import Emissions, read_emissions
+from monitor.exchange.files import ExchangeError, new_file
+from monitor.exchange.html_report import html_report
+from monitor.exchange.intake import take_in
+from monitor.exchange.model_card import filter_of_model, model_card
+from monitor.exchange.reading import numbers_of
+from monitor.filter_options import filter_options, known_filter
+from monitor.store.filters import Filter
+from monitor.store.history import History
+from monitor.terminal import echo_json, json_option, open_history, stderr
+
+STDOUT = Path("-")
+
+TITLE = "Energy of local language models"
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say where an export goes."""
+    for option in (
+        json_option,
+        click.option("--force", is_flag=True, help="Replace a file that is there."),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path),
+            default=STDOUT,
+            help="The file to write; - is stdout, and what is used without it.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def export() -> None:
+    """Write the history as tables, a report, a model card or an energy capsule."""
+
+
+order_option = click.option("--newest-first", is_flag=True, help="Else the newest come last.")
+
+
+@export.command()
+@filter_options
+@order_option
+@output_options
+def csv(chosen: Filter, newest_first: bool, output: Path, force: bool, as_json: bool) -> None:
+    """Write queries as a table for spreadsheets, units in the columns' names.
+
+    Example: llamawatt export csv --model SmolLM2-135M-Instruct -o queries.csv
+    """
+    _write_rows(tables.write_csv, chosen, newest_first, output, force, as_json)
+
+
+@export.command()
+@filter_options
+@order_option
+@output_options
+def jsonl(chosen: Filter, newest_first: bool, output: Path, force: bool, as_json: bool) -> None:
+    """Write queries with their bills, a JSON document a line, as `history list --json` has them.
+
+    Example: llamawatt export jsonl --since 2026-11-01 -o november.jsonl
+    """
+    _write_rows(tables.write_jsonl, chosen, newest_first, output, force, as_json)
+
+
+@export.command()
+@filter_options
+@order_option
+@output_options
+def emissions(chosen: Filter, newest_first: bool, output: Path, force: bool, as_json: bool) -> None:
+    """Write queries as CodeCarbon's emissions.csv; those without an energy are left out.
+
+    Example: llamawatt export emissions -o emissions.csv
+    """
+    _write_rows(write_emissions, chosen, newest_first, output, force, as_json)
+
+
+Write = Callable[[History, Sequence[int], TextIO, tables.Told], int]
+
+
+def _write_rows(
+    write: Write, chosen: Filter, newest_first: bool, output: Path, force: bool, as_json: bool
+) -> None:
+    with (
+        open_history() as history,
+        _destination(output, force, as_json) as file,
+        _counting() as told,
+    ):
+        numbers = numbers_of(history, known_filter(history, chosen), newest_first)
+        rows = write(history, numbers, file, told)
+    _tell(output, {"rows": rows}, f"{rows:,} rows", as_json)
+
+
+@export.command()
+@click.argument("model", required=False)
+@filter_options
+@output_options
+def card(model: str | None, chosen: Filter, output: Path, force: bool, as_json: bool) -> None:
+    """Write a snippet for a Hugging Face model card: co2_eq_emissions, and a table.
+
+    MODEL is a name, or the beginning of the file's SHA-256.
+
+    Example: llamawatt export card SmolLM2-135M-Instruct -o card.md
+    """
+    if model and (chosen.models or chosen.quantisations):
+        raise click.UsageError("Name the model once: as MODEL, or by --model and --quantisation.")
+    with open_history() as history, _destination(output, force, as_json) as file:
+        known = known_filter(history, chosen)
+        if model:
+            named = filter_of_model(history, model)
+            known = replace(known, models=named.models, quantisations=named.quantisations)
+        file.write(model_card(history, known))
+    _tell(output, {"models": list(known.models)}, "the model card", as_json)
+
+
+@export.command()
+@filter_options
+@click.option("--title", default=TITLE, show_default=True)
+@output_options
+def report(chosen: Filter, title: str, output: Path, force: bool, as_json: bool) -> None:
+    """Write a report to be shared: one HTML file with charts, which needs nothing else.
+
+    Example: llamawatt export report --since 2026-11-01 -o report.html
+    """
+    with open_history() as history, _destination(output, force, as_json) as file:
+        known = known_filter(history, chosen)
+        file.write(html_report(history, known, title, datetime.now().astimezone()))
+    _tell(output, {"title": title}, "the report", as_json)
+
+
+@export.command()
+@click.argument("identifier")
+@output_options
+def capsule(identifier: str, output: Path, force: bool, as_json: bool) -> None:
+    """Write all that is known of a query or a benchmark into one JSON document.
+
+    The end of an ID is enough. A benchmark's is repeated by `llamawatt bench run --replay`.
+
+    Example: llamawatt export capsule 3fa85f64 -o capsule.json
+    """
+    with open_history() as history, _destination(output, force, as_json) as file:
+        try:
+            document = capsule_of(history, identifier)
+        except KeyError as error:
+            raise click.ClickException(str(error.args[0])) from None
+        write_capsule(document, file)
+    kind = str(document["kind"])
+    _tell(output, {"kind": kind, "id": _id_of(document)}, f"the capsule of a {kind}", as_json)
+
+
+def _id_of(document: dict[str, Any]) -> Any:
+    return document.get("id") or document["query"]["id"]
+
+
+@contextmanager
+def _destination(output: Path, force: bool, as_json: bool) -> Iterator[TextIO]:
+    if output != STDOUT:
+        with new_file(output, force) as file:
+            yield file
+        return
+    if as_json:
+        raise click.UsageError("--json tells of a file that was written: name it with -o.")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # as a file is, whatever the locale
+    yield sys.stdout
+    sys.stdout.flush()
+
+
+@contextmanager
+def _counting() -> Iterator[tables.Told]:
+    """Show how many rows are written, where someone watches."""
+    # Where nobody watches, the status is never drawn.
+    with stderr.status("Writing …") as status:
+        yield lambda rows: status.update(f"Writing … {rows:,} rows")
+
+
+def _tell(output: Path, facts: dict[str, Any], what: str, as_json: bool) -> None:
+    if as_json:
+        echo_json({"path": str(output.expanduser().resolve()), **facts})
+    elif output != STDOUT:
+        stderr.print(f"Wrote {what} to {escape(str(output))}.")
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def import_file(file: Path, as_json: bool) -> None:
+    """Take in a CodeCarbon emissions.csv, or the energy capsule of a query.
+
+    Taking in the same file again adds nothing. Other machines' queries are kept apart from this
+    one's.
+
+    Example: llamawatt import emissions.csv
+    """
+    if _is_json(file):
+        _import_capsule(file, as_json)
+    else:
+        _import_emissions(file, as_json)
+
+
+def _is_json(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
+
+
+def _import_capsule(file: Path, as_json: bool) -> None:
+    read = read_capsule(file)
+    if isinstance(read, BenchmarkCapsule):
+        raise ExchangeError(
+            f"{file.name} is the capsule of a benchmark ({read.title}), which is repeated rather "
+            f"than kept: llamawatt bench run --replay {file}"
+        )
+    with open_history() as history:
+        taken = take_in(history.store, [read.arrival()])
+    if as_json:
+        echo_json({"path": str(file), "rows": taken.stored, "known": taken.known, "broken": []})
+    else:
+        model = read.record.model
+        about = f"{model.name if model else read.record.kind} on {read.origin.machine.name}"
+        done = "Took in" if taken.stored else "It was here already:"
+        stderr.print(escape(f"{done} the query of {about}."))
+
+
+def _import_emissions(file: Path, as_json: bool) -> None:
+    """Take in every sound row; the others are told, and make the command fail."""
+    read = read_emissions(file)
+    with open_history() as history:
+        taken = take_in(history.store, read.arrivals)
+    broken = [{"row": each.row, "reason": each.reason} for each in read.broken]
+    if as_json:
+        facts = {"rows": taken.stored, "known": taken.known, "overtaken": read.overtaken}
+        echo_json({"path": str(file), **facts, "broken": broken})
+    else:
+        stderr.print(f"Took in {taken.stored:,} rows; {taken.known:,} were here already.")
+        if read.overtaken:
+            stderr.print(f"{read.overtaken:,} were left out: later rows of the same run hold them.")
+    if read.broken:
+        raise click.ClickException(_broken_line(read))
+
+
+def _broken_line(read: Emissions, most: int = 10) -> str:
+    listed = [f"row {each.row}: {each.reason}." for each in read.broken[:most]]
+    left = len(read.broken) - most
+    listed += [f"… and {left:,} more."] if left > 0 else []
+    return "\n".join([f"{len(read.broken):,} rows were left out:", *listed])

@@ -1,0 +1,253 @@
+"""What is written out of the history can be read by those it is for, and never half of it."""
+
+import csv
+import io
+import json
+import resource
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.energy.account import Bill
+from monitor.exchange import tables
+from monitor.exchange.files import ExchangeError, new_file
+from monitor.exchange.reading import CHUNK, numbers_of
+from monitor.exchange_commands import export
+from monitor.filter_options import Day
+from monitor.forms import record_json
+from monitor.paths import database_path
+from monitor.store.filters import EVERYTHING, Filter
+from monitor.store.history import History
+from monitor.store.records import QueryRecord, Status
+from tests.unit.builders import CPU, GPU, line, model_info, outcome, query_start, stored_query
+
+
+@pytest.fixture
+def history() -> Iterator[History]:
+    with closing(History(database_path())) as history:
+        yield history
+
+
+def of_model(history: History, name: str, prompt: str = "Why?", **changes: Any) -> QueryRecord:
+    info = replace(model_info(Path(f"/models/{name}.gguf")), name=name)
+    sha256 = f"{sum(map(ord, name)):064x}"
+    began = history.begin(query_start(model=info, sha256=sha256, prompt=prompt))
+    return history.finish(began.query_id, outcome(**changes))
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(export, arguments)
+
+
+def sentence(result: Result) -> str:
+    """Return what a person is told of a command that failed."""
+    assert result.exit_code != 0
+    return str(result.exception) if isinstance(result.exception, ExchangeError) else result.output
+
+
+def csv_rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# --- tables ------------------------------------------------------------------------------
+
+
+def test_a_table_holds_what_the_record_says_and_blanks_for_what_is_not_known(
+    history: History,
+) -> None:
+    record = stored_query(history, "Why?\nBecause, “so”.")
+    unmeasured = stored_query(history, bill=Bill((line(CPU, joules=None),)))
+    first, second = csv_rows(run("csv").output)
+    total, carbon = record.bill.total(), record.footprint
+    assert total.energy
+    assert carbon
+    assert first["id"] == record.id
+    assert first["prompt"] == "Why?\nBecause, “so”."
+    assert float(first["energy_j"]) == pytest.approx(total.joules)
+    assert float(first["energy_high_j"]) == pytest.approx(total.energy.high_j)
+    assert first["energy_kind"] == "power"
+    assert float(first["cpu_j"]) == pytest.approx(12.4 * 1.1)  # the cores are inside, not added
+    assert float(first["load_j"]) == pytest.approx(5 * (12.4 + 40))
+    assert float(first["co2e_g"]) == pytest.approx(carbon.grams)
+    assert float(first["joules_per_token"]) == pytest.approx(record.joules_per_token)
+    assert first["dram_j"] == ""
+    assert second["id"] == unmeasured.id
+    assert {second[name] for name in ("energy_j", "cpu_j", "co2e_g", "joules_per_token")} == {""}
+    assert list(first) == list(tables.COLUMNS)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("x")'])
+def test_no_spreadsheet_runs_a_text_as_a_formula(history: History, text: str) -> None:
+    stored_query(history, text, text=text)
+    (row,) = csv_rows(run("csv").output)
+    assert row["prompt"] == row["answer"] == f"'{text}"
+
+
+def test_lines_are_the_documents_of_the_history(history: History) -> None:
+    records = [stored_query(history, f"Question {n}") for n in range(3)]
+    lines = run("jsonl").output.splitlines()
+    assert [json.loads(each) for each in lines] == [record_json(record) for record in records]
+    newest_first = run("jsonl", "--newest-first").output.splitlines()
+    assert newest_first == lines[::-1]
+
+
+def test_more_queries_than_are_read_at_once_come_out_in_order(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.exchange.reading.CHUNK", 2)
+    assert CHUNK > 2
+    ids = [stored_query(history).id for _ in range(5)]
+    for newest_first in (False, True):
+        file = io.StringIO()
+        numbers = numbers_of(history, EVERYTHING, newest_first)
+        assert tables.write_jsonl(history, numbers, file, lambda rows: None) == 5
+        found = [json.loads(each)["id"] for each in file.getvalue().splitlines()]
+        assert found == (ids[::-1] if newest_first else ids)
+
+
+def test_a_filter_chooses_what_is_written(history: History) -> None:
+    tiny = of_model(history, "tiny")
+    of_model(history, "large", status=Status.STOPPED)
+    for options in (("--model", "TINY"), ("--status", "done"), ("--text", "Why", "--model=tiny")):
+        assert [row["id"] for row in csv_rows(run("csv", *options).output)] == [tiny.id]
+    assert csv_rows(run("csv", "--kind", "bench").output) == []
+    machine = history.browse.choices().machines
+    assert len(csv_rows(run("csv", "--machine", next(iter(machine.values()))).output)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--model", "tinny"), "No query has the model “tinny”. There are: tiny"),
+        (("--tag", "x"), "No query has a tag yet."),
+        (("--since", "yesterday"), "'yesterday' is no date. Write it as 2026-11-24."),
+        (("--since", "2026-02-02", "--until", "2026-02-01"), "no day is between"),
+        (("--kind", "dream"), "'dream' is not one of"),
+        (("--json",), "name it with -o"),
+    ],
+)
+def test_a_mistaken_option_is_told_in_a_sentence(
+    history: History, options: tuple[str, ...], told: str
+) -> None:
+    stored_query(history)
+    result = run("csv", *options)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
+def test_days_are_dates() -> None:
+    assert Filter(since=Day().convert("2026-11-24", None, None)).to_address() == "since=2026-11-24"
+
+
+# --- files -------------------------------------------------------------------------------
+
+
+def test_a_file_is_never_replaced_unasked(history: History, tmp_path: Path) -> None:
+    stored_query(history)
+    target = tmp_path / "out.csv"
+    target.write_text("precious")
+    assert "--force replaces it" in sentence(run("csv", "-o", str(target)))
+    assert target.read_text() == "precious"
+    result = run("csv", "-o", str(target), "--force", "--json")
+    assert json.loads(result.output) == {"path": str(target), "rows": 1}
+    assert len(csv_rows(target.read_text())) == 1
+    assert "no folder" in sentence(run("csv", "-o", str(tmp_path / "no" / "out.csv")))
+    assert "no file that could be replaced" in sentence(run("csv", "-o", str(tmp_path), "--force"))
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.csv"]
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+    target.write_text("precious")
+    with (
+        no_file_longer_than(10_000),
+        pytest.raises(ExchangeError, match="not written: its disk is full"),
+        new_file(target, force=True) as file,
+    ):
+        file.write("x" * 20_000)
+    assert target.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_stopped_export_leaves_no_half_file(tmp_path: Path) -> None:
+    def stopped_half_way() -> None:
+        with new_file(tmp_path / "out.csv") as file:
+            file.write("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_half_way()
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- the model card ----------------------------------------------------------------------
+
+
+def test_a_card_states_grams_of_use_and_says_that_they_are_not_of_training(
+    history: History,
+) -> None:
+    record = of_model(history, "tiny|x")
+    text = run("card", "tiny|x").output
+    _, yaml, body = text.split("---\n", 2)
+    fields = dict(each.strip().split(": ", 1) for each in yaml.splitlines() if ": " in each)
+    carbon = record.footprint
+    assert carbon
+    assert float(fields["emissions"]) == pytest.approx(1000 * carbon.grams, rel=1e-3)
+    assert "inference, not training" in json.loads(fields["source"])
+    assert "GPU 0" in json.loads(fields["hardware_used"])
+    assert "training_type:" not in yaml
+    assert "| tiny\\|x Q4\\_K\\_M |" in body
+    assert "◐" in body
+    assert "344 g/kWh (DEU 2024, Ember yearly electricity data)" in body
+
+
+def test_a_card_is_of_one_model(history: History) -> None:
+    assert "card needs some" in sentence(run("card"))
+    of_model(history, "tiny")
+    record = of_model(history, "large")
+    assert record.model
+    assert "A card is of one model" in sentence(run("card"))
+    assert "large" in run("card", record.model.sha256[:64]).output
+    assert "There are: large, tiny" in sentence(run("card", "unheard-of"))
+    assert "Name the model once" in sentence(run("card", "tiny", "--model", "tiny"))
+
+
+def test_a_card_without_a_measurement_states_no_grams(history: History) -> None:
+    of_model(history, "tiny", bill=Bill((line(CPU, joules=None),)))
+    assert "co2_eq_emissions:" not in run("card").output
+
+
+# --- the report --------------------------------------------------------------------------
+
+
+def test_a_report_is_one_page_that_fetches_and_runs_nothing(history: History) -> None:
+    of_model(history, "<script>alert(1)</script>", prompt="<b>")
+    of_model(history, "tiny", bill=Bill((line(CPU, joules=3.0), line(GPU, joules=None))))
+    page = run("report", "--title", "Ours & <theirs>").output
+    assert "<h1>Ours &amp; &lt;theirs&gt;</h1>" in page
+    for forbidden in ("<script", 'http-equiv="refresh', "src=", "<link", "@import", "url("):
+        assert forbidden not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    for stated in ("GPU 0", "◐ integrated", "a datasheet", "344 g/kWh (DEU 2024", "−2 % to +3 %"):
+        assert stated in page
+
+
+def test_an_empty_history_makes_a_report_too(history: History) -> None:
+    page = run("report").output
+    assert "no queries" in page
+    assert "No energy was measured." in page
