@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, QTimer
@@ -19,6 +20,8 @@ from desktop.theme.palette import apply_theme, system_theme
 from desktop.window import PAGES, MainWindow
 from monitor.display import display_problem
 from monitor.logs import logging_to_file
+from monitor.paths import database_path
+from monitor.store.backups import restore
 from monitor.store.database import StoreError
 
 
@@ -68,14 +71,26 @@ def make_application() -> QApplication:
 
 
 def run_window(app: QApplication) -> int:
-    """Open the window and run until it is closed."""
-    try:
-        services = start_services()
-    except (StoreError, OSError) as error:
-        QMessageBox.critical(None, "LlamaWatt", str(error))
-        return 1
-    window = MainWindow(services, system_theme())
-    _follow_system(app, window)
+    """Open the window and run until it is closed; open it again over a backup that was chosen."""
+    while True:
+        try:
+            services = start_services()
+        except (StoreError, OSError) as error:
+            QMessageBox.critical(None, "LlamaWatt", str(error))
+            return 1
+        window = MainWindow(services, system_theme())
+        status = _run(app, window)
+        window.deleteLater()
+        if window.backup_to_restore is None:
+            return status
+        try:
+            restore(database_path(), window.backup_to_restore)
+        except (StoreError, OSError) as error:
+            QMessageBox.critical(None, "LlamaWatt", str(error))
+
+
+def _run(app: QApplication, window: MainWindow) -> int:
+    following = _follow_system(app, window)
     # Python handles signals between bytecodes only: a timer gives it the chance.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     signal.signal(signal.SIGTERM, lambda *_: window.close())
@@ -87,11 +102,13 @@ def run_window(app: QApplication) -> int:
         window.restoreGeometry(geometry)
     window.show()
     status = app.exec()
+    ticker.stop()
+    QGuiApplication.styleHints().colorSchemeChanged.disconnect(following)
     QSettings().setValue("geometry", window.saveGeometry())
     return status
 
 
-def _follow_system(app: QApplication, window: MainWindow) -> None:
+def _follow_system(app: QApplication, window: MainWindow) -> Callable[[], None]:
     """Change with the system from light to dark and back."""
 
     def change() -> None:
@@ -100,3 +117,4 @@ def _follow_system(app: QApplication, window: MainWindow) -> None:
         window.set_theme(theme)
 
     QGuiApplication.styleHints().colorSchemeChanged.connect(change)
+    return change

@@ -18,6 +18,7 @@ from monitor.engine.gguf import ModelFileError
 from monitor.loading import LoadOptions
 from monitor.meter import Ask
 from monitor.store.database import StoreError
+from monitor.store.upkeep import look_after
 
 KNOWN_PROBLEMS = (
     ModelFileError,
@@ -162,6 +163,18 @@ class Bridge(QObject):
         """Like :meth:`read`, for what may take long: folders, drivers, the engine's start."""
         if not self._closed:
             self._works.submit(self._answer, question, answer)
+
+    def look_after(self) -> None:
+        """Back the history up and thin what is old, if it is due, beside everything else."""
+        store = self._services.history.store
+
+        def attempt() -> None:
+            try:
+                look_after(store, lambda: self._closed)
+            except StoreError as error:
+                log.warning("The history was not looked after: %s", error)
+
+        self.work(attempt, lambda _done: None)
 
     def _answer(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         try:

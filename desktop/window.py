@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -22,6 +22,7 @@ from desktop.bench.page import BenchPage
 from desktop.bridge import Bridge
 from desktop.chat.model import ChatModel
 from desktop.chat.page import ChatPage
+from desktop.history.exporting import Exporter
 from desktop.history.page import HistoryPage
 from desktop.history.query_view import QueryDialog
 from desktop.live.dock import LiveDock
@@ -30,6 +31,7 @@ from desktop.notice import Notice
 from desktop.sensors.page import SensorsPage
 from desktop.services import Services
 from desktop.settings.zones import ZoneDialog
+from desktop.storage.dialog import StorageDialog
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
@@ -43,6 +45,7 @@ from monitor.meter import ZONE_PREFERENCE, Ask, Event, Finished, chosen_zone
 from monitor.models.library import Found, list_models, model_places, remember_file
 from monitor.power.channel import ProbeState
 from monitor.repeat import CannotRepeat, repeat
+from monitor.store.backups import Backup
 from monitor.store.database import StoreError
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
@@ -50,6 +53,9 @@ from monitor.store.records import QueryRecord
 log = logging.getLogger(__name__)
 
 PAGES = ("chat", "bench", "history", "sensors")
+
+UPKEEP_MS = 20_000
+"""Backup and thinning wait until the window is there and the models are listed."""
 
 MODEL_PREFERENCE, ADVICE_PREFERENCE, DRAFT_PREFERENCE = "model", "advice_read", "draft"
 
@@ -65,6 +71,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._services, self._theme = services, theme
         self._models: list[Found] = []
+        self.backup_to_restore: Path | None = None
         self.bridge = Bridge(services, self)
         self.live = LiveModel(services.sampler)
         self.chat = ChatModel(self.bridge, services.history, self)
@@ -74,7 +81,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(900, 560)
         self._build()
         self._connect()
-        self._restore()
+        self._restore_state()
 
     # --- building ------------------------------------------------------------------------
 
@@ -144,6 +151,13 @@ class MainWindow(QMainWindow):
         self.bridge.repeated.connect(self._on_repeated)
         self.history_page.deleted.connect(self._on_deleted)
         self.history_page.again_wanted.connect(self._run_again)
+        self.history_page.said.connect(self.notice.say)
+        self.history_page.storage_wanted.connect(self.open_storage)
+        self.exporter = Exporter(self.bridge, self._services.history, self)
+        self.exporter.said.connect(self.notice.say)
+        self.exporter.changed.connect(self.history_page.refresh)
+        self.history_page.export_wanted.connect(self.exporter.ask)
+        self.history_page.import_wanted.connect(self.exporter.ask_import)
         self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
         self.chat.context_changed.connect(self.strip.show_context)
@@ -163,7 +177,7 @@ class MainWindow(QMainWindow):
             )
         )
 
-    def _restore(self) -> None:
+    def _restore_state(self) -> None:
         self.set_theme(self._theme)
         self.show_page("chat")
         self._list_models()
@@ -173,6 +187,11 @@ class MainWindow(QMainWindow):
             lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_draft
         )
         self.chat_page.prompt.setFocus()
+        if self._services.history.store.notice:
+            self.notice.say(self._services.history.store.notice)
+        self._upkeep = QTimer(self, singleShot=True, interval=UPKEEP_MS)
+        self._upkeep.timeout.connect(self.bridge.look_after)
+        self._upkeep.start()
 
     def _restore_draft(self, draft: str) -> None:
         if draft and not self.chat_page.prompt.toPlainText():
@@ -219,6 +238,8 @@ class MainWindow(QMainWindow):
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)
+        if record.notice:
+            self.notice.say(record.notice)
         if self.history_page.isVisible():
             self.history_page.refresh()
 
@@ -234,6 +255,22 @@ class MainWindow(QMainWindow):
             self.notice.say(count.replace("%n", str(len(numbers))), self.tr("Undo"), undo)
         else:
             self.notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
+
+    def open_storage(self) -> None:
+        """Show what can be seen and done about the history's file."""
+        if self.bridge.busy:
+            self.notice.say(self.tr("Stop what is running first; it is being stored."))
+            return
+        dialog = StorageDialog(self.bridge, self._services.history, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self.history_page.refresh)
+        dialog.restore_wanted.connect(self._restore)
+        dialog.open()
+
+    def _restore(self, backup: Backup) -> None:
+        """Close, so that a backup can take the history's place; the program opens again."""
+        self.backup_to_restore = backup.path
+        self.close()
 
     def _run_again(self, record: QueryRecord) -> None:
         """Put a stored query once more, exactly as it was put."""

@@ -92,6 +92,8 @@ def _tell(record: QueryRecord, as_json: bool) -> None:
         stderr.print(report.headline(record))
         if note := report.ending_note(record):
             stderr.print(note)
+    if record.notice:
+        stderr.print(record.notice)
     if record.status is Status.FAILED:
         raise click.ClickException(record.error)
     if record.status is Status.STOPPED:

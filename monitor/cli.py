@@ -17,6 +17,7 @@ from monitor import (
     asking,
     benchmarks,
     compare_lookups,
+    database_commands,
     exchange_commands,
     forms,
     history_commands,
@@ -41,6 +42,7 @@ from monitor.power.channel import ProbeState
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.repeat import CannotRepeat
 from monitor.store.database import StoreError
+from monitor.store.errors import explain
 from monitor.terminal import ctrl_c, json_option, open_history, show, stderr
 
 KNOWN_PROBLEMS = (
@@ -73,10 +75,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise  # whoever read our output has had enough; click ends quietly
         except sqlite3.Error as problem:
-            raise click.ClickException(
-                f"The history {database_path()} cannot be read: {problem}. Move the file away "
-                "to start a new one, or set LLAMAWATT_HOME to another folder."
-            ) from problem
+            raise click.ClickException(explain(database_path(), problem, "read")) from problem
         except KNOWN_PROBLEMS as problem:
             raise click.ClickException(str(problem)) from problem
 
@@ -220,5 +219,6 @@ for command in (
     compare_lookups.compare,
     exchange_commands.export,
     exchange_commands.import_file,
+    database_commands.database,
 ):
     main.add_command(command)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -76,10 +77,13 @@ class RunningQuery:
         ended = threading.Event()
 
         def save_until_ended() -> None:
+            written: Future[None] | None = None
             while not ended.wait(SAVE_EVERY_S):
+                if written and not written.done():
+                    continue  # the file is held; the end must not have to wait behind a queue
                 with self._lock:
                     outcome = self._outcome(Status.RUNNING, self._sampler.read_until_s(), "")
-                self._history.progress(self.query_id, outcome)
+                written = self._history.progress(self.query_id, outcome)
 
         thread = threading.Thread(target=save_until_ended, name="query-saver", daemon=True)
         thread.start()

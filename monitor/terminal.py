@@ -40,6 +40,8 @@ def echo_json(document: Any) -> None:
 def open_history() -> Iterator[History]:
     """Open the history for the length of a block."""
     history = History(database_path())
+    if history.store.notice:
+        stderr.print(history.store.notice)
     try:
         yield history
     finally:

@@ -15,7 +15,6 @@ class ActionBar(QWidget):
     compare_wanted = Signal()
     tag_wanted = Signal(str)
     delete_wanted = Signal()
-    export_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,18 +23,15 @@ class ActionBar(QWidget):
         self.compare = tool_button(self.tr("Compare"))
         self.tag = tool_button(self.tr("Tag …"))
         self.delete = tool_button(self.tr("Delete"))
-        self.export = tool_button(self.tr("Export …"))
         self.compare.clicked.connect(self.compare_wanted)
         self.tag.clicked.connect(self._ask_tag)
         self.delete.clicked.connect(self.delete_wanted)
-        self.export.clicked.connect(self.export_wanted)
         self.compare.setToolTip(self.tr("Two to four queries side by side"))
         self.delete.setToolTip(self.tr("Delete the selected queries (Delete); it can be undone"))
-        self.export.setToolTip(self.tr("Everything the filter lets through, as a file"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        for widget in (self._count, self.compare, self.tag, self.delete, self.export):
+        for widget in (self._count, self.compare, self.tag, self.delete):
             row.addWidget(widget)
         self.show_selection([])
 

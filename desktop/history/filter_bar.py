@@ -56,8 +56,8 @@ class FilterBar(QWidget):
         self._typing.timeout.connect(self._search)
         self.search.textEdited.connect(lambda _text: self._typing.start())
         self.search.returnPressed.connect(self._search)
-        self.days = _menu_button("")
-        self.more = _menu_button(self.tr("Filter ▾"))
+        self.days = menu_button("")
+        self.more = menu_button(self.tr("Filter ▾"))
         self._build_days(self.days.menu())
         self.more.menu().aboutToShow.connect(self._build_menus)
         self._back = tool_button(self.tr("Back"))
@@ -239,7 +239,8 @@ def _day_of(edit: QDateEdit) -> date:
     return date(chosen.year(), chosen.month(), chosen.day())
 
 
-def _menu_button(text: str) -> QToolButton:
+def menu_button(text: str) -> QToolButton:
+    """Return a button that opens its menu."""
     button = tool_button(text)
     button.setMenu(QMenu(button))
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

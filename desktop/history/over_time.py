@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.history.bars import OTHERS, BarChart, Columns, arrange
@@ -142,6 +144,15 @@ class OverTime(QWidget):
         only = self.tr("Only the newest %1 queries that match are added up.")
         self._note.setText(only.replace("%1", f"{limited:,}") if limited else "")
         self._show_legend()
+
+    def save_picture(self, path: Path) -> bool:
+        """Save chart and legend at twice their size; return whether it could be written."""
+        size = self.size() * 2
+        picture = QPixmap(size)
+        picture.setDevicePixelRatio(2)
+        picture.fill(self.palette().window().color())
+        self.render(picture)
+        return picture.save(str(path))
 
     def _show_legend(self) -> None:
         names = {OTHERS: self.tr("others"), "": self.tr("all queries")}

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
+    QFileDialog,
     QHBoxLayout,
     QSplitter,
     QStackedWidget,
@@ -18,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from desktop.bridge import Bridge
 from desktop.history.actions import ActionBar
-from desktop.history.filter_bar import FilterBar
+from desktop.history.filter_bar import FilterBar, menu_button
 from desktop.history.model import HistoryModel
 from desktop.history.over_time import OverTime, read_time_chart
 from desktop.history.query_view import QueryView
@@ -45,6 +47,11 @@ class HistoryPage(QWidget):
     """Identifiers of queries to lay side by side."""
     export_wanted = Signal(object)
     """A filter whose queries are to be written to a file."""
+    import_wanted = Signal()
+    storage_wanted = Signal()
+    """The history's file is to be looked after."""
+    said = Signal(str)
+    """What went wrong."""
     again_wanted = Signal(object)
     """A record whose query is to be run again."""
 
@@ -64,6 +71,14 @@ class HistoryPage(QWidget):
             self.tabs.addTab(text)
         self.tabs.setAccessibleName(self.tr("How the queries are shown"))
         self.actions_bar = ActionBar()
+        self.more = menu_button(self.tr("More ▾"))
+        menu = self.more.menu()
+        self._picture = menu.addAction(self.tr("Save the chart as a picture …"), self._ask_picture)
+        self._picture.setVisible(False)
+        menu.addAction(self.tr("Export what is shown …"), self._export)
+        menu.addAction(self.tr("Import …"), self.import_wanted.emit)
+        menu.addSeparator()
+        menu.addAction(self.tr("The history's file …"), self.storage_wanted.emit)
         self.over_time = OverTime(self.state, theme)
         self.calendar = YearView(theme)
         self.view = QueryView(theme)
@@ -90,6 +105,7 @@ class HistoryPage(QWidget):
         switch.addWidget(self.tabs)
         switch.addStretch(1)
         switch.addWidget(self.actions_bar)
+        switch.addWidget(self.more)
         full = QWidget()
         column = QVBoxLayout(full)
         column.setContentsMargins(12, 12, 12, 0)
@@ -125,7 +141,6 @@ class HistoryPage(QWidget):
         bar.compare_wanted.connect(
             lambda: self.compare_wanted.emit([row.id for row in self.table.rows_selected()])
         )
-        bar.export_wanted.connect(lambda: self.export_wanted.emit(self.state.place.chosen))
         self.view.again.connect(self.again_wanted)
         self.view.noted.connect(self._note)
         self.view.untagged.connect(self._untag)
@@ -166,6 +181,7 @@ class HistoryPage(QWidget):
         self.tabs.blockSignals(False)
         self.views.setCurrentIndex(VIEWS.index(place.view))
         self.actions_bar.setVisible(place.view is View.LIST)
+        self._picture.setVisible(place.view is View.CHART)
         self.over_time.show_place(place)
         self.model.show_queries(place.chosen)
         self._read_sums()
@@ -224,6 +240,16 @@ class HistoryPage(QWidget):
     def _show_days(self, first: date, last: date) -> None:
         chosen = replace(self.state.place.chosen, since=first, until=last)
         self.state.go(replace(self.state.place, chosen=chosen, view=View.LIST))
+
+    def _export(self) -> None:
+        self.export_wanted.emit(self.state.place.chosen)
+
+    def _ask_picture(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save the chart"), "llamawatt.png", self.tr("Pictures (*.png)")
+        )
+        if name and not self.over_time.save_picture(Path(name)):
+            self.said.emit(self.tr("%1 could not be written.").replace("%1", name))
 
     def show_latest(self) -> None:
         """Read again and choose the newest query."""

@@ -206,6 +206,7 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QLineEdit {{ padding: 5px 8px; }}
     QPlainTextEdit {{ padding: 4px; }}
+    QComboBox, QSpinBox, QDateEdit {{ min-height: 24px; }}
     QTextBrowser#answer {{ border: none; background: transparent; }}
     QListView, QTableView {{
         background: {theme.surface}; border: 1px solid {theme.line}; border-radius: 6px;

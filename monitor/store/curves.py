@@ -16,12 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.energy.account import Phase
-from monitor.power.trace import Curve
+from monitor.power.trace import Curve, Gap
 
 VERSION = 1
 TIME_SCALE, ENERGY_SCALE, POWER_SCALE = 1e4, 1e3, 1e2
-FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 0, "pb": 0}]
+FILTER = {"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 0, "pb": 0}
 """No context from neighbouring bytes: they are noise, and learning it costs a twentieth."""
+
+SMALLEST_DICTIONARY = 4096
+"""Of LZMA. One as large as the data is as good as the preset's 64 MB, and made a hundred times
+faster."""
 
 NO_POWER = -1
 """Stands for NaN watts."""
@@ -33,10 +37,13 @@ class StoredTrace:
 
     :param curves: by channel key
     :param phases: when load, prefill and decode happened, on the curves' clock
+    :param step_s: seconds from point to point if it was thinned; ``None`` where the points are
+        the readings themselves
     """
 
     curves: Mapping[str, Curve]
     phases: tuple[Phase, ...]
+    step_s: float | None = None
 
 
 def encode_trace(trace: StoredTrace, start_s: float) -> bytes:
@@ -58,8 +65,11 @@ def encode_trace(trace: StoredTrace, start_s: float) -> bytes:
         "keys": list(trace.curves),
         "counts": counts,
         "phases": [[p.name, p.start_s - start_s, p.end_s - start_s] for p in trace.phases],
+        "step_s": trace.step_s,
     }
-    return lzma.compress(json.dumps(header).encode() + b"\n" + b"".join(columns), filters=FILTERS)
+    data = json.dumps(header).encode() + b"\n" + b"".join(columns)
+    dictionary = max(len(data), SMALLEST_DICTIONARY)
+    return lzma.compress(data, filters=[FILTER | {"dict_size": dictionary}])
 
 
 def decode_trace(blob: bytes) -> StoredTrace:
@@ -84,7 +94,37 @@ def decode_trace(blob: bytes) -> StoredTrace:
             np.where(power == NO_POWER, np.nan, power / POWER_SCALE),
             gap,
         )
-    return StoredTrace(curves, tuple(Phase(*phase) for phase in described["phases"]))
+    phases = tuple(Phase(*phase) for phase in described["phases"])
+    return StoredTrace(curves, phases, described.get("step_s"))
+
+
+def thin_trace(trace: StoredTrace, step_s: float) -> StoredTrace:
+    """Keep one reading each so many seconds, with the mean watts since the one before.
+
+    Cumulative joules are those that were read. The readings around gaps and around the ends of
+    phases stay as they are, so that every phase has the joules it had.
+    """
+    edges_s = np.array([edge for p in trace.phases for edge in (p.start_s, p.end_s)])
+    curves = {key: _thin(curve, step_s, edges_s) for key, curve in trace.curves.items()}
+    return StoredTrace(curves, trace.phases, max(step_s, trace.step_s or 0.0))
+
+
+def _thin(curve: Curve, step_s: float, edges_s: npt.NDArray[np.float64]) -> Curve:
+    if len(curve.time_s) < 2:
+        return curve
+    last = len(curve.time_s) - 1
+    after = np.concatenate(
+        [np.searchsorted(curve.time_s, edges_s), np.flatnonzero(curve.gap != Gap.NONE)]
+    )
+    as_read = np.zeros(last + 1, bool)
+    as_read[np.clip(np.concatenate([after - 1, after, [0, last]]), 0, last).astype(int)] = True
+    steps = np.floor(curve.time_s / step_s)
+    kept = np.flatnonzero(as_read | np.append(steps[1:] != steps[:-1], True))
+    power_w = curve.power_w[kept]
+    means_w = np.diff(curve.energy_j[kept]) / np.diff(curve.time_s[kept])
+    is_mean = ~as_read[kept[1:]] & (np.diff(kept) > 1)
+    power_w[1:][is_mean] = means_w[is_mean]
+    return Curve(curve.time_s[kept], curve.energy_j[kept], power_w, curve.gap[kept])
 
 
 Whole = npt.NDArray[np.int64]

@@ -11,6 +11,10 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
+from monitor.store.backups import back_up_before_schema
+from monitor.store.copies import holds_queries, open_to_read
+from monitor.store.errors import BUSY, CANNOT_OPEN, READ_ONLY, code_of, explain
+from monitor.store.errors import StoreError as StoreError
 from monitor.store.schema import SCHEMA_VERSION, migrations
 
 T = TypeVar("T")
@@ -18,70 +22,96 @@ T = TypeVar("T")
 BUSY_TIMEOUT_S = 10.0
 """Window and command write to the same file; each waits for the other's short transactions."""
 
-
-class StoreError(Exception):
-    """The database cannot be used; the message says why and what to do."""
+TRY_AGAIN_S = 0.5
+"""How long a change that must be stored rests after it was refused."""
 
 
 class Store:
     """One SQLite file in WAL mode. Reads on the caller's thread, writes in order on one other.
 
+    A file that may not be written to is opened for reading: :attr:`notice` then says so.
+
     :param path: the file; created and migrated as need be
-    :raises StoreError: if it is no database, made by a later version, or not writable
+    :param busy_timeout_s: how long to wait for another program's transaction
+    :raises StoreError: if it is no database, damaged, or made by a later version
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.path, self._busy_timeout_s = path, busy_timeout_s
+        self.notice = ""
         self._local = threading.local()
         self._open: list[tuple[threading.Thread, Database]] = []
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
         try:
             self._writer.submit(self._prepare).result()
         except (sqlite3.Error, OSError) as error:
             self.close()
-            raise StoreError(
-                f"The history {path} cannot be opened: {error}. Move the file away to start a "
-                "new one, or set LLAMAWATT_HOME to another folder."
-            ) from error
+            raise StoreError(explain(path, error, "opened")) from error
         except StoreError:
             self.close()
             raise
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be stored, because the file may not be written to."""
+        return bool(self.notice)
+
     def _prepare(self) -> None:
-        db = self._connection()
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        try:
+            version = self._check_version()
+            _enable_wal(self._connection(), self._busy_timeout_s)
+            if version < SCHEMA_VERSION:
+                self._migrate()
+            else:
+                _probe(self._connection(), version)
+        except sqlite3.OperationalError as error:
+            if code_of(error) not in (READ_ONLY, CANNOT_OPEN) or not self.path.is_file():
+                raise
+            self._prepare_to_read(error)
+
+    def _prepare_to_read(self, error: sqlite3.Error) -> None:
+        self._local = threading.local()  # the connection that tried to write is not used again
+        self.notice = explain(self.path, error, "written") + " What it holds can be looked at."
+        if self._check_version() < SCHEMA_VERSION:
+            raise StoreError(
+                f"The history {self.path} is of an earlier version of LlamaWatt and must be "
+                "brought up to date, but may not be written to. Give yourself the right to, or "
+                "copy it to another folder and name that in LLAMAWATT_HOME."
+            ) from error
+
+    def _check_version(self) -> int:
+        version = int(self._connection().execute("PRAGMA user_version").fetchone()[0])
         if version > SCHEMA_VERSION:
             raise StoreError(
                 f"The history {self.path} was written by a later version of LlamaWatt "
                 f"(schema {version}, this one knows {SCHEMA_VERSION}). Update LlamaWatt to open it."
             )
-        _enable_wal(db)
-        if version < SCHEMA_VERSION:
-            self._migrate(db)
+        return version
 
-    def _migrate(self, db: Database) -> None:
-        """Bring the tables up to date: all of it, or nothing."""
-        # A table others refer to can only be replaced while references are not enforced; the
-        # names of those others must not follow the old one away (sqlite.org/lang_altertable).
-        db.execute("PRAGMA foreign_keys = OFF")
-        db.execute("PRAGMA legacy_alter_table = ON")
-        with _immediate(db):
-            migrations.apply(db)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            if broken := db.execute("PRAGMA foreign_key_check").fetchone():
+    def _migrate(self) -> None:
+        """Bring the tables up to date: all of it, or nothing; what they hold is copied before."""
+        if holds_queries(self.path):
+            try:
+                back_up_before_schema(self.path, SCHEMA_VERSION)
+            except StoreError as error:
                 raise StoreError(
-                    f"The history {self.path} is damaged: its table {broken[0]} refers to rows of "
-                    f"{broken[2]} that are not there. Nothing was changed."
-                )
-        db.execute("PRAGMA legacy_alter_table = OFF")
-        db.execute("PRAGMA foreign_keys = ON")
+                    f"The history {self.path} must be brought up to date, and is copied before "
+                    f"that. {error} Nothing was changed."
+                ) from error
+        migrate(self._connection(), self.path)
 
     def _connection(self) -> Database:
         """The calling thread's own connection."""
         db: Database | None = getattr(self._local, "db", None)
         if db is None:
-            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            if self.is_read_only:
+                connection = open_to_read(self.path, self._busy_timeout_s)
+            else:
+                connection = sqlite3.connect(
+                    self.path, timeout=self._busy_timeout_s, check_same_thread=False
+                )
             db = Database(connection)
             db.execute("PRAGMA foreign_keys = ON")
             # FULL, not NORMAL: a power cut may cost the last second, not the last minutes.
@@ -107,18 +137,56 @@ class Store:
         """
         return self._writer.submit(self._transact, change)
 
-    def _transact(self, change: Callable[[Database], T]) -> T:
+    def write_until_stored(self, change: Callable[[Database], T]) -> "Future[T]":
+        """Run a change as :meth:`write` does, again and again until SQLite takes it.
+
+        Other changes get their turn in between.
+
+        :return: its result; a :class:`StoreError` only if the store was closed before
+        """
+        stored: Future[T] = Future()
+        self._writer.submit(self._try_again, change, stored)
+        return stored
+
+    def _try_again(self, change: Callable[[Database], T], stored: "Future[T]") -> None:
         try:
+            stored.set_result(self._transact(change))
+        except StoreError as error:
+            self._closing.wait(TRY_AGAIN_S)
+            with self._lock:
+                if not self._closing.is_set():
+                    self._writer.submit(self._try_again, change, stored)
+                    return
+            stored.set_exception(error)
+        except BaseException as error:
+            stored.set_exception(error)
+
+    def maintain(self, work: Callable[[Database], T]) -> "Future[T]":
+        """Run what cannot be part of a transaction on the writing thread: ``VACUUM``."""
+        return self._writer.submit(self._explained, lambda: work(self._connection()))
+
+    def _transact(self, change: Callable[[Database], T]) -> T:
+        if self.is_read_only:
+            raise StoreError(self.notice)
+
+        def transact() -> T:
             with _immediate(self._connection()) as db:
                 return change(db)
-        except sqlite3.OperationalError as error:
-            raise StoreError(
-                f"The history {self.path} cannot be written: {error}. Free some space on its disk, "
-                "or see that no other program holds the file."
-            ) from error
+
+        return self._explained(transact)
+
+    def _explained(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # a mistake of ours, not the file's
+        except sqlite3.DatabaseError as error:
+            raise StoreError(explain(self.path, error, "written")) from error
 
     def close(self) -> None:
         """Finish what is still to be written and close every connection."""
+        with self._lock:
+            self._closing.set()
         self._writer.shutdown(wait=True)
         with self._lock:
             for _, db in self._open:
@@ -126,9 +194,46 @@ class Store:
             self._open.clear()
 
 
-def _enable_wal(db: Database) -> None:
+def migrate(db: Database, path: Path) -> None:
+    """Bring the tables of a file up to date: all of it, or nothing.
+
+    :param path: what to call it if something is amiss
+    :raises StoreError: if it refers to what is not there
+    """
+    # A table others refer to can only be replaced while references are not enforced; the
+    # names of those others must not follow the old one away (sqlite.org/lang_altertable).
+    db.execute("PRAGMA foreign_keys = OFF")
+    db.execute("PRAGMA legacy_alter_table = ON")
+    with _immediate(db):
+        migrations.apply(db)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if broken := db.execute("PRAGMA foreign_key_check").fetchone():
+            raise StoreError(
+                f"The history {path} is damaged: its table {broken[0]} refers to rows of "
+                f"{broken[2]} that are not there. Nothing was changed."
+            )
+    db.execute("PRAGMA legacy_alter_table = OFF")
+    db.execute("PRAGMA foreign_keys = ON")
+
+
+def _probe(db: Database, version: int) -> None:
+    """Try to write: SQLite opens a file it may only read without a word."""
+    (timeout_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(f"PRAGMA user_version = {version}")
+    except sqlite3.OperationalError as error:
+        if code_of(error) != BUSY:  # where another writes, this one may
+            raise
+    finally:
+        db.rollback()
+        db.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+
+
+def _enable_wal(db: Database, timeout_s: float) -> None:
     """Switch to WAL; SQLite does not wait by itself while another process switches too."""
-    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    deadline_s = time.monotonic() + timeout_s
     while True:
         try:
             return db.enable_wal()

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from monitor.store.benchmarks import Benchmarks
 from monitor.store.bills import read_bills
 from monitor.store.browse import Browse
 from monitor.store.curves import StoredTrace, decode_trace
-from monitor.store.database import Store
+from monitor.store.database import Store, StoreError
 from monitor.store.edits import Edits
+from monitor.store.endings import Endings, add_message, ended
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
@@ -82,7 +83,15 @@ class History:
         self.browse = Browse(self._store)
         self.edits = Edits(self._store)
         self.standings = Standings(self._store)
-        self._store.write(self._introduce).result()
+        self._endings = Endings(self._store, self._machine["id"])
+        if not self._store.is_read_only:
+            # First of all: what has ended must not be taken for interrupted.
+            self._endings.take_in()
+            try:
+                self._store.write(self._introduce).result()
+            except StoreError as error:
+                # Another program holds the file, merging perhaps; it can be read all the same.
+                log.warning("This machine was not entered: %s", error)
 
     def _introduce(self, db: Database) -> None:
         """Enter this machine, and mark what died running as interrupted."""
@@ -98,7 +107,7 @@ class History:
             if not is_alive(row["process_id"], row["process_started"]):
                 db.table("queries").update(row["started_ms"], {"status": str(Status.INTERRUPTED)})
                 if row["conversation_id"] and row["answer_text"]:
-                    _add_message(
+                    add_message(
                         db, row["conversation_id"], "assistant", row["answer_text"], row["id"]
                     )
 
@@ -145,7 +154,7 @@ class History:
             }
         )
         if conversation_id:
-            _add_message(db, conversation_id, "user", start.prompt, query_id)
+            add_message(db, conversation_id, "user", start.prompt, query_id)
         return Began(query_id, conversation_id)
 
     def progress(self, query_id: str, outcome: Outcome) -> "Future[None]":
@@ -157,20 +166,14 @@ class History:
         return written
 
     def finish(self, query_id: str, outcome: Outcome) -> QueryRecord:
-        """Store how a query ended and return its record."""
+        """Store how a query ended and return its record.
 
-        def change(db: Database) -> None:
-            update_query(db, self._machine["id"], query_id, outcome)
-            if outcome.trace is not None:
-                db.table("traces").insert({"query_id": query_id, "data": outcome.trace})
-            (conversation_id,) = db.execute(
-                "select conversation_id from queries where id = ?", [query_id]
-            ).fetchone()
-            if conversation_id and outcome.text:
-                _add_message(db, conversation_id, "assistant", outcome.text, query_id)
-
-        self._store.write(change).result()
-        return self.record(query_id)
+        If it cannot be stored now, it is kept in a file and stored as soon as it can be; the
+        record's ``notice`` says so then.
+        """
+        notice = self._endings.store(query_id, outcome)
+        record = self.record(query_id)
+        return replace(ended(record, outcome), notice=notice) if notice else record
 
     # --- reading -------------------------------------------------------------------------
 
@@ -299,20 +302,3 @@ def _new_conversation(db: Database, first_prompt: str) -> str:
         {"id": conversation_id, "title": title, "created_at": now, "updated_at": now}
     )
     return conversation_id
-
-
-def _add_message(
-    db: Database, conversation_id: str, role: str, content: str, query_id: str
-) -> None:
-    now = utc_now()
-    db.table("messages").insert(
-        {
-            "id": new_id(),
-            "conversation_id": conversation_id,
-            "role": role,
-            "content": content,
-            "created_at": now,
-            "query_id": query_id,
-        }
-    )
-    db.table("conversations").update(conversation_id, {"updated_at": now})

@@ -67,6 +67,7 @@ class QueryRecord:
     :param text: the answer
     :param settings: engine and sampling settings, by name
     :param zone: the intensity in force when it ran, ``None`` for a query without a bill
+    :param notice: what a person must know of how it is stored, "" if all is well
     """
 
     id: str
@@ -86,6 +87,7 @@ class QueryRecord:
     zone: Zone | None
     pue: float = 1.0
     conversation_id: str | None = None
+    notice: str = ""
 
     @classmethod
     def from_row(

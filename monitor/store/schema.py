@@ -311,6 +311,7 @@ def a_million_queries(db: Database) -> None:
         "references queries (started_ms), primary key (tag, started_ms)) without rowid"
     )
     db.execute("create index tags_by_query on tags (started_ms)")
+    db.execute("create index messages_by_query on messages (query_id)")
     db.execute("create index queries_deleted on queries (deleted_at) where deleted_at is not null")
     create_sums(db)
     create_text_index(db)

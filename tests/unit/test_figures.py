@@ -263,9 +263,10 @@ def test_markup_in_questions_and_answers_is_shown_as_text() -> None:
 
 def test_the_list_shows_how_each_query_ended() -> None:
     done = QueryRow(
-        1_767_323_045_000, "0198-abcdefgh", "ask", Status.DONE, "2026-01-02T03:04:05", "tiny", "Q4_K_M",
-        "a [b]question[/b]\nof two lines", 6, 1.7, 1.8, 12.4, 12.0, 13.0, Kind.COUNTER, True, 0.001,
-        2.1, "", (),
+        1_767_323_045_000, "0198-abcdefgh", "ask", Status.DONE, "2026-01-02T03:04:05", "tiny",
+        "Q4_K_M",
+        "a [b]question[/b]\nof two lines", 6, 1.7, 1.8, 12.4, 12.0, 13.0, Kind.COUNTER, True,
+        0.001, 2.1, "", (),
     )  # fmt: skip
     lost = replace(done, status=Status.INTERRUPTED, energy_j=None, energy_kind=None, grams=None)
     first, second = printed(report.rows_table([done, lost], 140)).splitlines()[1:3]

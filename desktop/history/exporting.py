@@ -1,0 +1,160 @@
+"""Writing queries to a file, and taking in others'."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from desktop.bridge import Bridge
+from desktop.history.report_pdf import write_pdf
+from desktop.storage.work import LongWork
+from monitor.exchange import tables
+from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
+from monitor.exchange.codecarbon import write_emissions
+from monitor.exchange.codecarbon_import import read_emissions
+from monitor.exchange.files import ExchangeError, new_file
+from monitor.exchange.html_report import html_report
+from monitor.exchange.intake import take_in
+from monitor.exchange.model_card import model_card
+from monitor.exchange.reading import numbers_of
+from monitor.store.filters import Filter
+from monitor.store.history import History
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form queries are written in.
+
+    :param words: what the file dialog calls it
+    :param suffix: of its files
+    :param write: writes the queries of a filter into a file that must not be there half
+    """
+
+    words: str
+    suffix: str
+    write: Callable[[History, Filter, Path], None]
+
+
+def _rows(
+    write: Callable[[History, list[int], TextIO, tables.Told], int],
+) -> Callable[[History, Filter, Path], None]:
+    def to_file(history: History, chosen: Filter, path: Path) -> None:
+        with new_file(path, force=True) as file:
+            write(history, list(numbers_of(history, chosen, False)), file, lambda _rows: None)
+
+    return to_file
+
+
+def _text(make: Callable[[History, Filter], str]) -> Callable[[History, Filter, Path], None]:
+    def to_file(history: History, chosen: Filter, path: Path) -> None:
+        text = make(history, chosen)
+        with new_file(path, force=True) as file:
+            file.write(text)
+
+    return to_file
+
+
+class Exporter(QObject):
+    """Asks for files, and writes and reads them beside the window's thread."""
+
+    said = Signal(str)
+    """What is being done, or what came of it."""
+    changed = Signal()
+    """Queries were taken in."""
+
+    def __init__(self, bridge: Bridge, history: History, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window, self._history = parent, history
+        self._work = LongWork(bridge, self)
+        self._work.began.connect(self.said)
+        self._work.ended.connect(self.said)
+
+    def forms(self) -> tuple[Form, ...]:
+        """Return the forms there are, in the order the dialog offers them."""
+        title = self.tr("Energy of local language models")
+
+        def report(history: History, chosen: Filter) -> str:
+            return html_report(history, chosen, title, datetime.now().astimezone())
+
+        def on_paper(history: History, chosen: Filter, path: Path) -> None:
+            write_pdf(report(history, chosen), path)
+
+        return (
+            Form(self.tr("Report to share"), "html", _text(report)),
+            Form(self.tr("Report on paper"), "pdf", on_paper),
+            Form(self.tr("Table for spreadsheets"), "csv", _rows(tables.write_csv)),
+            Form(self.tr("JSON Lines with bills"), "jsonl", _rows(tables.write_jsonl)),
+            Form(self.tr("CodeCarbon's emissions"), "csv", _rows(write_emissions)),
+            Form(self.tr("Hugging Face model card"), "md", _text(model_card)),
+        )
+
+    def ask(self, chosen: Filter) -> None:
+        """Ask where to and in which form, then write."""
+        forms = self.forms()
+        filters = {f"{form.words} (*.{form.suffix})": form for form in forms}
+        name, kind = QFileDialog.getSaveFileName(
+            self._window, self.tr("Export"), "llamawatt", ";;".join(filters)
+        )
+        if name:
+            form = filters.get(kind, forms[0])
+            path = Path(name)
+            self.write(form, chosen, path if path.suffix else path.with_suffix(f".{form.suffix}"))
+
+    def write(self, form: Form, chosen: Filter, path: Path) -> None:
+        """Write the queries of a filter; the person was asked whether to replace a file."""
+        self._work.run(
+            self.tr("Writing %1 …").replace("%1", path.name),
+            lambda _progress, _cancelled: form.write(self._history, chosen, path),
+            lambda _done: self.tr("Wrote %1.").replace("%1", str(path)),
+        )
+
+    def ask_import(self) -> None:
+        """Ask for a file and take in what it holds."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._window,
+            self.tr("Import"),
+            "",
+            self.tr("CodeCarbon emissions, energy capsules (*.csv *.json);;All files (*)"),
+        )
+        if name:
+            self.take_in(Path(name))
+
+    def take_in(self, path: Path) -> None:
+        """Take in a CodeCarbon file or the capsule of a query."""
+        self._work.run(
+            self.tr("Reading %1 …").replace("%1", path.name),
+            lambda _progress, _cancelled: self._read(path),
+            self._tell,
+        )
+
+    def _read(self, path: Path) -> tuple[int, int, list[str]]:
+        """Return how many rows were stored, how many were known, and what was broken."""
+        if path.suffix.casefold() == ".json":
+            read = read_capsule(path)
+            if isinstance(read, BenchmarkCapsule):
+                raise ExchangeError(
+                    self.tr(
+                        "This is the capsule of a benchmark, which is repeated rather than kept: "
+                        "llamawatt bench run --replay %1"
+                    ).replace("%1", str(path))
+                )
+            taken = take_in(self._history.store, [read.arrival()])
+            return taken.stored, taken.known, []
+        emissions = read_emissions(path)
+        taken = take_in(self._history.store, emissions.arrivals)
+        broken = [f"{each.row}: {each.reason}" for each in emissions.broken]
+        return taken.stored, taken.known, broken
+
+    def _tell(self, read: tuple[int, int, list[str]]) -> str:
+        stored, known, broken = read
+        self.changed.emit()
+        text = self.tr("Took in %1 queries; %2 were here already.")
+        text = text.replace("%1", f"{stored:,}").replace("%2", f"{known:,}")
+        if broken:
+            left = self.tr("%1 rows were left out, the first being row %2.")
+            text += " " + left.replace("%1", f"{len(broken):,}").replace("%2", broken[0])
+        return text

@@ -1,0 +1,1 @@
+"""The dialog about the history's file."""

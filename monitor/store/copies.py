@@ -1,0 +1,197 @@
+"""Copies of the database, made while it is used.
+
+A copy is one file that needs no companions: whatever was in the write-ahead log is in it, and it
+opens from a read-only disk too.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from monitor.figures import size
+from monitor.store.errors import (
+    CANNOT_OPEN,
+    INTERRUPTED,
+    READ_ONLY,
+    StoreError,
+    StoreStopped,
+    code_of,
+    damaged,
+    explain,
+)
+
+Progress = Callable[[float], None]
+"""Told how much is done, 0 to 1."""
+
+PAGES_A_STEP = 512
+"""Two megabytes: between two of them a copy can be stopped."""
+
+SHARE_OF_COPYING = 0.7
+"""What copying takes of the whole; the rest is checking."""
+
+SPARE_BYTES = 10_000_000
+"""Left free on a disk, so that what runs meanwhile can still store its results."""
+
+
+def never() -> bool:
+    """Stop nothing."""
+    return False
+
+
+def unheard(_fraction: float) -> None:
+    """Show no progress."""
+
+
+def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
+    """Open a database for reading only; one on a read-only disk too.
+
+    :raises sqlite3.Error: if it cannot be read
+    """
+    address = f"{path.absolute().as_uri()}?mode=ro"
+
+    def connect(address: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(address, uri=True, timeout=timeout_s, check_same_thread=False)
+        try:
+            connection.execute("pragma schema_version").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    try:
+        return connect(address)
+    except sqlite3.OperationalError as problem:
+        # Where no companion file can be made, and none is, nobody is writing.
+        cannot = code_of(problem) in (CANNOT_OPEN, READ_ONLY)
+        if not cannot or path.with_name(f"{path.name}-wal").exists():
+            raise
+        return connect(f"{address}&immutable=1")
+
+
+def copy_database(
+    source: Path,
+    target: Path,
+    overwrite: bool = False,
+    progress: Progress = unheard,
+    cancelled: Callable[[], bool] = never,
+) -> int:
+    """Copy a database while others read and write it: all of it, checked, or nothing.
+
+    The copy is of one moment; writers go on meanwhile and are not waited for.
+
+    :param overwrite: replace the target if there is one
+    :return: the copy's bytes
+    :raises StoreError: if there is no room, the target exists, the source is damaged, ...
+    """
+    if target.exists():
+        if not overwrite:
+            raise StoreError(f"{target} is there already. Choose another name, or replace it.")
+        if target.samefile(source):
+            raise StoreError(f"{target} is the history itself; choose another name.")
+    with finished(target) as part:
+        copy_pages(source, part, progress, cancelled)
+    return target.stat().st_size
+
+
+@contextmanager
+def finished(target: Path) -> Iterator[Path]:
+    """Give a name to write to, which becomes the target once all went well."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(target)
+    except sqlite3.Error as problem:
+        raise StoreError(explain(target, problem, "written")) from problem
+    except OSError as problem:
+        raise StoreError(f"{target} cannot be written: {problem}.") from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def copy_pages(source: Path, part: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
+    """Copy a database into a new file and check that; see :func:`copy_database`."""
+    try:
+        origin = open_to_read(source)
+    except sqlite3.Error as problem:
+        raise StoreError(explain(source, problem, "read")) from problem
+
+    def step(_status: int, left: int, pages: int) -> None:
+        progress(SHARE_OF_COPYING * (1 - left / max(pages, 1)))
+        if cancelled():
+            raise StoreStopped("The copy was stopped; nothing is left of it.")
+
+    with closing(origin), closing(sqlite3.connect(part)) as copy:
+        # A snapshot: without one the copy begins anew whenever somebody writes.
+        origin.execute("begin")
+        origin.execute("select count(*) from sqlite_master").fetchone()
+        (pages,), (page_bytes,) = (
+            origin.execute(f"pragma {name}").fetchone() for name in ("page_count", "page_size")
+        )
+        check_room(part.parent, pages * page_bytes, "The copy")
+        copy.execute("pragma journal_mode = off")
+        copy.execute("pragma synchronous = off")
+        origin.backup(copy, pages=PAGES_A_STEP, progress=step)
+        copy.execute("pragma journal_mode = delete")
+        if problems := problems_of(copy, cancelled):
+            raise damaged(source, problems[0], "copied")
+    progress(1.0)
+
+
+def problems_of(
+    connection: sqlite3.Connection, cancelled: Callable[[], bool] = never, most: int = 20
+) -> list[str]:
+    """Look a database through and return what is wrong with its pages; nothing if all is well.
+
+    :raises StoreStopped: if cancelled
+    """
+    connection.set_progress_handler(cancelled, 100_000)
+    try:
+        found = connection.execute(f"pragma quick_check({most})").fetchall()
+    except sqlite3.DatabaseError as problem:
+        if code_of(problem) == INTERRUPTED:
+            raise StoreStopped("The check was stopped.") from problem
+        return [str(problem)]
+    finally:
+        connection.set_progress_handler(None, 0)
+    return [line for (text,) in found if text != "ok" for line in text.splitlines()]
+
+
+def check_room(folder: Path, needed_bytes: int, what: str) -> None:
+    """See that a disk has room.
+
+    :param what: what needs it, to begin the sentence with
+    :raises StoreError: if it has not
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed_bytes + SPARE_BYTES:
+        raise StoreError(
+            f"{what} needs {size(needed_bytes)} in {folder}, where only {size(free)} are free. "
+            "Free some space there, or choose another folder."
+        )
+
+
+def holds_queries(database: Path) -> bool:
+    """Whether there is anything in a database that would be missed."""
+    try:
+        with closing(open_to_read(database)) as connection:
+            return has_table(connection, "queries") and bool(
+                connection.execute("select exists (select 1 from queries)").fetchone()[0]
+            )
+    except sqlite3.Error:
+        return False
+
+
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether a database has a table."""
+    sql = "select 1 from sqlite_master where type = 'table' and name = ?"
+    return connection.execute(sql, [name]).fetchone() is not None
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the schema a file was written with."""
+    return int(connection.execute("pragma user_version").fetchone()[0])

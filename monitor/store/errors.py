@@ -1,0 +1,50 @@
+"""What can go wrong with the file, in sentences that say what to do."""
+
+import sqlite3
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why and what to do."""
+
+
+class StoreStopped(StoreError):
+    """A person stopped what was being done to the database; nothing is left half done."""
+
+
+BUSY, LOCKED, READ_ONLY, INTERRUPTED, DISK, DAMAGED, NO_SPACE = 5, 6, 8, 9, 10, 11, 13
+CANNOT_OPEN, NO_DATABASE = 14, 26
+"""Primary result codes of SQLite (sqlite.org/rescode.html)."""
+
+IN_USE = "Another program holds the file: end that program, or wait until it is done."
+
+ADVICE = {
+    BUSY: IN_USE,
+    LOCKED: IN_USE,
+    NO_SPACE: "Free some space on its disk.",
+    DISK: "See that its disk has space and is in order.",
+    READ_ONLY: "The file or its folder may not be written to: give yourself the right to.",
+    DAMAGED: "The file is damaged: `llamawatt database rescue` saves what can still be read into "
+    "a new one, `llamawatt database restore` goes back to a backup.",
+}
+
+OTHER_FOLDER = "Move the file away to start a new one, or set LLAMAWATT_HOME to another folder."
+
+
+def code_of(problem: Exception) -> int:
+    """Return SQLite's primary result code, 0 where the error is not SQLite's own."""
+    return int(getattr(problem, "sqlite_errorcode", 0)) & 0xFF
+
+
+def explain(path: Path, problem: sqlite3.Error | OSError, doing: str) -> str:
+    """Say in two sentences what is the matter with a database, and what to do.
+
+    :param doing: what could not be done, as in "cannot be *opened*"
+    """
+    advice = ADVICE.get(code_of(problem), OTHER_FOLDER)
+    return f"The history {path} cannot be {doing}: {problem}. {advice}"
+
+
+def damaged(path: Path, problem: str, doing: str) -> StoreError:
+    """Return the error for a database in which a check found something."""
+    return StoreError(f"The history {path} cannot be {doing}: {problem}. {ADVICE[DAMAGED]}")

@@ -1,0 +1,148 @@
+"""Getting queries out and in, and looking after the history's file, in a real window."""
+
+import csv
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from desktop.storage.dialog import StorageDialog
+from desktop.window import MainWindow
+from monitor.store.backups import list_backups
+from monitor.store.filters import EVERYTHING, Filter
+from monitor.store.history import History
+from monitor.store.retention import Rules, read_rules
+from tests.unit.builders import stored_query
+
+
+@pytest.fixture
+def filled(window: MainWindow) -> MainWindow:
+    """The window over three queries."""
+    for prompt in ("one", "two", "three"):
+        stored_query(window._services.history, prompt)
+    return window
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, filled: MainWindow) -> StorageDialog:
+    """The dialog about the file, open and read."""
+    filled.open_storage()
+    found = filled.findChild(StorageDialog)
+    assert isinstance(found, StorageDialog)
+    qtbot.waitUntil(lambda: "MB" in texts(found.size_tab) or "kB" in texts(found.size_tab))
+    return found
+
+
+def texts(widget: object) -> str:
+    return "\n".join(label.text() for label in widget.findChildren(QLabel))  # type: ignore[attr-defined]
+
+
+def export(qtbot: QtBot, window: MainWindow, suffix: str, path: Path, at: int = 0) -> None:
+    form = [form for form in window.exporter.forms() if form.suffix == suffix][at]
+    window.exporter.write(form, Filter(text="t"), path)
+    qtbot.waitUntil(lambda: "Wrote" in window.notice.text(), timeout=10_000)
+    window.notice.hide()
+
+
+def test_what_is_shown_is_exported_in_every_form(
+    qtbot: QtBot, filled: MainWindow, tmp_path: Path
+) -> None:
+    table = tmp_path / "queries.csv"
+    export(qtbot, filled, "csv", table)
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["prompt"] for row in rows} == {"two", "three"}
+    assert all(float(row["energy_j"]) > 0 for row in rows)
+    for suffix, at, beginning in (
+        ("jsonl", 0, b"{"),
+        ("csv", 1, b"timestamp"),
+        ("html", 0, b"<!DOCTYPE html>"),
+        ("pdf", 0, b"%PDF"),
+        ("md", 0, b"---"),
+    ):
+        path = tmp_path / f"out{at}.{suffix}"
+        export(qtbot, filled, suffix, path, at)
+        assert path.read_bytes().startswith(beginning), suffix
+
+
+def test_an_export_that_cannot_be_written_says_why(
+    qtbot: QtBot, filled: MainWindow, tmp_path: Path
+) -> None:
+    form = filled.exporter.forms()[0]
+    filled.exporter.write(form, EVERYTHING, tmp_path / "nowhere" / "out.html")
+    qtbot.waitUntil(lambda: "There is no folder" in filled.notice.text(), timeout=5_000)
+
+
+def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "emissions.csv"
+    export(qtbot, filled, "csv", path, at=1)
+    content = path.read_text().replace("llamawatt", "elsewhere")
+    header, *rows = content.splitlines()
+    place = header.split(",").index("run_id")
+    for at, row in enumerate(rows):
+        cells = row.split(",")
+        cells[place] = f"1234567{at}-0000-4000-8000-000000000000"
+        rows[at] = ",".join(cells)
+    path.write_text("\n".join([header, *rows]) + "\n")
+    filled.exporter.take_in(path)
+    qtbot.waitUntil(lambda: "Took in 2 queries" in filled.notice.text(), timeout=5_000)
+    assert len(filled._services.history.browse.numbers(Filter(kinds=("import",)))) == 2
+    filled.notice.hide()
+    filled.exporter.take_in(path)
+    qtbot.waitUntil(lambda: "2 were here already" in filled.notice.text(), timeout=5_000)
+
+
+def test_a_chart_is_saved_as_a_picture(qtbot: QtBot, filled: MainWindow, tmp_path: Path) -> None:
+    page = filled.history_page
+    filled.show_page("history")
+    page.tabs.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: bool(page.over_time.chart.colors()), timeout=5_000)
+    path = tmp_path / "chart.png"
+    assert page.over_time.save_picture(path)
+    assert QImage(str(path)).width() == 2 * page.over_time.width()
+    assert not page.over_time.save_picture(tmp_path / "nowhere" / "chart.png")
+
+
+def test_the_file_is_told_by_what_it_holds(dialog: StorageDialog, filled: MainWindow) -> None:
+    assert {"bills", "queries", "texts"} <= set(texts(dialog.size_tab).splitlines())
+    assert str(filled._services.history.store.path) in texts(dialog)
+
+
+def test_rules_for_curves_are_kept(qtbot: QtBot, dialog: StorageDialog, filled: MainWindow) -> None:
+    store = filled._services.history.store
+    tab = dialog.curves_tab
+    qtbot.waitUntil(lambda: "No curve is old enough" in texts(tab), timeout=5_000)
+    tab.whole.setValue(30)
+    tab.fine.setValue(10)
+    qtbot.waitUntil(lambda: read_rules(store) == Rules(30, 30), timeout=5_000)
+    tab.thins.setChecked(False)
+    qtbot.waitUntil(lambda: read_rules(store) == Rules(None, None), timeout=5_000)
+
+
+def test_a_backup_is_made_listed_and_gone_back_to(
+    qtbot: QtBot, dialog: StorageDialog, filled: MainWindow
+) -> None:
+    tab = dialog.backups_tab
+    tab.make.click()
+    qtbot.waitUntil(lambda: tab.list.count() == 1, timeout=5_000)
+    (backup,) = list_backups(filled._services.history.store.path)
+    with closing(History(backup.path)) as kept:
+        assert len(kept.browse.numbers()) == 3
+    dialog.restore_wanted.emit(backup)
+    assert filled.backup_to_restore == backup.path
+    assert not filled.isVisible()
+
+
+def test_another_machines_history_is_merged(
+    qtbot: QtBot, dialog: StorageDialog, filled: MainWindow, tmp_path: Path
+) -> None:
+    with closing(History(tmp_path / "other.db")) as other:
+        stored_query(other, "from elsewhere")
+    dialog.merge(tmp_path / "other.db")
+    qtbot.waitUntil(lambda: "1 queries" in texts(dialog), timeout=5_000)
+    assert filled._services.history.browse.rows(limit=1)[0].prompt == "from elsewhere"
+    dialog.merge(tmp_path / "nothing.db")
+    qtbot.waitUntil(lambda: "There is no file" in texts(dialog), timeout=5_000)

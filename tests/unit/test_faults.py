@@ -1,0 +1,381 @@
+"""What goes wrong around the file is told, what can be saved is, and the file is never harmed."""
+
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.store import database as database_module
+from monitor.store.copies import copy_database
+from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.database import Store, StoreError
+from monitor.store.endings import Endings, ended
+from monitor.store.history import History
+from monitor.store.records import Status
+from monitor.store.rescue import rescue
+from tests.unit.builders import outcome, query_start, stored_query
+from tests.unit.conftest import Eventually
+from tests.unit.test_copies import old_history
+
+PAGE = 4096
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+@pytest.fixture
+def history(path: Path) -> Iterator[History]:
+    with closing(History(path)) as history:
+        yield history
+
+
+@pytest.fixture
+def hasty(path: Path, history: History, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store beside the history's that waits for nobody."""
+    monkeypatch.setattr(database_module, "TRY_AGAIN_S", 0.02)
+    with closing(Store(path, busy_timeout_s=0.02)) as store:
+        yield store
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file for writing, as another program may."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("begin immediate")
+        yield
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Let no file grow beyond the larger of the database and its log."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    files = [path, path.with_name("history.db-wal")]
+    most = max(file.stat().st_size for file in files if file.exists())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def machine_of(history: History) -> str:
+    return str(history._machine["id"])
+
+
+# --- a full disk -------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_and_what_was_stored_stays(history: History, path: Path) -> None:
+    kept = stored_query(history)
+    with full_disk(path):
+        with pytest.raises(StoreError, match=r"cannot be written.*disk.*space"):
+            history.begin(query_start(prompt="x" * 100_000))
+        assert history.record(kept.id) == kept
+    assert stored_query(history, "There is room again").prompt == "There is room again"
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_copy_onto_a_full_disk_leaves_nothing(
+    history: History, path: Path, tmp_path: Path
+) -> None:
+    stored_query(history)
+    target = tmp_path / "copies" / "mine.db"
+    target.parent.mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10 * PAGE, limits[1]))
+    try:
+        with pytest.raises(StoreError, match=r"mine\.db cannot be written"):
+            copy_database(path, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(target.parent.iterdir()) == []
+
+
+# --- a locked file -----------------------------------------------------------------------
+
+
+def test_while_another_holds_the_file_reading_goes_on_and_writing_says_why(
+    history: History, hasty: Store, path: Path
+) -> None:
+    stored_query(history)
+    with locked(path):
+        assert hasty.read().table("queries").count == 1
+        with pytest.raises(StoreError, match="Another program holds the file"):
+            hasty.write(lambda db: db.execute("delete from bills")).result()
+        with closing(Store(path, busy_timeout_s=0.02)) as another:
+            assert another.read().table("queries").count == 1
+
+
+def test_a_querys_end_waits_for_the_file_and_is_kept_beside_it_meanwhile(
+    history: History, hasty: Store, path: Path, eventually: Eventually
+) -> None:
+    began = history.begin(query_start())
+    end = outcome(trace=encode_trace(StoredTrace({}, ()), 0.0))
+    endings = Endings(hasty, machine_of(history), patience_s=0.05)
+    kept = path.with_name(f"unsaved-{began.query_id}.json")
+    with locked(path):
+        notice = endings.store(began.query_id, end)
+        assert str(kept) in notice
+        assert json.loads(kept.read_text())["outcome"]["text"] == end.text
+        running = history.record(began.query_id)
+        assert running.status is Status.RUNNING
+    eventually(lambda: history.record(began.query_id).status is Status.DONE)
+    eventually(lambda: not kept.exists())
+    stored = history.record(began.query_id)
+    assert stored.bill == end.bill
+    assert ended(running, end) == stored
+    assert history.trace(began.query_id) == StoredTrace({}, ())
+
+
+def test_other_changes_get_their_turn_while_an_end_waits(
+    history: History, hasty: Store, path: Path
+) -> None:
+    began = history.begin(query_start())
+    waiting = Endings(hasty, machine_of(history), patience_s=0.0)
+    with locked(path):
+        waiting.store(began.query_id, outcome())
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                hasty.write(lambda db: db.execute("delete from tags")).result(5)
+
+
+@pytest.mark.parametrize("with_trace", [True, False])
+def test_an_end_left_in_a_file_is_taken_in_once_at_the_next_start(
+    history: History, hasty: Store, path: Path, with_trace: bool
+) -> None:
+    first = history.begin(query_start(kind="chat", prompt="One"))
+    end = outcome(trace=encode_trace(StoredTrace({}, ()), 0.0) if with_trace else None)
+    with locked(path):
+        Endings(hasty, machine_of(history), 0.0).store(first.query_id, end)
+        hasty.close()
+    kept = path.with_name(f"unsaved-{first.query_id}.json")
+    assert kept.exists()
+    second = query_start(kind="chat", prompt="Two", conversation_id=first.conversation_id)
+    history.finish(history.begin(second).query_id, outcome(text="Second answer"))
+    copied = kept.read_text()
+    for taken in (1, 1, 0):
+        assert Endings(history._store, machine_of(history)).take_in() == taken
+        assert not kept.exists()
+        if taken and copied:
+            kept.write_text(copied)
+            copied = ""
+    record = history.record(first.query_id)
+    assert (record.status, record.bill, record.text) == (Status.DONE, end.bill, end.text)
+    assert (history.trace(first.query_id) is not None) == with_trace
+    assert first.conversation_id
+    said = [turn.content for turn in history.conversation(first.conversation_id).turns]
+    assert said == ["One", end.text, "Two", "Second answer"]
+
+
+def test_a_file_that_is_no_end_of_a_query_is_left_alone(history: History, path: Path) -> None:
+    endings = Endings(history._store, machine_of(history))
+    for name, text in (("a", "no JSON"), ("b", "{}"), ("c", "[]")):
+        path.with_name(f"unsaved-{name}.json").write_text(text)
+    assert endings.take_in() == 0
+    assert len(list(path.parent.glob("unsaved-*.json"))) == 3
+
+
+def test_an_end_is_stored_at_once_where_nothing_is_in_the_way(history: History, path: Path) -> None:
+    began = history.begin(query_start())
+    assert Endings(history._store, machine_of(history)).store(began.query_id, outcome()) == ""
+    assert history.record(began.query_id).status is Status.DONE
+    assert not list(path.parent.glob("unsaved-*"))
+
+
+# --- a file that may only be read --------------------------------------------------------
+
+
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """A folder others may look into, of which this process then has no more rights than they."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    try:
+        yield folder
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def drop_rights(*paths: Path) -> None:
+    """Forbid to write to paths, to root as well."""
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    if os.getuid() == 0:
+        os.seteuid(65534)
+
+
+@pytest.mark.parametrize("folder_too", [False, True])
+def test_a_file_that_may_not_be_written_can_be_looked_at(shelf: Path, folder_too: bool) -> None:
+    path = shelf / "history.db"
+    with closing(History(path)) as history:
+        kept = stored_query(history)
+    before = path.read_bytes()
+    drop_rights(path, *([shelf] if folder_too else []))
+    with closing(Store(path)) as store:
+        assert store.is_read_only
+        assert "may not be written to" in store.notice
+        assert [row["id"] for row in store.read().query("select id from queries")] == [kept.id]
+        with pytest.raises(StoreError, match="may not be written to"):
+            store.write(lambda db: db.execute("delete from bills")).result()
+    assert path.read_bytes() == before
+
+
+def test_an_old_file_that_may_not_be_written_is_told_what_to_do(shelf: Path) -> None:
+    path = shelf / "history.db"
+    old_history(path)
+    drop_rights(path, shelf)
+    with pytest.raises(StoreError, match=r"earlier version.*LLAMAWATT_HOME"):
+        Store(path)
+
+
+# --- a damaged file ----------------------------------------------------------------------
+
+
+def filled(path: Path, queries: int = 60) -> dict[str, Any]:
+    """Store queries with long texts, close the file, and return their records."""
+    with closing(History(path)) as history:
+        began = history.begin(query_start(kind="chat", prompt="A chat"))
+        history.finish(began.query_id, outcome())
+        for n in range(queries):
+            stored_query(history, f"{n}: " + "words " * (2000 if n == 7 else 40))
+        history.set_preference("zone", "DEU")
+        return {each.id: each for each in history.records(1000)}
+
+
+def pages_of(path: Path, name: str, kind: str) -> list[int]:
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "select pageno from dbstat where name = ? and pagetype = ? order by path"
+        return [number for (number,) in connection.execute(sql, [name, kind])]
+
+
+def zero(path: Path, page: int) -> bytes:
+    """Damage a page; return what the file then holds."""
+    with path.open("rb+") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(bytes(PAGE))
+    return path.read_bytes()
+
+
+def test_damage_is_told_with_the_way_out(path: Path) -> None:
+    filled(path, 30)
+    zero(path, pages_of(path, "queries", "leaf")[2])
+    with closing(History(path)) as history:
+        with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+            history.records(1000)
+        change = history._store.write(lambda db: db.execute("update queries set note = 'x'"))
+        with pytest.raises(StoreError, match=r"malformed.*llamawatt database rescue"):
+            change.result()
+    with pytest.raises(StoreError, match=r"cannot be copied.*rescue"):
+        copy_database(path, path.with_name("copy.db"))
+
+
+def test_all_but_the_damaged_page_is_saved(path: Path, tmp_path: Path) -> None:
+    records = filled(path)
+    leaves = pages_of(path, "queries", "leaf")
+    damaged = zero(path, leaves[len(leaves) // 2])
+    target = tmp_path / "rescued.db"
+    fractions: list[float] = []
+    found = rescue(path, target, fractions.append)
+    assert path.read_bytes() == damaged
+    assert (found.holes, found.cut, fractions[-1]) == (1, 0, 1.0)
+    assert len(records) - 20 <= found.rows["queries"] < len(records)
+    with closing(History(target)) as history:
+        saved = {each.id: each for each in history.records(1000)}
+        assert len(saved) == found.rows["queries"]
+        assert all(records[query_id] == record for query_id, record in saved.items())
+        assert history.preference("zone") == "DEU"
+        (conversation,) = history.conversations()
+        assert len(history.conversation(conversation.id).turns) == 2
+        db = history._store.read()
+        assert db.execute("pragma foreign_key_check").fetchall() == []
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
+        total = "select sum(queries) from sums s join facets f on f.id = s.facet_id where "
+        every = "machine_id = '*' and model_id = -1 and kind = '*' and status = '*'"
+        (kept,) = db.execute(f"{total}{every} and length(span) = 10").fetchone()
+        assert kept == len(saved)
+
+
+def test_a_row_whose_long_text_is_lost_keeps_the_rest(path: Path, tmp_path: Path) -> None:
+    records = filled(path, 10)
+    zero(path, pages_of(path, "queries", "overflow")[1])
+    found = rescue(path, tmp_path / "rescued.db")
+    assert (found.rows["queries"], found.cut, found.holes) == (len(records), 1, 0)
+    with closing(History(tmp_path / "rescued.db")) as history:
+        saved = {each.id: each for each in history.records(1000)}
+    (cut,) = [query_id for query_id in records if saved[query_id] != records[query_id]]
+    assert saved[cut].bill == records[cut].bill
+    assert saved[cut].prompt == ""
+
+
+def test_half_a_bill_is_not_passed_off_as_a_whole_one(path: Path, tmp_path: Path) -> None:
+    records = filled(path)
+    leaves = pages_of(path, "bills", "leaf")
+    zero(path, leaves[len(leaves) // 2])
+    found = rescue(path, tmp_path / "rescued.db")
+    assert found.rows["queries"] == len(records)
+    assert 0 < found.unbilled < 10
+    with closing(History(tmp_path / "rescued.db")) as history:
+        totals = [each.bill.total().joules for each in history.records(1000)]
+        rows = {row.id: row.energy_j for row in history.browse.rows(limit=1000)}
+    assert totals.count(None) == found.unbilled
+    assert {total for total in totals if total is not None} == {57.64}
+    assert set(rows.values()) == {57.64}
+
+
+def test_an_inner_page_and_a_table_of_few_rows_may_be_lost_too(path: Path, tmp_path: Path) -> None:
+    records = filled(path, 20)
+    zero(path, pages_of(path, "settings", "leaf")[0])
+    zero(path, pages_of(path, "messages", "leaf")[0])
+    zero(path, pages_of(path, "sums", "internal")[0])
+    found = rescue(path, tmp_path / "rescued.db")
+    assert (found.rows["queries"], found.rows["messages"]) == (len(records), 0)
+    with closing(History(tmp_path / "rescued.db")) as history:
+        assert {each.id: each.bill for each in history.records(1000)} == {
+            query_id: record.bill for query_id, record in records.items()
+        }
+
+
+def test_an_old_damaged_file_is_saved_and_brought_up_to_date(path: Path, tmp_path: Path) -> None:
+    old_history(path)
+    rescue(path, tmp_path / "rescued.db")
+    with closing(History(tmp_path / "rescued.db")) as history:
+        assert [row.id for row in history.browse.rows()] == ["q"]
+
+
+def test_what_cannot_be_rescued_is_told(path: Path, tmp_path: Path) -> None:
+    filled(path, 1)
+    (tmp_path / "there.db").write_text("dear")
+    with pytest.raises(StoreError, match="there already"):
+        rescue(path, tmp_path / "there.db")
+    zero(path, 1)
+    with pytest.raises(StoreError, match="not a database"):
+        rescue(path, tmp_path / "rescued.db")
+    assert not (tmp_path / "rescued.db").exists()
+
+
+# --- two windows -------------------------------------------------------------------------
+
+
+def test_two_windows_see_what_either_stores(history: History, path: Path) -> None:
+    with closing(History(path)) as second:
+        one, two = stored_query(history, "In the first"), stored_query(second, "In the second")
+        running = second.begin(query_start(prompt="Still running"))
+        for window in (history, second):
+            assert {row.id for row in window.browse.rows()} == {one.id, two.id, running.query_id}
+            assert window.record(two.id) == two
+        with closing(History(path)) as third:
+            assert third.record(running.query_id).status is Status.RUNNING

@@ -1,0 +1,257 @@
+"""Another machine's history is taken in once, whole or not at all, and machines stay apart."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from monitor.store import history as history_module
+from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.database import StoreError
+from monitor.store.errors import StoreStopped
+from monitor.store.filters import Filter
+from monitor.store.history import History
+from monitor.store.merge import merge
+from monitor.store.schema import SCHEMA_VERSION
+from monitor.store.sums import FACET, drop_triggers, sum_up
+from tests.unit.builders import REPOSITORY, outcome, query_start, stored_query
+from tests.unit.test_bench_store import item, run_start
+from tests.unit.test_copies import old_history
+
+Open = Callable[[str], History]
+
+
+@pytest.fixture
+def on_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Open the history of a machine of some name."""
+    opened: list[History] = []
+
+    def open_history(name: str) -> History:
+        row = {"id": name, "name": name.title(), "system": "Linux", "processor": "one of a kind",
+               "threads": 2, "memory_bytes": 8}  # fmt: skip
+        monkeypatch.setattr(history_module, "this_machine", lambda: row)
+        (tmp_path / name).mkdir(exist_ok=True)
+        opened.append(History(tmp_path / name / "history.db"))
+        return opened[-1]
+
+    yield open_history
+    for history in opened:
+        history.close()
+
+
+def contents(history: History) -> list[str]:
+    """Return everything a database holds, but for numbers."""
+    with closing(sqlite3.connect(history._store.path)) as connection:
+        return list(connection.iterdump())
+
+
+def kept_sums(db: Database) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return every row of the sums by what it is of."""
+    found = {}
+    for table in ("sums", "domain_sums"):
+        sql = f"select f.*, s.* from {table} s join facets f on f.id = s.facet_id"
+        for row in db.query(sql):
+            of = (table, *(row.pop(name) for name in (*FACET, "span")), row.get("domain"))
+            found[of] = {name: row[name] for name in row if name not in ("id", "facet_id")}
+    return found
+
+
+def check_sums(history: History) -> None:
+    """See that the sums are what they would be if they were made anew."""
+
+    class Undone(Exception):
+        pass
+
+    def compare(db: Database) -> None:
+        kept = kept_sums(db)
+        drop_triggers(db)
+        sum_up(db)
+        anew = kept_sums(db)
+        assert len(anew) > 10
+        assert kept.keys() == anew.keys()
+        for of, row in anew.items():
+            assert kept[of] == pytest.approx(row), of
+        raise Undone
+
+    with pytest.raises(Undone):
+        history._store.write(compare).result()
+
+
+def test_queries_of_two_machines_lie_side_by_side(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    own = stored_query(desk, "At the desk")
+    other = stored_query(laptop, "On the laptop", trace=encode_trace(StoredTrace({}, ()), 0.0))
+    fractions: list[float] = []
+    found = merge(desk._store, laptop._store.path, fractions.append)
+    assert (found.queries, found.machines, found.models, found.known) == (1, 1, 0, 0)
+    assert fractions[-1] == 1.0
+    assert desk.record(other.id) == other
+    assert desk.record(own.id) == own
+    assert desk.trace(other.id) == StoredTrace({}, ())
+    assert desk.browse.choices().machines == {"desk": "Desk", "laptop": "Laptop"}
+    assert list(desk.browse.ids(Filter(machines=("laptop",)))) == [other.id]
+    assert list(desk.browse.ids(Filter(text="laptop"))) == [other.id]
+    check_sums(desk)
+
+
+def test_a_second_merge_adds_nothing_and_a_later_one_what_is_new(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    stored_query(laptop, "One", bill=replace(outcome().bill))
+    chat = laptop.begin(query_start(kind="chat", prompt="Hello"))
+    running = merge(desk._store, laptop._store.path)
+    assert (running.queries, running.running) == (1, 1)
+    assert running.messages == 0
+    laptop.finish(chat.query_id, outcome())
+    assert merge(desk._store, laptop._store.path).queries == 1
+    assert chat.conversation_id
+    conversation = desk.conversation(chat.conversation_id)
+    assert [turn.query_id for turn in conversation.turns] == [chat.query_id] * 2
+    before = contents(desk)
+    again = merge(desk._store, laptop._store.path)
+    assert (again.queries, again.known, again.messages) == (0, 2, 0)
+    assert contents(desk) == before
+
+
+def test_numbers_that_are_taken_move_on_with_bills_and_tags(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    records = [stored_query(laptop, f"Question {n}") for n in range(3)]
+    rows = laptop.browse.rows()
+    number = rows[-1].number
+
+    def renumber(db: Any) -> None:
+        """Give the laptop's queries three numbers in a row."""
+        db.execute("pragma defer_foreign_keys = on")
+        for at, record in enumerate(records):
+            (old,) = db.execute(
+                "select started_ms from queries where id = ?", [record.id]
+            ).fetchone()
+            for table in ("bills", "queries"):
+                db.execute(
+                    f"update {table} set started_ms = ? where started_ms = ?",
+                    [-number - at, old],
+                )
+        for table in ("bills", "queries"):
+            db.execute(f"update {table} set started_ms = -started_ms")
+
+    laptop._store.write(renumber).result()
+    laptop._store.write(
+        lambda db: db.table("tags").insert({"tag": "second", "started_ms": number + 1})
+    ).result()
+    merge(desk._store, laptop._store.path)
+    third = on_machine("third")
+    copied = stored_query(third, "Mine")
+    third._store.write(
+        lambda db: [
+            db.execute("pragma defer_foreign_keys = on"),
+            db.execute("update bills set started_ms = ?", [number + 1]),
+            db.execute("update queries set started_ms = ?", [number + 1]),
+        ]
+    ).result()
+    merge(third._store, laptop._store.path)
+    found = {row.id: row for row in third.browse.rows()}
+    assert [found[record.id].number for record in records] == [number, number + 2, number + 3]
+    assert found[copied.id].number == number + 1
+    assert found[records[1].id].tags == ("second",)
+    for record in records:
+        assert third.record(record.id) == record
+    check_sums(third)
+
+
+def test_benchmarks_come_with_their_items(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    suite = laptop.benchmarks.begin_suite("quick", "Quick", {"suite": {}}, {})
+    began = laptop.begin(query_start(kind="bench"))
+    row = laptop.benchmarks.begin_run(began.query_id, run_start(suite))
+    items = [item(0, 1.0), item(1, 0.0)]
+    laptop.benchmarks.progress(row.id, items, row.sums.plus(items), outcome())
+    assert merge(desk._store, laptop._store.path).benchmarks == 0, "it is still running"
+    laptop.benchmarks.finish_suite(suite, outcome().status, "", None)
+    assert merge(desk._store, laptop._store.path).benchmarks == 1
+    assert desk.benchmarks.runs(suite) == laptop.benchmarks.runs(suite)
+    assert desk.benchmarks.items(row.id) == items
+    check_sums(desk)
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date_in_a_copy(
+    on_machine: Open, tmp_path: Path
+) -> None:
+    desk, old = on_machine("desk"), tmp_path / "old.db"
+    old_history(old)
+    before = old.read_bytes()
+    assert merge(desk._store, old).queries == 1
+    assert old.read_bytes() == before
+    assert list(desk.browse.ids(Filter(text="Old"))) == ["q"]
+
+
+def test_what_cannot_be_merged_is_refused_in_a_sentence(on_machine: Open, tmp_path: Path) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    path = laptop._store.path
+    stored_query(laptop)
+    laptop.close()
+    with pytest.raises(StoreError, match="itself"):
+        merge(desk._store, desk._store.path)
+    with pytest.raises(StoreError, match="There is no file"):
+        merge(desk._store, tmp_path / "nowhere.db")
+    letter = tmp_path / "letter.db"
+    letter.write_text("a letter")
+    with pytest.raises(StoreError, match=r"letter\.db cannot be read"):
+        merge(desk._store, letter)
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("create table recipes (id)")
+    with pytest.raises(StoreError, match="no history"):
+        merge(desk._store, tmp_path / "other.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match="later version"):
+        merge(desk._store, path)
+    assert desk.records() == []
+
+
+def test_a_merge_that_is_stopped_or_meets_damage_changes_nothing(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    stored_query(desk)
+    for n in range(5):
+        stored_query(laptop, f"Question {n} " + "with many words " * 500)
+    before = contents(desk)
+    with pytest.raises(StoreStopped):
+        merge(desk._store, laptop._store.path, cancelled=lambda: True)
+    path = laptop._store.path
+    page = laptop._store.read().execute("pragma page_count").fetchone()[0] // 2
+    laptop.close()
+    with path.open("rb+") as file:
+        for number in range(page, page + 12):
+            file.seek(number * 4096)
+            file.write(bytes(4096))
+    with pytest.raises(StoreError, match=r"laptop.*malformed.*rescue"):
+        merge(desk._store, path)
+    assert contents(desk) == before
+
+
+def test_a_merge_that_is_killed_changes_nothing(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    for n in range(3):
+        stored_query(laptop, f"Question {n}")
+    stored_query(desk)
+    before, path = contents(desk), desk._store.path
+    desk.close()
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from monitor.store.database import Store\n"
+        "from monitor.store.merge import merge\n"
+        "merge(Store(Path(sys.argv[1])), Path(sys.argv[2]),\n"
+        "      lambda fraction: os.kill(os.getpid(), signal.SIGKILL))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path, laptop._store.path],
+        cwd=REPOSITORY, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == -9
+    assert contents(on_machine("desk")) == before
