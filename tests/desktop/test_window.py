@@ -99,7 +99,7 @@ def test_zone_is_found_chosen_and_kept(qtbot: QtBot, window: MainWindow) -> None
 
 def test_empty_history_says_what_to_do(qtbot: QtBot, window: MainWindow) -> None:
     window.show_page("history")
-    qtbot.waitUntil(lambda: window.history_page._stack.currentIndex() == 1, timeout=3_000)
+    qtbot.waitUntil(lambda: window.history_page._whole.currentIndex() == 1, timeout=3_000)
 
 
 def test_screenshots_draw_every_page_in_both_themes(tmp_path: Path) -> None:
