@@ -1,19 +1,26 @@
 """The commands that put a question to a model: a new one, or a stored one again."""
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import click
 
 from monitor import forms, report
 from monitor.engine.client import Engine
 from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
+from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
+from monitor.exchange.intake import Machine
+from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.history_commands import found_record
 from monitor.loading import Identifying, LoadOptions, Stopped
 from monitor.meter import Ask, Finished, Meter, random_seed
-from monitor.models.library import model_places, resolve_model
+from monitor.models.library import list_models, model_places, resolve_model
 from monitor.power.sampler import Sampler
 from monitor.repeat import repeat
 from monitor.store.history import History
+from monitor.store.machine import this_machine
 from monitor.store.records import QueryRecord, Status
 from monitor.terminal import INTERRUPTED, ctrl_c, echo_json, json_option, open_history, stderr
 
@@ -76,18 +83,43 @@ def ask(
 def again(query_id: str, as_json: bool) -> None:
     """Run a stored query again: same prompt, model, settings and seed; the end of an ID is enough.
 
+    QUERY_ID may also be the file of an energy capsule, from whatever machine: what came out
+    otherwise here is told.
+
     Example: llamawatt history again 3fa85f64
     """
+    capsule = Path(query_id)
+    if capsule.suffix == ".json" and capsule.is_file():
+        _replay(capsule, as_json)
+        return
     with open_history() as history:
         request = repeat(history, found_record(history, query_id))
         record = _run(history, request, as_json)
     _tell(record, as_json)
 
 
-def _tell(record: QueryRecord, as_json: bool) -> None:
-    """Show what a query that is over came to; exit as it ended."""
+def _replay(path: Path, as_json: bool) -> None:
+    capsule = read_capsule(path)
+    if isinstance(capsule, BenchmarkCapsule):
+        raise click.UsageError(
+            f"{path.name} is the capsule of a benchmark: llamawatt bench run --replay {path}"
+        )
+    with open_history() as history:
+        request = replay_of(capsule, list_models(*model_places(history)))
+        record = _run(history, request, as_json)
+    found = differences(capsule, record, Machine(**this_machine()))
+    if not as_json:
+        stderr.print("\n".join(difference_lines(found)), markup=False)
+    _tell(record, as_json, {"differences": difference_lines(found)})
+
+
+def _tell(record: QueryRecord, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
+    """Show what a query that is over came to; exit as it ended.
+
+    :param more: what else its document is to hold
+    """
     if as_json:
-        echo_json(forms.record_json(record))
+        echo_json({**forms.record_json(record), **(more or {})})
     else:
         stderr.print(report.headline(record))
         if note := report.ending_note(record):

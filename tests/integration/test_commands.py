@@ -69,7 +69,9 @@ def test_answer_alone_is_on_stdout_and_the_bill_beside_it(llamawatt: Command) ->
     assert "cut at --max-tokens" in ran.stderr
 
 
-def test_settings_reach_the_engine_and_the_record(llamawatt: Command) -> None:
+def test_settings_reach_the_engine_and_the_record_and_are_had_again(
+    llamawatt: Command, tmp_path: Path
+) -> None:
     record = ask(
         llamawatt, "Who are you?", "--system", "You are a pirate.", "--max-tokens", "12",
         "--seed", "11", "--temp", "0", "--ctx", "1024", "--threads", "1",
@@ -83,6 +85,11 @@ def test_settings_reach_the_engine_and_the_record(llamawatt: Command) -> None:
     assert again["id"] != record["id"]
     for name in ("model", "settings", "prompt", "text"):
         assert again[name] == record[name]
+    capsule = tmp_path / "capsule.json"
+    assert llamawatt("export", "capsule", record["id"], "-o", str(capsule)).returncode == 0
+    replayed = json.loads(llamawatt("history", "again", str(capsule), "--json").stdout)
+    assert replayed["text"] == record["text"]
+    assert any("answer" in line and "same" in line for line in replayed["differences"])
 
 
 def test_prompt_from_stdin(starter: Path) -> None:
