@@ -1,6 +1,7 @@
 """The main window: navigation, pages, status strip, and the live power dock."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer
@@ -25,6 +26,7 @@ from desktop.chat.page import ChatPage
 from desktop.history.exporting import Exporter
 from desktop.history.page import HistoryPage
 from desktop.history.query_view import QueryDialog
+from desktop.history.state import Place
 from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel
 from desktop.notice import Notice
@@ -47,6 +49,7 @@ from monitor.power.channel import ProbeState
 from monitor.repeat import CannotRepeat, repeat
 from monitor.store.backups import Backup
 from monitor.store.database import StoreError
+from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 
@@ -57,7 +60,8 @@ PAGES = ("chat", "bench", "history", "sensors")
 UPKEEP_MS = 20_000
 """Backup and thinning wait until the window is there and the models are listed."""
 
-MODEL_PREFERENCE, ADVICE_PREFERENCE, DRAFT_PREFERENCE = "model", "advice_read", "draft"
+MODEL_PREFERENCE, ADVICE_PREFERENCE = "model", "advice_read"
+DRAFT_PREFERENCE, PLACE_PREFERENCE = "draft", "history_place"
 
 
 class MainWindow(QMainWindow):
@@ -186,12 +190,21 @@ class MainWindow(QMainWindow):
         self.bridge.read(
             lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_draft
         )
+        self.bridge.read(
+            lambda: self._services.history.preference(PLACE_PREFERENCE, ""), self._restore_place
+        )
         self.chat_page.prompt.setFocus()
         if self._services.history.store.notice:
             self.notice.say(self._services.history.store.notice)
         self._upkeep = QTimer(self, singleShot=True, interval=UPKEEP_MS)
         self._upkeep.timeout.connect(self.bridge.look_after)
         self._upkeep.start()
+
+    def _restore_place(self, address: str) -> None:
+        """Show the history as it was shown last, but all of it: a filter of then hides what is new
+        now."""
+        place = replace(Place.from_address(address), chosen=EVERYTHING)
+        self.history_page.state.go(place)
 
     def _restore_draft(self, draft: str) -> None:
         if draft and not self.chat_page.prompt.toPlainText():
@@ -415,6 +428,8 @@ class MainWindow(QMainWindow):
         draft = self.chat_page.prompt.toPlainText()
         try:
             self._services.history.set_preference(DRAFT_PREFERENCE, draft)
+            place = self.history_page.state.place.to_address()
+            self._services.history.set_preference(PLACE_PREFERENCE, place)
         except StoreError as error:
             # Told of while it could still be read; it must not keep the window from closing.
             log.warning("What was typed could not be kept: %s", error)

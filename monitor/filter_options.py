@@ -1,6 +1,7 @@
 """The options with which a command is narrowed down to some queries."""
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
@@ -14,6 +15,19 @@ from monitor.store.history import History
 from monitor.store.records import Status
 
 KINDS = ("ask", "chat", "bench", "import")
+
+
+FLAGS = {
+    "models": "--model",
+    "quantisations": "--quantisation",
+    "kinds": "--kind",
+    "statuses": "--status",
+    "machines": "--machine",
+    "tags": "--tag",
+    "since": "--since",
+    "until": "--until",
+    "text": "--text",
+}
 
 
 class Day(click.ParamType[date]):
@@ -58,16 +72,27 @@ def _several(flag: str, name: str, **more: Any) -> Callable[..., Any]:
 
 
 _OPTIONS = (
-    _several("--model", "models", help="Only of this model; may be given several times."),
-    _several("--quantisation", "quantisations", help="Only of this one; several times."),
-    _several("--kind", "kinds", type=click.Choice(KINDS)),
-    _several("--status", "statuses", type=click.Choice([str(status) for status in Status])),
-    _several("--machine", "machines", help="Name or identifier of a machine; several times."),
-    _several("--tag", "tags", help="A query must carry all that are given."),
-    click.option("--since", type=Day(), help="First day: 2026-11-24."),
-    click.option("--until", type=Day(), help="Last day."),
-    click.option("--text", default="", help="Words in prompt, answer or note."),
+    _several(FLAGS["models"], "models", help="Only of this model; may be given several times."),
+    _several(FLAGS["quantisations"], "quantisations", help="Only of this one; several times."),
+    _several(FLAGS["kinds"], "kinds", type=click.Choice(KINDS)),
+    _several(FLAGS["statuses"], "statuses", type=click.Choice([str(status) for status in Status])),
+    _several(FLAGS["machines"], "machines", help="Name or identifier of a machine; several times."),
+    _several(FLAGS["tags"], "tags", help="A query must carry all that are given."),
+    click.option(FLAGS["since"], type=Day(), help="First day: 2026-11-24."),
+    click.option(FLAGS["until"], type=Day(), help="Last day."),
+    click.option(FLAGS["text"], default="", help="Words in prompt, answer or note."),
 )
+
+
+def filter_arguments(chosen: Filter) -> str:
+    """Write a filter as the options of a command, quoted for a shell."""
+    words = []
+    for name, flag in FLAGS.items():
+        value = getattr(chosen, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if each:
+                words += [flag, str(each)]
+    return shlex.join(words)
 
 
 def known_filter(history: History, chosen: Filter) -> Filter:

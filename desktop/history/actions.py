@@ -15,6 +15,7 @@ class ActionBar(QWidget):
     compare_wanted = Signal()
     tag_wanted = Signal(str)
     delete_wanted = Signal()
+    export_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,15 +24,18 @@ class ActionBar(QWidget):
         self.compare = tool_button(self.tr("Compare"))
         self.tag = tool_button(self.tr("Tag …"))
         self.delete = tool_button(self.tr("Delete"))
+        self.export = tool_button(self.tr("Export …"))
         self.compare.clicked.connect(self.compare_wanted)
         self.tag.clicked.connect(self._ask_tag)
         self.delete.clicked.connect(self.delete_wanted)
+        self.export.clicked.connect(self.export_wanted)
+        self.export.setToolTip(self.tr("The selected queries, as a file"))
         self.compare.setToolTip(self.tr("Two to four queries side by side"))
         self.delete.setToolTip(self.tr("Delete the selected queries (Delete); it can be undone"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        for widget in (self._count, self.compare, self.tag, self.delete):
+        for widget in (self._count, self.compare, self.tag, self.export, self.delete):
             row.addWidget(widget)
         self.show_selection([])
 
@@ -43,6 +47,7 @@ class ActionBar(QWidget):
         self.compare.setEnabled(FEWEST_TO_COMPARE <= len(rows) <= MOST_TO_COMPARE)
         self.tag.setEnabled(bool(rows))
         self.delete.setEnabled(bool(rows))
+        self.export.setEnabled(bool(rows))
 
     def _ask_tag(self) -> None:
         dialog = QInputDialog(self)

@@ -1,6 +1,6 @@
 """Writing queries to a file, and taking in others'."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,9 @@ from monitor.exchange.reading import numbers_of
 from monitor.store.filters import Filter
 from monitor.store.history import History
 
+Numbers = Sequence[int] | None
+Write = Callable[[History, Filter, Numbers, Path], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -31,26 +34,27 @@ class Form:
 
     :param words: what the file dialog calls it
     :param suffix: of its files
-    :param write: writes the queries of a filter into a file that must not be there half
+    :param write: writes the queries of a filter, or some of them by their numbers, into a file
+    :param takes_numbers: whether it writes single queries, not their sums
     """
 
     words: str
     suffix: str
-    write: Callable[[History, Filter, Path], None]
+    write: Write
+    takes_numbers: bool = False
 
 
-def _rows(
-    write: Callable[[History, list[int], TextIO, tables.Told], int],
-) -> Callable[[History, Filter, Path], None]:
-    def to_file(history: History, chosen: Filter, path: Path) -> None:
+def _rows(write: Callable[[History, Sequence[int], TextIO, tables.Told], int]) -> Write:
+    def to_file(history: History, chosen: Filter, numbers: Numbers, path: Path) -> None:
+        wanted = numbers_of(history, chosen, False) if numbers is None else sorted(numbers)
         with new_file(path, force=True) as file:
-            write(history, list(numbers_of(history, chosen, False)), file, lambda _rows: None)
+            write(history, wanted, file, lambda _rows: None)
 
     return to_file
 
 
-def _text(make: Callable[[History, Filter], str]) -> Callable[[History, Filter, Path], None]:
-    def to_file(history: History, chosen: Filter, path: Path) -> None:
+def _text(make: Callable[[History, Filter], str]) -> Write:
+    def to_file(history: History, chosen: Filter, _numbers: Numbers, path: Path) -> None:
         text = make(history, chosen)
         with new_file(path, force=True) as file:
             file.write(text)
@@ -80,21 +84,24 @@ class Exporter(QObject):
         def report(history: History, chosen: Filter) -> str:
             return html_report(history, chosen, title, datetime.now().astimezone())
 
-        def on_paper(history: History, chosen: Filter, path: Path) -> None:
+        def on_paper(history: History, chosen: Filter, _numbers: Numbers, path: Path) -> None:
             write_pdf(report(history, chosen), path)
 
         return (
             Form(self.tr("Report to share"), "html", _text(report)),
             Form(self.tr("Report on paper"), "pdf", on_paper),
-            Form(self.tr("Table for spreadsheets"), "csv", _rows(tables.write_csv)),
-            Form(self.tr("JSON Lines with bills"), "jsonl", _rows(tables.write_jsonl)),
-            Form(self.tr("CodeCarbon's emissions"), "csv", _rows(write_emissions)),
+            Form(self.tr("Table for spreadsheets"), "csv", _rows(tables.write_csv), True),
+            Form(self.tr("JSON Lines with bills"), "jsonl", _rows(tables.write_jsonl), True),
+            Form(self.tr("CodeCarbon's emissions"), "csv", _rows(write_emissions), True),
             Form(self.tr("Hugging Face model card"), "md", _text(model_card)),
         )
 
-    def ask(self, chosen: Filter) -> None:
-        """Ask where to and in which form, then write."""
-        forms = self.forms()
+    def ask(self, chosen: Filter, numbers: Numbers = None) -> None:
+        """Ask where to and in which form, then write.
+
+        :param numbers: only these of the filter's queries
+        """
+        forms = [form for form in self.forms() if numbers is None or form.takes_numbers]
         filters = {f"{form.words} (*.{form.suffix})": form for form in forms}
         name, kind = QFileDialog.getSaveFileName(
             self._window, self.tr("Export"), "llamawatt", ";;".join(filters)
@@ -102,13 +109,14 @@ class Exporter(QObject):
         if name:
             form = filters.get(kind, forms[0])
             path = Path(name)
-            self.write(form, chosen, path if path.suffix else path.with_suffix(f".{form.suffix}"))
+            path = path if path.suffix else path.with_suffix(f".{form.suffix}")
+            self.write(form, chosen, path, numbers)
 
-    def write(self, form: Form, chosen: Filter, path: Path) -> None:
+    def write(self, form: Form, chosen: Filter, path: Path, numbers: Numbers = None) -> None:
         """Write the queries of a filter; the person was asked whether to replace a file."""
         self._work.run(
             self.tr("Writing %1 …").replace("%1", path.name),
-            lambda _progress, _cancelled: form.write(self._history, chosen, path),
+            lambda _progress, _cancelled: form.write(self._history, chosen, numbers, path),
             lambda _done: self.tr("Wrote %1.").replace("%1", str(path)),
         )
 

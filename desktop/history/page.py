@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -30,6 +30,7 @@ from desktop.history.totals import TotalsStrip, read_balance
 from desktop.history.year import YearView
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label
+from monitor.filter_options import filter_arguments
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
@@ -45,8 +46,8 @@ class HistoryPage(QWidget):
     """Numbers of queries that were deleted; :meth:`restore` brings them back."""
     compare_wanted = Signal(object)
     """Identifiers of queries to lay side by side."""
-    export_wanted = Signal(object)
-    """A filter whose queries are to be written to a file."""
+    export_wanted = Signal(object, object)
+    """A filter whose queries are to be written to a file, or only some of their numbers."""
     import_wanted = Signal()
     storage_wanted = Signal()
     """The history's file is to be looked after."""
@@ -76,6 +77,7 @@ class HistoryPage(QWidget):
         self._picture = menu.addAction(self.tr("Save the chart as a picture …"), self._ask_picture)
         self._picture.setVisible(False)
         menu.addAction(self.tr("Export what is shown …"), self._export)
+        menu.addAction(self.tr("Copy as a command"), self._copy_command)
         menu.addAction(self.tr("Import …"), self.import_wanted.emit)
         menu.addSeparator()
         menu.addAction(self.tr("The history's file …"), self.storage_wanted.emit)
@@ -138,6 +140,7 @@ class HistoryPage(QWidget):
         bar = self.actions_bar
         bar.delete_wanted.connect(self.delete_selected)
         bar.tag_wanted.connect(self._tag)
+        bar.export_wanted.connect(self._export_selected)
         bar.compare_wanted.connect(
             lambda: self.compare_wanted.emit([row.id for row in self.table.rows_selected()])
         )
@@ -242,7 +245,21 @@ class HistoryPage(QWidget):
         self.state.go(replace(self.state.place, chosen=chosen, view=View.LIST))
 
     def _export(self) -> None:
-        self.export_wanted.emit(self.state.place.chosen)
+        self.export_wanted.emit(self.state.place.chosen, None)
+
+    def _export_selected(self) -> None:
+        numbers = [row.number for row in self.table.rows_selected()]
+        self.export_wanted.emit(self.state.place.chosen, numbers)
+
+    def _copy_command(self) -> None:
+        """Put the command that lists or adds up the same queries on the clipboard."""
+        place = self.state.place
+        command = "list" if place.view is View.LIST else f"sums --split {place.stack}"
+        if place.view is not View.LIST and place.period:
+            command += f" --by {place.period}"
+        words = f"llamawatt history {command} {filter_arguments(place.chosen)}".strip()
+        QGuiApplication.clipboard().setText(words)
+        self.said.emit(self.tr("Copied: %1").replace("%1", words))
 
     def _ask_picture(self) -> None:
         name, _ = QFileDialog.getSaveFileName(

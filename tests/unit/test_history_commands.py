@@ -1,16 +1,20 @@
 """The history's commands answer as the window does, and every mistake gets a sentence."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from monitor.cli import main
+from monitor.filter_options import filter_arguments, filter_options
 from monitor.paths import database_path
-from monitor.store.filters import EVERYTHING
+from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from tests.unit.builders import query_start, stored_query
 
@@ -110,3 +114,21 @@ def test_an_empty_history_says_what_to_do() -> None:
     assert "llamawatt ask" in run("list").stderr
     assert "llamawatt ask" in run("sums").stderr
     assert answer("sums")["total"]["energy_j"] is None
+
+
+def test_a_filter_is_written_as_the_options_that_make_it() -> None:
+    chosen = Filter(
+        ("a 'b'",), ("Q4_1",), ("ask",), ("done",), ("desk",), ("for Ghent",),
+        date(2026, 1, 2), date(2026, 3, 4), "what is",
+    )  # fmt: skip
+    found: list[Filter] = []
+
+    @click.command()
+    @filter_options
+    def probe(chosen: Filter) -> None:
+        found.append(chosen)
+
+    ran = CliRunner().invoke(probe, shlex.split(filter_arguments(chosen)))
+    assert ran.exit_code == 0, ran.output
+    assert found == [chosen]
+    assert filter_arguments(EVERYTHING) == ""
