@@ -4,64 +4,57 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.advice import Advice
 from desktop.bench.model import BenchModel
 from desktop.bench.page import BenchPage
 from desktop.bridge import Bridge
 from desktop.chat.model import ChatModel
 from desktop.chat.page import ChatPage
-from desktop.history.exporting import Exporter
+from desktop.compare.page import ComparePage
+from desktop.history.deeds import HistoryDeeds
 from desktop.history.page import HistoryPage
 from desktop.history.query_view import QueryDialog
 from desktop.history.state import Place
 from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel
+from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.sensors.page import SensorsPage
 from desktop.services import Services
 from desktop.settings.zones import ZoneDialog
-from desktop.storage.dialog import StorageDialog
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import named, tool_button
 from monitor.bench.summary import SuiteResult
 from monitor.carbon.intensity import Zone
-from monitor.engine.backends import gpus_present, offload_advice
 from monitor.engine.gguf import ModelFileError, read_model_info
-from monitor.engine.messages import Hello
-from monitor.meter import ZONE_PREFERENCE, Ask, Event, Finished, chosen_zone
+from monitor.meter import ZONE_PREFERENCE, chosen_zone
 from monitor.models.library import Found, list_models, model_places, remember_file
-from monitor.power.channel import ProbeState
-from monitor.repeat import CannotRepeat, repeat
 from monitor.store.backups import Backup
 from monitor.store.database import StoreError
 from monitor.store.filters import EVERYTHING
-from monitor.store.history import History
 from monitor.store.records import QueryRecord
 
 log = logging.getLogger(__name__)
 
-PAGES = ("chat", "bench", "history", "sensors")
+PAGES = ("chat", "bench", "history", "compare", "sensors")
 
 UPKEEP_MS = 20_000
 """Backup and thinning wait until the window is there and the models are listed."""
 
-MODEL_PREFERENCE, ADVICE_PREFERENCE = "model", "advice_read"
-DRAFT_PREFERENCE, PLACE_PREFERENCE = "draft", "history_place"
+MODEL_PREFERENCE, DRAFT_PREFERENCE, PLACE_PREFERENCE = "model", "draft", "history_place"
 
 
 class MainWindow(QMainWindow):
@@ -96,16 +89,37 @@ class MainWindow(QMainWindow):
         history = self._services.history
         self.bench_page = BenchPage(self.bench, self.bridge, history, self.live, self._theme)
         self.history_page = HistoryPage(self.bridge, history, self._theme)
+        self.compare_page = ComparePage(self.bridge, history, self._theme)
         self.sensors_page = SensorsPage(self._services.sampler, self._theme)
         self.pages = QStackedWidget()
-        for page in (self.chat_page, self.bench_page, self.history_page, self.sensors_page):
+        for page in (
+            self.chat_page,
+            self.bench_page,
+            self.history_page,
+            self.compare_page,
+            self.sensors_page,
+        ):
             self.pages.addWidget(page)
+        self.navigation = Navigation(
+            PAGES,
+            (
+                self.tr("Chat"),
+                self.tr("Bench"),
+                self.tr("History"),
+                self.tr("Compare"),
+                self.tr("Sensors"),
+            ),
+        )
         self.dock = LiveDock(self.live, self._theme)
+        self.deeds = HistoryDeeds(
+            self.history_page, self.bridge, self._services, self.chat, self.notice, self
+        )
+        self.advice = Advice(self.bridge, self._services, self.notice, self)
         middle = QWidget()
         row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(self._navigation())
+        row.addWidget(self.navigation)
         row.addWidget(self.pages, 1)
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.addWidget(middle)
@@ -121,30 +135,11 @@ class MainWindow(QMainWindow):
         column.addWidget(self._splitter, 1)
         self.setCentralWidget(whole)
 
-    def _navigation(self) -> QWidget:
-        side = named(QWidget(), "navigation")
-        side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        side.setFixedWidth(76)
-        layout = QVBoxLayout(side)
-        layout.setContentsMargins(6, 10, 6, 10)
-        self._buttons = QButtonGroup(self)
-        texts = (self.tr("Chat"), self.tr("Bench"), self.tr("History"), self.tr("Sensors"))
-        for index, text in enumerate(texts):
-            button = tool_button(text, checkable=True)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-            button.setIconSize(QSize(24, 24))
-            button.setFixedWidth(64)
-            button.setToolTip(f"{text} (Ctrl+{index + 1})")
-            self._buttons.addButton(button, index)
-            layout.addWidget(button)
-            shortcut = QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self)
-            shortcut.activated.connect(lambda index=index: self.show_page(PAGES[index]))
-        layout.addStretch(1)
-        self._buttons.idClicked.connect(lambda index: self.show_page(PAGES[index]))
-        return side
-
     def _connect(self) -> None:
+        self.navigation.wanted.connect(self.show_page)
         self.bridge.happened.connect(self.live.follow)
+        self.bridge.repeated.connect(self.live.follow)
+        self.deeds.answered.connect(self.strip.add_answer)
         self.bridge.benched.connect(self.live.follow_bench)
         self.bridge.idle.connect(self.live.end_phase)
         self.bench.began.connect(self.chat.look_busy)
@@ -152,16 +147,11 @@ class MainWindow(QMainWindow):
         self.bench.ended.connect(self._on_benched)
         self.bench_page.report.failed.connect(self.notice.say)
         self.bridge.failed.connect(self.notice.say)
-        self.bridge.repeated.connect(self._on_repeated)
-        self.history_page.deleted.connect(self._on_deleted)
-        self.history_page.again_wanted.connect(self._run_again)
-        self.history_page.said.connect(self.notice.say)
-        self.history_page.storage_wanted.connect(self.open_storage)
-        self.exporter = Exporter(self.bridge, self._services.history, self)
-        self.exporter.said.connect(self.notice.say)
-        self.exporter.changed.connect(self.history_page.refresh)
-        self.history_page.export_wanted.connect(self.exporter.ask)
-        self.history_page.import_wanted.connect(self.exporter.ask_import)
+        self.advice.wanted.connect(lambda: self.show_page("sensors"))
+        self.deeds.compare_wanted.connect(self._compare)
+        self.deeds.restore_wanted.connect(self._restore)
+        self.compare_page.said.connect(self.notice.say)
+        self.compare_page.bench_wanted.connect(lambda: self.show_page("bench"))
         self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
         self.chat.context_changed.connect(self.strip.show_context)
@@ -177,7 +167,7 @@ class MainWindow(QMainWindow):
         self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
             lambda: self.bridge.work(
-                self._describe_engine, lambda found: self.sensors_page.set_engine(*found)
+                self.advice.describe_engine, lambda found: self.sensors_page.set_engine(*found)
             )
         )
 
@@ -186,7 +176,7 @@ class MainWindow(QMainWindow):
         self.show_page("chat")
         self._list_models()
         self.bridge.read(lambda: chosen_zone(self._services.history), self.strip.show_zone)
-        self.bridge.work(self._find_advice, self._show_advice)
+        self.advice.look()
         self.bridge.read(
             lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_draft
         )
@@ -214,15 +204,13 @@ class MainWindow(QMainWindow):
         """Take a theme's colours everywhere."""
         self._theme = theme
         self.setWindowIcon(icon("llamawatt", theme.text))
-        for index, name in enumerate(PAGES):
-            button = self._buttons.button(index)
-            assert isinstance(button, QToolButton)
-            button.setIcon(icon(name, theme.text))
         for part in (
+            self.navigation,
             self.notice,
             self.chat_page,
             self.bench_page,
             self.history_page,
+            self.compare_page,
             self.sensors_page,
             self.dock,
         ):
@@ -231,10 +219,9 @@ class MainWindow(QMainWindow):
     # --- what happens --------------------------------------------------------------------
 
     def show_page(self, name: str) -> None:
-        """Show a page: chat, bench, history or sensors."""
-        index = PAGES.index(name)
-        self.pages.setCurrentIndex(index)
-        self._buttons.button(index).setChecked(True)
+        """Show a page: chat, bench, history, compare or sensors."""
+        self.pages.setCurrentIndex(PAGES.index(name))
+        self.navigation.show_page(name)
 
     def _stop(self) -> None:
         """Stop what runs, whatever page is shown."""
@@ -248,6 +235,8 @@ class MainWindow(QMainWindow):
             self.notice.say(self.tr("The benchmark has ended; its report is on the Bench page."))
         if self.history_page.isVisible():
             self.history_page.refresh()
+        if self.compare_page.isVisible():
+            self.compare_page.refresh()
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)
@@ -256,57 +245,14 @@ class MainWindow(QMainWindow):
         if self.history_page.isVisible():
             self.history_page.refresh()
 
-    # --- the history ---------------------------------------------------------------------
-
-    def _on_deleted(self, numbers: list[int]) -> None:
-        def undo() -> None:
-            self.notice.hide()
-            self.history_page.restore(numbers)
-
-        if numbers:
-            count = self.tr("%n queries were deleted.", "", len(numbers))
-            self.notice.say(count.replace("%n", str(len(numbers))), self.tr("Undo"), undo)
-        else:
-            self.notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
-
-    def open_storage(self) -> None:
-        """Show what can be seen and done about the history's file."""
-        if self.bridge.busy:
-            self.notice.say(self.tr("Stop what is running first; it is being stored."))
-            return
-        dialog = StorageDialog(self.bridge, self._services.history, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.changed.connect(self.history_page.refresh)
-        dialog.restore_wanted.connect(self._restore)
-        dialog.open()
+    def _compare(self, query_ids: list[str]) -> None:
+        self.show_page("compare")
+        self.compare_page.show_ids(query_ids)
 
     def _restore(self, backup: Backup) -> None:
         """Close, so that a backup can take the history's place; the program opens again."""
         self.backup_to_restore = backup.path
         self.close()
-
-    def _run_again(self, record: QueryRecord) -> None:
-        """Put a stored query once more, exactly as it was put."""
-        if self.chat.busy:
-            self.notice.say(self.tr("Stop what is running first; then the query can be run again."))
-            return
-        history = self._services.history
-        self.bridge.read(lambda: _repeat_or_problem(history, record), self._start_again)
-
-    def _start_again(self, found: Ask | str) -> None:
-        if isinstance(found, str):
-            self.notice.say(found)
-        elif not self.chat.busy:
-            self.notice.say(self.tr("Running the query again …"), self.tr("Stop"), self._stop)
-            self.bridge.repeat(found)
-            self.chat.look_busy()
-
-    def _on_repeated(self, event: Event) -> None:
-        self.live.follow(event)
-        if isinstance(event, Finished):
-            self.notice.hide()
-            self.strip.add_answer(event.record)
-            self.history_page.show_latest()
 
     def _show_model(self) -> None:
         chosen = next((m for m in self._models if m.path == self.chat.model), None)
@@ -391,37 +337,6 @@ class MainWindow(QMainWindow):
             lambda trace: QueryDialog(record, trace, self._theme, self).show(),
         )
 
-    def _has_nvidia(self) -> bool:
-        self._services.sampler.wait_ready()
-        nvml = [p for p in self._services.sampler.probes() if p.source == "nvml"]
-        return any(p.state is ProbeState.AVAILABLE for p in nvml)
-
-    def _find_advice(self) -> str | None:
-        """Ask llama.cpp whether it leaves a GPU idle; not at all where there is none.
-
-        Advice that was read and closed is not given again.
-        """
-        if not gpus_present() and not self._has_nvidia():
-            return None
-        advice = (self._describe_engine()[1] or "").partition("\n")[0]
-        is_read = self._services.history.preference(ADVICE_PREFERENCE) == advice
-        return None if is_read else advice
-
-    def _describe_engine(self) -> tuple[Hello, str | None]:
-        hello = self._services.engine.hello()
-        return hello, offload_advice(hello, self._has_nvidia())
-
-    def _show_advice(self, advice: str | None) -> None:
-        if advice:
-            self.notice.say(advice, self.tr("Show how"), lambda: self.show_page("sensors"))
-            self.notice.closed.connect(lambda text: self._keep_read(advice, text))
-
-    def _keep_read(self, advice: str, closed: str) -> None:
-        """Remember that the advice was closed (the notice may have said something else since)."""
-        history = self._services.history
-        if closed == advice:
-            self.bridge.read(lambda: history.set_preference(ADVICE_PREFERENCE, advice), _ignore)
-
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep what was typed, stop what runs and close what the services hold."""
         self.hide()
@@ -436,13 +351,6 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self._services.close()
         super().closeEvent(event)
-
-
-def _repeat_or_problem(history: History, record: QueryRecord) -> Ask | str:
-    try:
-        return repeat(history, record)
-    except (CannotRepeat, ModelFileError) as problem:
-        return str(problem)
 
 
 def _ignore(_value: object) -> None:

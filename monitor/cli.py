@@ -58,7 +58,7 @@ KNOWN_PROBLEMS = (
 )
 """What a person can cause: each carries a sentence that says what to do."""
 
-PAGES = ("chat", "bench", "history", "sensors")
+PAGES = ("chat", "bench", "history", "compare", "sensors")
 
 SLICE_S = 600.0
 """A long watch is billed in parts: the trace remembers an hour or two, not a night."""
@@ -193,9 +193,7 @@ def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, 
 
 @main.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--page", type=click.Choice(["chat", "bench", "history", "sensors"]), help="Only this one."
-)
+@click.option("--page", type=click.Choice(PAGES), help="Only this one.")
 @json_option
 def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     """Draw every page from the present history, light and dark, into PNG files.

@@ -169,11 +169,13 @@ class OverTime(QWidget):
         self._legend.setVisible(bool(parts))
 
     def _on_activated(self) -> None:
+        period = self.period.currentData()
+        # Qt hands the values back as plain texts.
         place = replace(
             self._state.place,
-            measure=self.measure.currentData(),
-            period=self.period.currentData(),
-            stack=self.stack.currentData(),
+            measure=Measure(self.measure.currentData()),
+            period=Period(period) if period else None,
+            stack=Stack(self.stack.currentData()),
         )
         self._state.go(place)
 

@@ -21,16 +21,17 @@ class Board:
 
     :param entries: the best score first
     :param pairs: every two of them, by their places
+    :param labels: each row's name, with the settings that tell it from others of that name
     """
 
     exam: Exam
     entries: tuple[Entry, ...]
     pairs: Pairs = field(repr=False, compare=False)
 
-    @property
-    def labels(self) -> list[str]:
-        """Each row's name, with the settings that tell it from others of that name."""
-        return [_label(entry, self.entries) for entry in self.entries]
+    labels: tuple[str, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(_label(e, self.entries) for e in self.entries))
 
     @property
     def notes(self) -> list[str]:
@@ -43,7 +44,7 @@ class Board:
                 "Some energies were reckoned by another method than others "
                 f"({', '.join(map(str, sorted(methods)))}); they are never compared."
             )
-        if any(entry.left_out for entry in self.entries):
+        if any(entry.left_out and entry.per_item for entry in self.entries):
             found.append(
                 "Runs measured with other sensors than the newest of their entry count towards "
                 "its score only."

@@ -14,9 +14,9 @@ from monitor.energy.difference import Difference
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
 
-FRONTIER_MARKS = {Place.ON: "◆", Place.MAY_BE: "◇", Place.OFF: ""}
+FRONTIER_MARKS = {Place.ON: "★", Place.MAY_BE: "☆", Place.OFF: ""}
 
-FRONTIER_LEGEND = "◆ on the frontier of score and energy  ◇ may be"
+FRONTIER_LEGEND = "★ on the frontier of score and energy  ☆ may be"
 
 SCORE_LEGEND = "±: standard error; in brackets 95 %; =: cannot be told apart from others"
 

@@ -107,7 +107,9 @@ def test_an_empty_page_says_what_to_do_and_offers_it(
         page.bench.click()
 
 
-def test_rows_are_ranked_ties_are_joined_and_the_unknown_is_a_dash(page: ComparePage) -> None:
+def test_rows_are_ranked_ties_are_joined_the_unknown_is_a_dash_and_all_can_be_copied(
+    qtbot: QtBot, page: ComparePage
+) -> None:
     assert texts(page, MODEL) == ["a Q4_K_M", "b Q4_K_M", "c Q4_K_M", "d Q4_K_M"]
     assert texts(page, RANK) == ["1=", "1=", "3=", "3="]
     assert [cell(page, row, RANK).joins for row in range(2)] == [(False, True), (True, False)]
@@ -122,6 +124,19 @@ def test_rows_are_ranked_ties_are_joined_and_the_unknown_is_a_dash(page: Compare
     assert "95 %" in tip
     rank_tip = page.leaderboard.table.rows.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "told apart from: b Q4_K_M" in rank_tip
+    with qtbot.waitSignal(page.said):
+        page.leaderboard.copy_tsv()
+    lines = QGuiApplication.clipboard().text().splitlines()
+    rows = [dict(zip(lines[0].split("\t"), each.split("\t"), strict=True)) for each in lines[1:]]
+    assert rows[0]["score"] == "0.9"
+    assert float(rows[1]["J/item low"]) < float(rows[1]["J/item"]) < float(rows[1]["J/item high"])
+    assert (rows[1]["energy from"], rows[3]["energy from"], rows[3]["J/item"]) == (
+        "counted",
+        "",
+        "",
+    )
+    page.leaderboard.copy_markdown()
+    assert "| ★ | 1= | b Q4_K_M | 90.0 %" in QGuiApplication.clipboard().text()
 
 
 def test_a_header_ranks_by_its_column_and_again_turns_the_order(
@@ -141,7 +156,9 @@ def test_a_header_ranks_by_its_column_and_again_turns_the_order(
     assert texts(page, RANK) == ["3", "2", "1", "—"]
 
 
-def test_groups_have_headings_that_cannot_be_selected(page: ComparePage) -> None:
+def test_groups_have_headings_and_a_narrow_table_drops_columns(
+    qtbot: QtBot, page: ComparePage
+) -> None:
     page.model.choose(grouping=Grouping.QUANTISATION)
     table = page.leaderboard.table
     assert [row.text for row in table.rows.rows if isinstance(row, Heading)] == ["Q4_K_M"]
@@ -152,11 +169,6 @@ def test_groups_have_headings_that_cannot_be_selected(page: ComparePage) -> None
     page.model.choose(grouping=Grouping.NOTHING)
     assert table.columnSpan(0, 0) == 1
     assert table.selected_rows() == [0, 1, 2, 3]
-
-
-def test_a_narrow_table_drops_columns_but_not_the_one_that_ranks(
-    qtbot: QtBot, page: ComparePage
-) -> None:
     choose(qtbot, page, sort="size")
     page.resize(700, 400)
     shown = page.leaderboard.table.shown_keys()
@@ -214,22 +226,6 @@ def test_a_machine_and_a_test_that_are_gone_are_not_insisted_on(
     assert len(texts(page, MODEL)) == 4
     assert (page.model.choice.machine, page.model.choice.exam) == (None, None)
     assert not page.machines.isVisible()  # there is only one
-
-
-def test_the_table_is_copied_as_numbers_and_as_it_is_read(qtbot: QtBot, page: ComparePage) -> None:
-    with qtbot.waitSignal(page.said):
-        page.leaderboard.copy_tsv()
-    lines = QGuiApplication.clipboard().text().splitlines()
-    rows = [dict(zip(lines[0].split("\t"), each.split("\t"), strict=True)) for each in lines[1:]]
-    assert rows[0]["score"] == "0.9"
-    assert float(rows[1]["J/item low"]) < float(rows[1]["J/item"]) < float(rows[1]["J/item high"])
-    assert (rows[1]["energy from"], rows[3]["energy from"], rows[3]["J/item"]) == (
-        "counted",
-        "",
-        "",
-    )
-    page.leaderboard.copy_markdown()
-    assert "| ◆ | 1= | b Q4_K_M | 90.0 %" in QGuiApplication.clipboard().text()
 
 
 # --- good enough and weights -------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_idle_gpu_is_announced_once_and_the_page_has_the_command(
     close.click()
     history = counted._services.history
     qtbot.waitUntil(lambda: "NVIDIA" in (history.preference("advice_read") or ""), timeout=3_000)
-    assert counted._find_advice() is None
+    assert counted.advice._find() is None
 
 
 @pytest.mark.skipif(not can_deny(), reason="no file here can be denied to this user")

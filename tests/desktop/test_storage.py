@@ -29,7 +29,7 @@ def filled(window: MainWindow) -> MainWindow:
 @pytest.fixture
 def dialog(qtbot: QtBot, filled: MainWindow) -> StorageDialog:
     """The dialog about the file, open and read."""
-    filled.open_storage()
+    filled.deeds.open_storage()
     found = filled.findChild(StorageDialog)
     assert isinstance(found, StorageDialog)
     qtbot.waitUntil(lambda: "MB" in texts(found.size_tab) or "kB" in texts(found.size_tab))
@@ -41,8 +41,8 @@ def texts(widget: object) -> str:
 
 
 def export(qtbot: QtBot, window: MainWindow, suffix: str, path: Path, at: int = 0) -> None:
-    form = [form for form in window.exporter.forms() if form.suffix == suffix][at]
-    window.exporter.write(form, Filter(text="t"), path)
+    form = [form for form in window.deeds.exporter.forms() if form.suffix == suffix][at]
+    window.deeds.exporter.write(form, Filter(text="t"), path)
     qtbot.waitUntil(lambda: "Wrote" in window.notice.text(), timeout=10_000)
     window.notice.hide()
 
@@ -71,8 +71,8 @@ def test_what_is_shown_is_exported_in_every_form(
 def test_an_export_that_cannot_be_written_says_why(
     qtbot: QtBot, filled: MainWindow, tmp_path: Path
 ) -> None:
-    form = filled.exporter.forms()[0]
-    filled.exporter.write(form, EVERYTHING, tmp_path / "nowhere" / "out.html")
+    form = filled.deeds.exporter.forms()[0]
+    filled.deeds.exporter.write(form, EVERYTHING, tmp_path / "nowhere" / "out.html")
     qtbot.waitUntil(lambda: "There is no folder" in filled.notice.text(), timeout=5_000)
 
 
@@ -87,11 +87,11 @@ def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path:
         cells[place] = f"1234567{at}-0000-4000-8000-000000000000"
         rows[at] = ",".join(cells)
     path.write_text("\n".join([header, *rows]) + "\n")
-    filled.exporter.take_in(path)
+    filled.deeds.exporter.take_in(path)
     qtbot.waitUntil(lambda: "Took in 2 queries" in filled.notice.text(), timeout=5_000)
     assert len(filled._services.history.browse.numbers(Filter(kinds=("import",)))) == 2
     filled.notice.hide()
-    filled.exporter.take_in(path)
+    filled.deeds.exporter.take_in(path)
     qtbot.waitUntil(lambda: "2 were here already" in filled.notice.text(), timeout=5_000)
 
 

@@ -41,7 +41,7 @@ def test_texts_and_curves_can_be_told_from_their_ground(theme: Theme) -> None:
 
 
 def test_pages_are_reached_by_keyboard(qtbot: QtBot, window: MainWindow) -> None:
-    for number, name in ((2, "bench"), (3, "history"), (4, "sensors"), (1, "chat")):
+    for number, name in ((2, "bench"), (3, "history"), (4, "compare"), (5, "sensors"), (1, "chat")):
         key = getattr(Qt.Key, f"Key_{number}")
         qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
         assert PAGES[window.pages.currentIndex()] == name

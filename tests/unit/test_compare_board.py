@@ -384,7 +384,7 @@ def test_the_leaderboard_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, widt
     assert found.exit_code == 0
     lines = found.stdout.splitlines()
     assert max(map(len, lines)) <= width
-    (row,) = [each for each in lines if "b Q4_K_M" in each and "◆" in each and "90.0 %" in each]
+    (row,) = [each for each in lines if "b Q4_K_M" in each and "★" in each and "90.0 %" in each]
     assert "● 4.00 J" in row
     assert ("J/correct" in found.stdout) is (width == 160)
     assert "Within 50 points of the best" in " ".join(lines)

@@ -1,0 +1,48 @@
+"""The leaderboard as text, for a spreadsheet or a page."""
+
+from collections.abc import Iterable, Sequence
+
+from desktop.compare.standing import Standing
+from monitor import figures
+from monitor.compare.columns import COLUMNS
+from monitor.compare.report import FRONTIER_LEGEND, FULL, SCORE_LEGEND, board_table
+from monitor.report import LEGEND
+
+DECIMALS = 6
+"""Significant digits for a spreadsheet, which reckons on with them."""
+
+
+def as_markdown(standing: Standing) -> str:
+    """Return the table as people read it, in the order of the ranks."""
+    header, rows = board_table(standing.board, standing.ranked, standing.places, FULL)
+    lines = [_line(header), _line(["---"] * 3 + ["---:"] * (len(header) - 3))]
+    lines += [_line(row) for row in rows]
+    notes = [f"{LEGEND}   {FRONTIER_LEGEND}", SCORE_LEGEND, *standing.board.notes]
+    return "\n".join([f"**{standing.board.exam.title}**", "", *lines, "", *_paragraphs(notes)])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _paragraphs(notes: Sequence[str]) -> list[str]:
+    return "\n\n".join(notes).split("\n")
+
+
+def as_tsv(standing: Standing) -> str:
+    """Return plain numbers with the ends of their 95 % intervals; what is unknown is empty."""
+    columns = [column for column in COLUMNS.values() if column.key != "memory"]
+    header = ["rank", "model", "machine", "energy from"]
+    for column in columns:
+        header += [column.title, f"{column.title} low", f"{column.title} high"]
+    lines = [header]
+    for each in standing.ranked:
+        entry = standing.entries[each.row]
+        kind = figures.KIND_WORDS[entry.per_item.kind] if entry.per_item else ""
+        cells = [each.label, standing.labels[each.row], entry.setup.machine, kind]
+        for column in columns:
+            figure = column.figure(entry)
+            values = (figure.value, figure.low, figure.high) if figure else (None,) * 3
+            cells += ["" if value is None else f"{value:.{DECIMALS}g}" for value in values]
+        lines.append(cells)
+    return "\n".join("\t".join(" ".join(cell.split()) for cell in line) for line in lines) + "\n"

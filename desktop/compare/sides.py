@@ -1,0 +1,187 @@
+"""Two to four queries side by side: curves, phases, and what differs."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QSplitter,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.compare.cells import CellDelegate
+from desktop.compare.model import Laid
+from desktop.compare.overlay import LETTERS, Align, OverlayPlot, curve_of
+from desktop.compare.phases import PhaseBars
+from desktop.compare.sides_rows import SidesRows
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, named
+
+ROW_HEIGHT, LINE_HEIGHT = 28, 16
+NAME_WIDTH, SIDE_WIDTH, CURVE_WIDTH = 124, 160, 250
+"""Pixels a column has, and the curves at least."""
+
+
+class SidesTable(QTableView):
+    """Shows :class:`SidesRows`: as wide as its room, but every query legible."""
+
+    def __init__(self, rows: SidesRows, theme: Theme) -> None:
+        super().__init__()
+        self._rows = rows
+        self._delegate = CellDelegate(theme)
+        self.setModel(rows)
+        self.setItemDelegate(self._delegate)
+        self.setAccessibleName(self.tr("Figures side by side"))
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().hide()
+        rows.modelReset.connect(self._fit)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self._delegate.set_theme(theme)
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the room out again."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        queries = self._rows.columnCount() - 1
+        for at, row in enumerate(self._rows.rows):
+            self.setRowHeight(at, ROW_HEIGHT + LINE_HEIGHT * row.lines)
+        if queries > 0:
+            share = (self.viewport().width() - NAME_WIDTH) // queries
+            self.setColumnWidth(0, NAME_WIDTH)
+            for column in range(1, queries + 1):
+                self.setColumnWidth(column, max(share, SIDE_WIDTH))
+
+
+class SidesView(QWidget):
+    """Shows what is :class:`Laid` side by side; how to get there before anything is."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._laid: Laid | None = None
+        self.plot = OverlayPlot(theme)
+        self.bars = PhaseBars(theme)
+        self.rows = SidesRows(self)
+        self.table = SidesTable(self.rows, theme)
+        self.align = QComboBox()
+        self.align.setAccessibleName(self.tr("What the curves are aligned at"))
+        self.align.addItem(self.tr("from prefill"), Align.PREFILL)
+        self.align.addItem(self.tr("from the first token"), Align.FIRST_TOKEN)
+        self.align.activated.connect(self._draw_curves)
+        self._curve_note = label("", "muted", wrap=True)
+        self._notes = label("", "warning", wrap=True)
+        empty = label(
+            self.tr(
+                "Nothing is side by side yet.\n\nSelect two to four queries on the History page "
+                "and choose Compare, or select two to four rows of the leaderboard and choose "
+                "Side by side: their newest runs are laid here."
+            ),
+            "muted",
+            wrap=True,
+        )
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(empty)
+        self._stack.addWidget(self._full())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._stack)
+
+    def _full(self) -> QWidget:
+        top = QHBoxLayout()
+        top.addWidget(label(self.tr("Power of all parts")))
+        top.addStretch(1)
+        top.addWidget(self.align)
+        left = named(QWidget(), "plain")
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.setSpacing(6)
+        column.addLayout(top)
+        column.addWidget(self.plot, 100)
+        column.addWidget(self._curve_note)
+        self._phase_legend = label("", "legend")
+        self._phase_legend.setTextFormat(Qt.TextFormat.RichText)
+        self._phase_legend.setText(self.bars.legend())
+        phases = QHBoxLayout()
+        phases.addWidget(label(self.tr("Phases")))
+        phases.addStretch(1)
+        phases.addWidget(self._phase_legend)
+        column.addLayout(phases)
+        column.addWidget(self.bars)
+        column.addStretch(1)  # takes the room where there is no curve
+        right = QWidget()
+        beside = QVBoxLayout(right)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.addWidget(self.table, 1)
+        beside.addWidget(self._notes)
+        left.setMinimumWidth(CURVE_WIDTH)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.addWidget(left)
+        self._splitter.addWidget(right)
+        self._splitter.setChildrenCollapsible(False)
+        return self._splitter
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the room out again."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Give the table what its columns need, and the curves the rest."""
+        queries = len(self._laid.sides) if self._laid else 0
+        wanted = NAME_WIDTH + SIDE_WIDTH * max(queries, 3) + 20
+        left = max(self.width() - wanted, CURVE_WIDTH)
+        self._splitter.setSizes([left, self.width() - left])
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self.plot.set_theme(theme)
+        self.bars.set_theme(theme)
+        self.table.set_theme(theme)
+        self._phase_legend.setText(self.bars.legend())
+
+    def show_laid(self, laid: Laid) -> None:
+        """Show some queries."""
+        self._laid = laid
+        self.rows.show_sides(laid.sides)
+        self.bars.show_records([side.record for side in laid.sides])
+        notes = [
+            f"{LETTERS[number]}: {side.note}" for number, side in enumerate(laid.sides) if side.note
+        ]
+        self._notes.setText("\n".join(notes))
+        self._notes.setVisible(bool(notes))
+        self._stack.setCurrentIndex(1)
+        self._make_room()
+        self._draw_curves()
+
+    def _draw_curves(self) -> None:
+        if self._laid is None:
+            return
+        align = Align(self.align.currentData())  # Qt hands a StrEnum back as a plain text.
+        found = [
+            trace and curve_of(number, side.record, trace, align)
+            for number, (side, trace) in enumerate(
+                zip(self._laid.sides, self._laid.traces, strict=True)
+            )
+        ]
+        drawn = [curve for curve in found if curve]
+        self.plot.show_curves(drawn, align)
+        self.plot.setVisible(bool(drawn))
+        missing = [LETTERS[number] for number, curve in enumerate(found) if not curve]
+        text = self.tr("No curve to draw: %1").replace("%1", ", ".join(missing))
+        self._curve_note.setText(text if missing else "")
+        self._curve_note.setVisible(bool(missing))

@@ -1,0 +1,114 @@
+"""What the history page asks for that reaches beyond it: undo, running again, files."""
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QWidget
+
+from desktop.bridge import Bridge
+from desktop.chat.model import ChatModel
+from desktop.history.exporting import Exporter
+from desktop.history.page import HistoryPage
+from desktop.notice import Notice
+from desktop.services import Services
+from desktop.storage.dialog import StorageDialog
+from monitor.engine.gguf import ModelFileError
+from monitor.meter import Ask, Event, Finished
+from monitor.repeat import CannotRepeat, repeat
+from monitor.store.history import History
+from monitor.store.records import QueryRecord
+
+
+class HistoryDeeds(QObject):
+    """Does what the page asks for.
+
+    :param chat: told that the engine is busy
+    :param notice: where what came of it is said
+    :param window: what dialogs belong to
+    """
+
+    answered = Signal(object)
+    """The record of a query that was run again."""
+    compare_wanted = Signal(object)
+    """Identifiers of queries to lay side by side."""
+    restore_wanted = Signal(object)
+    """A backup that is to take the history's place."""
+
+    def __init__(
+        self,
+        page: HistoryPage,
+        bridge: Bridge,
+        services: Services,
+        chat: ChatModel,
+        notice: Notice,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._page, self._bridge, self._history = page, bridge, services.history
+        self._chat, self._notice, self._window = chat, notice, window
+        self.exporter = Exporter(bridge, services.history, window)
+        self.exporter.said.connect(notice.say)
+        self.exporter.changed.connect(page.refresh)
+        bridge.repeated.connect(self._on_repeated)
+        page.deleted.connect(self._on_deleted)
+        page.again_wanted.connect(self._run_again)
+        page.said.connect(notice.say)
+        page.compare_wanted.connect(self.compare_wanted)
+        page.export_wanted.connect(self.exporter.ask)
+        page.import_wanted.connect(self.exporter.ask_import)
+        page.storage_wanted.connect(self.open_storage)
+
+    def _on_deleted(self, numbers: list[int]) -> None:
+        def undo() -> None:
+            self._notice.hide()
+            self._page.restore(numbers)
+
+        if numbers:
+            count = self.tr("%n queries were deleted.", "", len(numbers))
+            self._notice.say(count.replace("%n", str(len(numbers))), self.tr("Undo"), undo)
+        else:
+            self._notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
+
+    def open_storage(self) -> None:
+        """Show what can be seen and done about the history's file."""
+        if self._bridge.busy:
+            self._notice.say(self.tr("Stop what is running first; it is being stored."))
+            return
+        dialog = StorageDialog(self._bridge, self._history, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._page.refresh)
+        dialog.restore_wanted.connect(self.restore_wanted)
+        dialog.open()
+
+    # --- running again -------------------------------------------------------------------
+
+    def _run_again(self, record: QueryRecord) -> None:
+        """Put a stored query once more, exactly as it was put."""
+        if self._chat.busy:
+            self._notice.say(
+                self.tr("Stop what is running first; then the query can be run again.")
+            )
+            return
+        history = self._history
+        self._bridge.read(lambda: _repeat_or_problem(history, record), self._start_again)
+
+    def _start_again(self, found: Ask | str) -> None:
+        if isinstance(found, str):
+            self._notice.say(found)
+        elif not self._chat.busy:
+            self._notice.say(
+                self.tr("Running the query again …"), self.tr("Stop"), self._bridge.cancel
+            )
+            self._bridge.repeat(found)
+            self._chat.look_busy()
+
+    def _on_repeated(self, event: Event) -> None:
+        if isinstance(event, Finished):
+            self._notice.hide()
+            self.answered.emit(event.record)
+            self._page.show_latest()
+
+
+def _repeat_or_problem(history: History, record: QueryRecord) -> Ask | str:
+    try:
+        return repeat(history, record)
+    except (CannotRepeat, ModelFileError) as problem:
+        return str(problem)

@@ -1,0 +1,58 @@
+"""The buttons at the left that lead to the pages."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
+
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import named, tool_button
+
+
+class Navigation(QWidget):
+    """A button for each page, and Ctrl with its number.
+
+    :param names: of the pages, which their icons are called by
+    :param texts: of the buttons
+    """
+
+    wanted = Signal(str)
+    """The name of a page."""
+
+    def __init__(
+        self, names: Sequence[str], texts: Sequence[str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        named(self, "navigation")
+        self._names = names
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedWidth(76)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 10, 6, 10)
+        self._buttons = QButtonGroup(self)
+        for index, (name, text) in enumerate(zip(names, texts, strict=True)):
+            button = tool_button(text, checkable=True)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+            button.setIconSize(QSize(24, 24))
+            button.setFixedWidth(64)
+            button.setToolTip(f"{text} (Ctrl+{index + 1})")
+            self._buttons.addButton(button, index)
+            layout.addWidget(button)
+            shortcut = QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.activated.connect(lambda name=name: self.wanted.emit(name))
+        layout.addStretch(1)
+        self._buttons.idClicked.connect(lambda index: self.wanted.emit(names[index]))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        for index, name in enumerate(self._names):
+            button = self._buttons.button(index)
+            assert isinstance(button, QToolButton)
+            button.setIcon(icon(name, theme.text))
+
+    def show_page(self, name: str) -> None:
+        """Mark the page that is shown."""
+        self._buttons.button(self._names.index(name)).setChecked(True)
