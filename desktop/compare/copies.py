@@ -31,7 +31,7 @@ def _paragraphs(notes: Sequence[str]) -> list[str]:
 
 def as_tsv(standing: Standing) -> str:
     """Return plain numbers with the ends of their 95 % intervals; what is unknown is empty."""
-    columns = [column for column in COLUMNS.values() if column.key != "memory"]
+    columns = list(COLUMNS.values())
     header = ["rank", "model", "machine", "energy from"]
     for column in columns:
         header += [column.title, f"{column.title} low", f"{column.title} high"]

@@ -24,7 +24,8 @@ NOWHERE = QModelIndex()
 RANK, MODEL = "rank", "model"
 
 KEYS = (
-    RANK, MODEL, "score", "energy", "token", "wh", "correct", "grams", "speed", "size", EFFICIENCY,
+    RANK, MODEL, "score", "energy", "token", "wh", "correct", "grams", "speed", "size",
+    "memory", EFFICIENCY,
 )  # fmt: skip
 """The columns, from the left; those after the model are the keys of what can be ranked by."""
 
@@ -84,6 +85,7 @@ class LeaderboardRows(QAbstractTableModel):
             "grams": self.tr("g CO₂e/1,000"),
             "speed": self.tr("Speed"),
             "size": self.tr("Size"),
+            "memory": self.tr("Memory"),
             EFFICIENCY: self.tr("Efficiency"),
         }
         self._tips = {
@@ -98,6 +100,9 @@ class LeaderboardRows(QAbstractTableModel):
             "grams": self.tr("Emissions of a thousand items where and when they were run"),
             "speed": self.tr("Answer tokens a second of decode"),
             "size": self.tr("Size of the model's file"),
+            "memory": self.tr(
+                "The most the engine's process held while it ran; a GPU's own memory is not in it"
+            ),
             EFFICIENCY: self.tr("From 0 to 1, by the weights you set"),
         }
 
@@ -219,7 +224,7 @@ class LeaderboardRows(QAbstractTableModel):
                 return Cell(text, bar=Bar(*scaled))
             case "speed":
                 return Cell(figures.rate(figure.value))
-            case "size":
+            case "size" | "memory":
                 return Cell(figures.size(round(figure.value)))
         text = figures.marked(kind_of(entry, key), amount(key, figure.value))
         return Cell(text, ends(key, figure))
@@ -313,7 +318,7 @@ def _heading_data(row: Heading, role: int) -> Any:
     return row.text if role == Qt.ItemDataRole.DisplayRole else None
 
 
-EXACT = {"speed", "size"}
+EXACT = {"speed", "size", "memory"}
 """Columns without an interval."""
 
 

@@ -211,6 +211,8 @@ class Course:
                 yield self._progressed(step, run, items)
         if items := run.settle(finish=True):
             yield self._progressed(step, run, items)
+        if (memory_bytes := self._engine.memory_bytes) is not None:
+            self._history.benchmarks.note_memory(run.id, memory_bytes)
         self._loader.stop_if_cancelled()
 
     def _finish(self, step: Step) -> Iterator[BenchEvent]:

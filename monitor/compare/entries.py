@@ -59,7 +59,7 @@ class Entry:
     :param per_token: decode joules an answer token
     :param per_token_kind: the weakest kind among them
     :param tokens_per_s: answer tokens a second of decode
-    :param memory_bytes: taken while it ran; not stored yet
+    :param memory_bytes: the most the engine's process held; see :class:`RunRow`
     """
 
     id: str
@@ -115,16 +115,18 @@ def read_entries(
     :param chosen: the filter they were read with
     """
     decoded = standings.decode_sums(chosen)
+    groups = runs_of(exam, runs)
+    records = history.records_by_id([run.row.id for group in groups.values() for run in group])
     entries = [
-        _entry(history, standings, exam, setup, group, decoded.get(setup))
-        for setup, group in runs_of(exam, runs).items()
+        _entry(records, standings, exam, setup, group, decoded.get(setup))
+        for setup, group in groups.items()
     ]
     found = [entry for entry in entries if entry is not None]
     return tuple(sorted(found, key=lambda entry: (-entry.score.value, entry.name, entry.id)))
 
 
 def _entry(
-    history: History,
+    known: Mapping[str, QueryRecord],
     standings: Standings,
     exam: Exam,
     setup: Setup,
@@ -132,7 +134,7 @@ def _entry(
     decoded: DecodeSums | None,
 ) -> Entry | None:
     numbers = {paper: number for number, paper in enumerate(exam.papers)}
-    records = [history.record(run.row.id) for run in runs]
+    records = [known[run.row.id] for run in runs]
     alike = _measured_like_newest(records)
     papers = [numbers[paper_of(run.row.start)] for run in runs]
     items = [standings.items(run.row.id, paper_of(run.row.start).by_length) for run in runs]
@@ -159,6 +161,7 @@ def _entry(
         tokens_per_s=decoded.seconds_tokens / decoded.seconds
         if decoded and decoded.seconds
         else None,
+        memory_bytes=max((run.row.memory_bytes or 0 for run in runs), default=0) or None,
     )
 
 

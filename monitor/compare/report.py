@@ -71,6 +71,11 @@ CELLS: tuple[tuple[str, int, Cell], ...] = (
         WIDE,
         lambda e, _: figures.size(e.setup.size_bytes) if e.setup.size_bytes else figures.UNKNOWN,
     ),
+    (
+        "memory",
+        WIDE,
+        lambda e, _: figures.size(e.memory_bytes) if e.memory_bytes else figures.UNKNOWN,
+    ),
 )
 """What heads a column, from what width it is shown, and how its cell is written."""
 

@@ -146,6 +146,14 @@ class Engine:
         """Process number of the running engine."""
         return self._process.pid if self._process else None
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """Resident memory of the engine's process; ``None`` where it cannot be told."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss) if self.pid else None
+        except psutil.Error:
+            return None
+
     def has(self, request: Load) -> bool:
         """Whether exactly this is loaded, in a process that still lives."""
         if self._process and not self._process.is_alive():

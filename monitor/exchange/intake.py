@@ -132,7 +132,6 @@ def _take_one(db: Database, arrival: Arrival) -> bool:
             "id": record.id,
             "kind": record.kind,
             "status": str(record.status),
-            "started_at": record.started_at,
             "day": origin.day,
             "machine_id": origin.machine.id,
             "model_id": _model_id(db, record, origin),

@@ -103,12 +103,17 @@ class RunStart:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as it is stored, without its query's record."""
+    """A run as it is stored, without its query's record.
+
+    :param memory_bytes: resident memory of the engine's process, the most that was seen; what lies
+      in a GPU's own memory is not in it. ``None`` if it was not looked at
+    """
 
     id: str
     start: RunStart
     sums: Sums
     status: Status
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

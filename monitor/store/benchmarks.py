@@ -117,6 +117,15 @@ class Benchmarks:
 
         self._store.write(change).result()
 
+    def note_memory(self, run_id: str, memory_bytes: int) -> None:
+        """Store what memory the engine held during a run; the most that was noted is kept."""
+        self._store.write(
+            lambda db: db.execute(
+                "update bench_runs set memory_bytes = max(ifnull(memory_bytes, 0), ?) where id = ?",
+                [memory_bytes, run_id],
+            )
+        ).result()
+
     # --- reading -------------------------------------------------------------------------
 
     def suite(self, suite_id: str) -> SuiteRecord:
@@ -186,6 +195,7 @@ class Benchmarks:
                 RunStart(**{name: row[name] for name in RunStart.__dataclass_fields__}),
                 Sums(**{name: row[name] for name in Sums.__dataclass_fields__}),
                 Status(row["status"]),
+                row["memory_bytes"],
             )
             for row in rows
         ]

@@ -1,18 +1,18 @@
 """Entering thousands of queries at once: sums are added up at the end rather than row by row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlite_utils import Database
 
 from monitor.store.sums import (
+    BY_DOMAIN,
     COUNTED,
     FACET,
     FACET_VALUES,
-    LINES,
-    SPANS,
     SUMS,
     TRIGGERS,
+    add_up,
     create_triggers,
 )
 
@@ -36,11 +36,11 @@ def summed_together(db: Database) -> Iterator[None]:
     )
     yield
     _find_facets(db)
-    _add("sums", db, SUMS, "from entered e join queries q on q.started_ms = e.started_ms")
-    _add(
-        "domain_sums",
+    add_up(db, "sums", SUMS, "from entered e join queries q on q.started_ms = e.started_ms")
+    add_up(
         db,
-        {"domain": "c.domain"} | LINES,
+        "domain_sums",
+        BY_DOMAIN,
         "from entered e join queries q on q.started_ms = e.started_ms "
         "join bills b on b.started_ms = e.started_ms join channels c on c.id = b.channel_id "
         f"where {COUNTED}",
@@ -61,32 +61,3 @@ def _find_facets(db: Database) -> None:
         f"update queries as q set facet_id = (select id from facets where ({names}) = ({values})) "
         "where started_ms in (select started_ms from entered)"
     )
-
-
-def _add(table: str, db: Database, columns: Mapping[str, str], source: str) -> None:
-    """Add to a table of sums: by facet and day first, then to all facets those count towards.
-
-    :param columns: what is added to each column, by its name; ``domain`` is grouped by
-    :param source: the rows
-    """
-    grouped = [name for name in columns if name == "domain"]
-    summed = [name for name in columns if name != "domain"]
-    own = ", ".join(
-        f"{value.format(q='q')} {name}" if name in grouped else f"sum({value.format(q='q')}) {name}"
-        for name, value in columns.items()
-    )
-    by = "".join(f", {name}" for name in grouped)
-    db.execute(
-        f"create temporary table own_sums as select q.facet_id, q.day, {own} {source} "
-        f"group by q.facet_id, q.day{by}"
-    )
-    listed = ", ".join([*grouped, *summed])
-    lifted = ", ".join([*grouped, *(f"sum({name})" for name in summed)])
-    more = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in summed)
-    db.execute(
-        f"insert into {table} (facet_id, span, {listed}) "
-        f"select m.member_of, substr(s.day, 1, l.length), {lifted} from own_sums s "
-        f"join facet_members m on m.facet_id = s.facet_id, {SPANS} l where true "
-        f"group by 1, 2{by} on conflict do update set {more}"
-    )
-    db.execute("drop table own_sums")

@@ -225,16 +225,36 @@ def _picked(db: Database, chosen: Filter) -> tuple[str, int | None]:
 def _spans(
     table: str, db: Database, chosen: Filter, stack: Stack, period: Period
 ) -> tuple[str, list[Any], int | None]:
-    """Return the sums of months where whole months are asked for, of days otherwise."""
+    """Return sums of days; where a bar is a month, sums of months as far as they are whole."""
     facets = json.dumps(_facets(db, chosen, stack))
-    whole = period is Period.MONTH and chosen.since is None and chosen.until is None
-    days = [str(chosen.since or date.min), str(chosen.until or date.max)]
+    ranges = json.dumps(_ranges(chosen, period))
     sql = (
         "(select d.*, f.model_id, f.kind, f.machine_id from json_each(?) n "
-        f"join {table} d on d.facet_id = n.value join facets f on f.id = n.value "
-        f"where d.span between ? and ? and length(d.span) = {7 if whole else 10})"
+        f"cross join json_each(?) r cross join {table} d cross join facets f "
+        "where d.facet_id = n.value and d.period = json_extract(r.value, '$[0]') "
+        "and d.span between json_extract(r.value, '$[1]') and json_extract(r.value, '$[2]') "
+        "and f.id = n.value)"
     )
-    return sql, [facets, *days], None
+    return sql, [facets, ranges], None
+
+
+def _ranges(chosen: Filter, period: Period) -> list[tuple[str, str, str]]:
+    """Return which spans together are a filter's days: the kind of span, the first, the last."""
+    since, until = chosen.since or date.min, chosen.until or date.max
+    if period is not Period.MONTH:
+        return [("day", str(since), str(until))]
+    first = since if since.day == 1 else Period.MONTH.next(since)
+    # The month of the last day is whole if the day after is another month's.
+    is_whole = until == date.max or (until + timedelta(days=1)).day == 1
+    last = until if is_whole else until.replace(day=1) - timedelta(days=1)
+    if first > last:
+        return [("day", str(since), str(until))]
+    found = [("month", str(first)[:7], str(last)[:7])]
+    if since < first:
+        found.append(("day", str(since), str(first - timedelta(days=1))))
+    if last < until:
+        found.append(("day", str(last + timedelta(days=1)), str(until)))
+    return found
 
 
 def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:

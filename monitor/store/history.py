@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 TITLE_LENGTH = 60
 
+INTRODUCTION_S = 2.0
+"""So long the window waits to enter its machine; what is asked afterwards waits behind it."""
+
 CHAT = "chat"
 """The kind of query that belongs to a conversation."""
 
@@ -88,10 +91,10 @@ class History:
             # First of all: what has ended must not be taken for interrupted.
             self._endings.take_in()
             try:
-                self._store.write(self._introduce).result()
-            except StoreError as error:
+                self._store.write(self._introduce).result(INTRODUCTION_S)
+            except (StoreError, TimeoutError) as error:
                 # Another program holds the file, merging perhaps; it can be read all the same.
-                log.warning("This machine was not entered: %s", error)
+                log.warning("This machine is not entered yet: %r", error)
 
     def _introduce(self, db: Database) -> None:
         """Enter this machine, and mark what died running as interrupted."""
@@ -137,7 +140,6 @@ class History:
                 "id": query_id,
                 "kind": start.kind,
                 "status": str(Status.RUNNING),
-                "started_at": began.isoformat(timespec="milliseconds"),
                 "day": began.astimezone().date().isoformat(),
                 "machine_id": self._machine["id"],
                 "model_id": model_id(db, start.model, start.sha256, start.modified_ns),
@@ -205,6 +207,13 @@ class History:
         return self._records(
             "q.started_ms in (select value from json_each(?))", [json.dumps(list(numbers))]
         )
+
+    def records_by_id(self, query_ids: Sequence[str]) -> dict[str, QueryRecord]:
+        """Return queries by their whole identifiers."""
+        found = self._records(
+            "q.id in (select value from json_each(?))", [json.dumps(list(query_ids))]
+        )
+        return {record.id: record for record in found}
 
     def _records(self, where: str, parameters: Sequence[Any]) -> list[QueryRecord]:
         db = self._store.read()

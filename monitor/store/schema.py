@@ -291,8 +291,8 @@ def a_million_queries(db: Database) -> None:
     """Queries numbered by time, bills half as large, sums by day, words indexed, tags and notes.
 
     ``started_ms`` is when a query began in milliseconds since 1970 (the next free one where two
-    began at once), so that the order of the rows is the order of time. ``day`` is the date on the
-    clock of the machine it ran on.
+    began at once), so that the order of the rows is the order of time; ``started_at`` is the same
+    for people, and takes no room. ``day`` is the date on the clock of the machine it ran on.
     """
     db.execute(
         "create table intensities (id integer primary key, zone text not null, "
@@ -306,6 +306,7 @@ def a_million_queries(db: Database) -> None:
     )
     _number_queries(db)
     _shrink_bills(db)
+    db.execute("alter table bench_runs add column memory_bytes integer")
     db.execute(
         "create table tags (tag text not null, started_ms integer not null "
         "references queries (started_ms), primary key (tag, started_ms)) without rowid"
@@ -320,7 +321,9 @@ def a_million_queries(db: Database) -> None:
 def _number_queries(db: Database) -> None:
     db.execute(
         "create table numbered (started_ms integer primary key, id text not null unique, "
-        "kind text not null, status text not null, error text, started_at text not null, "
+        "kind text not null, status text not null, error text, started_at text generated always "
+        "as (strftime('%Y-%m-%dT%H:%M:%S', started_ms / 1000, 'unixepoch') "
+        "|| printf('.%03d+00:00', started_ms % 1000)) virtual, "
         "day text not null, machine_id text references machines (id), "
         "model_id integer references models (id), settings_id text references settings (id), "
         "facet_id integer, conversation_id text references conversations (id), seed integer, "
@@ -340,7 +343,7 @@ def _number_queries(db: Database) -> None:
         day = began.astimezone().date().isoformat()
         db.execute("insert into numbers values (?, ?, ?)", [query_id, last_ms, day])
     kept = (
-        "id, kind, status, error, started_at, machine_id, model_id, settings_id, conversation_id, "
+        "id, kind, status, error, machine_id, model_id, settings_id, conversation_id, "
         "seed, finish_reason, prompt_tokens, reused_tokens, completion_tokens, thinking_tokens, "
         "load_s, prefill_s, first_token_s, decode_s, total_s, method, energy_j, energy_low_j, "
         "energy_high_j, energy_kind, resolved, pue, process_id, process_started, system_text, "

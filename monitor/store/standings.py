@@ -40,10 +40,11 @@ SETUP_COLUMNS = ", ".join(f"{source} {name}" for name, source in SETUP.items())
 
 READ = (
     # The plan of each suite is read once, whatever the number of its runs.
-    "with plans as materialized (select id, plan -> '$.models' models, (select count(*) from "
-    "json_each(plan, '$.suite.parts') part where part.value ->> 'kind' = 'quality') parts "
+    "with plans as materialized (select id, json_extract(plan, '$.models') models, "
+    "(select count(*) from json_each(plan, '$.suite.parts') part "
+    "where json_extract(part.value, '$.kind') = 'quality') parts "
     "from bench_suites), chosen as materialized (select distinct p.id, "
-    "each.value ->> 'sha256' sha256, each.value ->> 'context' context "
+    "json_extract(each.value, '$.sha256') sha256, json_extract(each.value, '$.context') context "
     "from plans p, json_each(p.models) each where context is not null) "
     "select {columns} "
     # A cross join keeps its order in SQLite: the few runs first, never all queries.
@@ -169,6 +170,7 @@ class Standings:
                     RunStart(**{name: row[name] for name in RunStart.__dataclass_fields__}),
                     Sums(**{name: row[name] for name in Sums.__dataclass_fields__}),
                     Status(row["status"]),
+                    row["memory_bytes"],
                 ),
                 setup=_setup(row),
                 suite=row["suite"],

@@ -11,6 +11,7 @@ the tables.
 What is written here belongs to a migration: it is never edited, only superseded by a later one.
 """
 
+from collections.abc import Mapping
 from itertools import combinations
 
 from sqlite_utils import Database
@@ -80,11 +81,15 @@ LINES = {
 }
 """Each column of ``domain_sums`` and what a line of a bill adds to it."""
 
+BY_DOMAIN = {"domain": "c.domain", **LINES}
+
 COUNTED = "c.role = 'part' and b.phase <> 'load'"
 """Lines of a bill that are part of its total."""
 
-SPANS = "(select 10 length union all select 7)"
+SPANS = "(select 'day' period, 10 length union all select 'month', 7)"
 """How many letters of a day are summed over: the day itself, and its month."""
+
+SPAN = "period text not null, span text not null"
 
 TRIGGERS = (
     "facets_added",
@@ -113,14 +118,14 @@ def create_sums(db: Database) -> None:
         f"{name} {'integer' if name in COUNTS else 'real'} not null" for name in SUMS
     )
     db.execute(
-        f"create table sums (facet_id integer not null, span text not null, {columns}, "
-        "primary key (facet_id, span)) without rowid"
+        f"create table sums (facet_id integer not null, {SPAN}, {columns}, "
+        "primary key (facet_id, period, span)) without rowid"
     )
     db.execute(
-        "create table domain_sums (facet_id integer not null, span text not null, "
+        f"create table domain_sums (facet_id integer not null, {SPAN}, "
         "domain text not null, lines integer not null, integrated integer not null, "
         "modelled integer not null, joules real not null, "
-        "primary key (facet_id, span, domain)) without rowid"
+        "primary key (facet_id, period, span, domain)) without rowid"
     )
     create_triggers(db)
     drop_triggers(db)
@@ -140,34 +145,41 @@ def sum_up(db: Database) -> None:
     db.execute(
         f"update queries as q set facet_id = (select id from facets where ({names}) = ({values}))"
     )
-    sums = ", ".join(f"sum({value.format(q='q')})" for value in SUMS.values())
-    _lift(
-        db,
-        "sums",
-        (*SUMS,),
-        f"select q.facet_id, q.day, {sums} from queries q group by 1, 2",
-    )
-    _lift(
+    add_up(db, "sums", SUMS, "from queries q")
+    add_up(
         db,
         "domain_sums",
-        ("domain", *LINES),
-        f"select q.facet_id, q.day, c.domain, {_lines()} "
+        BY_DOMAIN,
         "from bills b join channels c on c.id = b.channel_id "
-        f"join queries q on q.started_ms = b.started_ms where {COUNTED} group by 1, 2, 3",
+        f"join queries q on q.started_ms = b.started_ms where {COUNTED}",
     )
 
 
-def _lift(db: Database, table: str, columns: tuple[str, ...], own: str) -> None:
-    """Fill a table with the sums of queries' own facets by day, and of all above those."""
-    listed = ", ".join(columns)
-    lifted = ", ".join(name if name == "domain" else f"sum({name})" for name in columns)
-    keys = "1, 2, 3" if "domain" in columns else "1, 2"
-    db.execute(f"create temporary table own_sums (facet_id, day, {listed})")
-    db.execute(f"insert into own_sums {own}")
+def add_up(db: Database, table: str, columns: Mapping[str, str], source: str) -> None:
+    """Add to a table of sums: by facet and day first, then to all facets those count towards.
+
+    :param columns: what is added to each column, by its name; ``domain`` is grouped by
+    :param source: the rows
+    """
+    grouped = [name for name in columns if name == "domain"]
+    summed = [name for name in columns if name != "domain"]
+    own = ", ".join(
+        f"{value.format(q='q')} {name}" if name in grouped else f"sum({value.format(q='q')}) {name}"
+        for name, value in columns.items()
+    )
+    by = "".join(f", {name}" for name in grouped)
     db.execute(
-        f"insert into {table} (facet_id, span, {listed}) "
-        f"select m.member_of, substr(s.day, 1, l.length), {lifted} from own_sums s "
-        f"join facet_members m on m.facet_id = s.facet_id, {SPANS} l group by {keys}"
+        f"create temporary table own_sums as select q.facet_id, q.day, {own} {source} "
+        f"group by q.facet_id, q.day{by}"
+    )
+    listed = ", ".join([*grouped, *summed])
+    lifted = ", ".join([*grouped, *(f"sum({name})" for name in summed)])
+    more = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in summed)
+    db.execute(
+        f"insert into {table} (facet_id, period, span, {listed}) "
+        f"select m.member_of, l.period, substr(s.day, 1, l.length), {lifted} from own_sums s "
+        f"join facet_members m on m.facet_id = s.facet_id, {SPANS} l where true "
+        f"group by 1, 2, 3{by} on conflict do update set {more}"
     )
     db.execute("drop table own_sums")
 
@@ -242,11 +254,11 @@ def _add_on(row: str) -> str:
     values = ", ".join(value.format(q=row) for value in SUMS.values())
     more = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
     return (
-        f"insert into sums (facet_id, span, {', '.join(SUMS)}) "
-        f"select m.member_of, substr({row}.day, 1, l.length), {values} "
+        f"insert into sums (facet_id, period, span, {', '.join(SUMS)}) "
+        f"select m.member_of, l.period, substr({row}.day, 1, l.length), {values} "
         f"from facet_members m, {SPANS} l "
         f"where m.facet_id = {row}.facet_id "
-        f"on conflict (facet_id, span) do update set {more};"
+        f"on conflict (facet_id, period, span) do update set {more};"
     )
 
 
@@ -254,7 +266,8 @@ def _touched(row: str) -> str:
     """Condition for the sums a query's row belongs to."""
     return (
         f"facet_id in (select member_of from facet_members where facet_id = {row}.facet_id) "
-        f"and span in ({row}.day, substr({row}.day, 1, 7))"
+        f"and ((period, span) = ('day', {row}.day) "
+        f"or (period, span) = ('month', substr({row}.day, 1, 7)))"
     )
 
 
@@ -267,7 +280,7 @@ def _take_off(row: str) -> str:
     )
 
 
-_ADD_UP = "on conflict (facet_id, span, domain) do update set " + (
+_ADD_UP = "on conflict (facet_id, period, span, domain) do update set " + (
     ", ".join(f"{name} = {name} + excluded.{name}" for name in LINES) + ";"
 )
 
@@ -280,11 +293,11 @@ def _lines(sign: int = 1) -> str:
 def _move_domains(row: str, sign: int) -> str:
     """Add a query's lines to its spans' components, or take them off."""
     return (
-        f"insert into domain_sums (facet_id, span, domain, {', '.join(LINES)}) "
-        f"select m.member_of, substr({row}.day, 1, l.length), c.domain, {_lines(sign)} "
+        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(LINES)}) "
+        f"select m.member_of, l.period, substr({row}.day, 1, l.length), c.domain, {_lines(sign)} "
         "from bills b join channels c on c.id = b.channel_id, "
         f"facet_members m, {SPANS} l where b.started_ms = {row}.started_ms and {COUNTED} "
-        f"and m.facet_id = {row}.facet_id group by 1, 2, 3 {_ADD_UP}"
+        f"and m.facet_id = {row}.facet_id group by 1, 2, 3, 4 {_ADD_UP}"
         f"delete from domain_sums where {_touched(row)} and lines = 0;"
     )
 
@@ -295,8 +308,8 @@ def _move_line(row: str, sign: int) -> str:
         "b.joules", f"{row}.joules"
     )
     return (
-        f"insert into domain_sums (facet_id, span, domain, {', '.join(LINES)}) "
-        f"select m.member_of, substr(q.day, 1, l.length), c.domain, {values} "
+        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(LINES)}) "
+        f"select m.member_of, l.period, substr(q.day, 1, l.length), c.domain, {values} "
         f"from queries q join facet_members m on m.facet_id = q.facet_id, channels c, {SPANS} l "
         f"where q.started_ms = {row}.started_ms and c.id = {row}.channel_id "
         f"and c.role = 'part' and {row}.phase <> 'load' {_ADD_UP}"

@@ -97,7 +97,7 @@ def _describe(db: Database) -> None:
 
 
 QUERY_COLUMNS = (
-    "started_ms", "id", "kind", "status", "error", "started_at", "day", "machine_id", "model_id",
+    "started_ms", "id", "kind", "status", "error", "day", "machine_id", "model_id",
     "settings_id", "seed", "finish_reason", "prompt_tokens", "reused_tokens", "completion_tokens",
     "thinking_tokens", "prefill_s", "first_token_s", "decode_s", "total_s", "method",
     "energy_kind", "resolved", "intensity_id", "pue",
@@ -115,7 +115,6 @@ def _queries(numbers: list[int], dice: random.Random) -> Iterator[tuple[Any, ...
             dice.choice(KINDS),
             dice.choice(STATUSES),
             "",
-            began.isoformat(timespec="milliseconds"),
             began.date().isoformat(),
             dice.choice(("desk", "laptop")),
             dice.randint(1, len(FAMILIES) * len(QUANTISATIONS)),

@@ -251,7 +251,7 @@ def filled(path: Path, queries: int = 60) -> dict[str, Any]:
         began = history.begin(query_start(kind="chat", prompt="A chat"))
         history.finish(began.query_id, outcome())
         for n in range(queries):
-            stored_query(history, f"{n}: " + "words " * (2000 if n == 7 else 40))
+            stored_query(history, f"{n}: " + "words " * (3000 if n == 7 else 40))
         history.set_preference("zone", "DEU")
         return {each.id: each for each in history.records(1000)}
 
