@@ -57,8 +57,14 @@ def _draw(app: QApplication, options: argparse.Namespace) -> int:
     return 0
 
 
+SWITCH_S = 0.001
+"""The window waits so long at most for a thread that reckons in Python, each time it needs to go
+on; Python's own 5 ms add up to a visible halt while thousands of rows are read."""
+
+
 def make_application() -> QApplication:
     """Return the application object with its name and theme."""
+    sys.setswitchinterval(SWITCH_S)
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         app = QApplication(sys.argv[:1])

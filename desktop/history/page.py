@@ -33,6 +33,7 @@ from desktop.theme.widgets import label
 from monitor.filter_options import filter_arguments
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.curves import StoredTrace
+from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, QueryRow
 
@@ -64,6 +65,7 @@ class HistoryPage(QWidget):
         self.state = HistoryState(self)
         self.model = HistoryModel(bridge, history, self)
         self._wanted: int | None = None
+        self._listed: Filter | None = None
         self._asked = 0
         self.filter_bar = FilterBar(self.state, theme)
         self.totals = TotalsStrip()
@@ -173,7 +175,7 @@ class HistoryPage(QWidget):
 
     def refresh(self) -> None:
         """Read again what is shown: something was added or changed."""
-        self.model.show_queries(self.state.place.chosen)
+        self._list_queries()
         self._bridge.read(self._history.browse.choices, self.filter_bar.set_choices)
         self._read_sums()
 
@@ -186,8 +188,13 @@ class HistoryPage(QWidget):
         self.actions_bar.setVisible(place.view is View.LIST)
         self._picture.setVisible(place.view is View.CHART)
         self.over_time.show_place(place)
-        self.model.show_queries(place.chosen)
+        if place.view is View.LIST and self._listed != place.chosen:
+            self._list_queries()
         self._read_sums()
+
+    def _list_queries(self) -> None:
+        self._listed = self.state.place.chosen
+        self.model.show_queries(self._listed)
 
     def _read_sums(self) -> None:
         """Read the totals, then what the view needs; what was asked before is dropped."""

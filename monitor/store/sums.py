@@ -265,9 +265,9 @@ def _add_on(row: str) -> str:
 def _touched(row: str) -> str:
     """Condition for the sums a query's row belongs to."""
     return (
-        f"facet_id in (select member_of from facet_members where facet_id = {row}.facet_id) "
-        f"and ((period, span) = ('day', {row}.day) "
-        f"or (period, span) = ('month', substr({row}.day, 1, 7)))"
+        f"(facet_id, period, span) in (select m.member_of, l.period, "
+        f"substr({row}.day, 1, l.length) from facet_members m, {SPANS} l "
+        f"where m.facet_id = {row}.facet_id)"
     )
 
 
