@@ -45,7 +45,7 @@ def _scaled(value: float, units: Units) -> str:
 ENERGY = ((J_PER_KWH, "kWh"), (J_PER_WH, "Wh"), (1.0, "J"), (1e-3, "mJ"))
 POWER: Units = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
 COUNTS = ((1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
-MASS = ((1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
+MASS = ((1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
 
 
 def energy(joules: float | None) -> str:
@@ -59,7 +59,7 @@ def power(watts: float | None) -> str:
 
 
 def mass(grams: float | None) -> str:
-    """Write a mass: µg, mg, g or kg."""
+    """Write a mass: µg, mg, g, kg or t."""
     return UNKNOWN if grams is None else _scaled(grams, MASS)
 
 

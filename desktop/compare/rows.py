@@ -25,7 +25,7 @@ RANK, MODEL = "rank", "model"
 
 KEYS = (
     RANK, MODEL, "score", "energy", "token", "wh", "correct", "grams", "speed", "size",
-    "memory", EFFICIENCY,
+    "memory", "training", EFFICIENCY,
 )  # fmt: skip
 """The columns, from the left; those after the model are the keys of what can be ranked by."""
 
@@ -86,6 +86,7 @@ class LeaderboardRows(QAbstractTableModel):
             "speed": self.tr("Speed"),
             "size": self.tr("Size"),
             "memory": self.tr("Memory"),
+            "training": self.tr("Training"),
             EFFICIENCY: self.tr("Efficiency"),
         }
         self._tips = {
@@ -102,6 +103,9 @@ class LeaderboardRows(QAbstractTableModel):
             "size": self.tr("Size of the model's file"),
             "memory": self.tr(
                 "The most the engine's process held while it ran; a GPU's own memory is not in it"
+            ),
+            "training": self.tr(
+                "CO₂e of the model's training, as it was entered: llamawatt models training"
             ),
             EFFICIENCY: self.tr("From 0 to 1, by the weights you set"),
         }
@@ -226,6 +230,8 @@ class LeaderboardRows(QAbstractTableModel):
                 return Cell(figures.rate(figure.value))
             case "size" | "memory":
                 return Cell(figures.size(round(figure.value)))
+            case "training":
+                return Cell(figures.mass(figure.value))
         text = figures.marked(kind_of(entry, key), amount(key, figure.value))
         return Cell(text, ends(key, figure))
 
@@ -276,6 +282,8 @@ class LeaderboardRows(QAbstractTableModel):
         if key == "score":
             items = self.tr("%1 items").replace("%1", str(entry.score.items))
             return f"{score_cell(entry, True)}\n{items}"
+        if key == "training":
+            return entry.training.source if entry.training else None
         figure = COLUMNS[key].figure(entry) if key in COLUMNS else None
         return self._energy_tip(entry, key, figure) if figure and key not in EXACT else None
 
@@ -318,7 +326,7 @@ def _heading_data(row: Heading, role: int) -> Any:
     return row.text if role == Qt.ItemDataRole.DisplayRole else None
 
 
-EXACT = {"speed", "size", "memory"}
+EXACT = {"speed", "size", "memory", "training"}
 """Columns without an interval."""
 
 

@@ -13,10 +13,11 @@ from monitor.compare.ranks import Ranked
 
 WIDTHS = {
     RANK: 72, "score": 132, "energy": 132, "token": 92, "wh": 84, "correct": 92, "grams": 108,
-    "speed": 76, "size": 72, "memory": 76, EFFICIENCY: 82,
+    "speed": 76, "size": 72, "memory": 76, "training": 84,
+    EFFICIENCY: 82,
 }  # fmt: skip
 MODEL_WIDTH = 190
-DISPENSABLE = ("memory", "wh", "size", "grams", EFFICIENCY, "correct", "speed", "token")
+DISPENSABLE = ("training", "memory", "wh", "size", "grams", EFFICIENCY, "correct", "speed", "token")
 """Columns that make room for the model where the table is narrow, the first of them first."""
 
 HEADING_HEIGHT = 28

@@ -123,6 +123,10 @@ def _memory(entry: Entry) -> Figure | None:
     return _exact(entry.memory_bytes)
 
 
+def _training(entry: Entry) -> Figure | None:
+    return _exact(entry.training.grams if entry.training else None)
+
+
 def _grams(entry: Entry) -> Figure | None:
     return _of(entry.grams_per_1000)
 
@@ -147,6 +151,7 @@ COLUMNS = {
         Column("speed", "tokens/s", True, _speed, _tell_apart(_speed)),
         Column("size", "size", False, _size, _tell_apart(_size)),
         Column("memory", "memory", False, _memory, _tell_apart(_memory)),
+        Column("training", "training CO₂e", False, _training, _tell_apart(_training)),
     )
 }
 """Every column that can be sorted by, by its key."""

@@ -17,7 +17,7 @@ from monitor.figures import J_PER_WH
 from monitor.power.channel import Kind, Role
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.store.records import QueryRecord
+from monitor.store.records import QueryRecord, Training
 from monitor.store.standings import DecodeSums, JudgedRun, RunItems, Setup, Standings
 
 
@@ -60,6 +60,7 @@ class Entry:
     :param per_token_kind: the weakest kind among them
     :param tokens_per_s: answer tokens a second of decode
     :param memory_bytes: the most the engine's process held; see :class:`RunRow`
+    :param training: what training the model took
     """
 
     id: str
@@ -74,6 +75,7 @@ class Entry:
     per_token_kind: Kind | None
     tokens_per_s: float | None
     memory_bytes: int | None = None
+    training: Training | None = None
 
     @property
     def name(self) -> str:
@@ -114,14 +116,18 @@ def read_entries(
     :param runs: as :meth:`Standings.judged_runs` gives them
     :param chosen: the filter they were read with
     """
-    decoded = standings.decode_sums(chosen)
+    decoded, trainings = standings.decode_sums(chosen), standings.trainings()
     groups = runs_of(exam, runs)
     records = history.records_by_id([run.row.id for group in groups.values() for run in group])
     entries = [
         _entry(records, standings, exam, setup, group, decoded.get(setup))
         for setup, group in groups.items()
     ]
-    found = [entry for entry in entries if entry is not None]
+    found = [
+        replace(entry, training=trainings.get(entry.setup.model))
+        for entry in entries
+        if entry is not None
+    ]
     return tuple(sorted(found, key=lambda entry: (-entry.score.value, entry.name, entry.id)))
 
 

@@ -98,6 +98,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "grams_per_1000": interval_json(entry.grams_per_1000),
         "tokens_per_s": entry.tokens_per_s,
         "memory_bytes": entry.memory_bytes,
+        "training": entry.training and asdict(entry.training),
         "left_out": entry.left_out,
     }
 

@@ -76,6 +76,7 @@ CELLS: tuple[tuple[str, int, Cell], ...] = (
         WIDE,
         lambda e, _: figures.size(e.memory_bytes) if e.memory_bytes else figures.UNKNOWN,
     ),
+    ("training", WIDE, lambda e, _: figures.mass(e.training.grams if e.training else None)),
 )
 """What heads a column, from what width it is shown, and how its cell is written."""
 

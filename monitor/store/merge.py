@@ -191,6 +191,7 @@ class _Merge:
         own_models = self._db.table("models").count
         self._refers["model_id"] = self._match("models", ("sha256",))
         self._count(models=self._db.table("models").count - own_models)
+        self._add("trainings")
         self._refers["intensity_id"] = self._match("intensities")
         self._channels = self._match("channels")
 

@@ -308,6 +308,9 @@ def a_million_queries(db: Database) -> None:
     _shrink_bills(db)
     db.execute("alter table bench_runs add column memory_bytes integer")
     db.execute(
+        "create table trainings (model text primary key, grams real not null, source text not null)"
+    )
+    db.execute(
         "create table tags (tag text not null, started_ms integer not null "
         "references queries (started_ms), primary key (tag, started_ms)) without rowid"
     )

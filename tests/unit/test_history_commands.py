@@ -16,6 +16,7 @@ from monitor.filter_options import filter_arguments, filter_options
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
+from monitor.store.records import Training
 from tests.unit.builders import query_start, stored_query
 
 
@@ -132,3 +133,17 @@ def test_a_filter_is_written_as_the_options_that_make_it() -> None:
     assert ran.exit_code == 0, ran.output
     assert found == [chosen]
     assert filter_arguments(EVERYTHING) == ""
+
+
+def test_what_training_took_is_entered_with_its_source(ids: list[str]) -> None:
+    def training(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["models", "training", "tiny", *arguments])
+
+    assert "tiny: training unknown" in training().stdout
+    assert "Give --grams with --source" in training("--grams", "5").stderr
+    told = training("--grams", "420e6", "--source", "its model card").stdout
+    assert "tiny: 420 t CO2e (its model card)" in told
+    with closing(History(database_path())) as history:
+        assert history.standings.trainings() == {"tiny": Training(420e6, "its model card")}
+    assert "unknown" in training("--forget").stdout
+    assert "No query has the model" in CliRunner().invoke(main, ["models", "training", "x"]).stderr
