@@ -106,7 +106,7 @@ def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> No
     held = 0
     while len(batches) > held:
         held = len(batches)
-        qtbot.wait(2000)
+        qtbot.wait(1200)
     running = chosen.bench.running
     assert running
     assert running.is_paused

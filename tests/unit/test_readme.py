@@ -3,6 +3,7 @@
 import re
 import shlex
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -55,3 +56,20 @@ def test_an_example_command_is_understood(line: str) -> None:
         assert found is not None, name
         command, context = found, click.Context(found, parent=context, info_name=name)
     command.make_parser(context).parse_args(list(arguments))
+
+
+def commands(group: click.Group, path: str = "llamawatt") -> Iterator[tuple[str, click.Command]]:
+    """Return every command there is, by what is typed for it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+EVERY = dict(commands(main))
+
+
+@pytest.mark.parametrize("typed", EVERY)
+def test_every_command_has_help_with_an_example(typed: str) -> None:
+    assert f"Example: {typed}" in (EVERY[typed].help or "")
