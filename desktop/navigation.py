@@ -28,7 +28,7 @@ class Navigation(QWidget):
         named(self, "navigation")
         self._names = names
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(76)
+        self.setFixedWidth(88)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 10, 6, 10)
         self._buttons = QButtonGroup(self)
@@ -36,7 +36,7 @@ class Navigation(QWidget):
             button = tool_button(text, checkable=True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setIconSize(QSize(24, 24))
-            button.setFixedWidth(64)
+            button.setFixedWidth(76)
             button.setToolTip(f"{text} (Ctrl+{index + 1})")
             self._buttons.addButton(button, index)
             layout.addWidget(button)

@@ -1,5 +1,6 @@
 """Two energies laid side by side: which took less, and whether that can be told at all."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class Difference:
     :param above_j: systematic: it may be this much too low, at 95 %
     :param random_j: standard deviation of what sampling adds
     :param base: the first energy, which percentages are of
+    :param ratios: the least and the most the second may be over the first as far as the sensors'
+      errors go; ``None`` where the first may be nothing at all
     """
 
     joules: float
@@ -53,6 +56,7 @@ class Difference:
     above_j: float
     random_j: float
     base: Interval
+    ratios: tuple[float, float] | None
 
     @property
     def low_j(self) -> float:
@@ -73,17 +77,26 @@ class Difference:
     def relative(self) -> Percent | None:
         """The difference in percent of the first; ``None`` where that may be nothing at all.
 
-        Each end is divided by the end of the first energy that makes it lie farther out, so that
-        the interval is on the safe side (for shared sensors too wide: their error cancels in a
-        ratio) and always agrees with :attr:`verdict`.
+        Errors are taken to both energies at once, so that one they share cancels: a sensor that
+        reads a third of what is there still tells well by how many percent two energies differ.
+        What scatters is added as for a ratio (JCGM 100:2008, 5.1.6). The ends never contradict
+        :attr:`verdict`.
         """
-        least_j, most_j = self.base.low_j, self.base.high_j
-        if least_j <= 0:
+        if self.ratios is None:
             return None
+        ratio = 1 + self.joules / self.base.joules
+        # Of the difference's scatter, what a change of the base adds is within it already.
+        scatter = 100 * Z95 * self.random_j * max(ratio, 1.0) / self.base.joules
+        low = max(100 * (self.ratios[0] - 1) - scatter, -100.0)
+        high = 100 * (self.ratios[1] - 1) + scatter
+        if self.verdict is not Verdict.HIGHER:
+            low = min(low, 0.0)
+        if self.verdict is not Verdict.LOWER:
+            high = max(high, 0.0)
         return Percent(
-            value=100 * self.joules / self.base.joules,
-            low=100 * self.low_j / (most_j if self.low_j > 0 else least_j),
-            high=100 * self.high_j / (least_j if self.high_j > 0 else most_j),
+            value=100 * (ratio - 1),
+            low=max(low, 0.0) if self.verdict is Verdict.HIGHER else low,
+            high=min(high, 0.0) if self.verdict is Verdict.LOWER else high,
         )
 
 
@@ -110,7 +123,8 @@ def difference(a: Interval, b: Interval, shared: bool) -> Difference:
         below_j, above_j = -min(shifts), max(shifts)
     else:
         below_j, above_j = b.below_j + a.above_j, b.above_j + a.below_j
-    return Difference(b.joules - a.joules, below_j, above_j, random_j, a)
+    ratios = _ratios({"": a}, {"": b}, shared)
+    return Difference(b.joules - a.joules, below_j, above_j, random_j, a, ratios)
 
 
 def difference_by_channel(
@@ -140,7 +154,39 @@ def difference_by_channel(
         above_j=math.fsum(part.above_j for part in parts),
         random_j=math.hypot(*(part.random_j for part in parts)),
         base=total(a.values()),
+        ratios=_ratios(a, b, shared),
     )
+
+
+def _ratios(
+    a: Mapping[str, Interval], b: Mapping[str, Interval], shared: bool
+) -> tuple[float, float] | None:
+    """Return the least and the most ``b`` over ``a`` may be, each sensor at an end of its error.
+
+    In the error of any one sensor the ratio only rises or only falls, so that its extremes are
+    where every error is at one of its ends.
+    """
+    if not shared:
+        one, other = total(a.values()), total(b.values())
+        least_j = one.joules - one.below_j
+        if least_j <= 0:
+            return None
+        low = max(other.joules - other.below_j, 0.0) / (one.joules + one.above_j)
+        return low, (other.joules + other.above_j) / least_j
+    found = []
+    for ends in itertools.product((-1, 1), repeat=len(a.keys() | b.keys())):
+        at = dict(zip(sorted(a.keys() | b.keys()), ends, strict=True))
+        first = math.fsum(_at(a[key], end) for key, end in at.items() if key in a)
+        second = math.fsum(_at(b[key], end) for key, end in at.items() if key in b)
+        if first <= 0:
+            return None
+        found.append(second / first)
+    return min(found), max(found)
+
+
+def _at(energy: Interval, end: int) -> float:
+    """Return an energy if its sensor reads as much too high (-1), or too low (1), as it may."""
+    return energy.joules + (energy.above_j if end > 0 else -energy.below_j)
 
 
 def total(intervals: Iterable[Interval]) -> Interval:

@@ -58,10 +58,31 @@ def test_the_interval_holds_whatever_the_sensor_does(
 
 
 def test_the_percentage_agrees_with_the_verdict() -> None:
-    lower = difference(sensed(100.0, 0.05), sensed(40.0, 0.05), shared=True).relative
+    lower = difference(sensed(100.0, 0.05, 1.0), sensed(40.0, 0.05, 1.0), shared=False).relative
     assert lower
     assert lower.value == pytest.approx(-60.0)
-    assert lower.low < -60 < lower.high < 0
+    assert -67 < lower.low < -64 < -56 < lower.high < -53
+
+
+def test_a_percentage_is_sure_however_wrong_the_sensor_they_share() -> None:
+    """A model that may be wrong by a factor of three is as wrong about both."""
+    a, b = Interval(53.3, 37.0, 108.0, 0.5), Interval(35.0, 24.7, 71.0, 0.4)
+    found = difference(a, b, shared=True).relative
+    assert found
+    assert found.value == pytest.approx(-34.3, abs=0.1)
+    assert -40 < found.low < found.value < found.high < -30
+
+
+@given(st.floats(0.1, 1e3), st.floats(0.1, 1e3), st.floats(0, 0.5), st.floats(0, 5), st.booleans())
+def test_a_percentage_never_contradicts_the_verdict(
+    a: float, b: float, accuracy: float, random_j: float, shared: bool
+) -> None:
+    found = difference(sensed(a, accuracy, random_j), sensed(b, accuracy, random_j), shared)
+    if percent := found.relative:
+        assert percent.low <= percent.high
+        assert found.verdict is not Verdict.LOWER or percent.high <= 0
+        assert found.verdict is not Verdict.HIGHER or percent.low >= 0
+        assert found.verdict is not Verdict.CANNOT_TELL or percent.low <= 0 <= percent.high
 
 
 def test_no_percentage_of_what_may_be_nothing() -> None:
