@@ -1,16 +1,33 @@
 """The table of queries: several can be selected, the current one is shown in full."""
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Signal
+from typing import Any
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from desktop.history.model import HistoryModel
 from monitor.store.records import QueryRow
 
 WIDTHS = {0: 104, 1: 132, 3: 84, 4: 76, 5: 62, 6: 86, 7: 80}
-PROMPT, PROMPT_WIDTH = 2, 130
+MODEL, PROMPT, PROMPT_WIDTH = 1, 2, 130
 DISPENSABLE = (7, 4, 5, 6)
 """Columns that make room for the prompt where the table is narrow, the first of them first."""
+
+
+class _MiddleElided(QStyledItemDelegate):
+    """Cuts a text in its middle: a model's name ends with its quantisation."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Any) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
 
 
 class QueryTable(QTableView):
@@ -39,6 +56,7 @@ class QueryTable(QTableView):
         header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
         for column, width in WIDTHS.items():
             self.setColumnWidth(column, width)
+        self.setItemDelegateForColumn(MODEL, _MiddleElided(self))
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.selectionModel().selectionChanged.connect(
             lambda: self.selected.emit(self.rows_selected())
