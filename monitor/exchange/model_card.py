@@ -14,10 +14,11 @@ from monitor.compare.entries import Entry
 from monitor.exchange.benchmark_section import boards_of
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.provenance import Intensity, Provenance, provenance
-from monitor.exchange.usage import ModelUsage, asked_of, by_model
+from monitor.exchange.usage import ModelUsage, Usage, asked_of, by_model
 from monitor.report import LEGEND
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.store.records import Training
 
 LEAST_HASH = 6
 """So many letters of a SHA-256 are enough to name a model."""
@@ -78,7 +79,9 @@ def model_card(history: History, chosen: Filter) -> str:
         )
     of_model = replace(chosen, models=(names[0],))
     used = provenance(history, of_model)
-    lines = [*_yaml(asked_of(history, of_model).grams_per_1000, used), ""]
+    training = history.standings.trainings().get(names[0])
+    emissions = _training_yaml(training) if training else _yaml(asked_of(history, of_model), used)
+    lines = [*emissions, ""]
     lines += ["## Energy and emissions of use"]
     if rows := _rows(history, models):
         lines += ["", *_table(HEADER, [_cells(row) for row in rows])]
@@ -100,8 +103,21 @@ def _rows(history: History, models: Sequence[ModelUsage]) -> list[_Row]:
     return found
 
 
-def _yaml(grams: float | None, used: Provenance) -> list[str]:
-    """Write the metadata block; texts as JSON, which YAML includes."""
+def _training_yaml(training: Training) -> list[str]:
+    """Write the metadata block as it is meant: the grams of the model's training."""
+    return [
+        "---",
+        "co2_eq_emissions:",
+        f"  emissions: {training.grams:.0f}",
+        f"  source: {json.dumps(training.source, ensure_ascii=False)}",
+        "---",
+    ]
+
+
+def _yaml(usage: Usage, used: Provenance) -> list[str]:
+    """Write the metadata block of a model whose training is not known; texts as JSON, which YAML
+    includes."""
+    grams = usage.grams_per_1000
     if grams is None:
         return ["<!-- No question was measured: there is no co2_eq_emissions to state. -->"]
     zones = ", ".join(dict.fromkeys(each.zone for each in used.intensities))

@@ -28,7 +28,7 @@ from monitor.store.copies import (
     version_of,
 )
 from monitor.store.database import Store, migrate
-from monitor.store.errors import StoreError, StoreStopped, explain
+from monitor.store.errors import NO_DATABASE, StoreError, StoreStopped, code_of, explain
 from monitor.store.records import Status
 from monitor.store.retention import thin_again
 from monitor.store.schema import SCHEMA_VERSION
@@ -98,6 +98,8 @@ def _opened(own: Path, other: Path) -> Iterator[sqlite3.Connection]:
                 yield source
                 return
     except sqlite3.Error as problem:
+        if code_of(problem) == NO_DATABASE:
+            raise StoreError(f"{other} is no history of LlamaWatt.") from problem
         raise StoreError(explain(other, problem, "read")) from problem
     with tempfile.TemporaryDirectory(prefix="llamawatt-merge-") as folder:
         copy = Path(folder) / "history.db"

@@ -23,7 +23,7 @@ from monitor.forms import record_json
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
-from monitor.store.records import QueryRecord, Status
+from monitor.store.records import QueryRecord, Status, Training
 from tests.unit.builders import CPU, GPU, line, model_info, outcome, query_start, stored_query
 
 
@@ -214,6 +214,15 @@ def test_a_card_states_grams_of_use_and_says_that_they_are_not_of_training(
     assert "| tiny\\|x Q4\\_K\\_M |" in body
     assert "◐" in body
     assert "344 g/kWh (DEU 2024, Ember yearly electricity data)" in body
+
+
+def test_a_card_states_what_training_took_once_it_is_known(history: History) -> None:
+    of_model(history, "tiny")
+    history.edits.set_training("tiny", Training(420e6, "its paper, table 3"))
+    _, yaml, body = run("card", "tiny").output.split("---\n", 2)
+    assert "  emissions: 420000000" in yaml
+    assert '  source: "its paper, table 3"' in yaml
+    assert "Energy and emissions of use" in body
 
 
 def test_a_card_is_of_one_model(history: History) -> None:
