@@ -78,6 +78,7 @@ def make_application() -> QApplication:
 
 def run_window(app: QApplication) -> int:
     """Open the window and run until it is closed; open it again over a backup that was chosen."""
+    draft = ""
     while True:
         try:
             services = start_services()
@@ -85,7 +86,10 @@ def run_window(app: QApplication) -> int:
             QMessageBox.critical(None, "LlamaWatt", str(error))
             return 1
         window = MainWindow(services, system_theme())
+        if draft:  # the one that was kept lies in the file that was put aside
+            window.chat_page.prompt.setPlainText(draft)
         status = _run(app, window)
+        draft = window.chat_page.prompt.toPlainText()
         window.deleteLater()
         if window.backup_to_restore is None:
             return status

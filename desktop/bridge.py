@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, SignalInstance
 
 from desktop.services import Services
@@ -18,6 +19,7 @@ from monitor.engine.gguf import ModelFileError
 from monitor.loading import LoadOptions
 from monitor.meter import Ask
 from monitor.store.database import StoreError
+from monitor.store.errors import told
 from monitor.store.upkeep import look_after
 
 KNOWN_PROBLEMS = (
@@ -61,6 +63,7 @@ class Bridge(QObject):
         self._closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
         self._works = ThreadPoolExecutor(1, thread_name_prefix="window-works")
+        self._changes = ThreadPoolExecutor(1, thread_name_prefix="window-changes")
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
     @property
@@ -159,6 +162,21 @@ class Bridge(QObject):
         if not self._closed:
             self._reads.submit(self._answer, question, answer)
 
+    def change(self, change: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+        """Like :meth:`read`, for what a person changed: it is done before the window is gone."""
+        if not self._closed:
+            self._changes.submit(self._answer, change, answer)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the window is closing: what takes long is to stop."""
+        return self._closed
+
+    @property
+    def history_path(self) -> Path:
+        """The history's file."""
+        return self._services.history.store.path
+
     def work(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         """Like :meth:`read`, for what may take long: folders, drivers, the engine's start."""
         if not self._closed:
@@ -181,11 +199,14 @@ class Bridge(QObject):
             result = question()
         except Exception as error:
             log.exception("A question of the window failed")
-            self._answered.emit(self.read_failed.emit, str(error))
+            self._answered.emit(self.read_failed.emit, told(self.history_path, error))
         else:
             self._answered.emit(answer, result)
 
     def _hand_over(self, receiver: Callable[[Any], None], value: object) -> None:
+        owner = getattr(receiver, "__self__", None)
+        if isinstance(owner, QObject) and not shiboken6.isValid(owner):
+            return  # a dialog that was closed meanwhile
         receiver(value)
 
     def close(self) -> None:
@@ -199,5 +220,6 @@ class Bridge(QObject):
         if self._thread:
             self._thread.join(timeout=5)
             self._thread = None
+        self._changes.shutdown(wait=True)
         self._reads.shutdown(wait=True, cancel_futures=True)
         self._works.shutdown(wait=True, cancel_futures=True)

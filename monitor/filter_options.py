@@ -104,8 +104,16 @@ def known_filter(history: History, chosen: Filter) -> Filter:
         return chosen
     choices = history.browse.choices()
     machines = {name: name for name in choices.machines}
+    names = list(choices.machines.values())
     for machine_id, name in choices.machines.items():
-        machines.setdefault(name, machine_id)
+        if names.count(name) == 1:
+            machines.setdefault(name, machine_id)
+        elif name in chosen.machines:
+            alike = [key for key, each in choices.machines.items() if each == name]
+            raise click.UsageError(
+                f"{len(alike)} machines are called “{name}”; name one by its identifier: "
+                f"{', '.join(alike)}."
+            )
     return replace(
         chosen,
         models=_known("model", chosen.models, _own(choices.models)),

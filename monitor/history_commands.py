@@ -15,7 +15,7 @@ from monitor.report import make_table
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.store.records import QueryRecord
+from monitor.store.records import QueryRecord, Status
 from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
 
 EMPTY = 'Nothing is stored yet. Try: llamawatt ask "What is a watt?"'
@@ -90,7 +90,11 @@ def sums(chosen: Filter, period: str, stack: str, as_json: bool) -> None:
     if not chart.bars and not as_json:
         stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
         return
-    show(_sums_view(total, chart, Stack(stack)), lambda: _sums_json(total, chart), as_json)
+    show(
+        _sums_view(total, chart, Stack(stack)),
+        lambda: _sums_json(total, chart, Stack(stack)),
+        as_json,
+    )
 
 
 def _sums_view(total: Chart, chart: Chart, stack: Stack) -> RenderableType:
@@ -122,16 +126,19 @@ def _cells(totals: Totals) -> list[str]:
     ]
 
 
-def _sums_json(total: Chart, chart: Chart) -> dict[str, Any]:
+def _sums_json(total: Chart, chart: Chart, stack: Stack) -> dict[str, Any]:
     return {
         "total": _totals_json(total.bars[0].totals if total.bars else Totals()),
-        "bars": [_bar_json(bar) for bar in chart.bars],
+        "bars": [_bar_json(bar, stack) for bar in chart.bars],
         "limited_to": chart.limited_to,
     }
 
 
-def _bar_json(bar: Bar) -> dict[str, Any]:
-    return {"from": str(bar.start), "key": bar.key, **_totals_json(bar.totals)}
+def _bar_json(bar: Bar, stack: Stack) -> dict[str, Any]:
+    figures_of = _totals_json(bar.totals)
+    if stack is Stack.COMPONENT:  # of which nothing else is known
+        figures_of = {name: figures_of[name] for name in ("kind", "energy_j")}
+    return {"from": str(bar.start), "key": bar.key, **figures_of}
 
 
 def _totals_json(totals: Totals) -> dict[str, Any]:
@@ -158,52 +165,66 @@ def _totals_json(totals: Totals) -> dict[str, Any]:
 @click.argument("query_ids", nargs=-1, required=True)
 @click.option("--as", "tag", required=True, help="A word or two.")
 @click.option("--remove", is_flag=True, help="Take the tag away instead.")
-def tag(query_ids: Sequence[str], tag: str, remove: bool) -> None:
+@json_option
+def tag(query_ids: Sequence[str], tag: str, remove: bool, as_json: bool) -> None:
     """Tag queries, so that they can be found again with --tag.
 
     Example: llamawatt history tag 3fa85f64 9b1c22aa --as talk
     """
     with open_history() as stored:
-        numbers = _numbers(stored, query_ids)
+        ids = [record.id for record in _found(stored, query_ids)]
+        numbers = stored.browse.numbers_of(ids)
         try:
             (stored.edits.untag if remove else stored.edits.tag)(numbers, tag)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
+    if as_json:
+        echo_json({"ids": ids, "tag": " ".join(tag.split()), "removed": remove})
 
 
 @history.command()
 @click.argument("query_id")
 @click.argument("text")
-def note(query_id: str, text: str) -> None:
+@json_option
+def note(query_id: str, text: str, as_json: bool) -> None:
     """Keep a note with a query in place of the one before; "" removes it.
 
     Example: llamawatt history note 3fa85f64 "on battery"
     """
     with open_history() as stored:
-        (number,) = _numbers(stored, [query_id])
+        (record,) = _found(stored, [query_id])
+        (number,) = stored.browse.numbers_of([record.id])
         stored.edits.note(number, text)
+    if as_json:
+        echo_json({"id": record.id, "note": text.strip()})
 
 
 @history.command()
 @click.argument("query_ids", nargs=-1, required=True)
-@click.option("--undo", is_flag=True, help="Bring deleted queries back; give their whole IDs.")
-def delete(query_ids: Sequence[str], undo: bool) -> None:
+@click.option("--undo", is_flag=True, help="Bring deleted queries back.")
+@json_option
+def delete(query_ids: Sequence[str], undo: bool, as_json: bool) -> None:
     """Delete queries; for 30 days --undo brings them back.
 
     Example: llamawatt history delete 3fa85f64
     """
     with open_history() as stored:
-        if undo:
-            stored.edits.restore(_numbers(stored, query_ids))
-            return
-        records = [found_record(stored, query_id) for query_id in query_ids]
-        gone = stored.edits.delete(stored.browse.numbers_of([record.id for record in records]))
-        if len(gone) < len(records):
+        records = _found(stored, query_ids)
+        ids = [record.id for record in records]
+        if any(record.status is Status.RUNNING for record in records):
             raise click.ClickException("A query that is still running cannot be deleted.")
-    again = " ".join(record.id for record in records)
-    stderr.print(f"Deleted. To undo: llamawatt history delete --undo {again}")
+        numbers = stored.browse.numbers_of(ids)
+        if undo:
+            stored.edits.restore(numbers)
+        else:
+            stored.edits.delete(numbers)
+    if as_json:
+        echo_json({"ids": ids, "deleted": not undo})
+    elif not undo:
+        stderr.print(f"Deleted. To undo: llamawatt history delete --undo {' '.join(ids)}")
 
 
-def _numbers(stored: History, query_ids: Sequence[str]) -> list[int]:
-    """Return the numbers of queries by their identifiers."""
-    return stored.browse.numbers_of([found_record(stored, each).id for each in query_ids])
+def _found(stored: History, query_ids: Sequence[str]) -> list[QueryRecord]:
+    """Return queries by their identifiers, each once."""
+    records = [found_record(stored, query_id) for query_id in query_ids]
+    return list({record.id: record for record in records}.values())

@@ -6,6 +6,7 @@ from monitor.engine.gguf import ModelFileError, read_model_info
 from monitor.engine.messages import ChatMessage, Sampling
 from monitor.loading import LoadOptions
 from monitor.meter import Ask
+from monitor.models.library import sha256_of
 from monitor.store.history import CHAT, History
 from monitor.store.records import QueryRecord
 
@@ -22,7 +23,8 @@ class CannotRepeat(Exception):
 def repeat(history: History, record: QueryRecord) -> Ask:
     """Return the query with its prompt, model, settings and seed, as one of kind ``ask``.
 
-    What was said before it in its conversation is said again.
+    What was said before it in its conversation is said again. A file that is not known is read
+    whole, to tell whether it is the same.
 
     :raises CannotRepeat: if it is no single question, or its model's file is gone or changed
     """
@@ -35,7 +37,10 @@ def repeat(history: History, record: QueryRecord) -> Ask:
         raise CannotRepeat(f"The model this query was put to cannot be used: {error}") from error
     modified_ns = path.stat().st_mtime_ns
     known = history.known_sha256(path, info.size_bytes, modified_ns)
-    if known is not None and known != record.model.sha256:
+    if known is None:
+        *_, digest = sha256_of(path)
+        known = str(digest)
+    if known != record.model.sha256:
         raise CannotRepeat(
             f"The file {path} has changed since this query was run: another model is in it now. "
             "Its answer and its energy would not be comparable."

@@ -6,6 +6,7 @@ from desktop.compare.standing import Standing
 from monitor import figures
 from monitor.compare.columns import COLUMNS
 from monitor.compare.report import FRONTIER_LEGEND, FULL, SCORE_LEGEND, board_table
+from monitor.exchange.tables import safe
 from monitor.report import LEGEND
 
 DECIMALS = 6
@@ -39,7 +40,7 @@ def as_tsv(standing: Standing) -> str:
     for each in standing.ranked:
         entry = standing.entries[each.row]
         kind = figures.KIND_WORDS[entry.per_item.kind] if entry.per_item else ""
-        cells = [each.label, standing.labels[each.row], entry.setup.machine, kind]
+        cells = [each.label, safe(standing.labels[each.row]), safe(entry.setup.machine), kind]
         for column in columns:
             figure = column.figure(entry)
             values = (figure.value, figure.low, figure.high) if figure else (None,) * 3

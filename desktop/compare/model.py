@@ -75,7 +75,7 @@ class CompareModel(QObject):
         if self._is_restored and self.choice != self._kept:
             self._kept = self.choice
             kept = self.choice.to_json()
-            self._bridge.read(lambda: self._history.set_preference(PREFERENCE, kept), _ignore)
+            self._bridge.change(lambda: self._history.set_preference(PREFERENCE, kept), _ignore)
 
     # --- reading -------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class HistoryDeeds(QObject):
             )
             return
         history = self._history
-        self._bridge.read(lambda: _repeat_or_problem(history, record), self._start_again)
+        self._bridge.work(lambda: _repeat_or_problem(history, record), self._start_again)
 
     def _start_again(self, found: Ask | str) -> None:
         if isinstance(found, str):

@@ -76,6 +76,7 @@ class Exporter(QObject):
         self._work = LongWork(bridge, self)
         self._work.began.connect(self.said)
         self._work.ended.connect(self.said)
+        self._work.refused.connect(self.said)
 
     def forms(self) -> tuple[Form, ...]:
         """Return the forms there are, in the order the dialog offers them."""
@@ -109,7 +110,12 @@ class Exporter(QObject):
         if name:
             form = filters.get(kind, forms[0])
             path = Path(name)
-            path = path if path.suffix else path.with_suffix(f".{form.suffix}")
+            if not path.suffix:
+                path = path.with_suffix(f".{form.suffix}")
+                if path.exists():  # the dialog asked about another name
+                    there = self.tr("%1 is there already. Choose its whole name to replace it.")
+                    self.said.emit(there.replace("%1", str(path)))
+                    return
             self.write(form, chosen, path, numbers)
 
     def write(self, form: Form, chosen: Filter, path: Path, numbers: Numbers = None) -> None:

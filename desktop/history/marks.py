@@ -39,6 +39,11 @@ class Marks(QWidget):
             layout.addWidget(holder)
         layout.addWidget(self.note)
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether something was typed that is not kept yet."""
+        return self.note.text().strip() != self._kept
+
     def _keep(self) -> None:
         text = self.note.text().strip()
         if text != self._kept:

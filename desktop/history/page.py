@@ -292,7 +292,7 @@ class HistoryPage(QWidget):
             self.deleted.emit(gone)
 
         if numbers:
-            self._bridge.read(lambda: edits.delete(numbers), tell)
+            self._bridge.change(lambda: edits.delete(numbers), tell)
 
     def restore(self, numbers: list[int]) -> None:
         """Bring deleted queries back."""
@@ -311,7 +311,7 @@ class HistoryPage(QWidget):
         self._change(lambda: self._history.edits.note(number, text))
 
     def _change(self, change: Callable[[], None]) -> None:
-        self._bridge.read(change, lambda _done: self.refresh())
+        self._bridge.change(change, lambda _done: self.refresh())
 
 
 def _hint(text: str) -> QWidget:

@@ -53,12 +53,18 @@ class QueryView(QScrollArea):
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         self._theme = theme
-        if self._shown:
+        if self._shown and not self._is_typing():
             self._draw(*self._shown)
+
+    def _is_typing(self) -> bool:
+        marks = self.findChild(Marks)
+        return marks is not None and marks.is_typing
 
     def show_query(self, row: QueryRow, record: QueryRecord, trace: StoredTrace | None) -> None:
         """Show a query of the history, with what can be done with it."""
         is_same = self._row is not None and self._row.number == row.number
+        if is_same and self._is_typing():
+            return  # a note is being written, and would be lost
         self._row = row
         height = self.verticalScrollBar().value() if is_same else 0
         self._draw(record, trace)

@@ -1,5 +1,6 @@
 """The report to be shared, on paper: its page as rich text, its charts as pictures."""
 
+import os
 import re
 from pathlib import Path
 
@@ -44,11 +45,15 @@ def write_pdf(html: str, path: Path) -> None:
 
     :raises OSError: if the file cannot be written
     """
-    with path.open("ab"):
-        pass  # QPdfWriter itself does not say why it cannot write
-    printing = _Printing(html, path)
-    printing.start()
-    printing.wait()
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.touch()  # QPdfWriter itself does not say why it cannot write
+        printing = _Printing(html, part)
+        printing.start()
+        printing.wait()
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class _Printing(QThread):

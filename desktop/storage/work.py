@@ -1,5 +1,6 @@
 """Long work on the history's file: one task at a time, with its progress, to be cancelled."""
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
-from monitor.store.errors import StoreError, StoreStopped
+from monitor.store.errors import StoreError, StoreStopped, told
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
 Cancelled = Callable[[], bool]
@@ -28,6 +31,8 @@ class LongWork(QObject):
     """What is being done, in a few words."""
     progressed = Signal(float)
     """The share done, 0 to 1."""
+    refused = Signal(str)
+    """Why a task was not begun."""
     ended = Signal(str)
     """What came of it, or what went wrong."""
 
@@ -50,6 +55,7 @@ class LongWork(QObject):
         :param tell: says in the window's thread what came of it
         """
         if self.is_busy:
+            self.refused.emit(self.tr("Wait until what is under way has ended."))
             return
         self.is_busy = True
         self._cancel.clear()
@@ -57,17 +63,23 @@ class LongWork(QObject):
 
         def attempt() -> Any:
             try:
-                return task(self.progressed.emit, self._cancel.is_set)
+                return task(self.progressed.emit, self._is_cancelled)
             except StoreStopped:
                 return Problem(self.tr("Stopped; nothing was changed."))
-            except (StoreError, OSError, ValueError) as error:
-                return Problem(str(error))
+            except Exception as error:
+                # Whatever it was: the person must get the buttons back.
+                if not isinstance(error, StoreError | OSError | ValueError):
+                    log.exception("Work on the history failed")
+                return Problem(told(self._bridge.history_path, error))
 
         def end(result: Any) -> None:
             self.is_busy = False
             self.ended.emit(result.text if isinstance(result, Problem) else tell(result))
 
         self._bridge.work(attempt, end)
+
+    def _is_cancelled(self) -> bool:
+        return self._cancel.is_set() or self._bridge.is_closed
 
     def cancel(self) -> None:
         """Ask the running task to stop."""

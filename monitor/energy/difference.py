@@ -1,6 +1,5 @@
 """Two energies laid side by side: which took less, and whether that can be told at all."""
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -173,19 +172,34 @@ def _ratios(
             return None
         low = max(other.joules - other.below_j, 0.0) / (one.joules + one.above_j)
         return low, (other.joules + other.above_j) / least_j
-    found = []
-    for ends in itertools.product((-1, 1), repeat=len(a.keys() | b.keys())):
-        at = dict(zip(sorted(a.keys() | b.keys()), ends, strict=True))
-        first = math.fsum(_at(a[key], end) for key, end in at.items() if key in a)
-        second = math.fsum(_at(b[key], end) for key, end in at.items() if key in b)
-        if first <= 0:
-            return None
-        found.append(second / first)
-    return min(found), max(found)
+    choices = [
+        [(_at(a, key, end), _at(b, key, end)) for end in (-1, 1)] for key in a.keys() | b.keys()
+    ]
+    if math.fsum(min(ends)[0] for ends in choices) <= 0:
+        return None
+    return _extreme(choices, -1), _extreme(choices, 1)
 
 
-def _at(energy: Interval, end: int) -> float:
-    """Return an energy if its sensor reads as much too high (-1), or too low (1), as it may."""
+def _extreme(choices: list[list[tuple[float, float]]], sign: int) -> float:
+    """Return the least (-1) or the most (1) a ratio of two sums may be, one choice of each part.
+
+    Each step takes the choices that are best for the ratio found so far, which only gets better
+    (W. Dinkelbach, Management Science 13, 1967).
+    """
+    ratio = math.fsum(ends[0][1] for ends in choices) / math.fsum(ends[0][0] for ends in choices)
+    while True:
+        best = [max(ends, key=lambda end: sign * (end[1] - ratio * end[0])) for ends in choices]
+        found = math.fsum(end[1] for end in best) / math.fsum(end[0] for end in best)
+        if sign * (found - ratio) <= 1e-12 * abs(ratio):
+            return found
+        ratio = found
+
+
+def _at(energies: Mapping[str, Interval], key: str, end: int) -> float:
+    """Return what a sensor measured if it reads too high (-1), or too low (1), by all it may."""
+    energy = energies.get(key)
+    if energy is None:
+        return 0.0
     return energy.joules + (energy.above_j if end > 0 else -energy.below_j)
 
 

@@ -192,6 +192,7 @@ def trace_json(trace: StoredTrace | None) -> dict[str, Any] | None:
     if trace is None:
         return None
     return {
+        "step_s": trace.step_s,
         "phases": [asdict(phase) for phase in trace.phases],
         "curves": [
             {

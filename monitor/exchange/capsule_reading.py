@@ -260,7 +260,8 @@ def _trace(trace: Node | None) -> StoredTrace | None:
         start_s, end_s = (_signed(phase, name) for name in ("start_s", "end_s"))
         phases.append(Phase(phase.text("name"), start_s, end_s))
     curves = {curve.text("key"): _curve(curve) for curve in trace.parts("curves")}
-    return StoredTrace(curves, tuple(phases))
+    step_s = trace.optional_number("step_s") if "step_s" in trace.value else None
+    return StoredTrace(curves, tuple(phases), step_s)
 
 
 def _signed(node: Node, name: str) -> float:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from monitor.carbon.footprint import J_PER_KWH
 from monitor.carbon.intensity import zones
 from monitor.exchange.reading import FlatRow, flat_rows
-from monitor.exchange.tables import TELL_EVERY, Told
+from monitor.exchange.tables import TELL_EVERY, Told, safe
 from monitor.store.history import History
 
 COLUMNS = (
@@ -48,7 +48,7 @@ def write_emissions(history: History, numbers: Sequence[int], file: TextIO, told
     for row in flat_rows(history, numbers):
         if row.columns["energy_j"] is None:
             continue
-        writer.writerow(emissions_row(row))
+        writer.writerow({name: safe(value) for name, value in emissions_row(row).items()})
         written += 1
         if written % TELL_EVERY == 0:
             told(written)

@@ -15,11 +15,10 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import REFRESHES_TO_RESOLVE, WATCH, Bill, Line
 from monitor.energy.interval import Interval
 from monitor.exchange.files import ExchangeError, read_text
-from monitor.exchange.intake import Arrival, Machine, Origin
+from monitor.exchange.intake import IMPORT, Arrival, Machine, Origin
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 
-IMPORT = "import"
 """The kind of query that was measured by another program."""
 
 OTHERS_METHOD = 0
@@ -173,7 +172,7 @@ class _Row:
             raise BrokenRowError("it has no duration")
         began = self._ended() - timedelta(seconds=duration_s)
         record = QueryRecord(
-            id=_identifier(began, run_id, self.text("timestamp"), self.text("task_name")),
+            id=_identifier(began, run_id, self.text("task_name")),
             kind=IMPORT,
             status=Status.DONE,
             error="",

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from html import escape
 
 from monitor import __version__, figures
+from monitor.energy.account import weakest
 from monitor.energy.interval import Interval
 from monitor.exchange import svg
 from monitor.exchange.benchmark_section import benchmark_section
@@ -96,6 +97,8 @@ def _cards(usage: Usage, asked: Usage) -> str:
     kind, energy = totals.kind, usage.energy
     unmeasured = totals.queries - totals.measured
     missing = f"{unmeasured:,} of them not measured" if unmeasured else "all of them measured"
+    if usage.limited_to:
+        missing = "the newest that match; there are more"
     per_token = usage.per_token
     cards = (
         ("Energy", figures.marked(kind, figures.energy(totals.energy_j)), figures.bounds(energy)),
@@ -191,10 +194,12 @@ def _column(
     if not bars:
         return svg.Column(f"{start:{written}}", {}, f"{start}: nothing was measured")
     queries = sum(bar.totals.queries for bar in bars)
+    kind = weakest(bar.totals.kind for bar in bars if bar.totals.kind)
+    marked = figures.marked(kind, figures.energy(_sum(bars, "energy_j")))
     return svg.Column(
         label=f"{start:{written}}",
         values=values,
-        tip=f"{start}: {figures.energy(_sum(bars, 'energy_j'))}, {queries:,} queries",
+        tip=f"{start}: {marked}, {queries:,} queries",
         low=_sum(bars, "energy_low_j") / size,
         high=_sum(bars, "energy_high_j") / size,
     )
@@ -244,14 +249,14 @@ def _models(models: Sequence[ModelUsage], whole: Usage) -> str:
 def _of_no_model(models: Sequence[ModelUsage], whole: Usage) -> str:
     """Tell of the queries the table lacks, such as those taken in from other programs."""
     queries = whole.totals.queries - sum(m.usage.totals.queries for m in models)
-    if not queries:
+    if queries <= 0 or whole.limited_to:
         return ""
     joules = (whole.totals.energy_j or 0.0) - math.fsum(
         m.usage.totals.energy_j or 0.0 for m in models
     )
     return (
         f'<p class="note">Queries that name no model, such as imported ones: {queries:,}, '
-        f"{escape(figures.energy(joules))}.</p>"
+        f"{escape(figures.marked(whole.totals.kind, figures.energy(joules)))}.</p>"
     )
 
 

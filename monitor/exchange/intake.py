@@ -13,6 +13,7 @@ from monitor.store.database import Store
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.records import QueryRecord
 from monitor.store.references import free_number, settings_id
+from monitor.store.retention import thin_again
 
 SETTINGS = (
     "llama_cpp", "context", "threads", "gpu_layers", "temperature", "top_k", "top_p", "min_p",
@@ -118,8 +119,53 @@ def take_in(store: Store, arrivals: Sequence[Arrival]) -> TakenIn:
     return store.write(change).result()
 
 
+IMPORT = "import"
+"""The kind of a query that another program measured."""
+
+SAME_START_MS = 2000
+"""A run that is written again begins so near the same time; its end is what has moved."""
+
+HASH_AT = 15
+"""Where the part of an identifier begins that does not tell the time."""
+
+
+def _grow(db: Database, record: QueryRecord, origin: Origin) -> bool:
+    """Bring up to date what was taken in while it still went on; return whether there is such."""
+    if record.kind != IMPORT:
+        return False
+    began_ms = round(datetime.fromisoformat(record.started_at).timestamp() * 1000)
+    found = db.execute(
+        "select id, total_s from queries where kind = ? and substr(id, ?) = ? "
+        "and started_ms between ? and ?",
+        [
+            IMPORT,
+            HASH_AT,
+            record.id[HASH_AT - 1 :],
+            began_ms - SAME_START_MS,
+            began_ms + SAME_START_MS,
+        ],
+    ).fetchone()
+    if found and (record.seconds.total or 0.0) > (found[1] or 0.0):
+        update_query(db, origin.machine.id, found[0], _outcome(record))
+    return found is not None
+
+
+def _outcome(record: QueryRecord) -> Outcome:
+    return Outcome(
+        status=record.status,
+        text=record.text,
+        tokens=record.tokens,
+        seconds=record.seconds,
+        bill=record.bill,
+        finish_reason=record.finish_reason,
+        error=record.error,
+    )
+
+
 def _take_one(db: Database, arrival: Arrival) -> bool:
     record, origin = arrival.record, arrival.origin
+    if _grow(db, record, origin):
+        return False
     sql = "select 1 from queries where id in (?, ?)"
     if db.execute(sql, [record.id, arrival.alias]).fetchone():
         return False
@@ -145,18 +191,10 @@ def _take_one(db: Database, arrival: Arrival) -> bool:
             "note": origin.note or None,
         }
     )
-    outcome = Outcome(
-        status=record.status,
-        text=record.text,
-        tokens=record.tokens,
-        seconds=record.seconds,
-        bill=record.bill,
-        finish_reason=record.finish_reason,
-        error=record.error,
-    )
-    update_query(db, origin.machine.id, record.id, outcome)
+    update_query(db, origin.machine.id, record.id, _outcome(record))
     db.table("tags").insert_all({"tag": tag, "started_ms": number} for tag in origin.tags)
     if arrival.trace is not None:
+        thin_again(db, number)
         db.table("traces").insert({"query_id": record.id, "data": arrival.trace})
     return True
 

@@ -53,7 +53,7 @@ def write_csv(history: History, numbers: Sequence[int], file: TextIO, told: Told
     writer.writeheader()
     written = 0
     for row in flat_rows(history, numbers):
-        writer.writerow({name: _safe(value) for name, value in csv_row(row).items()})
+        writer.writerow({name: safe(value) for name, value in csv_row(row).items()})
         written += 1
         if written % TELL_EVERY == 0:
             told(written)
@@ -91,7 +91,8 @@ def _grams(q: Mapping[str, Any], energy: str) -> float | None:
     return float(q[energy] * q["g_per_kwh"] * q["pue"] / J_PER_KWH)
 
 
-def _safe(value: Any) -> Any:
+def safe(value: Any) -> Any:
+    """Return a cell a spreadsheet takes for a text: no name of a model is a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 

@@ -17,9 +17,13 @@ ASKED = ("ask", "chat")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Sums with what is reckoned from them. ``None`` is "not known", never zero."""
+    """Sums with what is reckoned from them. ``None`` is "not known", never zero.
+
+    :param limited_to: how many of the newest queries were added up, if there are more
+    """
 
     totals: Totals
+    limited_to: int | None = None
 
     @property
     def energy(self) -> Interval | None:
@@ -76,8 +80,8 @@ class ModelUsage:
 
 def usage_of(history: History, chosen: Filter) -> Usage:
     """Return the sums over a filter's queries."""
-    bars = history.browse.totals(chosen).bars
-    return Usage(bars[0].totals if bars else Totals())
+    chart = history.browse.totals(chosen)
+    return Usage(chart.bars[0].totals if chart.bars else Totals(), chart.limited_to)
 
 
 def asked_of(history: History, chosen: Filter) -> Usage:

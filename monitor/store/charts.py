@@ -103,12 +103,17 @@ class Totals:
             energy_j=sums["energy_j"] if known else None,
             energy_low_j=sums["energy_low_j"] if known else None,
             energy_high_j=sums["energy_high_j"] if known else None,
-            grams=sums["grams"] if known else None,
+            grams=sums["grams"] if sums["costed"] else None,
             prompt_tokens=sums["prompt_tokens"],
             completion_tokens=sums["completion_tokens"],
             total_s=sums["total_s"],
-            joules_per_token=_over(sums["decode_j"], sums["decode_j_tokens"]),
-            tokens_per_s=_over(sums["decode_s_tokens"], sums["decode_s"]),
+            joules_per_token=sums["decode_j"] / sums["decode_j_tokens"]
+            if sums["decode_j_tokens"]
+            else None,
+            # Seconds that were taken off again may leave a trace of rounding; tokens do not.
+            tokens_per_s=sums["decode_s_tokens"] / sums["decode_s"]
+            if sums["decode_s_tokens"]
+            else None,
         )
 
 
@@ -160,13 +165,16 @@ def chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Chart:
         values,
     )
     names = _names(db, stack)
+    # Two files of one model and quantisation are one piece of a chart.
+    pieces: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        piece = (row["start"], names.get(row["key"], str(row["key"])))
+        into = pieces.setdefault(piece, dict.fromkeys(SUMS, 0))
+        for name in SUMS:
+            into[name] += row[name]
     bars = (
-        Bar(
-            date.fromisoformat(row["start"]),
-            names.get(row["key"], str(row["key"])),
-            Totals.from_sums(row),
-        )
-        for row in rows
+        Bar(date.fromisoformat(start), key, Totals.from_sums(sums))
+        for (start, key), sums in pieces.items()
     )
     return Chart(tuple(bars), limited)
 
@@ -175,8 +183,9 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     if chosen.picks:
         numbers, limited = _picked(db, chosen)
         table = (
-            "(select q.day span, c.domain, b.joules, c.kind = 'power' integrated, "
-            "c.kind = 'modelled' modelled from json_each(?) n "
+            "(select q.day span, c.domain, b.joules, b.joules is not null measured, "
+            "c.kind = 'power' and b.joules is not null integrated, "
+            "c.kind = 'modelled' and b.joules is not null modelled from json_each(?) n "
             "join queries q on q.started_ms = n.value join bills b on b.started_ms = n.value "
             "join channels c on c.id = b.channel_id where c.role = 'part' and b.phase <> 'load')"
         )
@@ -184,8 +193,8 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     else:
         table, values, limited = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
     rows = db.query(
-        f"select {STARTS[period]} start, domain, sum(joules) joules, sum(integrated) integrated, "
-        f"sum(modelled) modelled, 1 counted from {table} "
+        f"select {STARTS[period]} start, domain, sum(joules) joules, sum(measured) measured, "
+        f"sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted from {table} "
         "group by 1, 2 order by 1, 2",
         values,
     )
@@ -193,7 +202,7 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
         Bar(
             date.fromisoformat(row["start"]),
             row["domain"],
-            Totals(kind=_weakest(row), energy_j=row["joules"]),
+            Totals(kind=_weakest(row), energy_j=row["joules"] if row["measured"] else None),
         )
         for row in rows
     )
@@ -285,7 +294,8 @@ def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
 def _names(db: Database, stack: Stack) -> dict[Any, str]:
     sql = {
         Stack.MODEL: "select id, trim(name || ' ' || ifnull(quantisation, '')) from models",
-        Stack.MACHINE: "select id, name from machines",
+        Stack.MACHINE: "select id, iif(count(*) over (partition by name) > 1, "
+        "name || ' (' || substr(id, 1, 6) || ')', name) from machines",
     }.get(stack)
     # A query of no model, as one that was imported may be, has no name either.
     unnamed: dict[Any, str] = {0: "", None: ""} if stack is Stack.MODEL else {}
@@ -301,7 +311,3 @@ def _weakest(sums: Mapping[str, Any]) -> Kind | None:
         if sums[name]:
             return kind
     return None
-
-
-def _over(amount: float | None, count: float | None) -> float | None:
-    return amount / count if amount is not None and count else None

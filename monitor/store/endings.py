@@ -9,8 +9,9 @@ import base64
 import json
 import logging
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,18 +90,28 @@ class Endings:
         )
 
     def take_in(self) -> int:
-        """Store the ends that earlier programs had to leave in files; return how many."""
-        taken = 0
+        """Store the ends that earlier programs had to leave in files.
+
+        While another program holds the database it is tried again and again; a file is removed
+        once what it holds is stored.
+
+        :return: how many were stored within the time that is waited for
+        """
+        begun: dict[Future[None], Path] = {}
         for path in sorted(self._store.path.parent.glob("unsaved-*.json")):
             try:
                 ending = _read(path)
-                self._store.write(lambda db, ending=ending: _end(db, ending)).result()  # type: ignore[misc]
-            except (ValueError, KeyError, TypeError, StoreError, OSError) as error:
+            except (ValueError, KeyError, TypeError, OSError) as error:
                 log.warning("%s was not taken in: %s", path, error)
-            else:
-                path.unlink(missing_ok=True)
-                taken += 1
-        return taken
+                continue
+            write = partial(_end, ending=ending)
+            begun[self._store.write_until_stored(write)] = path
+        done, late = wait(begun, self._patience_s)
+        for each in late:
+            each.add_done_callback(partial(_forget, begun[each]))
+        for each in done:
+            _forget(begun[each], each)
+        return sum(each.exception() is None for each in done)
 
 
 def ended(record: QueryRecord, outcome: Outcome) -> QueryRecord:
@@ -115,6 +126,14 @@ def ended(record: QueryRecord, outcome: Outcome) -> QueryRecord:
         finish_reason=outcome.finish_reason,
         error=outcome.error,
     )
+
+
+def _forget(path: Path, taken: "Future[None]") -> None:
+    """Remove the file of an end that is stored now."""
+    if error := taken.exception():
+        log.warning("%s was not taken in: %s", path, error)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _end(db: Database, ending: Ending) -> None:

@@ -45,6 +45,13 @@ def explain(path: Path, problem: sqlite3.Error | OSError, doing: str) -> str:
     return f"The history {path} cannot be {doing}: {problem}. {advice}"
 
 
+def told(path: Path, problem: Exception) -> str:
+    """Say what went wrong, whatever it was; of the database's own errors what to do as well."""
+    if isinstance(problem, sqlite3.Error):
+        return explain(path, problem, "read")
+    return str(problem) or repr(problem)
+
+
 def damaged(path: Path, problem: str, doing: str) -> StoreError:
     """Return the error for a database in which a check found something."""
     return StoreError(f"The history {path} cannot be {doing}: {problem}. {ADVICE[DAMAGED]}")

@@ -189,7 +189,8 @@ class History:
         if not found and len(query_id) >= 4:
             length = len(query_id)
             found = self._records(
-                "substr(q.id, 1, ?) = ? or substr(q.id, -?) = ?",
+                # The inner search reads the index of identifiers alone.
+                "q.id in (select id from queries where substr(id, 1, ?) = ? or substr(id, -?) = ?)",
                 [length, query_id, length, query_id],
             )
         if len(found) > 1:

@@ -208,7 +208,9 @@ class QueryRow:
             energy_high_j=row["energy_high_j"],
             energy_kind=row["energy_kind"] and Kind(row["energy_kind"]),
             resolved=bool(row["resolved"]),
-            grams=energy_j and energy_j * row["g_per_kwh"] * row["pue"] / J_PER_KWH,
+            grams=None
+            if energy_j is None or row["g_per_kwh"] is None
+            else energy_j * row["g_per_kwh"] * row["pue"] / J_PER_KWH,
             joules_per_token=decode_j / tokens if tokens and decode_j is not None else None,
             note=row["note"] or "",
             tags=tuple(sorted(row["tags"].split("\n"))) if row["tags"] else (),

@@ -50,6 +50,7 @@ def _levels(row: str) -> list[str]:
 SUMS = {
     "queries": "1",
     "measured": "{q}.energy_j is not null",
+    "costed": "{q}.energy_j is not null and {q}.intensity_id is not null",
     "counted": "{q}.energy_kind is 'counter'",
     "integrated": "{q}.energy_kind is 'power'",
     "modelled": "{q}.energy_kind is 'modelled'",
@@ -69,12 +70,13 @@ SUMS = {
 }
 """Each column of ``sums`` and what a query adds to it; ``{q}`` is the query's row."""
 
-COUNTS = {"queries", "measured", "counted", "integrated", "modelled"} | {
+COUNTS = {"queries", "measured", "costed", "counted", "integrated", "modelled"} | {
     name for name in SUMS if name.endswith("tokens")
 }
 
 LINES = {
     "lines": "1",
+    "measured": "b.joules is not null",
     "integrated": "c.kind = 'power' and b.joules is not null",
     "modelled": "c.kind = 'modelled' and b.joules is not null",
     "joules": "ifnull(b.joules, 0)",
@@ -123,7 +125,8 @@ def create_sums(db: Database) -> None:
     )
     db.execute(
         f"create table domain_sums (facet_id integer not null, {SPAN}, "
-        "domain text not null, lines integer not null, integrated integer not null, "
+        "domain text not null, lines integer not null, measured integer not null, "
+        "integrated integer not null, "
         "modelled integer not null, joules real not null, "
         "primary key (facet_id, period, span, domain)) without rowid"
     )

@@ -16,11 +16,13 @@ from desktop.history.model import PAGE
 from desktop.history.page import HistoryPage
 from desktop.history.state import Measure, Place, View
 from desktop.history.totals import period_before
+from desktop.theme.palette import DARK
 from desktop.window import MainWindow
 from monitor.carbon.intensity import find_zone
 from monitor.energy.account import DECODE, Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import ModelInfo, read_model_info
+from monitor.models.library import sha256_of
 from monitor.models.starter import starter_path
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.store.charts import Bar, Period, Totals
@@ -38,6 +40,12 @@ CHANNEL = Channel(
 info_of = cache(read_model_info)
 
 
+@cache
+def hash_of(path: Path) -> str:
+    *_, digest = sha256_of(path)
+    return str(digest)
+
+
 def store(
     history: History,
     starter: Path,
@@ -49,7 +57,7 @@ def store(
         QueryStart(
             kind="ask",
             model=info or info_of(starter),
-            sha256=("1" if info else "0") * 64,
+            sha256="1" * 64 if info else hash_of(starter),
             modified_ns=0,
             settings={
                 "llama_cpp": "0", "context": 512, "threads": 2, "gpu_layers": -1,
@@ -252,6 +260,23 @@ def test_a_query_is_run_again_just_as_it_was(
     assert newest.tokens.completion <= 12
     assert newest.bill.total().joules
     assert few.notice.text() == ""
+
+
+def test_a_note_that_is_being_written_stays_whatever_happens_meanwhile(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage
+) -> None:
+    page.table.selectRow(1)
+    wait_for_button(qtbot, page, "Run again", "Question 8")
+    note = page.view.findChild(QLineEdit)
+    assert note is not None
+    note.setText("half a tho")
+    page.refresh()
+    few.set_theme(DARK)
+    qtbot.wait(300)
+    assert page.view.findChild(QLineEdit) is note
+    note.setText("half a thought")
+    note.editingFinished.emit()
+    qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought", timeout=5_000)
 
 
 def test_a_query_whose_model_is_gone_says_so(

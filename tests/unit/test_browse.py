@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from monitor.power.channel import Kind
+from monitor.energy.account import Bill
+from monitor.power.channel import Domain, Kind
 from monitor.store.charts import PICK_LIMIT, Period, Stack
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
-from monitor.store.records import Status
+from monitor.store.records import Seconds, Status, Tokens
 from monitor.store.schema import migrations
 from monitor.store.sums import LINES, SUMS, create_triggers, drop_triggers, sum_up
 from tests.speed.million import write_history
-from tests.unit.builders import model_info, outcome, query_start, stored_query
+from tests.unit.builders import CPU, channel, line, model_info, outcome, query_start, stored_query
 
 QUERIES = 3000
 
@@ -418,3 +419,54 @@ def test_a_history_of_version_6_keeps_every_query_and_joule(tmp_path: Path) -> N
         assert len(history.browse.numbers(Filter(text="prompt answer"))) == 3
         assert plain(history, "pragma integrity_check") == [("ok",)]
         assert plain(history, "select count(*) from traces") == [(3,)]
+
+
+# --- what is not known, and what is called alike -------------------------------------------
+
+
+def test_a_component_that_was_not_read_has_no_joules(history: History) -> None:
+    dram = channel("rapl:dram-0", domain=Domain.DRAM, label="DRAM")
+    stored_query(history, bill=Bill((line(CPU, joules=3.0), line(dram, joules=None))))
+    for chosen in (EVERYTHING, Filter(text="watt")):
+        bars = history.browse.chart(chosen, Period.DAY, Stack.COMPONENT).bars
+        assert {bar.key: (bar.totals.energy_j, bar.totals.kind) for bar in bars} == {
+            "cpu": (3.0, Kind.COUNTER),
+            "dram": (None, None),
+        }
+
+
+def test_two_files_of_one_name_are_one_piece_of_a_chart(history: History) -> None:
+    for letter in "ab":
+        began = history.begin(query_start(sha256=letter * 64))
+        history.finish(began.query_id, outcome())
+    (total,) = history.browse.totals().bars
+    (bar,) = history.browse.chart(EVERYTHING, Period.DAY, Stack.MODEL).bars
+    assert bar.totals == total.totals
+
+
+def test_machines_of_one_name_are_told_apart(history: History) -> None:
+    stored_query(history)
+    (own,) = history.browse.choices().machines.items()
+
+    def clone(db: Database) -> None:
+        db.execute("insert into machines (id, name) values ('other', ?)", [own[1]])
+
+    history._store.write(clone).result()
+    stored_query(history)
+    number = history.browse.numbers(limit=1)[0]
+    history._store.write(
+        lambda db: db.execute(
+            "update queries set machine_id = 'other' where started_ms = ?", [number]
+        )
+    ).result()
+    bars = history.browse.chart(EVERYTHING, Period.DAY, Stack.MACHINE).bars
+    assert {bar.key for bar in bars} == {f"{own[1]} ({own[0][:6]})", f"{own[1]} (other)"}
+
+
+def test_what_was_deleted_leaves_no_trace_of_rounding(history: History) -> None:
+    stored_query(history, seconds=Seconds(decode=0.1), tokens=Tokens(completion=3))
+    stored_query(history, seconds=Seconds(decode=0.7), tokens=Tokens(completion=3))
+    stored_query(history, tokens=Tokens(), seconds=Seconds(decode=0.2))
+    history.edits.delete(history.browse.numbers()[1:])
+    (bar,) = history.browse.totals().bars
+    assert (bar.totals.tokens_per_s, bar.totals.joules_per_token) == (None, None)

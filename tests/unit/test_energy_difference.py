@@ -1,5 +1,6 @@
 """Two energies beside each other: what remains of their doubts, and what may be said."""
 
+import itertools
 import math
 
 import numpy as np
@@ -121,3 +122,22 @@ def test_a_difference_that_is_none_is_claimed_in_one_of_twenty_at_most() -> None
             Verdict.CANNOT_TELL
         )
     assert told / 1000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1000)
+
+
+def test_of_many_sensors_the_extremes_are_found_among_all_ends() -> None:
+    random = np.random.default_rng(2)
+    for _ in range(50):
+        keys = [f"c{n}" for n in range(5)]
+        a, b = (
+            {key: sensed(joules, 0.3) for key, joules in zip(keys, row, strict=True)}
+            for row in random.uniform(1, 50, (2, 5))
+        )
+        found = difference_by_channel(a, b, shared=True)
+        assert found
+        assert found.ratios
+        every = [
+            sum(b[k].joules * (1 + e) for k, e in zip(keys, ends, strict=True))
+            / sum(a[k].joules * (1 + e) for k, e in zip(keys, ends, strict=True))
+            for ends in itertools.product((-0.3, 0.3), repeat=5)
+        ]
+        assert found.ratios == pytest.approx((min(every), max(every)))

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_a_report_tells_of_what_names_no_model(history: History, tmp_path: Path)
     stored_query(history)
     take_in(write(tmp_path / "emissions.csv", ROW))
     page = CliRunner().invoke(export, ["report"]).output
-    assert "Queries that name no model, such as imported ones: 1, 467 Wh." in page
+    assert "Queries that name no model, such as imported ones: 1, ○ 467 Wh." in page
     assert '<rect class="s7"' in page
     assert "no model</li>" in page
 
@@ -238,3 +239,35 @@ def test_our_own_table_taken_in_again_adds_nothing_here_and_the_same_elsewhere(
     assert again.footprint
     assert record.footprint
     assert again.footprint.grams == pytest.approx(record.footprint.grams)
+
+
+def test_a_run_that_went_on_replaces_what_was_taken_in_of_it(
+    history: History, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "emissions.csv", ROW)
+    assert document(take_in(path))["rows"] == 1
+    began = history.records(1)[0]
+    ended = datetime.fromisoformat(ROW["timestamp"]) + timedelta(seconds=float(ROW["duration"]))
+    longer = {
+        **ROW,
+        "timestamp": ended.isoformat(),
+        "duration": str(2 * float(ROW["duration"])),
+        **{name: str(2 * float(ROW[name])) for name in ROW if name.endswith("_energy")},
+        "energy_consumed": str(2 * float(ROW["energy_consumed"])),
+    }
+    assert document(take_in(write(path, longer)))["rows"] == 0
+    (now,) = history.records()
+    before_j, now_j = (each.bill.total().joules for each in (began, now))
+    assert before_j
+    assert now_j == pytest.approx(2 * before_j)
+    assert history.browse.totals().bars[0].totals.energy_j == pytest.approx(now_j)
+
+
+def test_a_run_without_emissions_is_listed_with_unknown_grams(
+    history: History, tmp_path: Path
+) -> None:
+    take_in(write(tmp_path / "emissions.csv", {**ROW, "emissions": ""}))
+    (row,) = history.browse.rows()
+    assert row.energy_j is not None
+    assert row.grams is None
+    assert history.browse.totals().bars[0].totals.grams is None

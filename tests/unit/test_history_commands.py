@@ -147,3 +147,15 @@ def test_what_training_took_is_entered_with_its_source(ids: list[str]) -> None:
         assert history.standings.trainings() == {"tiny": Training(420e6, "its model card")}
     assert "unknown" in training("--forget").stdout
     assert "No query has the model" in CliRunner().invoke(main, ["models", "training", "x"]).stderr
+
+
+def test_one_that_runs_keeps_all_of_them(ids: list[str]) -> None:
+    with closing(History(database_path())) as history:
+        running = history.begin(query_start()).query_id
+        assert run("delete", ids[0], running).exit_code == 1
+        assert len(history.browse.numbers()) == 4
+    assert answer("delete", ids[0], ids[0][-8:]) == {"ids": [ids[0]], "deleted": True}
+    assert answer("note", ids[1], " on battery ") == {"id": ids[1], "note": "on battery"}
+    assert answer("tag", ids[1], "--as", "a  b") == {
+        "ids": [ids[1]], "tag": "a b", "removed": False
+    }  # fmt: skip

@@ -203,7 +203,7 @@ def test_what_cannot_be_merged_is_refused_in_a_sentence(on_machine: Open, tmp_pa
         merge(desk._store, tmp_path / "nowhere.db")
     letter = tmp_path / "letter.db"
     letter.write_text("a letter")
-    with pytest.raises(StoreError, match=r"letter\.db cannot be read"):
+    with pytest.raises(StoreError, match=r"letter\.db is no history"):
         merge(desk._store, letter)
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("create table recipes (id)")
