@@ -1,8 +1,8 @@
 """The command ``llamawatt compare``: the leaderboard, and queries side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import click
@@ -29,6 +29,7 @@ from monitor.compare.pick import pick_good_enough
 from monitor.compare.ranks import Ranked, rank
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.figures import UNKNOWN
+from monitor.filter_options import Day, known_filter
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
@@ -76,7 +77,10 @@ class Weights(click.ParamType[Mapping[str, float]]):
 )  # fmt: skip
 @click.option("--weights", type=Weights(), help=f"As score=1,energy=1; of {', '.join(WEIGHABLE)}.")
 @click.option("--machine", help="Only this one: its name, or the beginning of its identifier.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only runs of this day or later.")
+@click.option("--model", "models", multiple=True, help="Only this one; several times for more.")
+@click.option("--quantisation", "quantisations", multiple=True, help="Likewise.")
+@click.option("--since", type=Day(), help="Only runs of this day or later: 2026-11-24.")
+@click.option("--until", type=Day(), help="Only runs of this day or earlier.")
 @click.option("--cascades", is_flag=True, help="Simulate small models that pass items on.")
 @json_option
 def compare(
@@ -87,7 +91,10 @@ def compare(
     points: float,
     weights: Mapping[str, float] | None,
     machine: str | None,
-    since: datetime | None,
+    models: tuple[str, ...],
+    quantisations: tuple[str, ...],
+    since: date | None,
+    until: date | None,
     cascades: bool,
     as_json: bool,
 ) -> None:
@@ -105,10 +112,9 @@ def compare(
             show(_sides_view(sides), lambda: forms.sides_json(sides), as_json)
             return
         leaderboard = Leaderboard(history)
-        chosen = Filter(
-            machines=(_machine(leaderboard, machine),) if machine else (),
-            since=since.date() if since else None,
-        )
+        named = known_filter(history, Filter(models=models, quantisations=quantisations))
+        machines = (_machine(leaderboard, machine),) if machine else ()
+        chosen = replace(named, machines=machines, since=since, until=until)
         if list_only:
             _show_exams(leaderboard.exams(chosen), as_json)
             return

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QDate, QLocale, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from desktop.history.state import Measure
@@ -98,6 +98,8 @@ class BarChart(pg.PlotWidget):
 
     chosen = Signal(object)
     """The first day of a period that was clicked."""
+    pointed = Signal(str)
+    """What the period came to that the arrows have led to."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=theme.surface)
@@ -111,6 +113,10 @@ class BarChart(pg.PlotWidget):
         self.plotItem.layout.setContentsMargins(4, 10, 16, 2)
         self.getAxis("left").setWidth(68)
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._cursor: int | None = None
+        self._mark = pg.InfiniteLine(angle=90)
+        self._mark.setZValue(5)
         self.setAccessibleName(self.tr("Chart over time"))
         self.set_theme(theme)
 
@@ -129,7 +135,7 @@ class BarChart(pg.PlotWidget):
     ) -> None:
         """Show a chart."""
         self._period, self._measure, self._stack = period, measure, stack
-        self._columns = columns
+        self._columns, self._cursor = columns, None
         self._draw()
 
     def colors(self) -> dict[str, str]:
@@ -162,6 +168,26 @@ class BarChart(pg.PlotWidget):
         ticks = [(v, f"{figures.significant(v / size)} {unit}".strip()) for v in (top / 2, top)]
         self.getAxis("left").setTicks([[(0, "0"), *ticks]])
         self.getAxis("bottom").setTicks([self._day_ticks(starts)])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Move over the periods with the arrows, and choose one with Enter."""
+        starts = self._columns.starts
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        if event.key() in steps and starts:
+            last = len(starts) - 1
+            now = last if self._cursor is None else self._cursor + steps[Qt.Key(event.key())]
+            self._cursor = min(max(now, 0), last)
+            self._mark.setPen(pg.mkPen(self._theme.text))
+            self._mark.setPos(self._cursor)
+            if self._mark.scene() is None:
+                self.addItem(self._mark)
+            told = self.tip(starts[self._cursor])
+            self.setAccessibleDescription(told)
+            self.pointed.emit(told)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._cursor is not None:
+            self.chosen.emit(starts[self._cursor])
+        else:
+            super().keyPressEvent(event)
 
     def _draw_stack(self) -> float:
         x = np.arange(len(self._columns.starts))

@@ -102,6 +102,7 @@ class OverTime(QWidget):
             row.addWidget(box)
         row.addStretch(1)
         self._note = label("", "muted")
+        self.chart.pointed.connect(lambda told: self._note.setText(told.replace("\n", " · ")))
         row.addWidget(self._note)
         self._legend = label("", "legend", wrap=True)
         self._legend.setTextFormat(Qt.TextFormat.RichText)

@@ -66,6 +66,7 @@ class HistoryPage(QWidget):
         self.model = HistoryModel(bridge, history, self)
         self._wanted: int | None = None
         self._listed: Filter | None = None
+        self._deleted: list[int] = []
         self._asked = 0
         self.filter_bar = FilterBar(self.state, theme)
         self.totals = TotalsStrip()
@@ -82,6 +83,10 @@ class HistoryPage(QWidget):
         menu.addAction(self.tr("Copy as a command"), self._copy_command)
         menu.addAction(self.tr("Import …"), self.import_wanted.emit)
         menu.addSeparator()
+        self._bring_back = menu.addAction(
+            self.tr("Bring back what was deleted last"), self._restore_last
+        )
+        self._bring_back.setEnabled(False)
         menu.addAction(self.tr("The history's file …"), self.storage_wanted.emit)
         self.over_time = OverTime(self.state, theme)
         self.calendar = YearView(theme)
@@ -288,6 +293,8 @@ class HistoryPage(QWidget):
         edits = self._history.edits
 
         def tell(gone: list[int]) -> None:
+            self._deleted = gone or self._deleted
+            self._bring_back.setEnabled(bool(self._deleted))
             self.refresh()
             self.deleted.emit(gone)
 
@@ -296,8 +303,13 @@ class HistoryPage(QWidget):
 
     def restore(self, numbers: list[int]) -> None:
         """Bring deleted queries back."""
+        self._deleted = []
+        self._bring_back.setEnabled(False)
         edits = self._history.edits
         self._change(lambda: edits.restore(numbers))
+
+    def _restore_last(self) -> None:
+        self.restore(self._deleted)
 
     def _tag(self, tag: str) -> None:
         numbers = [row.number for row in self.table.rows_selected()]

@@ -36,9 +36,7 @@ def new_file(path: Path, force: bool = False) -> Iterator[TextIO]:
         part.replace(target)
     except OSError as error:
         reason = "its disk is full" if error.errno in FULL else error.strerror or str(error)
-        raise ExchangeError(
-            f"{target} was not written: {reason}. Choose another place with -o."
-        ) from error
+        raise ExchangeError(f"{target} was not written: {reason}. Choose another place.") from error
     finally:
         with suppress(OSError):
             part.unlink()

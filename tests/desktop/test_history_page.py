@@ -227,6 +227,13 @@ def test_deleted_queries_come_back_with_undo(
     undo.click()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
     assert few.notice.text() == ""
+    page.table.selectRow(0)
+    page.delete_selected()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1, timeout=5_000)
+    few.notice.say("Something else was said since.")
+    page._bring_back.trigger()
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
+    assert not page._bring_back.isEnabled()
 
 
 def test_tags_and_notes_stay_with_their_query(qtbot: QtBot, page: HistoryPage) -> None:
@@ -343,7 +350,9 @@ def test_a_click_on_a_bar_lists_the_queries_of_its_days(
     (start,) = chart._columns.starts
     assert start == date.today()
     assert f"{sum(20.0 + n for n in range(FEW) if n != 3):.0f} J" in chart.tip(start)
-    chart.chosen.emit(start)
+    qtbot.keyClick(chart, Qt.Key.Key_Left)
+    assert "J" in chart.accessibleDescription()
+    qtbot.keyClick(chart, Qt.Key.Key_Return)
     assert page.state.place.view is View.LIST
     assert page.state.place.chosen.since == date.today()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)

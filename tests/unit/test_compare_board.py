@@ -421,7 +421,7 @@ def test_the_leaderboard_as_json() -> None:
         (("--weights", "beauty=1"), "score, energy, speed, size"),
         (("--weights", "score=much"), "name=number"),
         (("--machine", "attic"), "There are: "),
-        (("--since", "yesterday"), "%Y-%m-%d"),
+        (("--since", "yesterday"), "2026-11-24"),
         (("onlyone",), "two to four"),
     ],
 )
