@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from monitor.bench.results import Accuracy
 from monitor.compare.answers import Answers, accuracy_of, pool
 from monitor.compare.exams import Exam, paper_of, runs_of
-from monitor.energy.account import Bill, weakest
+from monitor.energy.account import OUTSIDE_TOTAL, Bill, weakest
 from monitor.energy.difference import per, total
 from monitor.energy.interval import Interval, add
 from monitor.figures import J_PER_WH
@@ -194,14 +194,10 @@ class _Counted:
 
 def channel_energies(bill: Bill, phase: str | None = None) -> dict[str, Interval]:
     """Return the joules of a bill's parts by channel: of one phase, or of those in its total."""
-    lines = [
-        line
-        for line in (bill.by_channel() if phase is None else bill.lines)
-        if line.channel.role is Role.PART and (phase is None or line.phase == phase)
-    ]
     found: dict[str, list[Interval]] = {}
-    for line in lines:
-        if line.energy is not None:
+    for line in bill.lines:
+        is_wanted = line.phase == phase if phase else line.phase not in OUTSIDE_TOTAL
+        if is_wanted and line.channel.role is Role.PART and line.energy is not None:
             found.setdefault(line.channel.key, []).append(line.energy)
     return {key: total(energies) for key, energies in found.items()}
 
@@ -258,8 +254,10 @@ def measured_domains(bill: Bill) -> frozenset[str]:
     """Return what a bill's total is of: ``cpu``, ``dram``, ``gpu``, ``soc``."""
     return frozenset(
         str(line.channel.domain)
-        for line in bill.by_channel()
-        if line.channel.role is Role.PART and line.energy is not None
+        for line in bill.lines
+        if line.phase not in OUTSIDE_TOTAL
+        and line.channel.role is Role.PART
+        and line.energy is not None
     )
 
 

@@ -25,7 +25,7 @@ from monitor.compare.board import Leaderboard
 from monitor.store.charts import Period, Stack
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
-from tests.speed.million import write_history
+from tests.speed.million import FAMILIES, QUANTISATIONS, write_history
 from tests.unit.builders import outcome, query_start
 
 pytestmark = [pytest.mark.speed, pytest.mark.timeout(1800)]
@@ -126,6 +126,9 @@ def test_rows_charts_and_searches(few: History, many: History) -> None:
 
 def test_the_leaderboard(few: History, many: History) -> None:
     """Budget: first rows 100 ms."""
+    board = Leaderboard(many).board()
+    assert board
+    assert len(board.entries) == len(FAMILIES) * len(QUANTISATIONS)
     one_ms, many_ms = (took_ms(lambda h=h: Leaderboard(h).board()) for h in (few, many))
     print(f"\nleaderboard {one_ms:.1f} -> {many_ms:.1f} ms")
     assert many_ms < FIRST_ROWS_MS
