@@ -13,7 +13,7 @@ from monitor.bench.summary import SuiteResult
 
 SIZE = (1180, 760)
 
-SETTLE_S = 5.0
+SETTLE_S = 3.0
 """The live plot gets a few seconds of this machine's power before it is drawn."""
 
 
@@ -35,7 +35,7 @@ def draw_pages(app: QApplication, folder: Path, pages: Sequence[str]) -> list[Pa
         window.set_theme(theme)
         for page in pages:
             window.show_page(page)
-            _wait(app, 0.5)
+            _wait(app, 0.4)
             file = folder / f"{page}-{theme.name}.png"
             if not window.grab().save(str(file)):
                 raise OSError(f"{file} could not be written.")

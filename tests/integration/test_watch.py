@@ -35,7 +35,7 @@ def test_rapl_counter_that_wraps_is_right_within_half_a_per_cent(
     core = RaplZone("intel-rapl:0:1", "core", PowerCurve.constant(50.0))
     with FakeSysfs(tmp_path / "sys", [package, dram, core]) as machine:
         record = watched(
-            llamawatt("watch", "--seconds", "5", "--json", LLAMAWATT_SYSFS=str(machine.root))
+            llamawatt("watch", "--seconds", "4", "--json", LLAMAWATT_SYSFS=str(machine.root))
         )
     energy = record["energy"]
     assert energy["total_j"] == pytest.approx((BUSY_W + 4.0) * record["seconds"], rel=0.005)
@@ -58,7 +58,7 @@ def test_rapl_step_from_idle_to_load_is_right_within_half_a_per_cent(
     package = RaplZone("intel-rapl:0", "package-0", curve, start_uj=range_uj - 100_000_000)
     with FakeSysfs(tmp_path / "sys", [package]) as machine:
         record = watched(
-            llamawatt("watch", "--seconds", "5", "--json", LLAMAWATT_SYSFS=str(machine.root))
+            llamawatt("watch", "--seconds", "4", "--json", LLAMAWATT_SYSFS=str(machine.root))
         )
         ended_s = time.monotonic() - machine.epoch_s
     # The moment the watch began is not told; between the earliest and the latest it can have
@@ -84,7 +84,7 @@ def test_nvml_counter_and_power_are_right(
     script = tmp_path / "gpus.txt"
     write_script(script, [counting, older], time.monotonic())
     record = watched(
-        llamawatt("watch", "--seconds", "5", "--json", **environment(nvml_library, script))
+        llamawatt("watch", "--seconds", "4", "--json", **environment(nvml_library, script))
     )
     channels = {channel["key"]: channel for channel in record["energy"]["channels"]}
     seconds = record["seconds"]

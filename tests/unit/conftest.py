@@ -13,7 +13,7 @@ from tests.hardware.nvml import FakeGpu, load_in_process, write_script
 from tests.hardware.sysfs import RaplZone, build_tree
 
 # The same examples on every run: a failure must come from a change, not from luck.
-settings.register_profile("unit", deadline=None, database=None, derandomize=True, max_examples=150)
+settings.register_profile("unit", deadline=None, database=None, derandomize=True, max_examples=80)
 settings.load_profile("unit")
 
 EXACT = Accuracy(below=0.0, above=0.0, offset_w=0.0, source="a test")
