@@ -10,6 +10,7 @@ from desktop.services import start_services
 from desktop.theme.palette import DARK, LIGHT, apply_theme
 from desktop.window import MainWindow
 from monitor.bench.summary import SuiteResult
+from monitor.store.records import Conversation
 
 SIZE = (1180, 760)
 
@@ -45,12 +46,12 @@ def draw_pages(app: QApplication, folder: Path, pages: Sequence[str]) -> list[Pa
 
 
 def _open_latest_conversation(app: QApplication, window: MainWindow) -> None:
-    listed: list[str] = []
-    window.chat.listed.connect(lambda found: listed.extend(c.id for c in found))
+    listed: list[list[Conversation]] = []
+    window.chat.listed.connect(listed.append)
     window.chat.list_conversations()
     _wait(app, 5, lambda: bool(listed))
-    if listed:
-        window.chat.open_conversation(listed[0])
+    if listed and listed[0]:
+        window.chat.open_conversation(listed[0][0].id)
 
 
 def _open_latest_report(window: MainWindow) -> None:

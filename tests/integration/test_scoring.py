@@ -173,7 +173,7 @@ def test_what_is_too_long_loses_its_beginning(exact: Path) -> None:
 
 
 def test_more_choices_than_the_context_has_sequences_or_room_for(exact: Path) -> None:
-    numbers = [f" {number} and so on and on until the evening" for number in range(20)]
+    numbers = [f" {number} and so on and on until the evening" for number in range(12)]
     many = Question(tuple(("Count:", text) for text in numbers))
     long = Question(
         tuple((f"A story of {n}.", " Once upon a time there was a king." * 30) for n in range(3))
