@@ -121,7 +121,7 @@ def _cells(totals: Totals) -> list[str]:
         figures.mass(totals.grams),
         f"{totals.queries:,}",
         figures.count(totals.completion_tokens),
-        figures.energy(totals.joules_per_token),
+        figures.marked(totals.kind, figures.energy(totals.joules_per_token)),
         figures.rate(totals.tokens_per_s),
     ]
 

@@ -62,6 +62,8 @@ def test_sums_are_those_of_the_queries(ids: list[str]) -> None:
     assert sum(part["energy_j"] for part in parts) == pytest.approx(energy_j)
     printed = run("sums", "--split", "component").stdout
     assert {"●", "◐"} <= set(printed)
+    figures_told = run("sums").stdout.splitlines()[1].split("◐")
+    assert len(figures_told) == 3, "the sum and its joules a token are marked"
     assert "total" in printed
 
 
