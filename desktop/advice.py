@@ -63,8 +63,4 @@ class Advice(QObject):
         """Remember that the advice was closed (the notice may have said something else since)."""
         history, said = self._services.history, self._said
         if said and closed == said:
-            self._bridge.read(lambda: history.set_preference(ADVICE_PREFERENCE, said), _ignore)
-
-
-def _ignore(_value: object) -> None:
-    """Take the answer of a change that has none."""
+            self._bridge.change(lambda: history.set_preference(ADVICE_PREFERENCE, said))

@@ -162,7 +162,9 @@ class Bridge(QObject):
         if not self._closed:
             self._reads.submit(self._answer, question, answer)
 
-    def change(self, change: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+    def change(
+        self, change: Callable[[], Any], answer: Callable[[Any], None] = lambda _done: None
+    ) -> None:
         """Like :meth:`read`, for what a person changed: it is done before the window is gone."""
         if not self._closed:
             self._changes.submit(self._answer, change, answer)

@@ -284,7 +284,7 @@ class MainWindow(QMainWindow):
             return
         self.notice.hide()
         history = self._services.history
-        self.bridge.change(lambda: history.set_preference(MODEL_PREFERENCE, str(path)), _ignore)
+        self.bridge.change(lambda: history.set_preference(MODEL_PREFERENCE, str(path)))
         self.chat.choose_model(path, load=True)
 
     def _open_file(self) -> None:
@@ -326,7 +326,7 @@ class MainWindow(QMainWindow):
 
     def _set_zone(self, zone: Zone) -> None:
         history = self._services.history
-        self.bridge.change(lambda: history.set_preference(ZONE_PREFERENCE, zone.code), _ignore)
+        self.bridge.change(lambda: history.set_preference(ZONE_PREFERENCE, zone.code))
         self.strip.show_zone(zone)
 
     def open_bill(self, record: QueryRecord) -> None:
@@ -351,7 +351,3 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self._services.close()
         super().closeEvent(event)
-
-
-def _ignore(_value: object) -> None:
-    """Take the answer of a change that has none."""

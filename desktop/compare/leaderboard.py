@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from desktop.compare.choice import Choice, Grouping
 from desktop.compare.copies import as_markdown, as_tsv
@@ -11,7 +11,7 @@ from desktop.compare.rows import KEYS, MODEL, RANK
 from desktop.compare.table import LeaderboardTable
 from desktop.compare.weights import WeightsPanel
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, tool_button
+from desktop.theme.widgets import label, menu_button, tool_button
 from monitor.compare.side_by_side import FEWEST, MOST
 
 
@@ -54,12 +54,10 @@ class LeaderboardView(QWidget):
         self._follow_selection([])
 
     def _copy_button(self) -> QToolButton:
-        button = tool_button(self.tr("Copy ▾"))
-        menu = QMenu(button)
+        button = menu_button(self.tr("Copy ▾"))
+        menu = button.menu()
         menu.addAction(self.tr("For a spreadsheet (TSV)"), self.copy_tsv)
         menu.addAction(self.tr("As Markdown"), self.copy_markdown)
-        button.setMenu(menu)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         return button
 
     def _build(self) -> None:

@@ -75,7 +75,7 @@ class CompareModel(QObject):
         if self._is_restored and self.choice != self._kept:
             self._kept = self.choice
             kept = self.choice.to_json()
-            self._bridge.change(lambda: self._history.set_preference(PREFERENCE, kept), _ignore)
+            self._bridge.change(lambda: self._history.set_preference(PREFERENCE, kept))
 
     # --- reading -------------------------------------------------------------------------
 
@@ -214,7 +214,3 @@ def _keys(standing: Standing | None) -> tuple[object, ...] | None:
 
 def _is_of(now: Standing | None, then: Standing) -> bool:
     return _keys(now) == _keys(then)
-
-
-def _ignore(_value: object) -> None:
-    """Take the answer of a change that has none."""

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.history.curve import DASHES, MOST_POINTS
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
+from desktop.theme.plots import color_axes, hold_still
 from monitor.energy.account import DECODE, LOAD, Bill
 from monitor.power.channel import Kind, Role
 from monitor.power.trace import Curve, Gap
@@ -118,12 +119,7 @@ class OverlayPlot(pg.PlotWidget):
         self._theme = theme
         self._curves: list[Drawn] = []
         self._align = Align.PREFILL
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
-        self.plotItem.vb.disableAutoRange()
-        self.plotItem.layout.setContentsMargins(4, 10, 16, 2)
-        self.getAxis("left").setWidth(52)
+        hold_still(self, 52)
         self.setMinimumHeight(120)
         self.setAccessibleName(self.tr("Power curves"))
         self.set_theme(theme)
@@ -131,11 +127,7 @@ class OverlayPlot(pg.PlotWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         self._theme = theme
-        self.setBackground(theme.surface)
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(pg.mkPen(theme.line))
-            axis.setTextPen(pg.mkPen(theme.muted))
+        color_axes(self, theme)
         self._draw()
 
     def show_curves(self, curves: Sequence[Drawn], align: Align) -> None:

@@ -7,12 +7,10 @@ from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QMenu,
     QPushButton,
     QSizePolicy,
     QStackedWidget,
     QTabBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -26,7 +24,7 @@ from desktop.compare.plane_view import PlaneView
 from desktop.compare.sides import SidesView
 from desktop.theme.bill import when_words
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, named, tool_button
+from desktop.theme.widgets import label, menu_button, named
 from monitor.store.history import History
 
 VIEWS = tuple(View)
@@ -63,9 +61,7 @@ class ComparePage(QWidget):
         self.tests.setMaximumWidth(420)
         self.machines = QComboBox()
         self.machines.setAccessibleName(self.tr("Machine"))
-        self.models = tool_button(self.tr("Models ▾"))
-        self.models.setMenu(QMenu(self.models))
-        self.models.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.models = menu_button(self.tr("Models ▾"))
         self.leaderboard = LeaderboardView(self.model, theme)
         self.plane_view = PlaneView(self.model, theme)
         self.sides = SidesView(theme)

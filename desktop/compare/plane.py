@@ -17,6 +17,7 @@ from desktop.compare.standing import Standing
 from desktop.compare.ticks import energy_ticks, share_ticks
 from desktop.theme.bill import kind_words
 from desktop.theme.palette import Theme
+from desktop.theme.plots import color_axes, hold_still
 from monitor import figures
 from monitor.compare.cascade import Cascade
 from monitor.compare.frontier import Place
@@ -49,13 +50,10 @@ class EnergyPlane(pg.PlotWidget):
         self._frame = Frame(False, (0.0, 1.0), (0.0, 1.0))
         self._names: list[pg.TextItem] = []
         self._is_stale = True
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
+        hold_still(self, 62)
         self.setMouseTracking(True)
-        self.plotItem.vb.disableAutoRange()
-        self.plotItem.layout.setContentsMargins(4, 10, 16, 2)
-        self.getAxis("left").setWidth(62)
+        for side in ("left", "bottom"):
+            self.getAxis(side).enableAutoSIPrefix(False)
         self.setAccessibleName(self.tr("Score against energy; arrow keys go from point to point"))
         self.plotItem.vb.sigResized.connect(self._place_names)
         self.set_theme(theme)
@@ -63,12 +61,7 @@ class EnergyPlane(pg.PlotWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         self._theme = theme
-        self.setBackground(theme.surface)
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(pg.mkPen(theme.line))
-            axis.setTextPen(pg.mkPen(theme.muted))
-            axis.enableAutoSIPrefix(False)
+        color_axes(self, theme)
         self._draw()
 
     # --- what is shown -------------------------------------------------------------------

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from desktop.history.state import Measure
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
+from desktop.theme.plots import color_axes, hold_still
 from monitor import figures
 from monitor.energy.account import weakest
 from monitor.power.channel import Domain, Kind
@@ -106,12 +107,7 @@ class BarChart(pg.PlotWidget):
         self._theme = theme
         self._columns = Columns((), {}, {})
         self._period, self._measure, self._stack = Period.DAY, Measure.ENERGY, Stack.NOTHING
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
-        self.plotItem.vb.disableAutoRange()
-        self.plotItem.layout.setContentsMargins(4, 10, 16, 2)
-        self.getAxis("left").setWidth(68)
+        hold_still(self, 68)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._cursor: int | None = None
@@ -123,11 +119,7 @@ class BarChart(pg.PlotWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         self._theme = theme
-        self.setBackground(theme.surface)
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(pg.mkPen(theme.line))
-            axis.setTextPen(pg.mkPen(theme.muted))
+        color_axes(self, theme)
         self._draw()
 
     def show_columns(

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
+from desktop.theme.plots import color_axes, hold_still
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Gap
@@ -25,18 +26,12 @@ class CurvePlot(pg.PlotWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=theme.surface)
         self._theme = theme
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
-        self.plotItem.vb.disableAutoRange()
-        self.plotItem.layout.setContentsMargins(4, 10, 16, 2)
+        hold_still(self, 52)
+        color_axes(self, theme)
+        # Seconds are written as such, however short a query was.
+        self.getAxis("bottom").enableAutoSIPrefix(False)
         self.setFixedHeight(170)
         self.setAccessibleName(self.tr("Power curve of the query"))
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(pg.mkPen(theme.line))
-            axis.setTextPen(pg.mkPen(theme.muted))
-        self.getAxis("left").setWidth(52)
         self.getAxis("bottom").setLabel(self.tr("seconds"), color=theme.muted)
 
     def show_trace(self, trace: StoredTrace, channels: list[Channel]) -> None:

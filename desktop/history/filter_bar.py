@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +22,7 @@ from desktop.history.state import HistoryState
 from desktop.theme.flow import FlowLayout
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import named, tool_button
+from desktop.theme.widgets import menu_button, named, tool_button
 from monitor.store.browse import Choices
 from monitor.store.filters import EVERYTHING, Filter
 
@@ -237,11 +236,3 @@ def _date_edit(day: date) -> QDateEdit:
 def _day_of(edit: QDateEdit) -> date:
     chosen = edit.date()
     return date(chosen.year(), chosen.month(), chosen.day())
-
-
-def menu_button(text: str) -> QToolButton:
-    """Return a button that opens its menu."""
-    button = tool_button(text)
-    button.setMenu(QMenu(button))
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    return button

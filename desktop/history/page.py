@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from desktop.bridge import Bridge
 from desktop.history.actions import ActionBar
-from desktop.history.filter_bar import FilterBar, menu_button
+from desktop.history.filter_bar import FilterBar
 from desktop.history.model import HistoryModel
 from desktop.history.over_time import OverTime, read_time_chart
 from desktop.history.query_view import QueryView
@@ -29,7 +29,7 @@ from desktop.history.table import QueryTable
 from desktop.history.totals import TotalsStrip, read_balance
 from desktop.history.year import YearView
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label
+from desktop.theme.widgets import label, menu_button
 from monitor.filter_options import filter_arguments
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.curves import StoredTrace

@@ -83,7 +83,7 @@ class CurvesTab(QWidget):
 
     def _on_changed(self) -> None:
         rules = self.rules()
-        self._bridge.change(lambda: write_rules(self._store, rules), lambda _done: None)
+        self._bridge.change(lambda: write_rules(self._store, rules))
         self._foretell()
 
     def _foretell(self) -> None:

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QToolButton, QWidget
 
 W = TypeVar("W", bound=QWidget)
 
@@ -33,3 +33,11 @@ def tool_button(text: str, checkable: bool = False) -> QToolButton:
     made.setAccessibleName(text)
     made.setCheckable(checkable)
     return made
+
+
+def menu_button(text: str) -> QToolButton:
+    """Return a button that opens its menu."""
+    button = tool_button(text)
+    button.setMenu(QMenu(button))
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    return button
