@@ -118,6 +118,9 @@ class OverTime(QWidget):
         layout.addLayout(row)
         layout.addWidget(card, 1)
         layout.addWidget(self._legend)
+        # Neither a chart nor that there is none is known before it is read.
+        self.chart.hide()
+        self._nothing.hide()
         self.show_place(state.place)
 
     def set_theme(self, theme: Theme) -> None:
