@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 1.0
 """An end that is not stored by then is kept in a file as well."""
 
+BLOBS = ("trace", "marks")
+"""What of an outcome is packed bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -144,30 +147,59 @@ def _end(db: Database, ending: Ending) -> None:
         raise KeyError(f"there is no query {query_id}")
     update_query(db, ending.machine_id, query_id, outcome)
     if outcome.trace is not None:
-        row = {"query_id": query_id, "data": outcome.trace}
+        row = {"query_id": query_id, "data": outcome.trace, "marks": outcome.marks}
         db.table("traces").insert(row, pk="query_id", replace=True)
-    db.execute("delete from messages where query_id = ? and role = 'assistant'", [query_id])
-    if found[0] and outcome.text:
-        add_message(
-            db, found[0], "assistant", outcome.text, query_id, ending.message_id, ending.ended_at
-        )
+    written = db.execute(
+        "update messages set content = ? where query_id = ? and role = 'assistant'",
+        [outcome.text, query_id],
+    ).rowcount
+    if found[0] and not written:
+        add_answer(db, found[0], query_id, outcome.text, ending.message_id, ending.ended_at)
+    elif found[0]:
+        db.table("conversations").update(found[0], {"updated_at": ending.ended_at})
 
 
-def add_message(
+def add_answer(
     db: Database,
     conversation_id: str,
-    role: str,
-    content: str,
     query_id: str,
+    content: str,
     message_id: str = "",
     created_at: str = "",
-) -> None:
-    """Add a message to a conversation; messages are in the order of their identifiers."""
-    now = created_at or utc_now()
-    row = {"conversation_id": conversation_id, "role": role, "content": content}
-    row |= {"id": message_id or new_id(), "created_at": now, "query_id": query_id}
-    db.table("messages").insert(row)
-    db.table("conversations").update(conversation_id, {"updated_at": now})
+) -> str:
+    """Add an answer below the question of its query; return its identifier."""
+    row = db.execute(
+        "select id from messages where query_id = ? and role = 'user'", [query_id]
+    ).fetchone()
+    return add_message(
+        db,
+        Message(conversation_id, row and row[0], "assistant", content, query_id),
+        message_id,
+        created_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation.
+
+    :param parent_id: the message it follows, ``None`` for the first of all
+    :param role: ``user`` or ``assistant``
+    """
+
+    conversation_id: str
+    parent_id: str | None
+    role: str
+    content: str
+    query_id: str
+
+
+def add_message(db: Database, message: Message, message_id: str = "", created_at: str = "") -> str:
+    """Add a message to a conversation, whose branch now ends with it; return its identifier."""
+    now, made = created_at or utc_now(), message_id or new_id()
+    db.table("messages").insert({"id": made, "created_at": now, **asdict(message)})
+    db.table("conversations").update(message.conversation_id, {"updated_at": now, "leaf_id": made})
+    return made
 
 
 # --- the file ------------------------------------------------------------------------------
@@ -180,16 +212,17 @@ def _path(database: Path, query_id: str) -> Path:
 def _write(path: Path, ending: Ending) -> None:
     """Write the file, without the power curve if there is no room for that."""
     values = asdict(ending)
-    trace = values["outcome"].pop("trace")
+    blobs = {name: values["outcome"][name] for name in BLOBS}
+    encoded = {name: blob and base64.b64encode(blob).decode() for name, blob in blobs.items()}
     part = path.with_suffix(".part")
     try:
-        for encoded in (trace and base64.b64encode(trace).decode(), None):
-            values["outcome"]["trace"] = encoded
+        for kept in (encoded, dict.fromkeys(BLOBS)):
+            values["outcome"] |= kept
             try:
                 part.write_text(json.dumps(values), encoding="utf-8")
                 break
             except OSError:
-                if encoded is None:
+                if kept is not encoded:
                     raise
         part.replace(path)
     finally:
@@ -199,15 +232,16 @@ def _write(path: Path, ending: Ending) -> None:
 def _read(path: Path) -> Ending:
     values = json.loads(path.read_text(encoding="utf-8"))
     outcome = values.pop("outcome")
-    trace = outcome["trace"]
     bill = outcome["bill"]
     outcome |= {
         "status": Status(outcome["status"]),
         "tokens": Tokens(**outcome["tokens"]),
         "seconds": Seconds(**outcome["seconds"]),
         "bill": Bill(tuple(_line(line) for line in bill["lines"]), bill["method"]),
-        "trace": trace and base64.b64decode(trace),
     }
+    for name in BLOBS:  # a file of an earlier version may lack one
+        blob = outcome.get(name)
+        outcome[name] = blob and base64.b64decode(blob)
     return Ending(**values, outcome=Outcome(**outcome))
 
 

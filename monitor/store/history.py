@@ -20,10 +20,11 @@ from monitor.store.browse import Browse
 from monitor.store.curves import StoredTrace, decode_trace
 from monitor.store.database import Store, StoreError
 from monitor.store.edits import Edits
-from monitor.store.endings import Endings, add_message, ended
+from monitor.store.endings import Endings, Message, add_answer, add_message, ended
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
+from monitor.store.marks import TextMarks, decode_marks
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
 from monitor.store.records import Conversation, QueryRecord, Status, Turn
@@ -49,6 +50,8 @@ class QueryStart:
     :param settings: columns of the table ``settings``
     :param kind: ``ask`` or ``chat``
     :param conversation_id: the conversation it continues, or ``None``
+    :param parent_id: the message of it that the question follows, ``None`` for its beginning
+    :param question_id: the question of it that is answered once more, ``None`` for a new one
     """
 
     kind: str
@@ -62,14 +65,22 @@ class QueryStart:
     zone: Zone
     pue: float
     conversation_id: str | None
+    parent_id: str | None = None
+    question_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A query is stored; nothing has been computed yet."""
+    """A query is stored; nothing has been computed yet.
+
+    :param question_id: the message that asks, ``None`` outside a conversation
+    :param answer_id: the message that will hold the answer
+    """
 
     query_id: str
     conversation_id: str | None
+    question_id: str | None = None
+    answer_id: str | None = None
 
 
 class History:
@@ -110,9 +121,7 @@ class History:
             if not is_alive(row["process_id"], row["process_started"]):
                 db.table("queries").update(row["started_ms"], {"status": str(Status.INTERRUPTED)})
                 if row["conversation_id"] and row["answer_text"]:
-                    add_message(
-                        db, row["conversation_id"], "assistant", row["answer_text"], row["id"]
-                    )
+                    _keep_answer(db, row)
 
     @property
     def store(self) -> Store:
@@ -155,9 +164,15 @@ class History:
                 **this_process(),
             }
         )
-        if conversation_id:
-            add_message(db, conversation_id, "user", start.prompt, query_id)
-        return Began(query_id, conversation_id)
+        if conversation_id is None:
+            return Began(query_id, None)
+        question_id = start.question_id or add_message(
+            db, Message(conversation_id, start.parent_id, "user", start.prompt, query_id)
+        )
+        answer_id = add_message(
+            db, Message(conversation_id, question_id, "assistant", "", query_id)
+        )
+        return Began(query_id, conversation_id, question_id, answer_id)
 
     def progress(self, query_id: str, outcome: Outcome) -> "Future[None]":
         """Store how far a running query has come: a crash then loses no more than what follows."""
@@ -248,6 +263,13 @@ class History:
         rows = self._store.read().query("select data from traces where query_id = ?", [query_id])
         return next((decode_trace(row["data"]) for row in rows), None)
 
+    def marks(self, query_id: str) -> TextMarks | None:
+        """Return when a query's answer was written, ``None`` if that is not kept."""
+        rows = self._store.read().execute(
+            "select marks from traces where query_id = ? and marks is not null", [query_id]
+        )
+        return next((decode_marks(blob) for (blob,) in rows), None)
+
     # --- conversations -------------------------------------------------------------------
 
     def conversations(self, limit: int = 200) -> list[Conversation]:
@@ -269,7 +291,7 @@ class History:
         for row in db.query("select * from conversations where id = ?", [conversation_id]):
             turns = db.query(
                 "select role, content, query_id from messages where conversation_id = ? "
-                "order by id",
+                "and (role = 'user' or content <> '') order by id",
                 [conversation_id],
             )
             return Conversation(
@@ -301,6 +323,16 @@ class History:
 def _log_failure(written: "Future[None]") -> None:
     if not written.cancelled() and (error := written.exception()):
         log.warning("How far a query has come was not stored: %s", error)
+
+
+def _keep_answer(db: Database, row: Mapping[str, Any]) -> None:
+    """Show in its conversation what was written of an answer before the program ended."""
+    written = db.execute(
+        "update messages set content = ? where query_id = ? and role = 'assistant'",
+        [row["answer_text"], row["id"]],
+    ).rowcount
+    if not written:
+        add_answer(db, row["conversation_id"], row["id"], row["answer_text"])
 
 
 def _new_conversation(db: Database, first_prompt: str) -> str:

@@ -299,11 +299,11 @@ class _Merge:
         tags = self._read(f"select started_ms, tag from tags {where}", chosen)
         self._write("tags", ("started_ms", "tag"), map(numbered, tags))
         traces = self._read(
-            "select t.query_id, t.data from queries q join traces t on t.query_id = q.id "
+            "select t.query_id, t.data, t.marks from queries q join traces t on t.query_id = q.id "
             f"{where.replace('started_ms', 'q.started_ms')}",
             chosen,
         )
-        self._write("traces", ("query_id", "data"), traces)
+        self._write("traces", ("query_id", "data", "marks"), traces)
 
     # --- what refers to queries ----------------------------------------------------------
 

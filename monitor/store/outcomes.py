@@ -12,7 +12,12 @@ from monitor.store.records import Seconds, Status, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a query has come to, so far or in the end."""
+    """What a query has come to, so far or in the end.
+
+    :param thinking_j: joules of the part of decode in which the model thought; ``None`` if it did
+      not, or they were not measured
+    :param marks: when its characters were written; see :mod:`monitor.store.marks`
+    """
 
     status: Status
     text: str
@@ -22,6 +27,8 @@ class Outcome:
     finish_reason: str = ""
     error: str = ""
     trace: bytes | None = None
+    thinking_j: float | None = None
+    marks: bytes | None = None
 
 
 def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome) -> None:
@@ -44,6 +51,7 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
             "energy_high_j": energy and energy.high_j,
             "prefill_j": outcome.bill.total(PREFILL).joules,
             "decode_j": outcome.bill.total(DECODE).joules,
+            "thinking_j": outcome.thinking_j,
             "energy_kind": total.kind and str(total.kind),
             "resolved": total.resolved,
         },

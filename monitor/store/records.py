@@ -25,6 +25,10 @@ class Status(StrEnum):
     """The program ended before the query did."""
 
 
+LOAD_SETTINGS = ("flash_attention", "kv_type", "memory_map")
+"""Settings that a record has only where they are not llama.cpp's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
     """A model a query was put to; see :class:`monitor.engine.gguf.ModelInfo`."""
@@ -61,13 +65,17 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Durations. ``first_token`` counts from the start of prefill; ``None`` is "did not happen"."""
+    """Durations. ``first_token`` counts from the start of prefill; ``None`` is "did not happen".
+
+    ``thinking`` is the part of ``decode`` until the answer proper began.
+    """
 
     load: float | None = None
     prefill: float | None = None
     first_token: float | None = None
     decode: float | None = None
     total: float | None = None
+    thinking: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class QueryRecord:
     :param settings: engine and sampling settings, by name
     :param zone: the intensity in force when it ran, ``None`` for a query without a bill
     :param notice: what a person must know of how it is stored, "" if all is well
+    :param thinking_j: joules of the thinking at the head of the answer
     """
 
     id: str
@@ -100,6 +109,7 @@ class QueryRecord:
     pue: float = 1.0
     conversation_id: str | None = None
     notice: str = ""
+    thinking_j: float | None = None
 
     @classmethod
     def from_row(
@@ -124,7 +134,11 @@ class QueryRecord:
             started_at=row["started_at"],
             model=model,
             settings={
-                **{name: value for name, value in settings.items() if name != "id"},
+                **{
+                    name: value
+                    for name, value in settings.items()
+                    if name != "id" and (name not in LOAD_SETTINGS or value is not None)
+                },
                 "stop": json.loads(settings.get("stop") or "[]"),
                 "seed": row["seed"],
                 "system": row["system_text"],
@@ -140,6 +154,7 @@ class QueryRecord:
             and Zone(row["zone"], row["zone"], row["year"], row["g_per_kwh"], row["source"]),
             pue=row["pue"],
             conversation_id=row["conversation_id"],
+            thinking_j=row["thinking_j"],
         )
 
     @property
@@ -156,9 +171,16 @@ class QueryRecord:
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Answer tokens per second of decode."""
-        seconds = self.seconds.decode
-        return self.tokens.completion / seconds if seconds and self.tokens.completion else None
+        """Answer tokens per second of decode; what the model thought before is left out."""
+        seconds = (self.seconds.decode or 0.0) - (self.seconds.thinking or 0.0)
+        written = self.tokens.completion - self.tokens.thinking
+        return written / seconds if seconds > 0 and written else None
+
+    @property
+    def thinking_per_s(self) -> float | None:
+        """Tokens per second while the model thought, ``None`` if it did not."""
+        seconds = self.seconds.thinking
+        return self.tokens.thinking / seconds if seconds and self.tokens.thinking else None
 
 
 @dataclass(frozen=True, slots=True)

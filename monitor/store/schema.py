@@ -10,11 +10,12 @@ from datetime import datetime
 from sqlite_utils import Database, Migrations
 
 from monitor.store.sums import create_sums
+from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -319,6 +320,14 @@ def a_million_queries(db: Database) -> None:
     db.execute("create index queries_deleted on queries (deleted_at) where deleted_at is not null")
     create_sums(db)
     create_text_index(db)
+
+
+@migrations()
+def conversations_that_branch(db: Database) -> None:
+    """Messages as a tree, the times of an answer's words, forecasts, and heads of model files."""
+    grow_branches(db)
+    know_texts(db)
+    know_files(db)
 
 
 def _number_queries(db: Database) -> None:

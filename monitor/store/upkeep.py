@@ -25,6 +25,7 @@ PARTS = {
     TRACES: TRACES,
     "messages": TEXTS,
     "conversations": TEXTS,
+    "predictions": BILLS,
     "sums": "sums",
     "domain_sums": "sums",
     "facets": "sums",
@@ -221,6 +222,7 @@ def _purge(db: Database, chosen: list[tuple[Any, ...]]) -> None:
             ("tags", "started_ms", number),
             ("bills", "started_ms", number),
             ("traces", "query_id", query_id),
+            ("predictions", "query_id", query_id),
             ("bench_items", "run_id", query_id),
             ("bench_runs", "id", query_id),
         ):

@@ -154,10 +154,8 @@ def old_history(path: Path) -> None:
         stop = [each.name for each in migrations.pending(db)][SCHEMA_VERSION - 1]
         migrations.apply(db, stop_before=stop)
         connection.execute(f"pragma user_version = {SCHEMA_VERSION - 1}")
-        row = {"kind": "ask", "status": "done", "started_at": "2026-11-24T12:00:00.000+00:00"}
-        if "started_ms" in {column.name for column in db.table("queries").columns}:
-            row |= {"started_ms": 1_795_521_600_000, "day": "2026-11-24"}
-        db.table("queries").insert(row | {"id": "q", "prompt_text": "Old"})
+        row = {"started_ms": 1_795_521_600_000, "day": "2026-11-24", "kind": "ask"}
+        db.table("queries").insert(row | {"id": "q", "status": "done", "prompt_text": "Old"})
         connection.commit()
 
 
