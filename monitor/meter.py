@@ -2,11 +2,13 @@
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 
 from monitor.carbon.intensity import WORLD, Zone, find_zone
+from monitor.energy.budget import Budget
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.engine.messages import (
@@ -16,6 +18,7 @@ from monitor.engine.messages import (
     Load,
     Loaded,
     LoadProgress,
+    Measured,
     Sampling,
 )
 from monitor.loading import Identifying, Loader, LoadOptions
@@ -37,7 +40,11 @@ class Ask:
     :param sampling: how tokens are chosen
     :param options: how the model is loaded, if it is not yet
     :param conversation_id: the conversation it continues; ``None`` begins one
+    :param parent_id: the message of it that the question follows; see :class:`QueryStart`
+    :param question_id: the question of it that is answered once more
     :param fresh: nothing is reused of what the context holds already
+    :param forgetful: the oldest turns are left out where the context cannot hold them all
+    :param budget: joules after which it is stopped
     """
 
     kind: str
@@ -46,7 +53,11 @@ class Ask:
     sampling: Sampling = field(default_factory=Sampling)
     options: LoadOptions = field(default_factory=LoadOptions)
     conversation_id: str | None = None
+    parent_id: str | None = None
+    question_id: str | None = None
     fresh: bool = False
+    forgetful: bool = False
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,12 @@ def chosen_zone(history: History) -> Zone:
     return find_zone(history.preference(ZONE_PREFERENCE, WORLD))
 
 
+def spent_today_j(history: History) -> float:
+    """Return what the queries of this day have drawn, on the clock of this machine."""
+    midnight = datetime.combine(date.today(), datetime.min.time()).astimezone()
+    return history.energy_since_j(midnight)
+
+
 class Meter:
     """Runs queries on one engine, one at a time, and bills each of them.
 
@@ -93,6 +110,14 @@ class Meter:
         self._loader.begin()
         return self._loader.load_file(model, options)
 
+    def measure(self, messages: Sequence[ChatMessage]) -> Measured | None:
+        """Return what a conversation would take of the loaded model's context.
+
+        :return: ``None`` while no model is loaded, or the loaded one is at work
+        :raises EngineError: if the model's template refuses it
+        """
+        return self._engine.measure(tuple(messages))
+
     def cancel(self) -> None:
         """Stop the query in progress, from any thread; it ends as ``stopped``."""
         self._loader.cancel()
@@ -102,6 +127,7 @@ class Meter:
 
         :raises ModelFileError: before anything is stored, if the model cannot be used
         :raises EngineError: likewise, if the engine does not start; :class:`Stopped` if cancelled
+        :raises BudgetSpent: likewise, if today's budget leaves nothing
         """
         # Here, not when the first event is asked for: a cancel may come in between.
         self._loader.begin()
@@ -109,13 +135,14 @@ class Meter:
 
     def _run(self, ask: Ask) -> Iterator[Event]:
         info = read_model_info(ask.model)
+        budget_j = ask.budget.left_j(spent_today_j(self._history))
         request = self._loader.prepare(info, ask.options)
         sha256 = yield from self._loader.identify(info)
         began = self._begin(ask, info, sha256, request)
-        run = RunningQuery(self._sampler, self._history, began.query_id)
+        run = RunningQuery(self._sampler, self._history, began.query_id, budget_j)
         try:
             yield began
-            with run.saving():
+            with run.saving(self._engine.cancel):
                 yield from self._answer(ask, request, run)
         except EngineError as error:
             cancelled = self._loader.is_cancelled
@@ -157,6 +184,8 @@ class Meter:
                 zone=chosen_zone(self._history),
                 pue=1.0,
                 conversation_id=ask.conversation_id,
+                parent_id=ask.parent_id,
+                question_id=ask.question_id,
             )
         )
 
@@ -167,7 +196,8 @@ class Meter:
             run.note_load(load)
         self._loader.wait_for_sensors()
         self._loader.stop_if_cancelled()
-        for message in self._engine.work(Generate(ask.messages, ask.sampling, ask.fresh)):
+        asked = Generate(ask.messages, ask.sampling, ask.fresh, ask.forgetful)
+        for message in self._engine.work(asked):
             if self._loader.is_cancelled:
                 self._engine.cancel()  # again: the first may have come before the request
             run.note(message)

@@ -2,21 +2,34 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, account
+import numpy as np
+
+from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
+from monitor.engine.thinking import split_thinking
 from monitor.power.sampler import Sampler
 from monitor.recording import TRACE_MARGIN_S, pack_curve
 from monitor.store.history import History
+from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 
 SAVE_EVERY_S = 0.75
 """Text and bill are stored this often, so that a crash loses less than a second."""
+
+LOOK_EVERY_S = 0.15
+"""So often is looked whether a budget is spent."""
+
+THINKING = "thinking"
+"""A part of decode, reckoned by itself; no phase of a bill."""
+
+BUDGET = "budget"
+"""The reason an answer ended for whose energy was used up."""
 
 
 class RunningQuery:
@@ -25,13 +38,19 @@ class RunningQuery:
     :param sampler: running
     :param history: where the query has been begun
     :param query_id: its identifier
+    :param budget_j: joules after which :attr:`is_spent` is true; ``None`` for no limit
     """
 
-    def __init__(self, sampler: Sampler, history: History, query_id: str) -> None:
+    def __init__(
+        self, sampler: Sampler, history: History, query_id: str, budget_j: float | None = None
+    ) -> None:
         self._sampler, self._history = sampler, history
         self.query_id = query_id
+        self._budget_j = budget_j
+        self.is_spent = False
         self.was_cancelled = False
         self._text: list[str] = []
+        self._marks: list[tuple[float, int]] = []
         self._tokens = Tokens()
         self._load: Phase | None = None
         self._prefill_s: float | None = None
@@ -57,14 +76,16 @@ class RunningQuery:
                     self._decode_s = message.time_s
                 case Text():
                     self._text.append(message.text)
+                    self._marks += message.marks
                     self._count(message.tokens)
                     self._first_token_s = self._first_token_s or message.time_s
                 case Done():
                     self._count(message.tokens)
                     self._first_token_s = message.first_token_s
                     self._end_s = message.time_s
-                    self._reason = message.reason
                     self.was_cancelled = message.reason == "cancelled"
+                    spent = self.was_cancelled and self.is_spent
+                    self._reason = BUDGET if spent else message.reason
         if isinstance(message, PrefillStarted | DecodeStarted | Done):
             self._sampler.mark()
 
@@ -72,17 +93,26 @@ class RunningQuery:
         self._tokens = Tokens(self._tokens.prompt, self._tokens.reused, completion)
 
     @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Store the state regularly while the block runs."""
+    def saving(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Store the state regularly while the block runs.
+
+        :param stop: called again and again once the budget is spent
+        """
         ended = threading.Event()
+        every_s = SAVE_EVERY_S if self._budget_j is None else LOOK_EVERY_S
 
         def save_until_ended() -> None:
             written: Future[None] | None = None
-            while not ended.wait(SAVE_EVERY_S):
-                if written and not written.done():
-                    continue  # the file is held; the end must not have to wait behind a queue
+            save_s = time.monotonic() + SAVE_EVERY_S
+            while not ended.wait(every_s):
                 with self._lock:
                     outcome = self._outcome(Status.RUNNING, self._sampler.read_until_s(), "")
+                if self._is_beyond_budget(outcome.bill):
+                    self.is_spent = True
+                    stop()
+                if time.monotonic() < save_s or (written and not written.done()):
+                    continue  # the file is held; the end must not have to wait behind a queue
+                save_s = time.monotonic() + SAVE_EVERY_S
                 written = self._history.progress(self.query_id, outcome)
 
         thread = threading.Thread(target=save_until_ended, name="query-saver", daemon=True)
@@ -93,14 +123,19 @@ class RunningQuery:
             ended.set()
             thread.join()
 
+    def _is_beyond_budget(self, bill: Bill) -> bool:
+        joules = bill.total().joules
+        return self._budget_j is not None and joules is not None and joules >= self._budget_j
+
     def finish(self, status: Status, error: str) -> QueryRecord:
         """Bill the query to its end and store it."""
         end_s = self._end_s or time.monotonic()
         self._sampler.wait_until(end_s)
         with self._lock:
             outcome = self._outcome(status, end_s, error)
-            trace = self._trace(end_s)
-        return self._history.finish(self.query_id, replace(outcome, trace=trace))
+            trace, marks = self._curve(end_s)
+            outcome = replace(outcome, trace=trace, marks=marks, thinking_j=self._thinking_j())
+        return self._history.finish(self.query_id, outcome)
 
     def _phases(self, end_s: float) -> list[Phase]:
         phases = [self._load] if self._load else []
@@ -113,29 +148,69 @@ class RunningQuery:
     def _outcome(self, status: Status, end_s: float, error: str) -> Outcome:
         phases = self._phases(end_s)
         lengths = {phase.name: max(phase.end_s - phase.start_s, 0.0) for phase in phases}
+        thinking = self._thinking()
         first_token = None
         if self._first_token_s is not None and self._prefill_s is not None:
             first_token = self._first_token_s - self._prefill_s
         return Outcome(
             status=status,
             text="".join(self._text),
-            tokens=self._tokens,
+            tokens=replace(self._tokens, thinking=thinking.tokens if thinking else 0),
             seconds=Seconds(
                 load=lengths.get(LOAD),
                 prefill=lengths.get(PREFILL),
                 first_token=first_token,
                 decode=lengths.get(DECODE),
                 total=sum(lengths.get(name, 0.0) for name in (PREFILL, DECODE)),
+                thinking=thinking.duration_s if thinking else None,
             ),
             bill=account(self._sampler.trace, self._sampler.channels(), phases),
             finish_reason=self._reason,
             error=error,
         )
 
-    def _trace(self, end_s: float) -> bytes | None:
-        """Pack the power curve of prefill and decode; of the load too, if it came just before."""
+    def _thinking(self) -> "_Thinking | None":
+        """Tell from the text and its marks how much of it was thought, and when that ended."""
+        told = split_thinking("".join(self._text))
+        if not told.thought or self._decode_s is None:
+            return None
+        times_s = [time_s for time_s, characters in self._marks if characters <= told.answer_start]
+        if not times_s:
+            return None
+        return _Thinking(len(times_s), Phase(THINKING, self._decode_s, times_s[-1]))
+
+    def _thinking_j(self) -> float | None:
+        thinking = self._thinking()
+        if thinking is None:
+            return None
+        bill = account(self._sampler.trace, self._sampler.channels(), [thinking.phase])
+        return bill.total(THINKING).joules
+
+    def _curve(self, end_s: float) -> tuple[bytes | None, bytes | None]:
+        """Pack the power curve of prefill and decode, and when the text was written.
+
+        Of the load too, if it came just before.
+        """
         phases = self._phases(end_s)
-        if phases and phases[0].name == LOAD and len(phases) > 1:
+        if not phases:
+            return None, None
+        if phases[0].name == LOAD and len(phases) > 1:
             came_before = phases[1].start_s - phases[0].end_s < TRACE_MARGIN_S
             phases = phases if came_before else phases[1:]
-        return pack_curve(self._sampler, phases, end_s)
+        times = np.array(self._marks, np.float64).reshape(-1, 2)
+        marks = TextMarks(times[:, 0] - phases[0].start_s, times[:, 1].astype(np.int64))
+        packed = encode_marks(marks) if self._marks else None
+        return pack_curve(self._sampler, phases, end_s), packed
+
+
+@dataclass(frozen=True, slots=True)
+class _Thinking:
+    """The part of decode in which a model thought."""
+
+    tokens: int
+    phase: Phase
+
+    @property
+    def duration_s(self) -> float:
+        """How long it thought."""
+        return self.phase.end_s - self.phase.start_s

@@ -17,6 +17,7 @@ from monitor.engine.gguf import ModelFileError, ModelInfo
 from monitor.engine.messages import (
     Answer,
     Cancel,
+    ChatMessage,
     Done,
     Failed,
     Hello,
@@ -24,6 +25,8 @@ from monitor.engine.messages import (
     Load,
     Loaded,
     LoadProgress,
+    Measure,
+    Measured,
     Request,
     Work,
 )
@@ -136,7 +139,7 @@ class Engine:
     def __init__(self) -> None:
         self._process: _Process | None = None
         self._hello: Hello | None = None
-        self._starting = threading.Lock()
+        self._starting, self._exchanging = threading.Lock(), threading.Lock()
         self._closed = False
         self.model: Load | None = None
         self.loaded: Loaded | None = None
@@ -214,7 +217,24 @@ class Engine:
         """
         return self._exchange(request)
 
+    def measure(self, messages: tuple[ChatMessage, ...]) -> Measured | None:
+        """Return what a conversation would take of the context; from any thread.
+
+        :return: ``None`` while no model is loaded, or the loaded one is at work
+        :raises EngineError: if the model's template refuses it, or the process ended
+        """
+        if self.model is None or not self._exchanging.acquire(blocking=False):
+            return None
+        try:
+            return cast(Measured, list(self._talk(Measure(messages)))[-1])
+        finally:
+            self._exchanging.release()
+
     def _exchange(self, request: Request) -> Iterator[Answer]:
+        with self._exchanging:
+            yield from self._talk(request)
+
+    def _talk(self, request: Request) -> Iterator[Answer]:
         process = self._process
         if process is None:
             raise EngineError("No model is loaded.")
@@ -223,7 +243,7 @@ class Engine:
         try:
             while not ended:
                 answer = process.answers.get()
-                ended = isinstance(answer, Done | Loaded | Failed | EngineDied)
+                ended = isinstance(answer, Done | Loaded | Measured | Failed | EngineDied)
                 if isinstance(answer, EngineDied):
                     if process is self._process:
                         self.stop()

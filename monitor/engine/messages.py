@@ -13,12 +13,14 @@ class Device:
     """Something this llama.cpp build can compute on.
 
     :param kind: ``cpu``, ``gpu``, ``igpu`` or ``accelerator``
+    :param free_bytes: of its memory, when it was asked; ``None`` where it does not tell
     """
 
     name: str
     description: str
     kind: str
     memory_bytes: int
+    free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Sampling:
     max_tokens: int | None = None
 
 
+AUTO, F16, MMAP, MLOCK = "auto", "f16", "mmap", "mlock"
+
+FLASH_ATTENTION = (AUTO, "on", "off")
+
+MEMORY_MAPS = (MMAP, MLOCK, "none")
+"""How weights come into memory: mapped from the file wherever llama.cpp does so by itself, mapped
+and locked so that they are never swapped out, or read into memory of the engine's own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """Load a model.
@@ -56,9 +67,12 @@ class Load:
     :param path: the GGUF file
     :param context: tokens of context
     :param threads: processor threads
-    :param gpu_layers: layers to offload; -1 for all, as far as the build can offload
+    :param gpu_layers: layers to offload; -1 for as many as fit, if the build can offload
     :param modified_ns: when the file was last changed: a file put in its place is another model
     :param sequences: how many texts may share the context; more than one is for scoring choices
+    :param flash_attention: one of :data:`FLASH_ATTENTION`
+    :param kv_type: what keys and values are kept as: ``f16``, ``q8_0`` or ``q4_0``
+    :param memory_map: one of :data:`MEMORY_MAPS`
     """
 
     path: str
@@ -67,6 +81,9 @@ class Load:
     gpu_layers: int = -1
     modified_ns: int = 0
     sequences: int = 1
+    flash_attention: str = AUTO
+    kv_type: str = F16
+    memory_map: str = MMAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +91,20 @@ class Generate:
     """Answer a conversation.
 
     :param fresh: process all of it again, even what the context holds already: to be measured
+    :param forgetful: leave out the oldest turns if the context cannot hold them all
     """
 
     messages: tuple[ChatMessage, ...]
     sampling: Sampling = field(default_factory=Sampling)
     fresh: bool = False
+    forgetful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Say how much of the context a conversation would take; answered by :class:`Measured`."""
+
+    messages: tuple[ChatMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +182,9 @@ class Loaded:
 
     :param threads: processor threads it computes with
     :param layers_offloaded: layers that really are on a GPU; ``None`` where llama.cpp did not say
+    :param layers: all of them, the output's among them; ``None`` likewise
+    :param layers_asked: layers that were to be on a GPU; -1 for as many as fit
+    :param note: what is not as it was asked for and what to do, "" if all is
     """
 
     start_s: float
@@ -163,6 +192,25 @@ class Loaded:
     context: int
     threads: int
     layers_offloaded: int | None
+    layers: int | None = None
+    layers_asked: int = -1
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a conversation takes of the context.
+
+    :param tokens: of what would be given to the model
+    :param reused: of those, found in the context already
+    :param dropped: messages at its head, behind the system's, for which there is no room
+    :param size: tokens the context holds
+    """
+
+    tokens: int
+    reused: int
+    dropped: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +219,13 @@ class PrefillStarted:
 
     :param tokens: of the whole prompt
     :param reused: of those, found in the context already
+    :param dropped: messages that were left out of it; see :class:`Measured`
     """
 
     time_s: float
     tokens: int
     reused: int
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +237,16 @@ class DecodeStarted:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """More of the answer; ``tokens`` so far."""
+    """More of the answer; ``tokens`` so far.
+
+    :param marks: for each token since the message before, its time and how many characters of the
+      whole answer were certain with it
+    """
 
     time_s: float
     text: str
     tokens: int
+    marks: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,10 +314,19 @@ class Failed:
     reason: str
 
 
-Work = Generate | Complete | Score | Exercise
+Work = Generate | Complete | Score | Exercise | Measure
 """What a loaded model can be asked for."""
 
 Request = Load | Work | Cancel | Hold
 Answer = (
-    Hello | LoadProgress | Loaded | PrefillStarted | DecodeStarted | Text | Scored | Done | Failed
+    Hello
+    | LoadProgress
+    | Loaded
+    | Measured
+    | PrefillStarted
+    | DecodeStarted
+    | Text
+    | Scored
+    | Done
+    | Failed
 )

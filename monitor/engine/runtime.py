@@ -177,12 +177,16 @@ class Runtime:
 
     def reuse(self, tokens: Sequence[int]) -> int:
         """Keep in sequence 0 what it has in common with some tokens; return how many that is."""
+        return self.forget_after(self.in_common(tokens))
+
+    def in_common(self, tokens: Sequence[int]) -> int:
+        """Return how many of some tokens sequence 0 begins with."""
         common = 0
         for known, wanted in zip(self.known, tokens, strict=False):
             if known != wanted:
                 break
             common += 1
-        return self.forget_after(common)
+        return common
 
     def clear(self) -> None:
         """Empty the context, and forget where in it things stood."""

@@ -15,6 +15,21 @@ MARKS = (
 )
 """Where thoughts begin and where they end, by family."""
 
+ANSWER_MARK = "<|channel|>final<|message|>"
+"""What gpt-oss begins an answer with that it gives without a thought."""
+
+CONTROL_MARKS = (
+    "<think>",
+    "</think>",
+    "[THINK]",
+    "[/THINK]",
+    "<|channel|>",
+    "<|message|>",
+    "<|start|>",
+    "<|end|>",
+)
+"""Of these, what a vocabulary holds as one control token is shown all the same."""
+
 BETWEEN_CHANNELS = re.compile(r"<\|end\|>(<\|start\|>assistant)?\s*$")
 """What gpt-oss writes between its thoughts and the mark of its answer."""
 
@@ -40,6 +55,9 @@ class Thinking:
 def split_thinking(text: str) -> Thinking:
     """Cut an answer into thought and answer proper; without marks at its head all is answer."""
     head = len(text) - len(text.lstrip())
+    if text.startswith(ANSWER_MARK, head):
+        start = head + len(ANSWER_MARK)
+        return Thinking("", text[start:], start, start, False)
     for opening, closing in MARKS:
         if not text.startswith(opening, head):
             continue

@@ -19,30 +19,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 import llama_cpp as llama
-from llama_cpp import _ggml
 
 from monitor.engine.decode import Session
+from monitor.engine.devices import list_devices
 from monitor.engine.exercise import exercise
+from monitor.engine.load_log import PLACED
 from monitor.engine.messages import (
     Answer,
     Cancel,
     Complete,
-    Device,
     Done,
     Exercise,
     Failed,
     Hello,
     Hold,
     Load,
+    Measure,
     Request,
     Score,
     Work,
 )
 from monitor.engine.runtime import Abort, Cancelled, LoadFailed, Runtime
 from monitor.engine.score import Scorer
-
-DEVICE_KINDS = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accelerator"}
-"""enum ggml_backend_dev_type in ggml-backend.h."""
 
 LOG_DEBUG, LOG_CONTINUES = 1, 5
 """enum ggml_log_level in ggml.h."""
@@ -141,6 +139,8 @@ def _answers(runtime: Runtime, request: Work) -> Iterator[Answer]:
             return exercise(runtime, request)
         case Complete():
             return Session(runtime).complete(request)
+        case Measure():
+            return Session(runtime).measure(request)
         case _:
             return Session(runtime).generate(request)
 

@@ -258,6 +258,20 @@ class History:
             for row in rows
         ]
 
+    def energy_since_j(self, moment: datetime) -> float:
+        """Return the joules of this machine's queries since a moment, deleted ones too: they were
+        drawn all the same."""
+        (joules,) = (
+            self._store.read()
+            .execute(
+                "select ifnull(sum(energy_j), 0) from queries where started_ms >= ? "
+                "and machine_id = ?",
+                [round(moment.timestamp() * 1000), self._machine["id"]],
+            )
+            .fetchone()
+        )
+        return float(joules)
+
     def trace(self, query_id: str) -> StoredTrace | None:
         """Return a query's power curve, ``None`` if none is kept."""
         rows = self._store.read().query("select data from traces where query_id = ?", [query_id])

@@ -1,0 +1,169 @@
+"""One query from prompt to stored bill: budgets, thoughts, and the times of its words."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
+
+from monitor.energy.account import DECODE
+from monitor.energy.budget import Budget, BudgetSpent
+from monitor.engine.client import Engine
+from monitor.engine.messages import ChatMessage, PrefillStarted, Sampling
+from monitor.engine.thinking import split_thinking
+from monitor.loading import LoadOptions
+from monitor.meter import Ask, Event, Finished, Meter
+from monitor.power.sampler import Sampler
+from monitor.running import BUDGET
+from monitor.store.history import CHAT, History
+from monitor.store.records import QueryRecord, Status
+
+SMALL = LoadOptions(context=512)
+
+
+@dataclass
+class Bench:
+    """A meter over real services, and what they store."""
+
+    meter: Meter
+    history: History
+
+    def run(self, ask: Ask) -> tuple[QueryRecord, list[Event]]:
+        events = list(self.meter.run(ask))
+        assert isinstance(events[-1], Finished)
+        return events[-1].record, events
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[Sampler, Engine]]:
+    with Sampler() as sampler:
+        engine = Engine()
+        yield sampler, engine
+        engine.close()
+
+
+@pytest.fixture
+def bench(running: tuple[Sampler, Engine], tmp_path: Path) -> Iterator[Bench]:
+    history = History(tmp_path / "history.db")
+    yield Bench(Meter(*running, history), history)
+    history.close()
+
+
+def question(starter: Path, text: str, **changes: object) -> Ask:
+    fields = {
+        "kind": "ask",
+        "model": starter,
+        "messages": (ChatMessage("user", text),),
+        "sampling": Sampling(temperature=0, max_tokens=40),
+        "options": SMALL,
+    }
+    return Ask(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_the_words_of_an_answer_are_found_by_the_time_they_were_written(
+    bench: Bench, starter: Path
+) -> None:
+    record, _ = bench.run(question(starter, "What is a watt?"))
+    marks, trace = bench.history.marks(record.id), bench.history.trace(record.id)
+    assert marks is not None
+    assert trace is not None
+    assert len(marks.time_s) == record.tokens.completion
+    assert marks.characters[-1] == len(record.text)
+    (decode,) = (phase for phase in trace.phases if phase.name == DECODE)
+    assert decode.start_s - 1e-3 <= marks.time_s[0]
+    assert marks.time_s[-1] <= decode.end_s + 1e-3
+    assert (np.diff(marks.time_s) > 0).all()
+    start, end = marks.at_time((decode.start_s + decode.end_s) / 2)
+    assert 0 < end - start < 30
+    assert record.thinking_j is None
+
+
+def test_a_budget_stops_the_answer_and_keeps_the_text(bench: Bench, starter: Path) -> None:
+    whole = question(starter, "Write a long story.", sampling=Sampling(max_tokens=300, seed=5))
+    full, _ = bench.run(whole)
+    total_j = full.bill.total().joules
+    assert total_j is not None
+    tight = question(
+        starter,
+        "Write a long story.",
+        sampling=Sampling(max_tokens=300, seed=5),
+        budget=Budget(answer_j=total_j / 4),
+        fresh=True,
+    )
+    cut, _ = bench.run(tight)
+    assert (cut.status, cut.finish_reason) == (Status.STOPPED, BUDGET)
+    assert cut.text
+    assert full.text.startswith(cut.text)
+    spent_j = cut.bill.total().joules
+    assert spent_j is not None
+    assert total_j / 4 <= spent_j < total_j
+
+
+def test_a_day_that_is_spent_refuses_before_anything_is_stored(bench: Bench, starter: Path) -> None:
+    bench.run(question(starter, "What is a watt?"))
+    with pytest.raises(BudgetSpent, match=r"budget of 1\.00 mJ is spent"):
+        bench.run(question(starter, "And a volt?", budget=Budget(day_j=0.001)))
+    assert len(bench.history.records()) == 1
+
+
+def test_the_oldest_turns_make_room_and_it_is_told_how_many(bench: Bench, starter: Path) -> None:
+    roles = ("user", "assistant")
+    said = [ChatMessage("system", "Answer briefly.")]
+    said += [ChatMessage(roles[i % 2], f"Number {i}: " + "word " * 60) for i in range(10)]
+    messages = (*said, ChatMessage("user", "What is a watt?"))
+    for _ in bench.meter.load(starter, SMALL):
+        pass
+    measured = bench.meter.measure(messages)
+    assert measured is not None
+    assert measured.dropped % 2 == 0
+    assert 0 < measured.dropped < 10
+    assert measured.tokens <= measured.size - 128
+    ask = question(starter, "", messages=messages, forgetful=True, kind=CHAT)
+    record, events = bench.run(ask)
+    (started,) = (event for event in events if isinstance(event, PrefillStarted))
+    assert (started.dropped, started.tokens) == (measured.dropped, measured.tokens)
+    assert record.status is Status.DONE
+    refused, _ = bench.run(question(starter, "", messages=messages))
+    assert refused.status is Status.FAILED
+    assert "the context holds 512" in refused.error
+
+
+def test_a_model_that_thinks_is_billed_for_its_thoughts_apart(
+    bench: Bench, starter: Path, tmp_path: Path
+) -> None:
+    thinker = with_template(starter, tmp_path / "Thinker.Q4_1.gguf", "<think>\n")
+    record, _ = bench.run(question(thinker, "What is a watt?"))
+    told = split_thinking(record.text)
+    assert told.is_open
+    assert record.tokens.thinking == record.tokens.completion
+    assert record.thinking_j == pytest.approx(record.bill.total(DECODE).joules, rel=0.1)
+    assert record.seconds.thinking == pytest.approx(record.seconds.decode, rel=0.1)
+    assert record.tokens_per_s is None, "there is no answer yet"
+    assert record.thinking_per_s
+    stored = bench.history.record(record.id)
+    assert (stored.thinking_j, stored.seconds) == (record.thinking_j, record.seconds)
+
+
+def with_template(model: Path, path: Path, ending: str) -> Path:
+    """Copy a model, its chat template now ending in a text of its own."""
+    reader = GGUFReader(model)
+    writer = GGUFWriter(path, reader.get_field("general.architecture").contents())
+    for field in reader.fields.values():
+        if field.name.startswith("GGUF.") or field.name == "general.architecture":
+            continue
+        value = field.contents()
+        if field.name == "tokenizer.chat_template":
+            value += f"{{{{ {json.dumps(ending)} }}}}"
+        kind = field.types[0]
+        inner = field.types[-1] if kind is GGUFValueType.ARRAY else None
+        writer.add_key_value(field.name, value, kind, sub_type=inner)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

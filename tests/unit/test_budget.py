@@ -1,0 +1,24 @@
+"""What an answer may take is the least of what it and its day may."""
+
+import pytest
+
+from monitor.energy.budget import Budget, BudgetSpent
+
+
+@pytest.mark.parametrize(
+    ("budget", "spent_j", "left_j"),
+    [
+        (Budget(), 1e9, None),
+        (Budget(answer_j=50), 1e9, 50),
+        (Budget(day_j=100), 30, 70),
+        (Budget(answer_j=50, day_j=100), 30, 50),
+        (Budget(answer_j=50, day_j=100), 80, 20),
+    ],
+)
+def test_the_tighter_limit_counts(budget: Budget, spent_j: float, left_j: float | None) -> None:
+    assert budget.left_j(spent_j) == left_j
+
+
+def test_a_day_whose_budget_is_spent_says_how_much_it_was() -> None:
+    with pytest.raises(BudgetSpent, match=r"budget of 100 J is spent \(100 J so far\)"):
+        Budget(day_j=100).left_j(100.2)
