@@ -6,9 +6,7 @@ from typing import Any
 from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line, Total
-from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import Hello
-from monitor.models.library import Found
 from monitor.power.channel import Channel, Probe
 from monitor.store.records import QueryRecord
 
@@ -47,6 +45,7 @@ def record_json(record: QueryRecord) -> dict[str, Any]:
             "first_token": record.seconds.first_token,
             "decode": record.seconds.decode,
             "total": record.seconds.total,
+            "thinking": record.seconds.thinking,
         },
         "method": record.bill.method,
         "energy": energy_json(record.bill),
@@ -151,28 +150,6 @@ def sensors_json(
             ],
             "advice": advice,
         },
-    }
-
-
-def found_json(model: Found) -> dict[str, Any]:
-    """Return an entry of the library, with its problem if it cannot be used."""
-    described = model_json(model.info) if model.info else {"file": str(model.path)}
-    return {**described, "name": model.name, "problem": model.problem or None}
-
-
-def model_json(info: ModelInfo) -> dict[str, Any]:
-    """Return what a model file says of itself."""
-    return {
-        "name": info.name,
-        "file": str(info.path),
-        "size_bytes": info.size_bytes,
-        "arch": info.architecture,
-        "parameters": info.parameters,
-        "quantisation": info.quantisation,
-        "context_length": info.context_length or None,
-        "layers": info.layers,
-        "chat_template": info.chat_template,
-        "licence": info.licence or None,
     }
 
 

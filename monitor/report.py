@@ -11,9 +11,7 @@ from monitor import figures
 from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import SOURCE, Zone
 from monitor.energy.account import LOAD, Bill, Line
-from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import Hello
-from monitor.models.library import Found
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
 
@@ -238,51 +236,9 @@ def sensors_view(
     return Group(*parts, *([Text(advice, style="yellow")] if advice else []))
 
 
-def model_view(info: ModelInfo) -> RenderableType:
-    """Draw what a model file says of itself."""
-    facts = make_table("", "")
-    facts.show_header = False
-    for name, value in (
-        ("name", info.name),
-        ("file", str(info.path)),
-        ("size", figures.size(info.size_bytes)),
-        ("architecture", info.architecture),
-        ("parameters", figures.count(info.parameters)),
-        ("quantisation", info.quantisation),
-        ("context", f"{info.context_length} tokens" if info.context_length else figures.UNKNOWN),
-        ("layers", str(info.layers)),
-        ("chat template", "yes" if info.chat_template else "no: a base model, it continues text"),
-        ("licence", info.licence or figures.UNKNOWN),
-    ):
-        facts.add_row(name, escape(value))
-    return facts
-
-
 def zones_table(zones: Sequence[Zone]) -> RenderableType:
     """Draw zones with their carbon intensity."""
     table = make_table("zone", "", "g CO2e/kWh", "year", right=("g CO2e/kWh",))
     for zone in zones:
         table.add_row(zone.code, escape(zone.name), f"{zone.g_per_kwh:g}", str(zone.year))
     return Group(table, Text(f"Source: {SOURCE}", style="dim"))
-
-
-def models_table(models: Sequence[Found]) -> RenderableType:
-    """Draw the library."""
-    table = make_table(
-        "name", "parameters", "quantisation", "size", "context", "licence",
-        right=("parameters", "size", "context"),
-    )  # fmt: skip
-    for model in models:
-        info = model.info
-        if info is None:
-            table.add_row(escape(model.name), Text(model.problem, style="yellow"))
-            continue
-        table.add_row(
-            escape(model.name),
-            figures.count(info.parameters),
-            info.quantisation,
-            figures.size(info.size_bytes),
-            str(info.context_length or figures.UNKNOWN),
-            escape(info.licence or figures.UNKNOWN),
-        )
-    return table

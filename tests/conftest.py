@@ -7,6 +7,16 @@ import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+OTHER_PROGRAMS = (
+    "OLLAMA_MODELS",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "LLAMA_CACHE",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+)
+"""Variables that say where other programs keep models."""
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -14,6 +24,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("LLAMAWATT_HOME", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    # What other programs have downloaded on this machine is no part of a test.
+    monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    for name in OTHER_PROGRAMS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("LLAMAWATT_SYSFS", raising=False)
     return folder
 

@@ -54,8 +54,22 @@ EMBEDDING = ("bert", "t5encoder", "gemma-embedding")
 PROJECTOR = ("clip",)
 
 
+PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")
+"""How llama.cpp calls the parts of a split model."""
+
+BLOB = re.compile(r"(?:sha256-)?([0-9a-f]{64})")
+"""How Ollama and the Hugging Face cache call a file: by its SHA-256."""
+
+NAMELESS = ("model", "ggml-model")
+"""Files called so are told apart by their folders."""
+
+
 class ModelFileError(Exception):
     """A model file that cannot be used; the message says why and what to do."""
+
+
+class CannotOpen(ModelFileError):
+    """The file could not be looked into; that says nothing about what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +192,7 @@ def read_model_info(path: Path) -> ModelInfo:
     return ModelInfo(
         path=path,
         size_bytes=sum(head.size_bytes for head in heads),
-        name=_display_name(path, quantisation),
+        name=_display_name(path, quantisation, metadata),
         architecture=architecture,
         parameters=sum(head.elements for head in heads),
         quantisation=quantisation,
@@ -190,20 +204,41 @@ def read_model_info(path: Path) -> ModelInfo:
     )
 
 
-def _parts(path: Path) -> list[Path]:
-    """All files of a split model (``name-00001-of-00003.gguf``), or the one file."""
-    found = re.fullmatch(r"(.*)-(\d{5})-of-(\d{5})\.gguf", path.name)
+def part_paths(path: Path) -> list[Path]:
+    """Return all files of a split model (``name-00001-of-00003.gguf``), or the one file.
+
+    :param path: any of the parts; they need not exist
+    """
+    found = PART.fullmatch(path.name)
     if not found:
         return [path]
-    stem, number, count = found[1], int(found[2]), int(found[3])
-    parts = [path.with_name(f"{stem}-{i:05d}-of-{count:05d}.gguf") for i in range(1, count + 1)]
-    missing = [part.name for part in parts if not part.exists()]
+    stem, count = found[1], int(found[3])
+    return [path.with_name(f"{stem}-{i:05d}-of-{count:05d}.gguf") for i in range(1, count + 1)]
+
+
+def is_later_part(file_name: str) -> bool:
+    """Whether a file is a part of a split model that another one begins."""
+    found = PART.fullmatch(file_name)
+    return found is not None and int(found[2]) != 1
+
+
+def plain_name(path: Path) -> str:
+    """Return what a model file is called, without suffix and number of a part."""
+    found = PART.fullmatch(path.name)
+    name = found[1] if found else path.stem
+    return path.parent.name if name.casefold() in NAMELESS and path.parent.name else name
+
+
+def _parts(path: Path) -> list[Path]:
+    """All files of a model, none of them missing."""
+    parts = part_paths(path)
+    missing = [part.name for part in parts if len(parts) > 1 and not part.exists()]
     if missing:
         raise ModelFileError(
-            f"{path.name} is one part of a model in {count} files, and {', '.join(missing[:3])} "
-            "is missing. Put all parts into one folder."
+            f"{path.name} is one part of a model in {len(parts)} files, and "
+            f"{', '.join(missing[:3])} is missing. Put all parts into one folder."
         )
-    if number != 1:
+    if is_later_part(path.name):
         raise ModelFileError(
             f"{path.name} is a later part of a split model. Open {parts[0].name} instead."
         )
@@ -220,11 +255,11 @@ def _read_head(path: Path) -> _Head:
                 _check_magic(path.name, data[:512])
                 return _parse(_Reader(data, path.name), path.name, size_bytes)
     except IsADirectoryError:
-        raise ModelFileError(f"{path} is a folder. Name the .gguf file inside it.") from None
+        raise CannotOpen(f"{path} is a folder. Name the .gguf file inside it.") from None
     except FileNotFoundError:
-        raise ModelFileError(f"There is no file {path}.") from None
+        raise CannotOpen(f"There is no file {path}.") from None
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise CannotOpen(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _check_magic(name: str, start: bytes) -> None:
@@ -305,8 +340,10 @@ def _quantisation(metadata: dict[str, Any], types: Counter[str]) -> str:
     return named or types.most_common(1)[0][0]
 
 
-def _display_name(path: Path, quantisation: str) -> str:
-    stem = re.sub(r"-\d{5}-of-\d{5}$", "", path.stem)
+def _display_name(path: Path, quantisation: str, metadata: dict[str, Any]) -> str:
+    stem = plain_name(path)
+    if BLOB.fullmatch(stem):
+        stem = str(metadata.get("general.name") or stem)
     return re.sub(rf"[-._]{re.escape(quantisation)}$", "", stem, flags=re.IGNORECASE) or stem
 
 

