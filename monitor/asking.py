@@ -9,7 +9,19 @@ import click
 
 from monitor import forms, report
 from monitor.engine.client import Engine
-from monitor.engine.messages import ChatMessage, LoadProgress, Sampling, Text
+from monitor.engine.memory import KV_SHARE
+from monitor.engine.messages import (
+    AUTO,
+    F16,
+    FLASH_ATTENTION,
+    MLOCK,
+    MMAP,
+    ChatMessage,
+    Loaded,
+    LoadProgress,
+    Sampling,
+    Text,
+)
 from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
 from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
@@ -38,6 +50,22 @@ INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
 @click.option("--ctx", type=click.IntRange(16), help="Tokens of context.")
 @click.option("--threads", type=click.IntRange(1, 512), help="Processor threads.")
 @click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit.")
+@click.option(
+    "--flash-attn",
+    type=click.Choice(FLASH_ATTENTION),
+    default=AUTO,
+    show_default=True,
+    help="Flash attention.",
+)
+@click.option(
+    "--kv-type",
+    type=click.Choice(list(KV_SHARE)),
+    default=F16,
+    show_default=True,
+    help="What keys and values are kept as; q8_0 takes half the memory of f16.",
+)
+@click.option("--mlock", is_flag=True, help="Lock the model in memory: it is never swapped out.")
+@click.option("--no-mmap", is_flag=True, help="Read the model into memory instead of mapping it.")
 @json_option
 def ask(
     prompt: str,
@@ -49,9 +77,16 @@ def ask(
     ctx: int | None,
     threads: int | None,
     gpu_layers: int,
+    flash_attn: str,
+    kv_type: str,
+    mlock: bool,
+    no_mmap: bool,
     as_json: bool,
 ) -> None:
     """Put a question to a model; the answer, then what it cost. “-” reads the prompt from stdin.
+
+    How the model is loaded is what these options say, whatever the window keeps for it: a command
+    does the same tomorrow.
 
     Example: llamawatt ask "What is a watt?" --max-tokens 200
     """
@@ -60,6 +95,9 @@ def ask(
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not text:
         raise click.UsageError("The prompt is empty. Put the question in quotation marks.")
+    if mlock and no_mmap:
+        raise click.UsageError("--mlock locks what is mapped; give it or --no-mmap.")
+    memory_map = MLOCK if mlock else "none" if no_mmap else MMAP
     messages = [ChatMessage("system", system)] if system.strip() else []
     with open_history() as history:
         request = Ask(
@@ -71,7 +109,7 @@ def ask(
                 seed=random_seed() if seed is None else seed,
                 max_tokens=max_tokens,
             ),
-            options=LoadOptions(ctx, threads, gpu_layers),
+            options=LoadOptions(ctx, threads, gpu_layers, flash_attn, kv_type, memory_map),
         )
         record = _run(history, request, as_json)
     _tell(record, as_json)
@@ -156,6 +194,8 @@ def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
             loading.update(f"{doing} the model … {event.fraction:.0%}")
         else:
             loading.stop()
+        if isinstance(event, Loaded) and event.note:
+            stderr.print(event.note)
         if isinstance(event, Text) and not as_json:
             click.echo(event.text.translate(INERT), nl=False)
             wrote = True

@@ -26,7 +26,7 @@ from monitor.energy.account import LOAD
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import Load
-from monitor.loading import Loader, Stopped
+from monitor.loading import Loader, LoadOptions, Stopped
 from monitor.meter import chosen_zone
 from monitor.power.sampler import Sampler
 from monitor.store.bench_records import BENCH, ItemRecord, RunRow, RunStart
@@ -235,9 +235,7 @@ class Course:
                 modified_ns=request.modified_ns,
                 settings={
                     "llama_cpp": self._engine.hello().llama_cpp,
-                    "context": request.context,
-                    "threads": request.threads,
-                    "gpu_layers": request.gpu_layers,
+                    **LoadOptions.stored(request),
                     "temperature": 0.0,
                     "stop": "[]",
                 },

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,7 @@ class Entrant:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
-        return {
-            "path": str(self.path),
-            "context": self.options.context,
-            "threads": self.options.threads,
-            "gpu_layers": self.options.gpu_layers,
-        }
+        return {"path": str(self.path), **asdict(self.options)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,7 @@ class Plan:
         wanted = max(self.prepared_of(step).tokens, LEAST_CONTEXT)
         rounded = -(-wanted // CONTEXT_STEP) * CONTEXT_STEP
         context = min(rounded, limit, -(-greatest // CONTEXT_STEP) * CONTEXT_STEP)
-        return LoadOptions(context, options.threads, options.gpu_layers)
+        return replace(options, context=context)
 
     def sequences_of(self, step: Step) -> int:
         """Return how many texts share the context in a step: many only where choices are scored."""
@@ -132,13 +127,7 @@ def make_plan(suite: Suite, entrants: Sequence[Entrant], budget_j: float | None)
 
 def plan_from_json(document: Mapping[str, Any]) -> Plan:
     """Make a plan again of what :meth:`Plan.to_json` gave; reads and checks everything anew."""
-    entrants = [
-        Entrant(
-            Path(model["path"]),
-            LoadOptions(model["context"], model["threads"], model["gpu_layers"]),
-        )
-        for model in document["models"]
-    ]
+    entrants = [Entrant(Path(model["path"]), LoadOptions.of(model)) for model in document["models"]]
     return make_plan(suite_from_json(document["suite"]), entrants, document["budget_j"])
 
 

@@ -43,7 +43,7 @@ def _entrant(model: Mapping[str, Any], library: Sequence[Found]) -> Entrant:
                 "that name in the library. Put it there and try again."
             )
         path = alike[0]
-    return Entrant(path, LoadOptions(model["context"], model["threads"], model["gpu_layers"]))
+    return Entrant(path, LoadOptions.of(model))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,9 +36,6 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 60.0
 """Importing llama.cpp's libraries, a GPU's among them, from a cold disk."""
 
-OVERHEAD_BYTES = 200 << 20
-"""The engine's process itself and llama.cpp's compute buffers, at least."""
-
 
 class EngineError(Exception):
     """The engine could not do what was asked; the message says why and what to do."""
@@ -284,31 +281,6 @@ class Engine:
         self.stop()
 
 
-def check_memory(info: ModelInfo, context: int, is_scoring: bool = False) -> None:
-    """Refuse a model that cannot fit, before it drags the machine into swapping.
-
-    :param is_scoring: choices are to be scored: keys and values take 32 bits, and logits of many
-      positions are kept
-    :raises ModelFileError: with the sizes and a context that would fit, if one does
-    """
-    free_bytes = psutil.virtual_memory().available
-    cache_bytes = info.kv_bytes_per_token * context * (2 if is_scoring else 1)
-    fixed_bytes = info.size_bytes + OVERHEAD_BYTES * (2 if is_scoring else 1)
-    if fixed_bytes + cache_bytes <= free_bytes:
-        return
-    if fixed_bytes > free_bytes:
-        raise ModelFileError(
-            f"{info.name} needs about {_gib(fixed_bytes)} and {_gib(free_bytes)} of memory is "
-            "free. Choose a smaller model or a stronger quantisation, or close other programs."
-        )
-    fits = (free_bytes - fixed_bytes) * context // cache_bytes // 256 * 256
-    raise ModelFileError(
-        f"A context of {context} tokens needs about {_gib(cache_bytes)} beside the model's "
-        f"{_gib(info.size_bytes)}, and {_gib(free_bytes)} of memory is free. "
-        f"Up to {fits} tokens would fit."
-    )
-
-
 def check_context(info: ModelInfo, context: int) -> None:
     """Refuse a context the model was not made for.
 
@@ -319,7 +291,3 @@ def check_context(info: ModelInfo, context: int) -> None:
             f"{info.name} was trained on contexts of up to {info.context_length} tokens; "
             f"{context} is more than it can use. Choose {info.context_length} or less."
         )
-
-
-def _gib(size_bytes: int) -> str:
-    return f"{size_bytes / (1 << 30):.1f} GiB"

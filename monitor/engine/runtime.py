@@ -5,15 +5,25 @@ in :mod:`monitor.engine.score`, rates in :mod:`monitor.engine.exercise`.
 """
 
 import ctypes
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import llama_cpp as llama
 
-from monitor.engine.messages import Load, Loaded, LoadProgress
+from monitor.engine.devices import list_devices
+from monitor.engine.gguf import ModelFileError, read_model_info
+from monitor.engine.load_log import (
+    lock_note,
+    offload_note,
+    placement,
+    why_no_context,
+    why_no_model,
+)
+from monitor.engine.memory import gpu_room_bytes, layers_that_fit, memory_need
+from monitor.engine.messages import AUTO, F16, MLOCK, MMAP, Load, Loaded, LoadProgress
 from monitor.engine.vocabulary import Vocabulary
 
 CHUNK = 512
@@ -25,6 +35,26 @@ vocabulary, kept twice, so that more would cost memory and gain no time."""
 
 SPARE_CELLS = 512
 """Room for the branches of a scored question beside a context that is full to the last token."""
+
+LOAD_MODES = {
+    # llama.cpp's own choice: mapped, unless a device is better served otherwise.
+    MMAP: llama.LLAMA_LOAD_MODE_AUTO,
+    MLOCK: llama.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    "none": llama.LLAMA_LOAD_MODE_NONE,
+}
+FLASH_TYPES = {
+    AUTO: llama.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+KV_TYPES = {
+    F16: llama.GGML_TYPE_F16,
+    "q8_0": llama.GGML_TYPE_Q8_0,
+    "q4_0": llama.GGML_TYPE_Q4_0,
+}
+
+EVERY_LAYER = 1 << 16
+"""More than any model has."""
 
 ABORTED = 2
 """llama_decode's result when the abort callback said so."""
@@ -75,7 +105,7 @@ class Runtime:
     :param abort: checked throughout
     :param gate: closed while scoring is to pause between two batches
     :param progress: told of the load's progress
-    :param lines: llama.cpp's log so far, read for the number of offloaded layers
+    :param lines: llama.cpp's log so far, read for what nothing else tells of a load
     :raises LoadFailed: if llama.cpp cannot load the model or make its context
     :raises Cancelled: if ``abort`` was set meanwhile
     """
@@ -90,9 +120,9 @@ class Runtime:
     ) -> None:
         self.abort = abort
         start_s = time.monotonic()
-        self._model = self._load_model(request, progress)
+        self._model = self._load_model(request, progress, lines)
         self.vocabulary = Vocabulary(self._model)
-        self.context = self._make_context(request)
+        self.context = self._make_context(request, lines)
         self.memory = llama.llama_get_memory(self.context)
         # llama.cpp rounds a small context up, and its batch down to what was asked for.
         cells = llama.llama_n_ctx(self.context)
@@ -102,16 +132,30 @@ class Runtime:
         self.sequences = request.sequences
         self.known: list[int] = []
         self.gate = gate
-        offloaded = re.findall(r"offloaded (\d+)/\d+ layers", lines())
-        self.loaded = Loaded(
+        self.loaded = self._loaded(request, start_s, lines())
+
+    def _loaded(self, request: Load, start_s: float, log: str) -> Loaded:
+        """Say what the load came to, and what of it is not as it was asked for."""
+        placed = placement(log)
+        can_offload = bool(llama.llama_supports_gpu_offload())
+        notes = (offload_note(request.gpu_layers, placed, can_offload), lock_note(log))
+        return Loaded(
             start_s=start_s,
             end_s=time.monotonic(),
             context=self.size,
             threads=request.threads,
-            layers_offloaded=int(offloaded[-1]) if offloaded else None,
+            layers_offloaded=placed.offloaded if placed else None,
+            layers=placed.layers if placed else None,
+            layers_asked=request.gpu_layers,
+            note=" ".join(filter(None, notes)),
         )
 
-    def _load_model(self, request: Load, progress: Callable[[LoadProgress], None]) -> object:
+    def _load_model(
+        self,
+        request: Load,
+        progress: Callable[[LoadProgress], None],
+        lines: Callable[[], str],
+    ) -> object:
         last = -1.0
 
         def on_progress(fraction: float, _data: object) -> bool:
@@ -122,7 +166,8 @@ class Runtime:
             return not self.abort
 
         params = llama.llama_model_default_params()
-        params.n_gpu_layers = request.gpu_layers if request.gpu_layers >= 0 else 1 << 16
+        params.n_gpu_layers = _layers_to_offload(request)
+        params.load_mode = LOAD_MODES[request.memory_map]
         # Kept in a variable: llama.cpp holds the callback without owning it.
         callback = llama.llama_progress_callback(on_progress)
         params.progress_callback = callback
@@ -130,14 +175,10 @@ class Runtime:
         if model is None:
             if self.abort:
                 raise Cancelled
-            raise LoadFailed(
-                "llama.cpp could not load the model. It may be damaged, need more memory than is "
-                "free, or be of an architecture newer than this llama-cpp-python; the log has "
-                "llama.cpp's own words."
-            )
+            raise LoadFailed(why_no_model(lines()))
         return model
 
-    def _make_context(self, request: Load) -> object:
+    def _make_context(self, request: Load, lines: Callable[[], str]) -> object:
         params = llama.llama_context_default_params()
         is_shared = request.sequences > 1
         params.n_ctx = request.context + (SPARE_CELLS if is_shared else 0)
@@ -150,16 +191,16 @@ class Runtime:
             # In 16 bits a choice's score would move by a hundredth with what it is computed beside.
             params.type_k = params.type_v = llama.GGML_TYPE_F32
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        else:
+            params.type_k = params.type_v = KV_TYPES[request.kv_type]
+            params.flash_attn_type = FLASH_TYPES[request.flash_attention]
         params.n_threads = params.n_threads_batch = request.threads
         params.abort_callback = self.abort.callback
         params.abort_callback_data = self.abort.data
         params.no_perf = True
         context = llama.llama_init_from_model(self._model, params)
         if context is None:
-            raise LoadFailed(
-                f"There is not enough memory for a context of {request.context} tokens. "
-                "Load the model with a smaller one."
-            )
+            raise LoadFailed(why_no_context(lines(), request.context))
         return context
 
     @property
@@ -227,3 +268,21 @@ class Runtime:
                 return f"llama.cpp could not process the prompt (result {result})."
         llama.llama_synchronize(self.context)
         return None
+
+
+def _layers_to_offload(request: Load) -> int:
+    """Return the layers to put on GPUs: those asked for, or as many as their free memory holds.
+
+    :raises LoadFailed: if the file went bad since it was looked at
+    """
+    if request.gpu_layers >= 0:
+        return request.gpu_layers
+    room_bytes = gpu_room_bytes(list_devices())
+    if room_bytes is None:
+        return EVERY_LAYER
+    try:
+        info = read_model_info(Path(request.path))
+    except ModelFileError as error:
+        raise LoadFailed(str(error)) from error
+    need = memory_need(info, request.context, request.kv_type, is_scoring=request.sequences > 1)
+    return layers_that_fit(info, need, room_bytes)

@@ -129,6 +129,8 @@ class Worker:
             self._lines.append(line.rstrip("\n"))
             sys.stderr.write(line)
             sys.stderr.flush()
+        elif PLACED.encode() in text:
+            self._lines.append(text.decode("utf-8", errors="replace").rstrip("\n"))
 
 
 def _answers(runtime: Runtime, request: Work) -> Iterator[Answer]:
@@ -146,25 +148,7 @@ def _answers(runtime: Runtime, request: Work) -> Iterator[Answer]:
 
 
 def _hello() -> Hello:
-    library = _ggml.libggml
-    for name in ("name", "description"):
-        getattr(library, f"ggml_backend_dev_{name}").restype = ctypes.c_char_p
-    library.ggml_backend_dev_get.restype = ctypes.c_void_p
-    library.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
-    devices = []
-    for index in range(library.ggml_backend_dev_count()):
-        device = ctypes.c_void_p(library.ggml_backend_dev_get(index))
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        library.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-        devices.append(
-            Device(
-                name=library.ggml_backend_dev_name(device).decode(),
-                description=library.ggml_backend_dev_description(device).decode(),
-                kind=DEVICE_KINDS.get(library.ggml_backend_dev_type(device), "other"),
-                memory_bytes=total.value,
-            )
-        )
-    return Hello(llama.__version__, bool(llama.llama_supports_gpu_offload()), tuple(devices))
+    return Hello(llama.__version__, bool(llama.llama_supports_gpu_offload()), list_devices())
 
 
 def main() -> None:

@@ -63,11 +63,7 @@ def replay_of(capsule: QueryCapsule, library: Sequence[Found]) -> Ask:
         model=_find_model(Path(record.model.path).name, library),
         messages=capsule.messages,
         sampling=Sampling(**known, stop=tuple(settings["stop"]), max_tokens=settings["max_tokens"]),
-        options=LoadOptions(
-            settings["context"],
-            settings["threads"],
-            -1 if settings["gpu_layers"] is None else settings["gpu_layers"],
-        ),
+        options=LoadOptions.of(settings),
         fresh=True,
     )
 
