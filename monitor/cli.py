@@ -16,12 +16,14 @@ from monitor import (
     __version__,
     asking,
     benchmarks,
+    chat_commands,
     compare_lookups,
     database_commands,
     exchange_commands,
     forms,
     history_commands,
     lookups,
+    model_commands,
     report,
 )
 from monitor.bench.suites import SuiteError
@@ -30,11 +32,13 @@ from monitor.carbon.footprint import footprint
 from monitor.carbon.intensity import UnknownZone
 from monitor.display import display_problem
 from monitor.energy.account import WATCH, Bill, Line, Phase, account
+from monitor.energy.budget import BudgetSpent
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import Hello
 from monitor.exchange.files import ExchangeError
+from monitor.hub.access import HubError
 from monitor.logs import logging_to_file
 from monitor.meter import chosen_zone
 from monitor.paths import database_path
@@ -54,6 +58,8 @@ KNOWN_PROBLEMS = (
     SuiteError,
     CannotRepeat,
     ExchangeError,
+    HubError,
+    BudgetSpent,
     OSError,
 )
 """What a person can cause: each carries a sentence that says what to do."""
@@ -210,8 +216,9 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
 history_commands.history.add_command(asking.again)
 for command in (
     asking.ask,
-    lookups.models,
+    model_commands.models,
     history_commands.history,
+    chat_commands.chats,
     lookups.carbon,
     benchmarks.bench,
     compare_lookups.compare,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.carbon.intensity import WORLD, Zone, find_zone
 from monitor.energy.budget import Budget
+from monitor.energy.forecast import Forecast
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.engine.messages import (
@@ -21,7 +22,7 @@ from monitor.engine.messages import (
     Measured,
     Sampling,
 )
-from monitor.loading import Identifying, Loader, LoadOptions
+from monitor.loading import Identifying, Loader, LoadOptions, LoadProblem, Remedy
 from monitor.power.sampler import Sampler
 from monitor.running import RunningQuery
 from monitor.store.history import Began, History, QueryStart
@@ -45,6 +46,8 @@ class Ask:
     :param fresh: nothing is reused of what the context holds already
     :param forgetful: the oldest turns are left out where the context cannot hold them all
     :param budget: joules after which it is stopped
+    :param forecast: what a person was told it would take, to be kept with it
+    :param insist: load the model even if that crashed the last time
     """
 
     kind: str
@@ -58,13 +61,19 @@ class Ask:
     fresh: bool = False
     forgetful: bool = False
     budget: Budget = field(default_factory=Budget)
+    forecast: Forecast | None = None
+    insist: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of a query: its record, as it now stands in the history."""
+    """The last event of a query: its record, as it now stands in the history.
+
+    :param remedies: if the model could not be loaded, the ways out
+    """
 
     record: QueryRecord
+    remedies: tuple[Remedy, ...] = ()
 
 
 Event = Identifying | Began | Answer | Finished
@@ -101,14 +110,17 @@ class Meter:
         self._sampler, self._engine, self._history = sampler, engine, history
         self._loader = Loader(sampler, engine, history)
 
-    def load(self, model: Path, options: LoadOptions) -> Iterator[LoadProgress | Loaded]:
+    def load(
+        self, model: Path, options: LoadOptions, *, insist: bool = True
+    ) -> Iterator[LoadProgress | Loaded]:
         """Load a model ahead of the first question; the next query's bill shows what it cost.
 
+        :param insist: load it even if that crashed the last time
         :raises ModelFileError: if the file cannot be used or does not fit
         :raises EngineError: if llama.cpp cannot load it
         """
         self._loader.begin()
-        return self._loader.load_file(model, options)
+        return self._loader.load_file(model, options, insist=insist)
 
     def measure(self, messages: Sequence[ChatMessage]) -> Measured | None:
         """Return what a conversation would take of the loaded model's context.
@@ -136,16 +148,19 @@ class Meter:
     def _run(self, ask: Ask) -> Iterator[Event]:
         info = read_model_info(ask.model)
         budget_j = ask.budget.left_j(spent_today_j(self._history))
-        request = self._loader.prepare(info, ask.options)
+        request = self._loader.prepare(info, ask.options, insist=ask.insist)
         sha256 = yield from self._loader.identify(info)
         began = self._begin(ask, info, sha256, request)
         run = RunningQuery(self._sampler, self._history, began.query_id, budget_j)
+        remedies: tuple[Remedy, ...] = ()
         try:
             yield began
             with run.saving(self._engine.cancel):
                 yield from self._answer(ask, request, run)
         except EngineError as error:
             cancelled = self._loader.is_cancelled
+            if isinstance(error, LoadProblem) and not cancelled:
+                remedies = error.remedies
             record = run.finish(
                 Status.STOPPED if cancelled else Status.FAILED, "" if cancelled else str(error)
             )
@@ -158,7 +173,7 @@ class Meter:
             raise
         else:
             record = run.finish(Status.STOPPED if run.was_cancelled else Status.DONE, "")
-        yield Finished(record)
+        yield Finished(record, remedies)
 
     def _begin(self, ask: Ask, info: ModelInfo, sha256: str, request: Load) -> Began:
         sampling = asdict(ask.sampling)
@@ -172,9 +187,7 @@ class Meter:
                 modified_ns=request.modified_ns,
                 settings={
                     "llama_cpp": self._engine.hello().llama_cpp,
-                    "context": request.context,
-                    "threads": request.threads,
-                    "gpu_layers": request.gpu_layers,
+                    **LoadOptions.stored(request),
                     **sampling,
                     "stop": json.dumps(sampling["stop"]),
                 },
@@ -186,6 +199,7 @@ class Meter:
                 conversation_id=ask.conversation_id,
                 parent_id=ask.parent_id,
                 question_id=ask.question_id,
+                forecast=ask.forecast,
             )
         )
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from monitor.engine.gguf import ModelFileError, read_model_info
 from monitor.engine.messages import ChatMessage, Sampling
+from monitor.engine.thinking import split_thinking
 from monitor.loading import LoadOptions
 from monitor.meter import Ask
 from monitor.models.library import sha256_of
+from monitor.store.branches import ASSISTANT, USER
 from monitor.store.history import CHAT, History
 from monitor.store.records import QueryRecord
 
@@ -56,17 +58,21 @@ def repeat(history: History, record: QueryRecord) -> Ask:
             seed=settings["seed"],
             stop=tuple(settings["stop"]),
         ),
-        options=LoadOptions(settings["context"], settings["threads"], settings["gpu_layers"]),
+        options=LoadOptions.of(settings),
         fresh=True,
     )
 
 
 def messages_of(history: History, record: QueryRecord) -> tuple[ChatMessage, ...]:
-    """Return what the model was given: the turns before a query of a conversation, and its own."""
-    said = [ChatMessage("system", record.system)] if record.system else []
-    if record.conversation_id:
-        for turn in history.conversation(record.conversation_id).turns:
-            if turn.query_id == record.id:
-                break
-            said.append(ChatMessage(turn.role, turn.content))
-    return (*said, ChatMessage("user", record.prompt))
+    """Return what the model was given: the turns before a query on its branch, and its own.
+
+    Turns without an answer were left out, and so was what a model had thought before it answered.
+    """
+    given = [ChatMessage("system", record.system)] if record.system else []
+    question = ""
+    for said in history.talks.before(record.id):
+        if said.role == USER:
+            question = said.content
+        elif answer := split_thinking(said.content).answer:
+            given += [ChatMessage(USER, question), ChatMessage(ASSISTANT, answer)]
+    return (*given, ChatMessage(USER, record.prompt))

@@ -97,27 +97,29 @@ def _benchmark_capsule(node: Node) -> BenchmarkCapsule:
 
 
 def _query_capsule(node: Node) -> QueryCapsule:
-    query = node.part("query")
-    bill = _bill(node.part("bill"))
+    record, origin = query_of(node)
     messages = [
         ChatMessage(turn.text("role"), turn.text("content")) for turn in node.parts("messages")
     ]
     if not messages:
         raise node.problem("its “messages” are empty")
+    return QueryCapsule(record, origin, tuple(messages), _trace(node.optional_part("trace")))
+
+
+def query_of(node: Node) -> tuple[QueryRecord, Origin]:
+    """Read a query with its bill, and where it ran."""
+    query = node.part("query")
+    bill = _bill(node.part("bill"))
     model = query.optional_part("model")
-    return QueryCapsule(
-        record=_record(node, query, model, bill),
-        origin=Origin(
-            machine=_machine(node.part("machine")),
-            day=_date(query, "day"),
-            model_file=_model_file(model) if model else None,
-            intensity_source=node.text("intensity_source"),
-            note=query.text("note"),
-            tags=query.texts("tags"),
-        ),
-        messages=tuple(messages),
-        trace=_trace(node.optional_part("trace")),
+    origin = Origin(
+        machine=_machine(node.part("machine")),
+        day=_date(query, "day"),
+        model_file=_model_file(model) if model else None,
+        intensity_source=node.text("intensity_source"),
+        note=query.text("note"),
+        tags=query.texts("tags"),
     )
+    return _record(node, query, model, bill), origin
 
 
 def _record(node: Node, query: Node, model: Node | None, bill: Bill) -> QueryRecord:
@@ -130,7 +132,7 @@ def _record(node: Node, query: Node, model: Node | None, bill: Bill) -> QueryRec
         kind=query.text("kind"),
         status=status,
         error=query.optional_text("error"),
-        started_at=_moment(query, "started_at"),
+        started_at=moment_of(query, "started_at"),
         model=_model(model) if model else None,
         settings=_settings(query.part("settings")),
         system=query.text("system"),
@@ -139,7 +141,11 @@ def _record(node: Node, query: Node, model: Node | None, bill: Bill) -> QueryRec
         finish_reason=query.optional_text("finish_reason"),
         tokens=Tokens(**{name: tokens.whole(name) for name in Tokens.__dataclass_fields__}),
         seconds=Seconds(
-            **{name: seconds.optional_number(name) for name in Seconds.__dataclass_fields__}
+            **{
+                name: seconds.optional_number(name)
+                for name in Seconds.__dataclass_fields__
+                if name in seconds.value or name != "thinking"  # earlier versions did not tell
+            }
         ),
         bill=bill,
         zone=_zone(node.optional_part("zone")),
@@ -282,7 +288,8 @@ def _curve(curve: Node) -> Curve:
     return Curve(time_s, energy_j, power_w, gap.astype(np.uint8))
 
 
-def _moment(node: Node, name: str) -> str:
+def moment_of(node: Node, name: str) -> str:
+    """Read a time that tells its zone, ISO 8601."""
     text = node.text(name)
     try:
         moment = datetime.fromisoformat(text)

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from monitor.store.bills import last_id
 from monitor.store.database import Store
 from monitor.store.outcomes import Outcome, update_query
-from monitor.store.records import QueryRecord
+from monitor.store.records import LOAD_SETTINGS, QueryRecord
 from monitor.store.references import free_number, settings_id
 from monitor.store.retention import thin_again
 
@@ -66,12 +66,14 @@ class Arrival:
     :param record: its identifier tells whether it is here already
     :param trace: its power curve, packed
     :param alias: another identifier it may be stored under already; "" if there is none
+    :param conversation_id: the conversation it belongs to, which is there already
     """
 
     record: QueryRecord
     origin: Origin
     trace: bytes | None = None
     alias: str = ""
+    conversation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,13 @@ def origin_of(store: Store, query_id: str) -> Origin:
 
 def take_in(store: Store, arrivals: Sequence[Arrival]) -> TakenIn:
     """Store queries that are not here yet: all of them, or none."""
+    return store.write(lambda db: take_in_all(db, arrivals)).result()
 
-    def change(db: Database) -> TakenIn:
-        stored = sum(_take_one(db, arrival) for arrival in arrivals)
-        return TakenIn(stored, len(arrivals) - stored)
 
-    return store.write(change).result()
+def take_in_all(db: Database, arrivals: Sequence[Arrival]) -> TakenIn:
+    """Store queries that are not here yet, in a transaction that is open."""
+    stored = sum(_take_one(db, arrival) for arrival in arrivals)
+    return TakenIn(stored, len(arrivals) - stored)
 
 
 IMPORT = "import"
@@ -159,6 +162,7 @@ def _outcome(record: QueryRecord) -> Outcome:
         bill=record.bill,
         finish_reason=record.finish_reason,
         error=record.error,
+        thinking_j=record.thinking_j,
     )
 
 
@@ -182,6 +186,7 @@ def _take_one(db: Database, arrival: Arrival) -> bool:
             "machine_id": origin.machine.id,
             "model_id": _model_id(db, record, origin),
             "settings_id": _settings_id(db, record),
+            "conversation_id": arrival.conversation_id,
             "seed": record.settings.get("seed"),
             "system_text": record.system,
             "prompt_text": record.prompt,
@@ -216,6 +221,7 @@ def _model_id(db: Database, record: QueryRecord, origin: Origin) -> int | None:
 
 def _settings_id(db: Database, record: QueryRecord) -> str:
     settings: dict[str, Any] = {name: record.settings.get(name) for name in SETTINGS}
+    settings |= {name: record.settings[name] for name in LOAD_SETTINGS if name in record.settings}
     settings["stop"] = json.dumps(record.settings.get("stop", []))
     return settings_id(db, settings)
 

@@ -47,13 +47,31 @@ def read_bills(db: Database, methods: Mapping[int, int]) -> dict[int, Bill]:
     :param methods: for each query's number the method its bill was reckoned with
     """
     lines: dict[int, list[Line]] = {started_ms: [] for started_ms in methods}
-    rows = db.query(
-        "select b.*, c.* from bills b join channels c on c.id = b.channel_id "
-        "where b.started_ms in (select value from json_each(?)) order by b.started_ms, b.position",
+    channels: dict[int, Channel] = {}
+    rows = db.execute(
+        "select started_ms, channel_id, phase, joules, below_j, above_j, random_j, mean_w, "
+        "peak_w, samples, coverage, duration_s, resolved from bills "
+        "where started_ms in (select value from json_each(?)) order by started_ms, position",
         [json.dumps(list(methods))],
     )
-    for row in rows:
-        lines[row["started_ms"]].append(_line(row))
+    for number, channel_id, phase, *figures, resolved in rows:
+        if channel_id not in channels:
+            channels[channel_id] = _channel(db.table("channels").get(channel_id))
+        joules, below_j, above_j, random_j, mean_w, peak_w, samples, coverage, duration_s = figures
+        energy = None if joules is None else Interval(joules, below_j, above_j, random_j)
+        lines[number].append(
+            Line(
+                channel=channels[channel_id],
+                phase=phase,
+                energy=energy,
+                mean_w=mean_w,
+                peak_w=peak_w,
+                samples=samples,
+                coverage=coverage,
+                duration_s=duration_s,
+                resolved=bool(resolved),
+            )
+        )
     return {number: Bill(tuple(lines[number]), method) for number, method in methods.items()}
 
 
@@ -91,8 +109,8 @@ def last_id(table: Table) -> int:
     return table.last_pk
 
 
-def _line(row: Mapping[str, Any]) -> Line:
-    channel = Channel(
+def _channel(row: Mapping[str, Any]) -> Channel:
+    return Channel(
         key=row["key"],
         label=row["label"],
         domain=Domain(row["domain"]),
@@ -108,18 +126,4 @@ def _line(row: Mapping[str, Any]) -> Line:
             row["accuracy_source"],
         ),
         range_j=row["range_j"],
-    )
-    energy = None
-    if row["joules"] is not None:
-        energy = Interval(row["joules"], row["below_j"], row["above_j"], row["random_j"])
-    return Line(
-        channel=channel,
-        phase=row["phase"],
-        energy=energy,
-        mean_w=row["mean_w"],
-        peak_w=row["peak_w"],
-        samples=row["samples"],
-        coverage=row["coverage"],
-        duration_s=row["duration_s"],
-        resolved=bool(row["resolved"]),
     )

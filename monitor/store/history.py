@@ -13,15 +13,18 @@ from sqlite_utils import Database
 
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import METHOD
+from monitor.energy.forecast import Forecast
 from monitor.engine.gguf import ModelInfo
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.bills import read_bills
 from monitor.store.browse import Browse
+from monitor.store.conversations import Conversations
 from monitor.store.curves import StoredTrace, decode_trace
 from monitor.store.database import Store, StoreError
 from monitor.store.edits import Edits
 from monitor.store.endings import Endings, Message, add_answer, add_message, ended
 from monitor.store.filters import EVERYTHING, Filter
+from monitor.store.forecasts import Forecasts, insert_prediction
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
 from monitor.store.marks import TextMarks, decode_marks
@@ -52,6 +55,7 @@ class QueryStart:
     :param conversation_id: the conversation it continues, or ``None``
     :param parent_id: the message of it that the question follows, ``None`` for its beginning
     :param question_id: the question of it that is answered once more, ``None`` for a new one
+    :param forecast: what it was said to take
     """
 
     kind: str
@@ -67,6 +71,7 @@ class QueryStart:
     conversation_id: str | None
     parent_id: str | None = None
     question_id: str | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ class History:
         self.browse = Browse(self._store)
         self.edits = Edits(self._store)
         self.standings = Standings(self._store)
+        self.talks = Conversations(self._store, self.records_by_id)
+        self.forecasts = Forecasts(self._store, self._machine["id"])
         self._endings = Endings(self._store, self._machine["id"])
         if not self._store.is_read_only:
             # First of all: what has ended must not be taken for interrupted.
@@ -164,6 +171,8 @@ class History:
                 **this_process(),
             }
         )
+        if start.forecast:
+            insert_prediction(db, query_id, start.forecast)
         if conversation_id is None:
             return Began(query_id, None)
         question_id = start.question_id or add_message(

@@ -33,6 +33,26 @@ from monitor.store.records import Status
 from monitor.store.retention import thin_again
 from monitor.store.schema import SCHEMA_VERSION
 
+USED_LAST = (
+    "on conflict (id) do update set pinned = max(pinned, excluded.pinned), "
+    + ", ".join(
+        f"{name} = iif(excluded.updated_at > updated_at, excluded.{name}, {name})"
+        for name in ("title", "leaf_id", "system_text", "sampling", "updated_at")
+    )
+    + ", deleted_at = iif(excluded.deleted_at is null and excluded.updated_at > deleted_at, "
+    "null, deleted_at) where excluded.updated_at > updated_at or excluded.pinned > pinned"
+)
+"""What becomes of a conversation that is on both machines: what it was where it was used last. Who
+goes on with it after the other has deleted it wants it."""
+
+WHOLE_MESSAGE = (
+    "on conflict (id) do update set query_id = ifnull(query_id, excluded.query_id), "
+    "content = iif(content = '', excluded.content, content) "
+    "where query_id is null and excluded.query_id is not null"
+)
+"""What becomes of a message that is here already: one taken in without its query, which still ran,
+gets it, and with it what was written since."""
+
 CHUNK = 500
 """Queries that are written together; progress and a cancel are looked after in between."""
 
@@ -183,13 +203,7 @@ class _Merge:
     def _describe(self) -> None:
         self._count(machines=self._add("machines"))
         self._add("settings")
-        self._count(
-            conversations=self._add(
-                "conversations",
-                more="on conflict (id) do update set updated_at = excluded.updated_at "
-                "where excluded.updated_at > updated_at",
-            )
-        )
+        self._count(conversations=self._add("conversations", more=USED_LAST))
         own_models = self._db.table("models").count
         self._refers["model_id"] = self._match("models", ("sha256",))
         self._count(models=self._db.table("models").count - own_models)
@@ -304,21 +318,37 @@ class _Merge:
             chosen,
         )
         self._write("traces", ("query_id", "data", "marks"), traces)
+        columns = self._columns("predictions")
+        foretold = self._read(
+            f"select p.{', p.'.join(columns)} from queries q join predictions p "
+            f"on p.query_id = q.id {where.replace('started_ms', 'q.started_ms')}",
+            chosen,
+        )
+        self._write("predictions", columns, foretold)
 
     # --- what refers to queries ----------------------------------------------------------
 
     def _messages(self) -> None:
-        columns = ["query_id", *self._columns("messages", "query_id")]
+        """Add messages to their trees: what was said on either machine stands side by side.
+
+        Those of a query that still runs are left out, unless others follow them. What is here
+        already gets what it lacked then.
+        """
+        columns = ["query_id", "parent_id", *self._columns("messages", "query_id", "parent_id")]
         rows = self._read(
-            f"select {', '.join(columns)} from messages where query_id is null or query_id not in "
-            f"(select id from queries where status = '{Status.RUNNING}')"
+            "with recursive taken (id) as (select id from messages where query_id is null or "
+            f"query_id not in (select id from queries where status = '{Status.RUNNING}') "
+            "union select m.parent_id from taken t join messages m on m.id = t.id "
+            "where m.parent_id is not null) "
+            f"select {', '.join(columns)} from messages where id in taken"
         )
 
         def kept(row: Sequence[Any]) -> Sequence[Any]:
             return row if row[0] and self._has("queries", "id", row[0]) else [None, *row[1:]]
 
         before = self._db.table("messages").count
-        self._write("messages", columns, map(kept, rows), "on conflict do nothing")
+        self._db.execute("pragma defer_foreign_keys = on")  # one may come before what it follows
+        self._write("messages", columns, map(kept, rows), WHOLE_MESSAGE)
         self._count(messages=self._db.table("messages").count - before)
 
     def _benchmarks(self) -> None:

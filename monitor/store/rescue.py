@@ -104,6 +104,8 @@ class _Walk:
                 for done, table in enumerate(tables):
                     progress(done / len(tables))
                     self._found.rows[table] = self._save_table(db, table)
+                if version == SCHEMA_VERSION:
+                    _rejoin(db)
                 self._found.orphans = _mend(db, tables)
             connection.commit()
             if version < SCHEMA_VERSION:
@@ -243,6 +245,15 @@ def _mend(db: Database, tables: Sequence[str]) -> int:
                     db.execute(f"update {table} set {key.column} = null {lost}")
         gone += more
     return gone
+
+
+def _rejoin(db: Database) -> None:
+    """Let messages follow the last one before the lost one that they followed."""
+    db.execute(
+        "update messages set parent_id = (select max(o.id) from messages o "
+        "where o.conversation_id = messages.conversation_id and o.id < messages.parent_id) "
+        "where parent_id not in (select id from messages)"
+    )
 
 
 def _drop_half_bills(db: Database) -> int:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,14 +193,16 @@ def purge_deleted(
     progress: Progress = unheard,
     cancelled: Callable[[], bool] = never,
 ) -> int:
-    """Remove for good the queries that were deleted so long ago; return how many.
+    """Remove for good what was deleted so long ago; return how many queries it were.
 
     It is written in batches of a few milliseconds, so that it can go on beside anything else. The
-    messages of a conversation stay. So do a benchmark's questions, which its other runs share.
+    messages of a query stay in its conversation, and the bills of a conversation in the history.
+    So do a benchmark's questions, which its other runs share.
 
     :raises StoreError: if it cannot be written; what was done is kept
     """
     until = ((now or datetime.now(UTC)) - older_than).isoformat(timespec="milliseconds")
+    _purge_conversations(store, until, cancelled)
     old = "from queries where deleted_at < ?"
     (total,) = store.read().execute(f"select count(*) {old}", [until]).fetchone()
     pace, done = Pace(), 0
@@ -235,3 +238,40 @@ def _purge(db: Database, chosen: list[tuple[Any, ...]]) -> None:
                 "and not exists (select 1 from bench_runs r where r.suite_id = bench_suites.id)",
                 [suite_id],
             )
+
+
+def _purge_conversations(store: Store, until: str, cancelled: Callable[[], bool]) -> None:
+    """Remove conversations that were deleted before a time, and what was said in them."""
+    sql = "select id from conversations where deleted_at < ?"
+    for (conversation_id,) in store.read().execute(sql, [until]).fetchall():
+        _forget_texts(store, conversation_id, cancelled)
+        if cancelled():
+            return
+        store.write(partial(_remove, conversation_id=conversation_id)).result()
+
+
+def _forget_texts(store: Store, conversation_id: str, cancelled: Callable[[], bool]) -> None:
+    """Blank what was asked and answered in a conversation; what it cost is kept."""
+    pace = Pace()
+    sql = "select started_ms, id from queries where conversation_id = ? limit ?"
+    while not cancelled():
+        chosen = store.read().execute(sql, [conversation_id, pace.rows]).fetchall()
+        if not chosen:
+            return
+        with pace:
+            store.write(partial(_blank, chosen=chosen)).result()
+
+
+def _blank(db: Database, chosen: list[tuple[int, str]]) -> None:
+    for number, query_id in chosen:
+        db.execute("update traces set marks = null where query_id = ?", [query_id])
+        db.execute(
+            "update queries set system_text = '', prompt_text = '', answer_text = '', "
+            "conversation_id = null where started_ms = ?",
+            [number],
+        )
+
+
+def _remove(db: Database, conversation_id: str) -> None:
+    db.execute("delete from messages where conversation_id = ?", [conversation_id])
+    db.execute("delete from conversations where id = ?", [conversation_id])

@@ -75,7 +75,11 @@ def record(history: History) -> QueryRecord:
     first = history.begin(query_start(kind="chat", prompt="Hello", system="Be brief."))
     history.finish(first.query_id, outcome(text="Hi."))
     start = query_start(
-        kind="chat", system="Be brief.", conversation_id=first.conversation_id, pue=1.2
+        kind="chat",
+        system="Be brief.",
+        conversation_id=first.conversation_id,
+        parent_id=first.answer_id,
+        pue=1.2,
     )
     began = history.begin(start)
     return history.finish(began.query_id, outcome(trace=encode_trace(TRACE, 0.0)))

@@ -279,7 +279,9 @@ def test_a_record_has_the_form_the_design_promises(history: History) -> None:
         "name", "file", "sha256", "arch", "parameters", "quantisation",
     }  # fmt: skip
     assert set(document["tokens"]) == {"prompt", "reused", "completion", "thinking"}
-    assert set(document["seconds"]) == {"load", "prefill", "first_token", "decode", "total"}
+    assert set(document["seconds"]) == {
+        "load", "prefill", "first_token", "decode", "total", "thinking",
+    }  # fmt: skip
     energy = document["energy"]
     assert set(energy) - {"coverage"} == {
         "total_j", "low_j", "high_j", "above_idle_j", "kind", "resolved", "phases", "load_j",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlite_utils import Database
 
@@ -17,7 +18,8 @@ from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.database import StoreError
 from monitor.store.errors import StoreStopped
 from monitor.store.filters import Filter
-from monitor.store.history import History
+from monitor.store.history import Began, History
+from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.merge import merge
 from monitor.store.schema import SCHEMA_VERSION
 from monitor.store.sums import FACET, drop_triggers, sum_up
@@ -44,6 +46,20 @@ def on_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open
     yield open_history
     for history in opened:
         history.close()
+
+
+def say(history: History, prompt: str, after: Began | None = None, **changes: Any) -> Began:
+    """Ask and answer a question of a chat, after another's answer."""
+    start = query_start(
+        kind="chat",
+        prompt=prompt,
+        conversation_id=after and after.conversation_id,
+        parent_id=after and after.answer_id,
+    )
+    began = history.begin(start)
+    trace = encode_trace(StoredTrace({}, ()), 0.0)
+    history.finish(began.query_id, outcome(trace=trace, **changes))
+    return began
 
 
 def contents(history: History) -> list[str]:
@@ -117,6 +133,84 @@ def test_a_second_merge_adds_nothing_and_a_later_one_what_is_new(on_machine: Ope
     again = merge(desk._store, laptop._store.path)
     assert (again.queries, again.known, again.messages) == (0, 2, 0)
     assert contents(desk) == before
+
+
+def test_a_conversation_gone_on_with_on_both_machines_has_branches(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    first = say(laptop, "One?", marks=encode_marks(TextMarks(np.array([0.5]), np.array([3]))))
+    assert first.conversation_id
+    laptop.store.write(
+        lambda db: db.table("predictions").insert(
+            {"query_id": first.query_id, "energy_j": 5.0, "low_j": 4.0, "high_j": 6.0, "basis": 9}
+        )
+    ).result()
+    merge(desk.store, laptop.store.path)
+    at_desk, on_laptop = say(desk, "At the desk?", first), say(laptop, "On the laptop?", first)
+    talks = laptop.talks
+    talks.pin(first.conversation_id, True)
+    talks.rename(first.conversation_id, "Both")
+    talks.set_system(first.conversation_id, "Be brief.")
+    found = merge(desk.store, laptop.store.path)
+    assert (found.queries, found.messages, found.conversations) == (1, 2, 0)
+    talk = desk.talks.talk(first.conversation_id)
+    assert (talk.title, talk.pinned, talk.system) == ("Both", True, "Be brief.")
+    assert [turn.question for turn in talk.turns] == ["One?", "On the laptop?"]
+    assert [each.message_id for each in talk.turns[1].questions] == [
+        at_desk.question_id, on_laptop.question_id,
+    ]  # fmt: skip
+    marks = desk.marks(first.query_id)
+    assert marks
+    assert marks.characters.tolist() == [3]
+    assert desk.store.read().execute("select energy_j, basis from predictions").fetchall() == [
+        (5.0, 9)
+    ]
+    before = contents(desk)
+    merge(desk.store, laptop.store.path)
+    assert contents(desk) == before
+
+
+def test_what_follows_a_question_that_is_still_answered_comes_with_it(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    running = laptop.begin(query_start(kind="chat", prompt="One?"))
+    again = query_start(
+        kind="chat", prompt="One?", conversation_id=running.conversation_id,
+        question_id=running.question_id,
+    )  # fmt: skip
+    done = laptop.begin(again)
+    laptop.finish(done.query_id, outcome(text="Sooner."))
+    assert merge(desk.store, laptop.store.path).messages == 2
+    talks = desk.talks
+    assert running.conversation_id
+    (turn,) = talks.talk(running.conversation_id).turns
+    assert (turn.question, turn.answer, len(turn.answers)) == ("One?", "Sooner.", 1)
+    laptop.finish(running.query_id, outcome(text="Later."))
+    assert merge(desk.store, laptop.store.path).messages == 1
+    (turn,) = talks.talk(running.conversation_id, running.answer_id).turns
+    assert (turn.answer, len(turn.answers)) == ("Later.", 2)
+    assert turn.record == desk.record(running.query_id)
+    assert talks.path(running.question_id)[0].query_id == running.query_id
+
+
+def test_what_was_deleted_on_one_machine_is_back_if_the_other_went_on_with_it(
+    on_machine: Open,
+) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    first, other = say(laptop, "One?"), say(laptop, "Secret?")
+    assert first.conversation_id
+    assert other.conversation_id
+    merge(desk.store, laptop.store.path)
+    talks = desk.talks
+    talks.delete([first.conversation_id, other.conversation_id])
+    merge(desk.store, laptop.store.path)
+    assert talks.listed() == []
+    say(laptop, "Two?", first)
+    merge(desk.store, laptop.store.path)
+    assert [each.title for each in talks.listed()] == ["One?"]
+    third = on_machine("third")
+    merge(third.store, desk.store.path)
+    there = third.talks
+    assert [each.title for each in there.listed()] == ["One?"]
+    assert [each.title for each in there.listed(deleted=True)] == ["Secret?"]
 
 
 def test_numbers_that_are_taken_move_on_with_bills_and_tags(on_machine: Open) -> None:
