@@ -14,9 +14,11 @@ from desktop.services import Services
 from monitor.bench.plan import Entrant
 from monitor.bench.suites import Suite, SuiteError
 from monitor.bench.task import DatasetError
+from monitor.energy.budget import BudgetSpent
 from monitor.engine.client import EngineError
 from monitor.engine.gguf import ModelFileError
-from monitor.loading import LoadOptions
+from monitor.hub.access import HubError
+from monitor.loading import LoadOptions, LoadProblem, Remedy
 from monitor.meter import Ask
 from monitor.store.database import StoreError
 from monitor.store.errors import told
@@ -28,6 +30,8 @@ KNOWN_PROBLEMS = (
     StoreError,
     DatasetError,
     SuiteError,
+    HubError,
+    BudgetSpent,
     OSError,
 )
 """What a person can cause: each carries a sentence that says what to do."""
@@ -49,6 +53,8 @@ class Bridge(QObject):
     """An event of a query that is run again; see :mod:`monitor.meter`."""
     failed = Signal(str)
     """The query or load ended without a record; the text says why and what to do."""
+    stuck = Signal(str, object)
+    """After :attr:`failed`, if a model could not be loaded: why, and the ways out."""
     idle = Signal()
     """The query or load is over, however it ended."""
     read_failed = Signal(str)
@@ -63,6 +69,7 @@ class Bridge(QObject):
         self._closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
         self._works = ThreadPoolExecutor(1, thread_name_prefix="window-works")
+        self._transfers = ThreadPoolExecutor(1, thread_name_prefix="window-transfers")
         self._changes = ThreadPoolExecutor(1, thread_name_prefix="window-changes")
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
@@ -79,9 +86,12 @@ class Bridge(QObject):
         """Run a stored query again; :attr:`repeated` follows."""
         self._run(self._services.meter.run(request), self.repeated)
 
-    def load(self, model: Path, options: LoadOptions) -> None:
-        """Load a model ahead of the first question; its events follow."""
-        self._run(self._services.meter.load(model, options))
+    def load(self, model: Path, options: LoadOptions, *, insist: bool = True) -> None:
+        """Load a model ahead of the first question; its events follow.
+
+        :param insist: load it even if that crashed the last time
+        """
+        self._run(self._services.meter.load(model, options, insist=insist))
 
     @property
     def has_model(self) -> bool:
@@ -129,9 +139,12 @@ class Bridge(QObject):
 
     def _follow(self, events: Iterator[Any], told: SignalInstance) -> None:
         problem = ""
+        remedies: tuple[Remedy, ...] = ()
         try:
             for event in events:
                 told.emit(event)
+        except LoadProblem as error:
+            problem, remedies = str(error), error.remedies
         except KNOWN_PROBLEMS as error:
             problem = str(error)
         except KeyError as error:
@@ -143,14 +156,16 @@ class Bridge(QObject):
                 .replace("%1", type(error).__name__)
                 .replace("%2", str(error))
             )
-        self._answered.emit(self._end, problem)
+        self._answered.emit(lambda ways: self._end(problem, ways), remedies)
 
-    def _end(self, problem: str) -> None:
+    def _end(self, problem: str, remedies: tuple[Remedy, ...]) -> None:
         if self._thread:
             self._thread.join()
             self._thread = None
         if problem:
             self.failed.emit(problem)
+        if remedies:
+            self.stuck.emit(problem, remedies)
         self.idle.emit()
 
     def read(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
@@ -183,6 +198,11 @@ class Bridge(QObject):
         """Like :meth:`read`, for what may take long: folders, drivers, the engine's start."""
         if not self._closed:
             self._works.submit(self._answer, question, answer)
+
+    def transfer(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
+        """Like :meth:`work`, for downloads: they have to end when :attr:`is_closed`."""
+        if not self._closed:
+            self._transfers.submit(self._answer, question, answer)
 
     def look_after(self) -> None:
         """Back the history up and thin what is old, if it is due, beside everything else."""
@@ -225,3 +245,4 @@ class Bridge(QObject):
         self._changes.shutdown(wait=True)
         self._reads.shutdown(wait=True, cancel_futures=True)
         self._works.shutdown(wait=True, cancel_futures=True)
+        self._transfers.shutdown(wait=True, cancel_futures=True)

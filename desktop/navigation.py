@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from desktop.theme.icons import icon
@@ -12,7 +11,7 @@ from desktop.theme.widgets import named, tool_button
 
 
 class Navigation(QWidget):
-    """A button for each page, and Ctrl with its number.
+    """A button for each page.
 
     :param names: of the pages, which their icons are called by
     :param texts: of the buttons
@@ -32,7 +31,7 @@ class Navigation(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 10, 6, 10)
         self._buttons = QButtonGroup(self)
-        for index, (name, text) in enumerate(zip(names, texts, strict=True)):
+        for index, text in enumerate(texts):
             button = tool_button(text, checkable=True)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setIconSize(QSize(24, 24))
@@ -40,9 +39,6 @@ class Navigation(QWidget):
             button.setToolTip(f"{text} (Ctrl+{index + 1})")
             self._buttons.addButton(button, index)
             layout.addWidget(button)
-            shortcut = QShortcut(QKeySequence(f"Ctrl+{index + 1}"), self)
-            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-            shortcut.activated.connect(lambda name=name: self.wanted.emit(name))
         layout.addStretch(1)
         self._buttons.idClicked.connect(lambda index: self.wanted.emit(names[index]))
 

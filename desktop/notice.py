@@ -1,9 +1,9 @@
 """A line above the page for what a person should know, until they have read it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
@@ -24,16 +24,16 @@ class Notice(QFrame):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._action = tool_button("")
-        self._action.clicked.connect(self._on_action)
-        self._does: Callable[[], None] | None = None
+        self._actions = QHBoxLayout()
+        self._actions.setSpacing(6)
+        self._buttons: list[QToolButton] = []
         self._close = tool_button(self.tr("Close"))
         self._close.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         self._close.clicked.connect(self._on_close)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.addWidget(self._text, 1)
-        layout.addWidget(self._action, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(self._actions)
         layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
         self.set_theme(theme)
         self.hide()
@@ -48,15 +48,30 @@ class Notice(QFrame):
         :param action: text of a button beside it, "" for none
         :param does: what pressing the button does
         """
+        self.offer(text, [(action, does)] if does else [])
+
+    def offer(self, text: str, actions: Sequence[tuple[str, Callable[[], None]]]) -> None:
+        """Show a text with several buttons beside it.
+
+        :param actions: what stands on each, and what pressing it does
+        """
         self._text.setText(text)
-        self._action.setText(action)
-        self._does = does
-        self._action.setVisible(bool(action))
+        for button in self._buttons:
+            button.hide()
+            button.deleteLater()
+        self._buttons = [tool_button(words) for words, _ in actions]
+        for button, (_, does) in zip(self._buttons, actions, strict=True):
+            button.clicked.connect(lambda _checked=False, does=does: does())
+            self._actions.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.show()
 
-    def _on_action(self) -> None:
-        if self._does:
-            self._does()
+    def press(self, words: str) -> None:
+        """Do what the button with these words does.
+
+        :raises KeyError: if there is none
+        """
+        buttons = {button.text(): button for button in self._buttons}
+        buttons[words].click()
 
     def _on_close(self) -> None:
         self.hide()

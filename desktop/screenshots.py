@@ -10,7 +10,6 @@ from desktop.services import start_services
 from desktop.theme.palette import DARK, LIGHT, apply_theme
 from desktop.window import MainWindow
 from monitor.bench.summary import SuiteResult
-from monitor.store.records import Conversation
 
 SIZE = (1180, 760)
 
@@ -46,12 +45,10 @@ def draw_pages(app: QApplication, folder: Path, pages: Sequence[str]) -> list[Pa
 
 
 def _open_latest_conversation(app: QApplication, window: MainWindow) -> None:
-    listed: list[list[Conversation]] = []
-    window.chat.listed.connect(listed.append)
-    window.chat.list_conversations()
-    _wait(app, 5, lambda: bool(listed))
-    if listed and listed[0]:
-        window.chat.open_conversation(listed[0][0].id)
+    rows = window.chat_page.side.model
+    _wait(app, 5, lambda: window.chat_page.side.is_read)
+    if rows.rows:
+        window.chat.open_conversation(rows.rows[0].id)
 
 
 def _open_latest_report(window: MainWindow) -> None:

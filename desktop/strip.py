@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence, QShortcut
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
 
 from desktop.live.model import LiveModel
@@ -26,6 +26,8 @@ class StatusStrip(QWidget):
     file_wanted = Signal()
     menu_wanted = Signal()
     unload_wanted = Signal()
+    library_wanted = Signal()
+    options_wanted = Signal()
     zone_wanted = Signal()
 
     def __init__(self, live: LiveModel, parent: QWidget | None = None) -> None:
@@ -39,9 +41,7 @@ class StatusStrip(QWidget):
         self._listed: tuple[list[Found], Path | None, bool] | None = None
         self._model = tool_button(self.tr("No model"))
         self._model.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._model.setToolTip(self.tr("Choose a model (Ctrl+M)"))
-        # A shortcut of the button's own would go with each new text.
-        QShortcut(QKeySequence("Ctrl+M"), self).activated.connect(self._model.showMenu)
+        self._model.setToolTip(self.tr("Choose a model (Ctrl+L)"))
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self.menu_wanted)
         self._model.setMenu(self._menu)
@@ -75,6 +75,10 @@ class StatusStrip(QWidget):
         """Where the present power stands."""
         return self._power
 
+    def open_menu(self) -> None:
+        """Let the person choose a model."""
+        self._model.showMenu()
+
     def show_models(self, models: list[Found], chosen: Path | None, loaded: bool) -> None:
         """Fill the model menu."""
         shown = (models, chosen, loaded)
@@ -90,7 +94,9 @@ class StatusStrip(QWidget):
             action.triggered.connect(lambda _checked, path=model.path: self.model_chosen.emit(path))
             self._menu.addAction(action)
         self._menu.addSeparator()
+        self._menu.addAction(self.tr("Model library …"), self.library_wanted.emit)
         self._menu.addAction(self.tr("Open a GGUF file …"), self.file_wanted.emit)
+        self._menu.addAction(self.tr("How it is loaded …"), self.options_wanted.emit)
         unload = self._menu.addAction(self.tr("Unload the model"), self.unload_wanted.emit)
         unload.setEnabled(loaded)
 

@@ -2,12 +2,12 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QMainWindow,
     QSplitter,
@@ -27,8 +27,11 @@ from desktop.history.deeds import HistoryDeeds
 from desktop.history.page import HistoryPage
 from desktop.history.query_view import QueryDialog
 from desktop.history.state import Place
+from desktop.keyboard.commands import Commands
 from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel
+from desktop.models.deeds import ModelDeeds
+from desktop.models.drops import dropped_paths
 from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.sensors.page import SensorsPage
@@ -39,9 +42,8 @@ from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from monitor.bench.summary import SuiteResult
 from monitor.carbon.intensity import Zone
-from monitor.engine.gguf import ModelFileError, read_model_info
+from monitor.details import Details, details_of
 from monitor.meter import ZONE_PREFERENCE, chosen_zone
-from monitor.models.library import Found, list_models, model_places, remember_file
 from monitor.store.backups import Backup
 from monitor.store.database import StoreError
 from monitor.store.filters import EVERYTHING
@@ -54,7 +56,7 @@ PAGES = ("chat", "bench", "history", "compare", "sensors")
 UPKEEP_MS = 20_000
 """Backup and thinning wait until the window is there and the models are listed."""
 
-MODEL_PREFERENCE, DRAFT_PREFERENCE, PLACE_PREFERENCE = "model", "draft", "history_place"
+DRAFT_PREFERENCE, PLACE_PREFERENCE = "draft", "history_place"
 
 
 class MainWindow(QMainWindow):
@@ -67,7 +69,6 @@ class MainWindow(QMainWindow):
     def __init__(self, services: Services, theme: Theme) -> None:
         super().__init__()
         self._services, self._theme = services, theme
-        self._models: list[Found] = []
         self.backup_to_restore: Path | None = None
         self.bridge = Bridge(services, self)
         self.live = LiveModel(services.sampler)
@@ -85,8 +86,10 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self.strip = StatusStrip(self.live)
         self.notice = Notice(self._theme)
-        self.chat_page = ChatPage(self.chat, self._theme)
         history = self._services.history
+        self.chat_page = ChatPage(
+            self.chat, self.bridge, history, self._services.meter, self._theme
+        )
         self.bench_page = BenchPage(self.bench, self.bridge, history, self.live, self._theme)
         self.history_page = HistoryPage(self.bridge, history, self._theme)
         self.compare_page = ComparePage(self.bridge, history, self._theme)
@@ -100,17 +103,14 @@ class MainWindow(QMainWindow):
             self.sensors_page,
         ):
             self.pages.addWidget(page)
-        self.navigation = Navigation(
-            PAGES,
-            (
-                self.tr("Chat"),
-                self.tr("Bench"),
-                self.tr("History"),
-                self.tr("Compare"),
-                self.tr("Sensors"),
-            ),
-        )
+        self.navigation = Navigation(PAGES, tuple(self._page_titles().values()))
         self.dock = LiveDock(self.live, self._theme)
+        self.models = ModelDeeds(
+            self.chat, self.strip, self.notice, self.bridge, self._services, self._theme, self
+        )
+        self.commands = Commands(
+            self.bridge, history, lambda: self.models.models, self._theme, self
+        )
         self.deeds = HistoryDeeds(
             self.history_page, self.bridge, self._services, self.chat, self.notice, self
         )
@@ -155,15 +155,12 @@ class MainWindow(QMainWindow):
         self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
         self.chat.context_changed.connect(self.strip.show_context)
-        self.chat.model_changed.connect(self._show_model)
+        self.models.listed.connect(
+            lambda found: self.bench_page.setup.show_models(found, self.chat.model)
+        )
         self.chat.answered.connect(self._on_answered)
-        self.chat_page.bill_opened.connect(self.open_bill)
-        self.strip.menu_wanted.connect(self._list_models)
-        self.strip.model_chosen.connect(self._choose)
-        self.strip.file_wanted.connect(self._open_file)
-        stop = QShortcut(QKeySequence("Esc"), self)
-        stop.activated.connect(self._stop)
-        self.strip.unload_wanted.connect(self.chat.unload)
+        self.chat_page.bill_opened.connect(lambda record: self.open_query(record.id))
+        self.chat_page.said.connect(self.notice.say)
         self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
             lambda: self.bridge.work(
@@ -171,10 +168,68 @@ class MainWindow(QMainWindow):
             )
         )
 
+    def _add_commands(self) -> None:
+        """Bind every key of the window in one place, from which the sheet is made as well."""
+        commands, composer, side = self.commands, self.chat_page.composer, self.chat_page.side
+        commands.add(
+            self.tr("Chat"),
+            ("new", self.tr("New chat"), "Ctrl+N", self._new_chat),
+            ("send", self.tr("Send the prompt"), "Ctrl+Return; Ctrl+Enter", composer.send),
+            ("enter", self.tr("Send, while typing"), "Enter", None),
+            ("break", self.tr("Break the line, while typing"), "Shift+Enter", None),
+            ("stop", self.tr("Stop what is running"), "Esc", self._stop),
+            ("again", self.tr("Regenerate the last answer"), "Ctrl+R", self.chat_page.regenerate),
+            ("edit", self.tr("Edit the last question"), "Ctrl+Up", composer.edit_last),
+            ("prompts", self.tr("Prompts"), "Ctrl+P", self.chat_page.setup.open_prompts),
+            (
+                "setup",
+                self.tr("System prompt and sampling"),
+                "Ctrl+Shift+P",
+                self.chat_page.setup.open_presets,
+            ),
+            ("attach", self.tr("Attach files"), "Ctrl+Shift+A", composer.attached.choose),
+            ("budget", self.tr("Energy budget"), "Ctrl+B", self.chat_page.setup.open_budget),
+            ("rename", self.tr("Rename the conversation"), "F2", side.ask_rename),
+            ("export", self.tr("Export the conversation"), "Ctrl+E", side.ask_export),
+        )
+        commands.add(
+            self.tr("Models"),
+            ("model", self.tr("Choose a model"), "Ctrl+L", self.strip.open_menu),
+            ("library", self.tr("Model library"), "Ctrl+Shift+M", self.models.open_library),
+            ("file", self.tr("Open a model file"), "Ctrl+O", self.models.ask_file),
+            ("load", self.tr("How the model is loaded"), "Ctrl+,", self.models.open_options),
+        )
+        commands.add(
+            self.tr("Window"),
+            ("find", self.tr("Search everything"), "Ctrl+K", commands.open_finder),
+            ("search", self.tr("Search this page"), "Ctrl+F", self._search_page),
+            ("keys", self.tr("Keyboard shortcuts"), "Ctrl+/", commands.open_sheet),
+            ("zone", self.tr("Choose where the electricity is from"), "", self._choose_zone),
+            *(
+                (f"page_{name}", title, f"Ctrl+{number}", partial(self.show_page, name))
+                for number, (name, title) in enumerate(self._page_titles().items(), start=1)
+            ),
+        )
+        commands.conversation_wanted.connect(self._open_conversation)
+        commands.query_wanted.connect(lambda row: self.open_query(row.id))
+        commands.model_wanted.connect(self.models.choose)
+        commands.prompt_wanted.connect(self._insert_prompt)
+
+    def _page_titles(self) -> dict[str, str]:
+        return {
+            "chat": self.tr("Chat"),
+            "bench": self.tr("Bench"),
+            "history": self.tr("History"),
+            "compare": self.tr("Compare"),
+            "sensors": self.tr("Sensors"),
+        }
+
     def _restore_state(self) -> None:
+        self._add_commands()
+        self.setAcceptDrops(True)
         self.set_theme(self._theme)
         self.show_page("chat")
-        self._list_models()
+        self.models.refresh()
         self.bridge.read(lambda: chosen_zone(self._services.history), self.strip.show_zone)
         self.advice.look()
         self.bridge.read(
@@ -213,6 +268,8 @@ class MainWindow(QMainWindow):
             self.compare_page,
             self.sensors_page,
             self.dock,
+            self.models,
+            self.commands,
         ):
             part.set_theme(theme)
 
@@ -254,67 +311,6 @@ class MainWindow(QMainWindow):
         self.backup_to_restore = backup.path
         self.close()
 
-    def _show_model(self) -> None:
-        chosen = next((m for m in self._models if m.path == self.chat.model), None)
-        self.strip.show_model(chosen, self.chat.place if self.chat.is_loaded else "")
-
-    def _list_models(self) -> None:
-        history = self._services.history
-        self.bridge.work(
-            lambda: (list_models(*model_places(history)), history.preference(MODEL_PREFERENCE)),
-            self._show_models,
-        )
-
-    def _show_models(self, found: tuple[list[Found], str | None]) -> None:
-        self._models, preferred = found
-        if self.chat.model is None:
-            usable = [model for model in self._models if model.info]
-            chosen = [model for model in usable if str(model.path) == preferred] or usable
-            if chosen:
-                self.chat.choose_model(chosen[0].path, load=False)
-        self.strip.show_models(self._models, self.chat.model, self.chat.is_loaded)
-        self.bench_page.setup.show_models(self._models, self.chat.model)
-        self._show_model()
-
-    def _choose(self, path: Path) -> None:
-        if self.chat.busy:
-            self.notice.say(
-                self.tr("Stop what is running first; then another model can be chosen.")
-            )
-            return
-        self.notice.hide()
-        history = self._services.history
-        self.bridge.change(lambda: history.set_preference(MODEL_PREFERENCE, str(path)))
-        self.chat.choose_model(path, load=True)
-
-    def _open_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Open a model"), "", self.tr("GGUF models (*.gguf);;All files (*)")
-        )
-        if name:
-            self.open_model_file(Path(name))
-
-    def open_model_file(self, path: Path) -> None:
-        """Take a model file into the library and load it, or say why not."""
-        history = self._services.history
-
-        def look() -> str:
-            try:
-                read_model_info(path)
-            except ModelFileError as error:
-                return str(error)
-            remember_file(history, path)
-            return ""
-
-        def go_on(problem: str) -> None:
-            if problem:
-                self.notice.say(problem)
-            else:
-                self._choose(path)
-                self._list_models()
-
-        self.bridge.work(look, go_on)
-
     def _choose_zone(self) -> None:
         self.bridge.read(lambda: chosen_zone(self._services.history), self._ask_zone)
 
@@ -329,13 +325,56 @@ class MainWindow(QMainWindow):
         self.bridge.change(lambda: history.set_preference(ZONE_PREFERENCE, zone.code))
         self.strip.show_zone(zone)
 
-    def open_bill(self, record: QueryRecord) -> None:
-        """Open what an answer cost in a window of its own."""
+    def open_query(self, query_id: str) -> None:
+        """Open what a query cost in a window of its own."""
         history = self._services.history
-        self.bridge.read(
-            lambda: history.trace(record.id),
-            lambda trace: QueryDialog(record, trace, self._theme, self).show(),
-        )
+
+        def show(found: Details) -> None:
+            QueryDialog(
+                found.record,
+                found.trace,
+                self._theme,
+                self,
+                found.marks,
+                found.forecast,
+                found.earlier,
+            ).show()
+
+        self.bridge.read(lambda: details_of(history, query_id), show)
+
+    # --- keys and drops ------------------------------------------------------------------
+
+    def _new_chat(self) -> None:
+        self.show_page("chat")
+        self.chat.new_conversation()
+        self.chat_page.prompt.setFocus()
+
+    def _open_conversation(self, conversation_id: str, query_id: str) -> None:
+        self.show_page("chat")
+        self.chat_page.open_conversation(conversation_id, query_id)
+
+    def _insert_prompt(self, text: str) -> None:
+        self.show_page("chat")
+        self.chat_page.composer.insert(text)
+
+    def _search_page(self) -> None:
+        """Go to the search field of the page that is shown; the chat's where it has none."""
+        if self.history_page.isVisible():
+            self.history_page.filter_bar.search.setFocus()
+            return
+        self.show_page("chat")
+        self.chat_page.side.search.setFocus()
+        self.chat_page.side.search.selectAll()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take models that are dragged over the window."""
+        if dropped_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take models into the library."""
+        self.models.drop(dropped_paths(event.mimeData()))
+        event.acceptProposedAction()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep what was typed, stop what runs and close what the services hold."""

@@ -1,11 +1,14 @@
 """The state of the chat: which model, which conversation, what is being said."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
+from monitor.energy.budget import Budget
+from monitor.energy.forecast import Forecast
 from monitor.engine.messages import (
     ChatMessage,
     DecodeStarted,
@@ -13,16 +16,16 @@ from monitor.engine.messages import (
     Loaded,
     LoadProgress,
     PrefillStarted,
-    Sampling,
     Text,
 )
+from monitor.engine.thinking import split_thinking
 from monitor.loading import Identifying, LoadOptions
 from monitor.meter import Ask, Event, Finished, random_seed
+from monitor.presets import Preset, sampling_of
+from monitor.store.branches import Branch
+from monitor.store.conversations import Talk
 from monitor.store.history import CHAT, Began, History
-from monitor.store.records import Conversation, QueryRecord
-
-LONGEST_ANSWER = 2048
-"""Tokens of an answer at most: a small model that goes round in circles must end somewhere."""
+from monitor.store.records import QueryRecord
 
 
 @dataclass(slots=True)
@@ -31,6 +34,10 @@ class ChatTurn:
 
     :param record: once it is over, or as it was stored
     :param problem: why there is no record although there is an answer
+    :param question_id: the message that asks; ``None`` before it is stored
+    :param answer_id: the message that holds the answer
+    :param questions: what was asked at this place, the oldest first
+    :param answers: what was answered to this question, the oldest first
     """
 
     question: str
@@ -39,6 +46,23 @@ class ChatTurn:
     stage: str = ""
     problem: str = ""
     tokens: int = 0
+    dropped: int = 0
+    question_id: str | None = None
+    answer_id: str | None = None
+    questions: tuple[Branch, ...] = ()
+    answers: tuple[Branch, ...] = ()
+
+
+@dataclass(slots=True)
+class Place:
+    """Where in its conversation the next question goes.
+
+    :param turns: how many of the turns shown come before it
+    :param question_id: the question that is answered once more, ``None`` for a new one
+    """
+
+    turns: int
+    question_id: str | None = None
 
 
 class ChatModel(QObject):
@@ -49,35 +73,44 @@ class ChatModel(QObject):
     """
 
     reset = Signal()
-    """Another conversation is shown; read :attr:`turns` anew."""
+    """Another conversation or branch is shown; read :attr:`turns` anew."""
     turn_added = Signal()
     text_added = Signal(str)
     turn_changed = Signal()
     """Stage, record or text of the last turn has changed."""
-    listed = Signal(object)
-    """The conversations, the latest first."""
+    branches_changed = Signal()
+    """The alternatives of the turns have changed, or what they have cost."""
+    listed_changed = Signal()
+    """Another conversation came, or what the list shows of one has changed."""
     load_changed = Signal(object)
     """Fraction loaded, or ``None`` when no load is under way."""
     model_changed = Signal()
     context_changed = Signal(int, int)
     """Tokens in the context, and how many it holds."""
+    setup_changed = Signal()
+    """The conversation's system prompt or sampling is another."""
     busy_changed = Signal(bool)
     returned = Signal(str)
     """A question that could not be put, to be typed again by nobody."""
     answered = Signal(object)
     """The record of a query that is over."""
+    stuck = Signal(str, object)
+    """A question found its model not to be loaded: why, and the ways out."""
+    noted = Signal(str)
+    """Something a person should know of how the model was loaded."""
 
     def __init__(self, bridge: Bridge, history: History, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge, self._history = bridge, history
         self.turns: list[ChatTurn] = []
         self.conversation_id: str | None = None
+        self.title = ""
         self.model: Path | None = None
         self.is_loaded, self.place = False, ""
-        self.sampling = Sampling(max_tokens=LONGEST_ANSWER)
-        self._options = LoadOptions()
-        self._context = 0
-        self._used = 0
+        self.setup, self.default_setup = Preset(""), Preset("")
+        self.budget = Budget()
+        self.options = LoadOptions()
+        self._context, self._used = 0, 0
         self._asking = False
         self.is_blocked = False
         bridge.happened.connect(self._on_event)
@@ -89,14 +122,32 @@ class ChatModel(QObject):
         """Whether a question or a load is under way."""
         return self._bridge.busy
 
-    def choose_model(self, model: Path, load: bool) -> None:
-        """Use a model from now on; loaded at once, or with the first question."""
+    # --- the model -----------------------------------------------------------------------
+
+    def choose_model(
+        self,
+        model: Path,
+        load: bool,
+        options: LoadOptions | None = None,
+        *,
+        insist: bool = False,
+    ) -> None:
+        """Use a model from now on; loaded at once, or with the first question.
+
+        :param insist: load it even if that crashed the last time
+        """
         self.model, self.is_loaded = model, False
+        self.options = options or LoadOptions()
         self.model_changed.emit()
         if load and not self.busy:
-            self._bridge.load(model, self._options)
+            self._bridge.load(model, self.options, insist=insist)
             self.load_changed.emit(0.0)
             self.busy_changed.emit(True)
+
+    def set_options(self, model: Path, options: LoadOptions) -> None:
+        """Load a model so from the next time on."""
+        if model == self.model:
+            self.options = options
 
     def unload(self) -> None:
         """End the engine's process and so give its memory back; the next question loads again."""
@@ -104,75 +155,190 @@ class ChatModel(QObject):
             self._bridge.unload()
             self.busy_changed.emit(True)
 
-    def send(self, question: str) -> bool:
-        """Ask a question; returns whether it could be put."""
-        question = question.strip()
-        if not question or self.busy or self.model is None:
-            return False
-        messages = []
-        for turn in self.turns:
-            if turn.answer:
-                messages += [
-                    ChatMessage("user", turn.question),
-                    ChatMessage("assistant", turn.answer),
-                ]
-        self.turns.append(ChatTurn(question, stage=self.tr("starting …")))
-        self.turn_added.emit()
-        self._asking = True
-        self._bridge.ask(
-            Ask(
-                kind=CHAT,
-                model=self.model,
-                messages=(*messages, ChatMessage("user", question)),
-                sampling=replace(self.sampling, seed=random_seed()),
-                options=self._options,
-                conversation_id=self.conversation_id,
-            )
-        )
-        self.busy_changed.emit(True)
-        return True
-
     def look_busy(self) -> None:
         """A benchmark is under way, which needs the engine for itself."""
         self.is_blocked = True
         self.busy_changed.emit(True)
 
+    # --- asking --------------------------------------------------------------------------
+
+    def send(self, question: str, at: int | None = None, forecast: Forecast | None = None) -> bool:
+        """Ask a question; returns whether it could be put.
+
+        :param at: of the turn in whose place it is asked, beside what was asked there;
+          ``None`` behind the last
+        :param forecast: what it was said to take, to be kept with it
+        """
+        question = question.strip()
+        place = Place(len(self.turns) if at is None else at)
+        if not question or self.busy or self.model is None:
+            return False
+        self._ask(question, place, forecast)
+        return True
+
+    def regenerate(self, at: int) -> bool:
+        """Answer the question of a turn once more, beside the answers it has."""
+        turn = self.turns[at]
+        if self.busy or self.model is None:
+            return False
+        self._ask(turn.question, Place(at, turn.question_id))
+        return True
+
+    def _ask(self, question: str, place: Place, forecast: Forecast | None = None) -> None:
+        assert self.model is not None
+        parent = self.turns[place.turns - 1] if place.turns else None
+        asked = Ask(
+            kind=CHAT,
+            model=self.model,
+            messages=self.messages(question, place.turns),
+            sampling=sampling_of(self.setup.sampling, random_seed()),
+            options=self.options,
+            conversation_id=self.conversation_id,
+            parent_id=(parent.answer_id or parent.question_id) if parent else None,
+            question_id=place.question_id,
+            forgetful=True,
+            budget=self.budget,
+            forecast=forecast,
+            insist=False,
+        )
+        is_branch = place.turns < len(self.turns)
+        del self.turns[place.turns :]
+        turn = ChatTurn(question, stage=self.tr("starting …"), question_id=place.question_id)
+        self.turns.append(turn)
+        if is_branch:
+            self.reset.emit()
+        else:
+            self.turn_added.emit()
+        self._asking = True
+        self._bridge.ask(asked)
+        self.busy_changed.emit(True)
+
+    def messages(self, question: str, turns: int) -> tuple[ChatMessage, ...]:
+        """Return what the model is given: what it thought before it answered is not repeated.
+
+        :param turns: how many of those shown come before the question
+        """
+        said = [ChatMessage("system", self.setup.system)] if self.setup.system else []
+        for turn in self.turns[:turns]:
+            answer = split_thinking(turn.answer).answer
+            if answer:
+                said += [ChatMessage("user", turn.question), ChatMessage("assistant", answer)]
+        return (*said, ChatMessage("user", question))
+
     def stop(self) -> None:
         """Stop what is under way."""
         self._bridge.cancel()
 
+    # --- conversations -------------------------------------------------------------------
+
+    def set_default(self, setup: Preset) -> None:
+        """Begin new conversations with this setup from now on."""
+        self.default_setup = setup
+        if self.conversation_id is None and not self.turns:
+            self.setup = setup
+            self.setup_changed.emit()
+
+    def set_setup(self, setup: Preset) -> None:
+        """Lead the conversation otherwise from its next question on."""
+        self.setup = setup
+        if self.conversation_id:
+            self._keep_setup(self.conversation_id)
+        self.setup_changed.emit()
+
+    def _keep_setup(self, conversation_id: str) -> None:
+        talks, setup = self._history.talks, self.setup
+
+        def keep() -> None:
+            talks.set_system(conversation_id, setup.system)
+            talks.set_sampling(conversation_id, dict(setup.sampling))
+
+        self._bridge.change(keep)
+
     def new_conversation(self) -> None:
         """Begin afresh; the conversation so far stays in the list."""
         if not self.busy:
-            self.conversation_id, self.turns = None, []
+            self.conversation_id, self.turns, self.title = None, [], ""
+            self.setup = self.default_setup
+            self.setup_changed.emit()
             self.reset.emit()
+            self.listed_changed.emit()
 
-    def open_conversation(self, conversation_id: str) -> None:
-        """Show a stored conversation, to be gone on with."""
-        if not self.busy and conversation_id != self.conversation_id:
-            self._bridge.read(lambda: self._read(conversation_id), self._show)
+    def open_conversation(self, conversation_id: str, leaf_id: str | None = None) -> None:
+        """Show a stored conversation, to be gone on with.
 
-    def _read(self, conversation_id: str) -> tuple[Conversation, list[ChatTurn]]:
-        conversation = self._history.conversation(conversation_id)
-        turns: list[ChatTurn] = []
-        for turn in conversation.turns:
-            if turn.role == "user":
-                record = self._history.record(turn.query_id) if turn.query_id else None
-                turns.append(ChatTurn(turn.content, record=record))
-            elif turns:
-                turns[-1].answer = turn.content
-        return conversation, turns
+        :param leaf_id: the end of the branch to show; ``None`` for the one shown last
+        """
+        if not self.busy and (leaf_id or conversation_id != self.conversation_id):
+            self._bridge.read(
+                lambda: self._history.talks.talk(conversation_id, leaf_id), self._show
+            )
 
-    def _show(self, found: tuple[Conversation, list[ChatTurn]]) -> None:
+    def open_at(self, conversation_id: str, query_id: str, then: Callable[[str], None]) -> None:
+        """Show a conversation on the branch that holds a query.
+
+        :param then: called with the query once it is shown
+        """
+        talks = self._history.talks
+
+        def show(talk: Talk) -> None:
+            self._show(talk)
+            then(query_id)
+
+        if not self.busy:
+            self._bridge.read(lambda: talks.talk(conversation_id, talks.message_of(query_id)), show)
+
+    def choose_branch(self, leaf_id: str) -> None:
+        """Show another branch of the conversation, now and when it is opened again."""
+        conversation_id = self.conversation_id
+        if conversation_id and not self.busy:
+            talks = self._history.talks
+            self._bridge.change(
+                lambda: talks.choose(conversation_id, leaf_id),
+                lambda _done: self.open_conversation(conversation_id, leaf_id),
+            )
+
+    def _show(self, talk: Talk) -> None:
         if self.busy:
             return
-        conversation, self.turns = found
-        self.conversation_id = conversation.id
+        self.conversation_id, self.title = talk.id, talk.title
+        self.setup = (
+            Preset("", talk.system, talk.sampling)
+            if talk.sampling is not None
+            else replace(self.default_setup, system=talk.system)
+        )
+        self.turns = [
+            ChatTurn(
+                question=turn.question,
+                answer=turn.answer,
+                record=turn.record,
+                question_id=turn.question_id,
+                answer_id=turn.answer_id,
+                questions=turn.questions,
+                answers=turn.answers,
+            )
+            for turn in talk.turns
+        ]
+        self.setup_changed.emit()
         self.reset.emit()
+        self.listed_changed.emit()
 
-    def list_conversations(self) -> None:
-        """Read the list of conversations; :attr:`listed` follows."""
-        self._bridge.read(self._history.conversations, self.listed.emit)
+    def _refresh_branches(self) -> None:
+        """Read what the branches have cost by now, beside what is shown."""
+        conversation_id, shown = self.conversation_id, self.turns
+        if conversation_id is None or not shown:
+            return
+        leaf_id = shown[-1].answer_id
+
+        def take(talk: Talk) -> None:
+            if self.turns is not shown:
+                return
+            for turn, told in zip(shown, talk.turns, strict=False):
+                turn.questions, turn.answers = told.questions, told.answers
+            self.branches_changed.emit()
+
+        self._bridge.read(lambda: self._history.talks.talk(conversation_id, leaf_id), take)
+
+    # --- what the engine tells -----------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -190,11 +356,13 @@ class ChatModel(QObject):
                 self.load_changed.emit(None)
                 self._look_at_engine()
                 self.context_changed.emit(0, self._context)
+                if event.note:
+                    self.noted.emit(event.note)
             case Began():
-                self.conversation_id = event.conversation_id
-                self.list_conversations()
+                self._on_began(event)
             case PrefillStarted():
                 self._used = event.tokens
+                self.turns[-1].dropped = event.dropped
                 self._stage(self.tr("reading the prompt …"))
                 self.context_changed.emit(self._used, self._context)
             case DecodeStarted():
@@ -210,11 +378,24 @@ class ChatModel(QObject):
                 self.turns[-1].record = event.record
                 self._stage("")
                 self.answered.emit(event.record)
+                if event.remedies:
+                    self.stuck.emit(event.record.error, event.remedies)
+                self._refresh_branches()
+                self.listed_changed.emit()
+
+    def _on_began(self, began: Began) -> None:
+        turn = self.turns[-1]
+        turn.question_id, turn.answer_id = began.question_id, began.answer_id
+        if self.conversation_id is None and began.conversation_id:
+            self.conversation_id = began.conversation_id
+            self._keep_setup(began.conversation_id)
+        self.listed_changed.emit()
 
     def _place_of(self, loaded: Loaded) -> str:
         """Say what the model really runs on, whatever was asked for."""
         if loaded.layers_offloaded:
-            return self.tr("GPU %1 layers").replace("%1", str(loaded.layers_offloaded))
+            words = self.tr("GPU %1 of %2 layers").replace("%1", str(loaded.layers_offloaded))
+            return words.replace("%2", str(loaded.layers))
         return self.tr("CPU %1 threads").replace("%1", str(loaded.threads))
 
     def _look_at_engine(self) -> None:
@@ -234,9 +415,14 @@ class ChatModel(QObject):
         if self.turns[-1].answer:
             self.turns[-1].problem = problem
             self._stage("")
-        else:
-            self.returned.emit(self.turns.pop().question)
-            self.reset.emit()
+            return
+        turn = self.turns.pop()
+        if turn.question_id is None or turn.answer_id:
+            self.returned.emit(turn.question)
+        self.reset.emit()
+        if conversation_id := self.conversation_id:
+            # The turns beside which it should have stood are shown again.
+            self._bridge.read(lambda: self._history.talks.talk(conversation_id), self._show)
 
     def _on_idle(self) -> None:
         self._asking = self.is_blocked = False

@@ -1,80 +1,236 @@
-"""One question, its answer, and the bill under it."""
+"""One question, its answer, the bill under it, and what can be done with them."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from collections.abc import Sequence
 
-from desktop.chat.answer import AnswerText
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.chat.branches import BranchSwitch
 from desktop.chat.model import ChatTurn
+from desktop.chat.rendering.links import ask_to_open
+from desktop.chat.rendering.view import AnswerView
 from desktop.theme.bill import headline
-from desktop.theme.widgets import label, named
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, named, tool_button
+from monitor import figures
+from monitor.running import BUDGET
 from monitor.store.records import QueryRecord, Status
+
+LONG_QUESTION = 1200
+"""Characters beyond which a question, with a file attached perhaps, is shown folded."""
+
+ICON = QSize(16, 16)
 
 
 class TurnView(QWidget):
     """A question, its answer, and the bill under it."""
 
     bill_opened = Signal(object)
+    edit_wanted = Signal()
+    again_wanted = Signal()
+    heat_wanted = Signal(bool)
+    """The answer is to be tinted by its joules a token, or no longer."""
+    branch_chosen = Signal(str)
+    """The end of the branch to show."""
 
-    def __init__(self, turn: ChatTurn) -> None:
+    def __init__(self, turn: ChatTurn, theme: Theme) -> None:
         super().__init__()
-        self._turn = turn
-        question = label(turn.question, wrap=True)
-        question.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        frame = named(QFrame(), "question")
-        inner = QHBoxLayout(frame)
-        inner.setContentsMargins(12, 8, 12, 8)
-        inner.addWidget(question)
-        self._answer = AnswerText()
+        self.turn = turn
+        self.answer = AnswerView(theme)
+        self.answer.link_wanted.connect(lambda address: ask_to_open(self, address))
         self._stage = label("", "muted")
         self._problem = label("", "warning", wrap=True)
-        self._bill = named(QPushButton(), "bill")
-        self._bill.setToolTip(self.tr("Open the bill"))
-        self._bill.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._bill.clicked.connect(lambda: self.bill_opened.emit(self._turn.record))
+        self.legend = label("", "muted", wrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for widget in (frame, self._answer, self._stage, self._problem):
+        layout.addWidget(self._question_frame())
+        layout.addWidget(self.questions, 0, Qt.AlignmentFlag.AlignRight)
+        for widget in (self.answer, self.legend, self._stage, self._problem):
             layout.addWidget(widget)
-        layout.addWidget(self._bill, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addLayout(self._answer_row())
+        self.legend.hide()
+        self.set_theme(theme)
         self.refresh()
+
+    def _question_frame(self) -> QFrame:
+        text = self.turn.question
+        is_long = len(text) > LONG_QUESTION
+        self.question = label(f"{text[:LONG_QUESTION].rstrip()} …" if is_long else text, wrap=True)
+        self.question.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.question.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._whole = named(QPushButton(self.tr("Show all of it")), "bill")
+        self._whole.setVisible(is_long)
+        self._whole.clicked.connect(self._unfold)
+        self.edit = self._small(self.tr("Edit"), self.tr("Ask otherwise, beside this question"))
+        self.edit.clicked.connect(self.edit_wanted)
+        self.questions = BranchSwitch(self.tr("question"))
+        self.questions.chosen.connect(self.branch_chosen)
+        frame = named(QFrame(), "question")
+        grid = QGridLayout(frame)
+        grid.setContentsMargins(12, 8, 8, 8)
+        grid.setSpacing(4)
+        grid.addWidget(self.question, 0, 0)
+        grid.addWidget(self.edit, 0, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self._whole, 1, 0, Qt.AlignmentFlag.AlignLeft)
+        grid.setColumnStretch(0, 1)
+        return frame
+
+    def _unfold(self) -> None:
+        self.question.setText(self.turn.question)
+        self._whole.hide()
+
+    def _answer_row(self) -> QHBoxLayout:
+        self.bill = named(QPushButton(), "bill")
+        self.bill.setToolTip(self.tr("Open the bill"))
+        self.bill.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.bill.clicked.connect(lambda: self.bill_opened.emit(self.turn.record))
+        self.answers = BranchSwitch(self.tr("answer"))
+        self.answers.chosen.connect(self.branch_chosen)
+        self.copy = self._small(self.tr("Copy"), self.tr("Copy the answer as Markdown"))
+        self.copy.clicked.connect(self._copy)
+        self.again = self._small(
+            self.tr("Regenerate"), self.tr("Answer once more, beside this answer")
+        )
+        self.again.clicked.connect(self.again_wanted)
+        self.heat = self._small(self.tr("Heat"), self.tr("Tint the answer by its joules a token"))
+        self.heat.setCheckable(True)
+        self.heat.toggled.connect(self.heat_wanted)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        row.addWidget(self.bill)
+        row.addStretch(1)
+        for widget in (self.answers, self.copy, self.again, self.heat):
+            row.addWidget(widget)
+        return row
+
+    def _small(self, name: str, tip: str) -> QToolButton:
+        button = named(tool_button(name), "small")
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        button.setIconSize(ICON)
+        button.setToolTip(tip)
+        return button
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self.answer.set_theme(theme)
+        for button, name in (
+            (self.edit, "edit"),
+            (self.copy, "copy"),
+            (self.again, "again"),
+            (self.heat, "heat"),
+        ):
+            button.setIcon(icon(name, theme.muted))
+
+    # --- what the turn has come to -------------------------------------------------------
 
     def add_text(self, text: str) -> None:
         """Show more of the answer."""
-        self._answer.setVisible(True)
-        self._answer.append_plain(text)
-        self._stage.setText(self.tr("writing … %1 tokens").replace("%1", str(self._turn.tokens)))
+        self.answer.setVisible(True)
+        self.answer.append(text)
+        self._stage.setText(self.tr("writing … %1 tokens").replace("%1", str(self.turn.tokens)))
 
     def refresh(self) -> None:
         """Show the turn's stage, or its end."""
-        turn, record = self._turn, self._turn.record
+        turn, record = self.turn, self.turn.record
         self._stage.setText(turn.stage)
         self._stage.setVisible(bool(turn.stage))
-        self._bill.setVisible(record is not None)
-        self._problem.setText(turn.problem)
-        self._problem.setVisible(bool(turn.problem))
-        if record is None:
-            self._answer.setVisible(bool(turn.answer))
-            return
-        self._answer.show_markdown(turn.answer)
-        self._answer.setVisible(bool(turn.answer))
-        self._bill.setText(headline(record))
-        problem = self._problem_of(record)
+        is_over = record is not None or (not turn.stage and bool(turn.answer))
+        self.bill.setVisible(record is not None)
+        for button in (self.copy, self.again):
+            button.setVisible(is_over)
+        self.heat.setVisible(record is not None and bool(turn.answer))
+        self.edit.setVisible(is_over)
+        self.answer.setVisible(bool(turn.answer))
+        problem = turn.problem
+        if record is not None:
+            if self.answer.text() != turn.answer:
+                self.answer.set_text(turn.answer)
+            self.answer.finish()
+            self.answer.set_thinking_figures(self._thinking_words(record))
+            self.bill.setText(headline(record))
+            problem = self._problem_of(record)
+        if turn.dropped:
+            words = self.tr("The oldest %1 messages were left out: the context was full.")
+            problem = f"{words.replace('%1', str(turn.dropped))} {problem}".strip()
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))
+        self.show_branches()
+
+    def show_branches(self) -> None:
+        """Show what stands beside the question and the answer."""
+        self.questions.show_branches(self.turn.questions)
+        self.answers.show_branches(self.turn.answers)
+
+    def show_heat(self, spans: Sequence[tuple[int, int, float]] | None, legend: str = "") -> None:
+        """Tint the answer, or show it as it was.
+
+        :param legend: what the tints mean, or why there are none
+        """
+        self.answer.show_heat(spans)
+        self.legend.setText(legend)
+        self.legend.setVisible(bool(legend))
+        if spans is None and self.heat.isChecked():
+            self.heat.blockSignals(True)
+            self.heat.setChecked(False)
+            self.heat.blockSignals(False)
+
+    def set_enabled(self, is_enabled: bool) -> None:
+        """Let this turn be asked or answered otherwise, or not while something runs."""
+        for part in (self.edit, self.again, self.questions, self.answers):
+            part.setEnabled(is_enabled)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.turn.answer)
 
     def _problem_of(self, record: QueryRecord) -> str:
         if record.status is Status.FAILED:
             return record.error
+        if record.finish_reason == BUDGET:
+            return self.tr(
+                "Stopped: its energy budget is used up. Raise the budget below, or ask it to go on."
+            )
         if record.status is Status.STOPPED:
             return self.tr("Stopped. The energy until then is below.")
         if record.status is Status.INTERRUPTED:
             return self.tr("LlamaWatt ended during this answer; what was stored is below.")
         if record.finish_reason == "context":
-            return self.tr("The context is full, so the answer ends here. Begin a new chat.")
+            return self.tr(
+                "The context is full, so the answer ends here. Ask it to go on, or load the model "
+                "with a larger context."
+            )
         if record.finish_reason == "length":
             limit = self.tr("The answer ends at its limit of %1 tokens. Ask it to go on.")
             return limit.replace("%1", str(record.settings["max_tokens"]))
         if not record.tokens.completion:
             return self.tr("The model ended its answer before the first word. Ask differently.")
         return ""
+
+    def _thinking_words(self, record: QueryRecord) -> str:
+        """Say how long a model thought and what part of the joules that was, "" if it did not."""
+        if not record.tokens.thinking:
+            return ""
+        parts = [
+            self.tr("Thought for %1").replace("%1", figures.duration(record.seconds.thinking)),
+            self.tr("%1 tokens").replace("%1", str(record.tokens.thinking)),
+            figures.rate(record.thinking_per_s),
+        ]
+        total = record.bill.total().energy
+        if record.thinking_j is not None and total and total.joules > 0:
+            share = f"{100 * record.thinking_j / total.joules:.0f} %"
+            parts.append(self.tr("%1 of the joules").replace("%1", share))
+        return " · ".join(parts)

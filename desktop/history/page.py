@@ -30,12 +30,12 @@ from desktop.history.totals import TotalsStrip, read_balance
 from desktop.history.year import YearView
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button
+from monitor.details import Details, details_of
 from monitor.filter_options import filter_arguments
 from monitor.store.charts import Chart, Period, Stack
-from monitor.store.curves import StoredTrace
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.store.records import QueryRecord, QueryRow
+from monitor.store.records import QueryRow
 
 VIEWS = tuple(View)
 
@@ -157,7 +157,6 @@ class HistoryPage(QWidget):
         for keys, does in (
             ("Alt+Left", self.state.back),
             ("Alt+Right", self.state.forward),
-            ("Ctrl+F", self.filter_bar.search.setFocus),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -239,15 +238,15 @@ class HistoryPage(QWidget):
         self.table.select_again(self._wanted)
 
     def _on_chosen(self, row: QueryRow) -> None:
-        self._wanted, query_id = row.number, row.id
-        self._bridge.read(
-            lambda: (row, self._history.record(query_id), self._history.trace(query_id)), self._show
-        )
+        self._wanted = row.number
 
-    def _show(self, found: tuple[QueryRow, QueryRecord, StoredTrace | None]) -> None:
-        row, record, trace = found
-        if row.number == self._wanted:
-            self.view.show_query(row, record, trace)
+        def show(found: Details) -> None:
+            if row.number == self._wanted:
+                self.view.show_query(
+                    row, found.record, found.trace, found.marks, found.forecast, found.earlier
+                )
+
+        self._bridge.read(lambda: details_of(self._history, row.id), show)
 
     def _on_tab(self, index: int) -> None:
         self.state.go(replace(self.state.place, view=VIEWS[index]))

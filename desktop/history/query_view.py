@@ -1,7 +1,7 @@
 """One query in full: what it cost, where the joules went, its curve, and how to have it again."""
 
 import html
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -17,18 +16,37 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.chat.answer import AnswerText
-from desktop.history.curve import CurvePlot
+from desktop.history.cards import card, energy_cell, grid
 from desktop.history.marks import Marks
+from desktop.history.phases import Phases
+from desktop.history.scrub import Scrub
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures, report
-from monitor.energy.account import DECODE, LOAD, PREFILL
-from monitor.energy.interval import Interval
-from monitor.power.channel import Kind, Role
+from monitor.energy.forecast import Fit, Forecast
+from monitor.power.channel import Role
 from monitor.repeat import REPEATABLE
 from monitor.store.curves import StoredTrace
+from monitor.store.marks import TextMarks
 from monitor.store.records import QueryRecord, QueryRow, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A query, and what is kept beside its record.
+
+    :param trace: its power curve
+    :param marks: when its answer was written, on the curve's clock
+    :param forecast: what was foretold before it ran
+    :param earlier: what earlier prompts took, for what the reuse of the context saved
+    """
+
+    record: QueryRecord
+    trace: StoredTrace | None = None
+    marks: TextMarks | None = None
+    forecast: Forecast | None = None
+    earlier: Fit | None = None
 
 
 class QueryView(QScrollArea):
@@ -44,8 +62,9 @@ class QueryView(QScrollArea):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._shown: tuple[QueryRecord, StoredTrace | None] | None = None
+        self._shown: Shown | None = None
         self._row: QueryRow | None = None
+        self._is_warm = False
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -54,29 +73,45 @@ class QueryView(QScrollArea):
         """Take a theme's colours."""
         self._theme = theme
         if self._shown and not self._is_typing():
-            self._draw(*self._shown)
+            self._draw(self._shown)
 
     def _is_typing(self) -> bool:
         marks = self.findChild(Marks)
         return marks is not None and marks.is_typing
 
-    def show_query(self, row: QueryRow, record: QueryRecord, trace: StoredTrace | None) -> None:
-        """Show a query of the history, with what can be done with it."""
+    def show_query(
+        self,
+        row: QueryRow,
+        record: QueryRecord,
+        trace: StoredTrace | None,
+        marks: TextMarks | None = None,
+        forecast: Forecast | None = None,
+        earlier: Fit | None = None,
+    ) -> None:
+        """Show a query of the history, with what can be done with it; see :class:`Shown`."""
         is_same = self._row is not None and self._row.number == row.number
         if is_same and self._is_typing():
             return  # a note is being written, and would be lost
         self._row = row
         height = self.verticalScrollBar().value() if is_same else 0
-        self._draw(record, trace)
+        self._draw(Shown(record, trace, marks, forecast, earlier))
         self.verticalScrollBar().setValue(height)
 
-    def show_record(self, record: QueryRecord, trace: StoredTrace | None) -> None:
-        """Show a query with its power curve, if one is kept."""
+    def show_record(
+        self,
+        record: QueryRecord,
+        trace: StoredTrace | None,
+        marks: TextMarks | None = None,
+        forecast: Forecast | None = None,
+        earlier: Fit | None = None,
+    ) -> None:
+        """Show a query by itself; see :class:`Shown`."""
         self._row = None
-        self._draw(record, trace)
+        self._draw(Shown(record, trace, marks, forecast, earlier))
 
-    def _draw(self, record: QueryRecord, trace: StoredTrace | None) -> None:
-        self._shown = (record, trace)
+    def _draw(self, shown: Shown) -> None:
+        self._shown = shown
+        record = shown.record
         page = named(QWidget(), "page")
         layout = QVBoxLayout(page)
         layout.setContentsMargins(16, 12, 18, 16)
@@ -86,20 +121,51 @@ class QueryView(QScrollArea):
             words = f"{status_words(record.status)}. {record.error}".strip()
             layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
         layout.addWidget(self._figures(record))
+        if shown.forecast:
+            layout.addWidget(self._foretold(record, shown.forecast))
         if self._row:
             layout.addWidget(self._marks(self._row, record))
-        if trace and trace.curves:
-            plot = CurvePlot(self._theme)
-            plot.show_trace(trace, [line.channel for line in record.bill.by_channel()])
-            layout.addWidget(_card(self.tr("Power"), plot, self._shade_legend(trace)))
-        layout.addWidget(_card(self.tr("Phases"), self._phases(record)))
-        layout.addWidget(_card(self.tr("Where the joules were read"), self._channels(record)))
-        answer = AnswerText()
-        answer.show_markdown(record.text or self.tr("*no answer*"))
-        layout.addWidget(_card(self.tr("Answer"), answer))
-        layout.addWidget(_card(self.tr("Run with"), self._settings(record)))
+        self._add_curve_and_answer(layout, shown)
+        layout.addWidget(card(self.tr("Phases"), Phases(record, shown.earlier)))
+        layout.addWidget(card(self.tr("Where the joules were read"), self._channels(record)))
+        layout.addWidget(card(self.tr("Run with"), self._settings(record)))
         layout.addStretch(1)
         self.setWidget(page)
+
+    def _add_curve_and_answer(self, layout: QVBoxLayout, shown: Shown) -> None:
+        """Show the answer under its curve, or by itself if it is not known when it was written."""
+        text = None
+        if shown.trace and shown.trace.curves:
+            scrub = Scrub(shown.record, shown.trace, shown.marks, self._theme, self._is_warm)
+            scrub.warmed.connect(self._keep_warm)
+            text = scrub.text
+            title = self.tr("Power and answer") if text else self.tr("Power")
+            layout.addWidget(card(title, scrub))
+        if text is None:
+            answer = AnswerText()
+            answer.show_markdown(shown.record.text or self.tr("*no answer*"))
+            layout.addWidget(card(self.tr("Answer"), answer))
+
+    def _keep_warm(self, is_warm: bool) -> None:
+        self._is_warm = is_warm
+
+    def _foretold(self, record: QueryRecord, forecast: Forecast) -> QWidget:
+        told = figures.marked(forecast.kind, figures.energy(forecast.energy_j))
+        joules = record.bill.total().joules
+        if record.status is not Status.DONE or joules is None:
+            words = self.tr("Foretold %1 %2: not scored")
+        elif forecast.holds(joules):
+            words = self.tr("Foretold %1 %2: held")
+        else:
+            words = self.tr("Foretold %1 %2: missed")
+        text = words.replace("%1", told).replace("%2", figures.bounds(forecast.interval))
+        made = label(text, "muted", wrap=True)
+        made.setToolTip(
+            self.tr("From %1 earlier answers; four in five are to fall between the ends.").replace(
+                "%1", str(forecast.basis)
+            )
+        )
+        return made
 
     def _heading(self, record: QueryRecord) -> QWidget:
         prompt = label(record.prompt, "title", wrap=True)
@@ -171,41 +237,6 @@ class QueryView(QScrollArea):
         holder.setLayout(grid)
         return holder
 
-    def _shade_legend(self, trace: StoredTrace) -> QLabel:
-        names = {
-            LOAD: (self.tr("loading"), self._theme.load),
-            PREFILL: (self.tr("prefill"), self._theme.prefill),
-            DECODE: (self.tr("decode"), self._theme.decode),
-        }
-        parts = []
-        for phase in trace.phases:
-            name, color = names[phase.name]
-            parts.append(f'<span style="background:{color}">&nbsp;&nbsp;{name}&nbsp;&nbsp;</span>')
-        legend = label("&nbsp;&nbsp;".join(parts))
-        legend.setTextFormat(Qt.TextFormat.RichText)
-        return legend
-
-    def _phases(self, record: QueryRecord) -> QWidget:
-        seconds, tokens = record.seconds, record.tokens
-        fresh = tokens.prompt - tokens.reused
-        told = {
-            LOAD: (self.tr("Load (beside the total)"), seconds.load, None),
-            PREFILL: (self.tr("Prefill"), seconds.prefill, fresh),
-            DECODE: (self.tr("Decode"), seconds.decode, tokens.completion),
-        }
-        rows = [(self.tr("Phase"), self.tr("Time"), self.tr("Tokens"), self.tr("Energy"))]
-        for name, (title, lasted_s, count) in told.items():
-            if lasted_s is None:
-                continue
-            total = record.bill.total(name)
-            shown = str(count) if count is not None else ""
-            if name == PREFILL and tokens.reused:
-                shown += self.tr(" + %1 reused").replace("%1", str(tokens.reused))
-            rows.append(
-                (title, figures.duration(lasted_s), shown, _energy_cell(total.kind, total.energy))
-            )
-        return _grid(rows)
-
     def _channels(self, record: QueryRecord) -> QWidget:
         rows = [(self.tr("Channel"), self.tr("Mean"), self.tr("Peak"), self.tr("Energy"))]
         notes = {Role.INSIDE: self.tr(" (inside)"), Role.WHOLE: self.tr(" (cross-check)")}
@@ -215,14 +246,14 @@ class QueryView(QScrollArea):
                     line.channel.label + notes.get(line.channel.role, ""),
                     figures.power(line.mean_w),
                     figures.power(line.peak_w),
-                    _energy_cell(line.channel.kind, line.energy),
+                    energy_cell(line.channel.kind, line.energy),
                 )
             )
         if report.lacks_memory(record.bill):
             rows.append((self.tr("Memory: not measured here"), "", "", figures.UNKNOWN))
         total = record.bill.total()
-        rows.append((self.tr("Total of the parts"), "", "", _energy_cell(total.kind, total.energy)))
-        return _grid(rows, bold_last=True)
+        rows.append((self.tr("Total of the parts"), "", "", energy_cell(total.kind, total.energy)))
+        return grid(rows, bold_last=True)
 
     def _settings(self, record: QueryRecord) -> QWidget:
         model, settings = record.model, record.settings
@@ -251,49 +282,7 @@ class QueryView(QScrollArea):
         if record.system:
             rows.append((self.tr("System prompt"), record.system))
         rows.append((self.tr("Identifier"), record.id))
-        return _grid(rows, header=False)
-
-
-def _energy_cell(kind: Kind | None, energy: Interval | None) -> str:
-    """An energy with its mark, and its interval on a second line."""
-    shown = figures.marked(kind, figures.energy(energy.joules if energy else None))
-    return f"{shown}\n{figures.bounds(energy).strip('()')}".rstrip()
-
-
-def _grid(rows: Sequence[Sequence[str]], header: bool = True, bold_last: bool = False) -> QWidget:
-    grid = QGridLayout()
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(14)
-    grid.setVerticalSpacing(4)
-    for at, cells in enumerate(rows):
-        for column, cell in enumerate(cells):
-            is_muted = (header and at == 0) or (not header and column == 0)
-            made = label(cell, "muted" if is_muted else "")
-            made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            made.setWordWrap(column == (0 if header else 1))
-            made.setAlignment(Qt.AlignmentFlag.AlignTop)
-            if bold_last and at == len(rows) - 1:
-                made.setStyleSheet("font-weight: 600")
-            if header and column:
-                made.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(made, at, column)
-    grid.setColumnStretch(0 if header else 1, 1)
-    holder = QWidget()
-    holder.setLayout(grid)
-    return holder
-
-
-def _card(title: str, *content: QWidget) -> QFrame:
-    card = named(QFrame(), "card")
-    layout = QVBoxLayout(card)
-    layout.setContentsMargins(12, 10, 12, 12)
-    layout.setSpacing(8)
-    heading = label(title)
-    heading.setStyleSheet("font-weight: 600")
-    layout.addWidget(heading)
-    for widget in content:
-        layout.addWidget(widget)
-    return card
+        return grid(rows, header=False)
 
 
 class QueryDialog(QDialog):
@@ -305,13 +294,16 @@ class QueryDialog(QDialog):
         trace: StoredTrace | None,
         theme: Theme,
         parent: QWidget | None = None,
+        marks: TextMarks | None = None,
+        forecast: Forecast | None = None,
+        earlier: Fit | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("What this answer cost"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(620, 640)
+        self.resize(660, 680)
         view = QueryView(theme)
-        view.show_record(record, trace)
+        view.show_record(record, trace, marks, forecast, earlier)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(view)

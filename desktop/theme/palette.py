@@ -32,6 +32,7 @@ class Theme:
     :param prefill: ground of the plot while the prompt is processed
     :param decode: ground of the plot while the answer is written
     :param series: colours of the domains' curves
+    :param code: colours of what code is made of; contrast with the surface above 4.5:1
     """
 
     name: str
@@ -48,6 +49,7 @@ class Theme:
     prefill: str
     decode: str
     series: dict[Domain, tuple[str, ...]]
+    code: dict[str, str]
 
     @property
     def sequence(self) -> tuple[str, ...]:
@@ -82,6 +84,16 @@ LIGHT = Theme(
         Domain.SOC: ("#a8487f",),
         Domain.SYSTEM: ("#6b737d",),
     },
+    code={
+        "comment": "#5f6b76",
+        "keyword": "#8a3ffc",
+        "string": "#1a7040",
+        "number": "#a33f00",
+        "function": "#0062a3",
+        "type": "#8a5a00",
+        "deleted": "#b3261e",
+        "inserted": "#1a7040",
+    },
 )
 DARK = Theme(
     name="dark",
@@ -103,6 +115,16 @@ DARK = Theme(
         Domain.GPU: ("#e69f00", "#f28c55", "#e5a3c8", "#f0e442"),
         Domain.SOC: ("#e5a3c8",),
         Domain.SYSTEM: ("#9fa8b3",),
+    },
+    code={
+        "comment": "#8f9aa6",
+        "keyword": "#c4a4ff",
+        "string": "#8fd6a5",
+        "number": "#f0a35e",
+        "function": "#6fc0f0",
+        "type": "#e5c76b",
+        "deleted": "#ff9d96",
+        "inserted": "#8fd6a5",
     },
 )
 
@@ -193,6 +215,12 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QToolButton#chip:hover {{ border-color: {theme.accent}; }}
     QToolButton:checked {{ background: {theme.raised}; border-color: {theme.accent}; }}
+    QToolButton#small {{
+        border: none; padding: 3px; background: transparent; color: {theme.muted};
+    }}
+    QToolButton#small:hover {{ background: {theme.raised}; color: {theme.text}; }}
+    QToolButton#small:checked {{ background: {theme.raised}; }}
+    QToolButton#small:focus {{ border: 1px solid {theme.accent}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
     QPushButton#bill {{
         border: none; background: transparent; color: {theme.muted}; padding: 3px 4px;
@@ -207,7 +235,29 @@ def _style_sheet(theme: Theme) -> str:
     QLineEdit {{ padding: 5px 8px; }}
     QPlainTextEdit {{ padding: 4px; }}
     QComboBox, QSpinBox, QDateEdit {{ min-height: 24px; }}
-    QTextBrowser#answer {{ border: none; background: transparent; }}
+    QTextBrowser#answer, QTextBrowser#codeText, QTextBrowser#thought {{
+        border: 1px solid transparent; border-radius: 4px; background: transparent; padding: 0;
+    }}
+    QTextBrowser#answer:focus, QTextBrowser#codeText:focus, QTextBrowser#thought:focus {{
+        border-color: {theme.accent};
+    }}
+    QTextBrowser#thought {{
+        border-left: 2px solid {theme.line}; border-radius: 0; color: {theme.muted};
+        padding-left: 10px;
+    }}
+    QFrame#code {{
+        background: {theme.surface}; border: 1px solid {theme.line}; border-radius: 8px;
+    }}
+    QWidget#codeHead {{
+        background: {theme.raised}; border-bottom: 1px solid {theme.line};
+        border-top-left-radius: 7px; border-top-right-radius: 7px;
+    }}
+    QToolButton#codeCopy, QToolButton#fold {{
+        border: 1px solid transparent; background: transparent; color: {theme.muted};
+        padding: 2px 8px;
+    }}
+    QToolButton#codeCopy:hover, QToolButton#fold:hover {{ color: {theme.text}; }}
+    QToolButton#codeCopy:focus, QToolButton#fold:focus {{ border-color: {theme.accent}; }}
     QListView, QTableView {{
         background: {theme.surface}; border: 1px solid {theme.line}; border-radius: 6px;
         outline: none;

@@ -10,7 +10,10 @@ from desktop.app import make_application
 from desktop.services import Services, start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
-from monitor.engine.messages import Sampling
+from monitor.presets import Preset, checked, keep_preset, set_default
+
+SHORT = Preset("Short", sampling=checked({"max_tokens": 120}))
+"""Answers of a tiny model may go on until the context is full."""
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +25,10 @@ def qapp_cls() -> object:
 @pytest.fixture
 def services() -> Services:
     """Everything the window works with; the window closes it."""
-    return start_services()
+    started = start_services()
+    keep_preset(started.history, SHORT)
+    set_default(started.history, SHORT.name)
+    return started
 
 
 @pytest.fixture
@@ -30,12 +36,11 @@ def window(qtbot: QtBot, services: Services) -> Iterator[MainWindow]:
     """The window, shown, with the library read; its threads must end with it."""
     before = set(threading.enumerate())
     window = MainWindow(services, LIGHT)
-    # Answers of a tiny model may go on until the context is full.
-    window.chat.sampling = Sampling(max_tokens=120)
     window.show()
     qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.chat.setup.name == SHORT.name, timeout=10_000)
     yield window
     window.close()
     left = {t for t in threading.enumerate() if t.is_alive()} - before
-    assert not [t.name for t in left if not t.name.startswith(("power-", "window-reads"))]
+    assert not [t.name for t in left if not t.name.startswith(("power-", "window-reads", "hub"))]
     window.deleteLater()

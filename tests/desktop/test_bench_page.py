@@ -129,7 +129,7 @@ def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> No
 
 
 def test_chat_and_benchmark_wait_for_each_other(qtbot: QtBot, chosen: MainWindow) -> None:
-    send = chosen.chat_page._send_button
+    send = chosen.chat_page.composer.send_button
     chosen.chat_page.prompt.setPlainText("What is a watt?")
     assert send.isEnabled()
     with qtbot.waitSignal(chosen.bench.ended, timeout=60_000):
@@ -139,7 +139,7 @@ def test_chat_and_benchmark_wait_for_each_other(qtbot: QtBot, chosen: MainWindow
         assert not chosen.chat.send("What is a watt?")
         assert chosen.chat_page.prompt.toPlainText() == "What is a watt?"
     qtbot.waitUntil(send.isEnabled, timeout=10_000)
-    chosen.chat_page._send()
+    chosen.chat_page.composer.send()
     chosen.bench_page.report.left.emit()
     assert not chosen.bench_page.setup.start.isEnabled()
     with qtbot.waitSignal(chosen.chat.answered, timeout=60_000):

@@ -14,7 +14,7 @@ from desktop.history.query_view import QueryDialog
 from desktop.services import start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
-from monitor.engine.messages import Sampling
+from monitor.presets import Preset, checked
 from monitor.store.records import Status
 
 ANSWER_MS = 60_000
@@ -37,7 +37,7 @@ def views(window: MainWindow) -> list[TurnView]:
 
 
 def shown_answer(view: TurnView) -> str:
-    return view.findChild(AnswerText).toPlainText()
+    return str(view.answer.text())
 
 
 def bill_text(view: TurnView) -> str:
@@ -293,7 +293,7 @@ def test_long_lines_of_code_can_be_reached(qtbot: QtBot) -> None:
 
 
 def test_escape_stops_the_answer_whatever_page_is_shown(qtbot: QtBot, window: MainWindow) -> None:
-    window.chat.sampling = Sampling(max_tokens=1500)
+    window.chat.set_setup(Preset("", sampling=checked({"max_tokens": 1500})))
     send(qtbot, window, "Write a very long story about dragons.")
     qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
     window.show_page("history")
@@ -305,7 +305,7 @@ def test_escape_stops_the_answer_whatever_page_is_shown(qtbot: QtBot, window: Ma
 
 
 def test_answer_cut_at_its_limit_says_so(qtbot: QtBot, window: MainWindow) -> None:
-    window.chat.sampling = Sampling(max_tokens=12)
+    window.chat.set_setup(Preset("", sampling=checked({"max_tokens": 12})))
     send(qtbot, window, "Write a very long story about dragons.")
     wait_idle(qtbot, window)
     (view,) = views(window)

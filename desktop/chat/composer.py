@@ -1,0 +1,278 @@
+"""Where a question is written: the prompt, what goes along with it, and what it would take."""
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from desktop.bridge import Bridge
+from desktop.chat.attachments import AttachmentBar
+from desktop.chat.budget import budget_words
+from desktop.chat.energy.forecast import ForecastLabel
+from desktop.chat.model import ChatModel
+from desktop.chat.outlook import Outlook
+from desktop.chat.prompt import PromptEdit
+from desktop.chat.transcript import READABLE_WIDTH
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, named, tool_button
+from monitor.attachments import Attachment, with_attachments
+from monitor.prompts import find_blank
+
+ICON = QSize(16, 16)
+
+
+class Composer(QWidget):
+    """Sends what is typed to a :class:`ChatModel`.
+
+    :param bridge: reads attached files
+    """
+
+    setup_wanted = Signal()
+    prompts_wanted = Signal()
+    budget_wanted = Signal()
+    drafted = Signal(str, object)
+    """What would be sent as it stands, and in which turn's place (``None`` behind the last)."""
+
+    def __init__(
+        self, model: ChatModel, bridge: Bridge, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._editing: int | None = None
+        self._sent: tuple[str, tuple[Attachment, ...]] = ("", ())
+        self._outlook = Outlook()
+        self._build(bridge, theme)
+        model.busy_changed.connect(lambda _busy: self.update_buttons())
+        model.model_changed.connect(self.update_buttons)
+        model.returned.connect(self._on_returned)
+        model.reset.connect(self.stop_editing)
+        model.setup_changed.connect(self.show_setup)
+        self.set_theme(theme)
+        self.show_setup()
+        self.show_budget()
+
+    # --- building ------------------------------------------------------------------------
+
+    def _build(self, bridge: Bridge, theme: Theme) -> None:
+        self.prompt = PromptEdit()
+        self.prompt.setAccessibleName(self.tr("Prompt"))
+        self.prompt.submitted.connect(self.send)
+        self.prompt.textChanged.connect(self._on_typed)
+        self.prompt.last_wanted.connect(self.edit_last)
+        self.attached = AttachmentBar(bridge, theme)
+        self.attached.changed.connect(self._on_typed)
+        self.prompt.files_dropped.connect(self.attached.add)
+        self._warning = label("", "warning", wrap=True)
+        self._warning.hide()
+        column = QWidget()
+        column.setMaximumWidth(READABLE_WIDTH)
+        inner = QVBoxLayout(column)
+        inner.setContentsMargins(16, 6, 16, 8)
+        inner.setSpacing(6)
+        inner.addWidget(self._edit_banner())
+        inner.addWidget(self.attached)
+        field = QHBoxLayout()
+        field.setSpacing(8)
+        field.addWidget(self.prompt, 1)
+        field.addLayout(self._buttons())
+        inner.addLayout(field)
+        inner.addLayout(self._tools(theme))
+        inner.addWidget(self._warning)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(column)
+
+    def _edit_banner(self) -> QWidget:
+        self._banner = QWidget()
+        words = self.tr("Asked otherwise, it stands beside the question; nothing is lost.")
+        leave = tool_button(self.tr("Leave it"))
+        leave.clicked.connect(self.stop_editing)
+        row = QHBoxLayout(self._banner)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(label(words, "muted"), 1)
+        row.addWidget(leave)
+        self._banner.hide()
+        return self._banner
+
+    def _buttons(self) -> QVBoxLayout:
+        self.send_button = named(QPushButton(self.tr("Send")), "primary")
+        self.send_button.clicked.connect(self.send)
+        self.stop_button = QPushButton(self.tr("Stop"))
+        self.stop_button.setToolTip(self.tr("Stop the answer; what it cost so far is kept (Esc)"))
+        self.stop_button.clicked.connect(self._model.stop)
+        buttons = QVBoxLayout()
+        buttons.setSpacing(6)
+        buttons.addWidget(self.send_button)
+        buttons.addWidget(self.stop_button)
+        buttons.addStretch(1)
+        return buttons
+
+    def _tools(self, theme: Theme) -> QHBoxLayout:
+        self.setup = self._tool(self.tr("How this conversation is led: system prompt, sampling"))
+        self.setup.clicked.connect(self.setup_wanted)
+        self.prompts = self._tool(self.tr("Prompts of your own and some that ship (Ctrl+P)"))
+        self.prompts.setText(self.tr("Prompts"))
+        self.prompts.clicked.connect(self.prompts_wanted)
+        self.attach = self._tool(self.tr("Attach text files; they can be dropped here as well"))
+        self.attach.setText(self.tr("Attach"))
+        self.attach.clicked.connect(self.attached.choose)
+        self.budget = self._tool(self.tr("How much energy an answer and a day may take"))
+        self.budget.clicked.connect(self.budget_wanted)
+        self.forecast = ForecastLabel(theme)
+        self.context: QLabel = label("", "muted")
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for button in (self.setup, self.prompts, self.attach, self.budget):
+            row.addWidget(button)
+        row.addStretch(1)
+        row.addWidget(self.forecast)
+        row.addSpacing(8)
+        row.addWidget(self.context)
+        return row
+
+    def _tool(self, tip: str) -> QToolButton:
+        button = named(tool_button(""), "small")
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setIconSize(ICON)
+        button.setToolTip(tip)
+        return button
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self.stop_button.setIcon(icon("stop", theme.text))
+        for button, name in (
+            (self.setup, "sliders"),
+            (self.prompts, "book"),
+            (self.attach, "attach"),
+            (self.budget, "budget"),
+        ):
+            button.setIcon(icon(name, theme.muted))
+        self.attached.set_theme(theme)
+        self.forecast.set_theme(theme)
+
+    # --- what is shown -------------------------------------------------------------------
+
+    def show_setup(self) -> None:
+        """Name how the conversation is led."""
+        setup = self._model.setup
+        own = self.tr("Own setup")
+        self.setup.setText(setup.name or own)
+        self.setup.setAccessibleName(self.tr("Setup: %1").replace("%1", setup.name or own))
+
+    def show_budget(self) -> None:
+        """Write what answers may take."""
+        words = budget_words(self._model.budget)
+        self.budget.setText(words or self.tr("Budget"))
+        self.budget.setAccessibleName(self.tr("Energy budget %1").replace("%1", words).strip())
+
+    def show_outlook(self, outlook: Outlook) -> None:
+        """Say what the question would take of the context, and in joules."""
+        self._outlook = outlook
+        self.forecast.show_forecast(outlook.forecast, outlook.score, outlook.known)
+        measured = outlook.measured
+        self.context.setVisible(measured is not None)
+        self._warning.setVisible(measured is not None and measured.dropped > 0)
+        if measured is None:
+            return
+        words = self.tr("%1 of %2 tokens")
+        self.context.setText(
+            words.replace("%1", f"{measured.tokens:,}").replace("%2", f"{measured.size:,}")
+        )
+        self.context.setToolTip(
+            self.tr(
+                "What the model would read, of what its context holds; %1 are in it already."
+            ).replace("%1", f"{measured.reused:,}")
+        )
+        self._warning.setText(self._dropped_words(outlook))
+
+    def _dropped_words(self, outlook: Outlook) -> str:
+        """Name what would be left out, by its first words."""
+        assert outlook.measured is not None
+        told = self.tr(
+            "The context is full: the oldest %1 messages will be left out, from “%2” on. Begin a "
+            "new chat, or load the model with a larger context, to keep them."
+        )
+        first = " ".join(outlook.oldest.split())
+        first = first if len(first) <= 40 else first[:39].rstrip() + "…"
+        return told.replace("%1", str(outlook.measured.dropped)).replace("%2", first)
+
+    def update_buttons(self) -> None:
+        """Let send and stop what can be sent and stopped."""
+        ready = not self._model.busy and self._model.model is not None
+        self.send_button.setEnabled(ready and bool(self._text()))
+        blocked = self._model.is_blocked
+        self.stop_button.setEnabled(self._model.busy and not blocked)
+        reason = self.tr("A benchmark is running; questions wait until it has ended.")
+        self.send_button.setToolTip(reason if blocked else self.tr("Send (Enter)"))
+        usual = self.tr("Ask something …  (Enter sends, Shift+Enter breaks)")
+        self.prompt.setPlaceholderText(reason if blocked else usual)
+        self._draft()
+
+    # --- what the person does ------------------------------------------------------------
+
+    def _text(self) -> str:
+        """Return what would be sent: the files that are attached, then what was typed."""
+        return with_attachments(self.prompt.toPlainText().strip(), self.attached.attachments())
+
+    def _on_typed(self) -> None:
+        self.update_buttons()
+
+    def _draft(self) -> None:
+        self.drafted.emit(self._text(), self._editing)
+
+    def send(self) -> None:
+        """Put the question, if there is one and the model is free."""
+        typed, text = self.prompt.toPlainText(), self._text()
+        files, place = self.attached.attachments(), self._editing
+        is_current = (self._outlook.text, self._outlook.at) == (text, place)
+        self._editing = None
+        if self._model.send(text, place, self._outlook.forecast if is_current else None):
+            self._sent = (typed, files)
+            self._banner.hide()
+            self.prompt.clear()
+            self.attached.clear()
+        else:
+            self._editing = place
+
+    def edit(self, at: int) -> None:
+        """Take a turn's question into the field, to be asked otherwise in its place."""
+        if self._model.busy:
+            return
+        self._editing = at
+        self._banner.show()
+        self.prompt.setPlainText(self._model.turns[at].question)
+        self.prompt.selectAll()
+        self.prompt.setFocus()
+
+    def edit_last(self) -> None:
+        """Ask the last question otherwise."""
+        if self._model.turns:
+            self.edit(len(self._model.turns) - 1)
+
+    def stop_editing(self) -> None:
+        """Leave the question as it is."""
+        if self._editing is not None:
+            self._editing = None
+            self.prompt.clear()
+        self._banner.hide()
+        self._draft()
+
+    def insert(self, text: str) -> None:
+        """Put a prompt of the library where the cursor is; its first blank is selected."""
+        cursor = self.prompt.textCursor()
+        start = cursor.selectionStart()
+        cursor.insertText(text)
+        if blank := find_blank(text):
+            cursor.setPosition(start + blank[0])
+            cursor.setPosition(start + blank[1], cursor.MoveMode.KeepAnchor)
+            self.prompt.setTextCursor(cursor)
+        self.prompt.setFocus()
+
+    def _on_returned(self, question: str) -> None:
+        """Put a question back that could not be asked, before what was typed since."""
+        typed, files = self._sent
+        if files and with_attachments(typed.strip(), files) == question:
+            self.attached.add([file.path for file in files])
+            question = typed
+        since = self.prompt.toPlainText().strip()
+        self.prompt.setPlainText("\n\n".join(filter(None, (question, since))))

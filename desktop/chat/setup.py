@@ -1,0 +1,94 @@
+"""How chats are set up: presets, prompts of the library, and the energy budget."""
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QDialog, QWidget
+
+from desktop.bridge import Bridge
+from desktop.chat.budget import BudgetDialog
+from desktop.chat.composer import Composer
+from desktop.chat.model import ChatModel
+from desktop.chat.presets import PresetDialog
+from desktop.chat.prompts import PromptsDialog
+from desktop.theme.palette import Theme
+from monitor.energy.budget import Budget
+from monitor.meter import spent_today_j
+from monitor.presets import default_preset
+from monitor.store.history import History
+
+BUDGET_PREFERENCE = "energy_budget"
+
+
+class ChatSetup(QObject):
+    """Opens the dialogs of the composer and keeps what is chosen in them."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        composer: Composer,
+        bridge: Bridge,
+        history: History,
+        theme: Theme,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self._model, self._composer = model, composer
+        self._bridge, self._history, self._theme = bridge, history, theme
+        self._window = parent
+        composer.setup_wanted.connect(self.open_presets)
+        composer.prompts_wanted.connect(self.open_prompts)
+        composer.budget_wanted.connect(self.open_budget)
+        self._read_default()
+        bridge.read(lambda: history.preference(BUDGET_PREFERENCE, {}), self._take_budget)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours for what is opened from now on."""
+        self._theme = theme
+
+    def _read_default(self) -> None:
+        self._bridge.read(lambda: default_preset(self._history), self._model.set_default)
+
+    def _take_budget(self, kept: dict[str, float | None]) -> None:
+        self._model.budget = Budget(**kept)
+        self._composer.show_budget()
+
+    def open_presets(self) -> None:
+        """Let the person choose system prompt and sampling of this conversation."""
+        dialog = PresetDialog(self._bridge, self._history, self._model.setup, self._window)
+
+        def take(result: int) -> None:
+            if result == QDialog.DialogCode.Accepted:
+                self._model.set_setup(dialog.preset)
+            self._read_default()
+            dialog.deleteLater()
+
+        dialog.finished.connect(take)
+        dialog.open()
+
+    def open_prompts(self) -> None:
+        """Let the person choose a prompt, or keep what is typed as one."""
+        typed = self._composer.prompt.toPlainText()
+        dialog = PromptsDialog(self._bridge, self._history, self._theme, self._window, typed)
+        dialog.chosen.connect(self._composer.insert)
+        dialog.finished.connect(lambda _result: dialog.deleteLater())
+        dialog.open()
+
+    def open_budget(self) -> None:
+        """Let the person say what answers may take."""
+        self._bridge.read(lambda: spent_today_j(self._history), self._ask_budget)
+
+    def _ask_budget(self, spent_j: float) -> None:
+        dialog = BudgetDialog(self._model.budget, spent_j, self._window)
+
+        def take(result: int) -> None:
+            if result == QDialog.DialogCode.Accepted:
+                self._keep_budget(dialog.budget)
+            dialog.deleteLater()
+
+        dialog.finished.connect(take)
+        dialog.open()
+
+    def _keep_budget(self, budget: Budget) -> None:
+        self._model.budget = budget
+        self._composer.show_budget()
+        kept = {"answer_j": budget.answer_j, "day_j": budget.day_j}
+        self._bridge.change(lambda: self._history.set_preference(BUDGET_PREFERENCE, kept))

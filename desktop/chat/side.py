@@ -1,0 +1,317 @@
+"""The side of the chat page: every conversation, found by its words."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.bridge import Bridge
+from desktop.chat.rows import ConversationDelegate, ConversationsModel
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, menu_button, named
+from monitor.exchange.conversation import conversation_json, conversation_markdown
+from monitor.exchange.conversation_reading import take_in_conversation
+from monitor.exchange.files import ExchangeError, new_file
+from monitor.store.conversations import Listed
+from monitor.store.history import History
+
+WIDTH = 236
+
+SEARCH_MS = 80
+"""So long typing rests before it is searched."""
+
+
+class ConversationsSide(QWidget):
+    """Lists, finds, renames, pins, deletes, exports and imports conversations.
+
+    :param bridge: reads and changes the history
+    """
+
+    new_wanted = Signal()
+    opened = Signal(str)
+    """A conversation's identifier."""
+    found = Signal(str, str)
+    """A conversation's identifier, and the query in it that holds what was searched for."""
+    deleted = Signal(str)
+    renamed = Signal(str, str)
+    said = Signal(str, str, object)
+    """What came of it, the text of a button beside it, and what pressing that does."""
+
+    def __init__(
+        self, bridge: Bridge, history: History, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._bridge, self._history = bridge, history
+        self._current: str | None = None
+        self._asked = 0
+        self.is_read = False
+        self.setFixedWidth(WIDTH)
+        self._build(theme)
+        self._searching = QTimer(self, interval=SEARCH_MS, singleShot=True)
+        self._searching.timeout.connect(self.refresh)
+        self.set_theme(theme)
+
+    def _build(self, theme: Theme) -> None:
+        self.new = QPushButton(self.tr("New chat"))
+        self.new.setToolTip(self.tr("Begin a new conversation (Ctrl+N)"))
+        self.new.clicked.connect(self.new_wanted)
+        self._more = menu_button("⋯")
+        self._more.setAccessibleName(self.tr("More"))
+        self._more.setToolTip(self.tr("Import and export conversations"))
+        menu = self._more.menu()
+        menu.addAction(self.tr("Import a conversation …"), self._ask_import)
+        self._export_action = menu.addAction(self.tr("Export this one …"), self.ask_export)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search titles and texts"))
+        self.search.setAccessibleName(self.tr("Search conversations"))
+        self.search.setToolTip(self.tr("Search conversations (Ctrl+F)"))
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(lambda _text: self._searching.start())
+        self.search.returnPressed.connect(self._open_first)
+        self.list = named(QListView(), "conversations")
+        self.model = ConversationsModel(self)
+        self._delegate = ConversationDelegate(theme, self)
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(self._delegate)
+        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.list.setAccessibleName(self.tr("Conversations"))
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
+        self.list.clicked.connect(lambda index: self._open(self.model.rows[index.row()]))
+        self.list.activated.connect(lambda index: self._open(self.model.rows[index.row()]))
+        for keys, does in (("F2", self.ask_rename), ("Delete", self.delete)):
+            shortcut = QShortcut(QKeySequence(keys), self.list)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(does)
+        self._nothing = label("", "muted", wrap=True)
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        top = QHBoxLayout()
+        top.setSpacing(6)
+        top.addWidget(self.new, 1)
+        top.addWidget(self._more)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 8, 8)
+        layout.setSpacing(8)
+        layout.addLayout(top)
+        layout.addWidget(self.search)
+        layout.addWidget(self._nothing)
+        layout.addWidget(self.list, 1)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self.new.setIcon(icon("plus", theme.text))
+        self._delegate.set_theme(theme)
+        self.list.viewport().update()
+
+    def set_enabled(self, is_enabled: bool) -> None:
+        """Let conversations be opened, or not while one is being answered."""
+        self.list.setEnabled(is_enabled)
+        self.new.setEnabled(is_enabled)
+        self._more.setEnabled(is_enabled)
+
+    # --- the list ------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Read the list anew."""
+        text, talks = self.search.text(), self._history.talks
+        self._asked += 1
+        asked = self._asked
+
+        def take(rows: list[Listed]) -> None:
+            if asked == self._asked:
+                self._show(rows, text)
+
+        self._bridge.read(lambda: talks.listed(text), take)
+
+    def _show(self, rows: list[Listed], text: str) -> None:
+        self.is_read = True
+        self.model.show(rows)
+        self._nothing.setText(
+            self.tr("No conversation holds these words.")
+            if text.strip()
+            else self.tr("Conversations are kept here.")
+        )
+        self._nothing.setVisible(not rows)
+        self._mark_current()
+
+    def show_current(self, conversation_id: str | None) -> None:
+        """Mark the conversation that is open."""
+        self._current = conversation_id
+        self._export_action.setEnabled(conversation_id is not None)
+        self._mark_current()
+
+    def _mark_current(self) -> None:
+        for at, row in enumerate(self.model.rows):
+            if row.id == self._current:
+                if self.list.currentIndex().row() != at:
+                    self.list.setCurrentIndex(self.model.index(at))
+                return
+        self.list.clearSelection()
+        self.list.setCurrentIndex(self.model.index(-1))
+
+    def _open(self, row: Listed) -> None:
+        if row.hit_query_id:
+            self.found.emit(row.id, row.hit_query_id)
+        else:
+            self.opened.emit(row.id)
+
+    def _open_first(self) -> None:
+        if self.model.rows:
+            self._open(self.model.rows[0])
+
+    def _chosen(self) -> Listed | None:
+        """Return the row that is marked, ``None`` if none is."""
+        index = self.list.currentIndex()
+        return self.model.rows[index.row()] if index.isValid() else None
+
+    # --- what is done with one -----------------------------------------------------------
+
+    def _show_menu(self, position: QPoint) -> None:
+        index = self.list.indexAt(position)
+        if not index.isValid():
+            return
+        row = self.model.rows[index.row()]
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.tr("Rename … (F2)"), lambda: self._ask_rename(row))
+        pin = self.tr("Unpin") if row.pinned else self.tr("Pin to the top")
+        menu.addAction(pin, lambda: self._change(self._history.talks.pin, row.id, not row.pinned))
+        menu.addAction(self.tr("Export …"), lambda: self._ask_export(row.id, row.title))
+        menu.addSeparator()
+        menu.addAction(self.tr("Delete (Del)"), lambda: self._delete(row))
+        menu.popup(self.list.viewport().mapToGlobal(position))
+
+    def _change(self, change: Callable[..., object], *values: object) -> None:
+        self._bridge.change(lambda: change(*values), lambda _done: self.refresh())
+
+    def ask_rename(self) -> None:
+        """Ask for another title of the conversation that is marked."""
+        if row := self._chosen():
+            self._ask_rename(row)
+
+    def _ask_rename(self, row: Listed) -> None:
+        dialog = QInputDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle(self.tr("Rename"))
+        dialog.setLabelText(self.tr("Title of the conversation:"))
+        dialog.setTextValue(row.title)
+        dialog.resize(420, dialog.sizeHint().height())
+
+        def rename(title: str) -> None:
+            if title.strip():
+                self._change(self._history.talks.rename, row.id, title)
+                self.renamed.emit(row.id, " ".join(title.split()))
+
+        dialog.textValueSelected.connect(rename)
+        dialog.open()
+
+    def delete(self) -> None:
+        """Delete the conversation that is marked; it can be undone."""
+        if row := self._chosen():
+            self._delete(row)
+
+    def _delete(self, row: Listed) -> None:
+        talks = self._history.talks
+
+        def show_again(_done: object) -> None:
+            self.refresh()
+            self.opened.emit(row.id)
+
+        def undo() -> None:
+            self._bridge.change(lambda: talks.restore([row.id]), show_again)
+
+        self._change(talks.delete, [row.id])
+        self.deleted.emit(row.id)
+        words = self.tr("“%1” is deleted. What it cost stays in the history.")
+        self.said.emit(words.replace("%1", row.title), self.tr("Undo"), undo)
+
+    # --- files ---------------------------------------------------------------------------
+
+    def ask_export(self) -> None:
+        """Ask for a file and write the conversation that is open into it."""
+        if self._current:
+            titles = {row.id: row.title for row in self.model.rows}
+            self._ask_export(self._current, titles.get(self._current, ""))
+
+    def _ask_export(self, conversation_id: str, title: str) -> None:
+        stem = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
+        stem = " ".join(stem.split())[:60] or self.tr("Conversation")
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            self.tr("Export the conversation"),
+            f"{stem}.md",
+            self.tr("Markdown, the branch that is shown (*.md);;JSON, all branches (*.json)"),
+        )
+        if name:
+            self.export_to(conversation_id, Path(name))
+
+    def export_to(self, conversation_id: str, path: Path) -> None:
+        """Write a conversation into a file; its suffix says as what."""
+        history = self._history
+
+        def write() -> str:
+            try:
+                _write(history, conversation_id, path)
+            except (ExchangeError, OSError) as error:
+                return str(error)
+            return self.tr("The conversation is written to %1.").replace("%1", str(path))
+
+        self._bridge.work(write, lambda words: self.said.emit(words, "", None))
+
+    def _ask_import(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self,
+            self.tr("Import a conversation"),
+            "",
+            self.tr("Conversations (*.json);;All files (*)"),
+        )
+        if name:
+            self.import_from(Path(name))
+
+    def import_from(self, path: Path) -> None:
+        """Take a conversation in that LlamaWatt has written, and open it."""
+        history = self._history
+
+        def read() -> tuple[str, str]:
+            try:
+                taken = take_in_conversation(history, path)
+            except (ExchangeError, OSError) as error:
+                return "", str(error)
+            return taken.id, ""
+
+        def show(done: tuple[str, str]) -> None:
+            conversation_id, problem = done
+            if problem:
+                self.said.emit(problem, "", None)
+            else:
+                self.refresh()
+                self.opened.emit(conversation_id)
+
+        self._bridge.change(read, show)
+
+
+def _write(history: History, conversation_id: str, path: Path) -> None:
+    """Write a conversation as its file's suffix says: all branches, or the one that is shown."""
+    if path.suffix.lower() == ".json":
+        told = conversation_json(history, conversation_id)
+        text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+    else:
+        text = conversation_markdown(history.talks.talk(conversation_id))
+    with new_file(path, force=True) as file:
+        file.write(text)

@@ -1,0 +1,169 @@
+"""The turns of the conversation that is open, the last at the bottom."""
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+
+from desktop.chat.model import ChatModel, ChatTurn
+from desktop.chat.turn import TurnView
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import named
+
+READABLE_WIDTH = 820
+
+TURNS_AT_ONCE = 6
+"""So many are built at first, and more of them each time one scrolls to the top."""
+
+SETTLE_MS = 150
+"""So long the heights of turns that were built above may still change."""
+
+NEAR_TOP = 400
+"""Pixels from the top at which earlier turns are built."""
+
+
+class Transcript(QScrollArea):
+    """Shows the turns of a :class:`ChatModel`: the last ones first, earlier ones when looked for.
+
+    :param model: what it follows
+    """
+
+    bill_opened = Signal(object)
+    edit_wanted = Signal(int)
+    """Which turn is to be asked otherwise, counted from 0."""
+    heat_wanted = Signal(object, bool)
+    """A :class:`TurnView` that is to be tinted, or no longer."""
+
+    def __init__(self, model: ChatModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model, self._theme = model, theme
+        self.views: list[TurnView] = []
+        self._earlier: list[ChatTurn] = []
+        self._at_end = True
+        self._wanted: str | None = None
+        self._from_end = 0
+        self._settling = QTimer(self, interval=SETTLE_MS, singleShot=True)
+        self._build()
+        model.reset.connect(self._rebuild)
+        model.turn_added.connect(self._on_turn_added)
+        model.text_added.connect(self._on_text)
+        model.turn_changed.connect(self._on_turn_changed)
+        model.branches_changed.connect(self._on_branches)
+        model.busy_changed.connect(self._on_busy)
+
+    def _build(self) -> None:
+        self._turns = QVBoxLayout()
+        self._turns.setContentsMargins(16, 12, 16, 12)
+        self._turns.setSpacing(14)
+        self._turns.addStretch(1)
+        column = QWidget()
+        column.setMaximumWidth(READABLE_WIDTH)
+        column.setLayout(self._turns)
+        holder = named(QWidget(), "page")
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(column)
+        self.setWidget(holder)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName(self.tr("Conversation"))
+        bar = self.verticalScrollBar()
+        bar.rangeChanged.connect(self._on_range)
+        bar.valueChanged.connect(self._on_scrolled)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self._theme = theme
+        for view in self.views:
+            view.set_theme(theme)
+
+    # --- what the model tells ------------------------------------------------------------
+
+    def _rebuild(self) -> None:
+        for view in self.views:
+            view.setParent(None)
+            view.deleteLater()
+        self.views.clear()
+        self._earlier = list(self._model.turns)
+        self._at_end = True
+        self._build_some()
+
+    def _build_some(self) -> None:
+        """Put views of the last turns that have none before those that have."""
+        for turn in reversed(self._earlier[-TURNS_AT_ONCE:]):
+            self._add_view(turn, 0)
+        del self._earlier[-TURNS_AT_ONCE:]
+
+    def _on_turn_added(self) -> None:
+        self._at_end = True
+        self._add_view(self._model.turns[-1], len(self.views))
+
+    def _add_view(self, turn: ChatTurn, place: int) -> None:
+        view = TurnView(turn, self._theme)
+        view.bill_opened.connect(self.bill_opened)
+        view.branch_chosen.connect(self._model.choose_branch)
+        view.edit_wanted.connect(lambda: self.edit_wanted.emit(self._model.turns.index(turn)))
+        view.again_wanted.connect(lambda: self._model.regenerate(self._model.turns.index(turn)))
+        view.heat_wanted.connect(lambda is_hot: self.heat_wanted.emit(view, is_hot))
+        view.set_enabled(not self._model.busy)
+        self._turns.insertWidget(place, view)
+        self.views.insert(place, view)
+
+    def _on_text(self, text: str) -> None:
+        self.views[-1].add_text(text)
+
+    def _on_turn_changed(self) -> None:
+        if self.views:
+            self.views[-1].refresh()
+
+    def _on_branches(self) -> None:
+        for view in self.views:
+            view.show_branches()
+
+    def _on_busy(self, _busy: bool) -> None:
+        for view in self.views:
+            view.set_enabled(not self._model.busy)
+
+    # --- scrolling -----------------------------------------------------------------------
+
+    def show_query(self, query_id: str) -> None:
+        """Bring the turn of a query into sight, once it is there."""
+        self._wanted = query_id
+        self._look_for_wanted()
+
+    def _look_for_wanted(self) -> None:
+        """Build upwards a few turns at a time until the wanted one is there."""
+        if self._wanted and self._earlier and not self._view_of(self._wanted):
+            self._build_some()
+            QTimer.singleShot(0, self, self._look_for_wanted)
+        else:
+            QTimer.singleShot(0, self, self._scroll_to_wanted)
+
+    def _view_of(self, query_id: str) -> TurnView | None:
+        shown = ((view, view.turn.record) for view in self.views)
+        return next((view for view, record in shown if record and record.id == query_id), None)
+
+    def _scroll_to_wanted(self) -> None:
+        view = self._view_of(self._wanted) if self._wanted else None
+        self._wanted = None
+        if view:
+            self._at_end = False
+            self.verticalScrollBar().setValue(max(view.pos().y() - 12, 0))
+
+    def _on_scrolled(self, value: int) -> None:
+        self._at_end = value >= self.verticalScrollBar().maximum() - 8
+        if (
+            value < NEAR_TOP
+            and self._earlier
+            and not self._at_end
+            and not self._settling.isActive()
+        ):
+            self._from_end = self.verticalScrollBar().maximum() - value
+            self._settling.start()
+            self._build_some()
+
+    def _on_range(self, _low: int, high: int) -> None:
+        """Stay at the end of what is written, or with what was read while more came above it."""
+        if self._at_end:
+            self.verticalScrollBar().setValue(high)
+        elif self._settling.isActive():
+            self.verticalScrollBar().setValue(high - self._from_end)

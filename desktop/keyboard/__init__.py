@@ -1,0 +1,1 @@
+"""What the keyboard reaches: the actions, the sheet that lists them, and the search of all."""

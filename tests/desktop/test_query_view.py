@@ -1,0 +1,349 @@
+"""A query's page: its curve and its answer point at each other, heat is told as it is."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QTextCursor
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from desktop.chat.answer import AnswerText
+from desktop.chat.energy.forecast import ForecastLabel
+from desktop.history.query_view import QueryDialog, QueryView
+from desktop.history.scrub import Scrub
+from desktop.history.timed_text import MOST_LINES, TimedText
+from desktop.history.tint import LEVELS, tint
+from desktop.theme.palette import DARK, LIGHT, Theme
+from monitor.energy.account import DECODE, PREFILL, Phase, account
+from monitor.energy.forecast import Fit, Forecast
+from monitor.power.channel import Channel, Kind, Reading
+from monitor.power.trace import Trace
+from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.forecasts import Score
+from monitor.store.history import History
+from monitor.store.marks import TextMarks, encode_marks
+from monitor.store.records import QueryRecord, Seconds, Status, Tokens
+from tests.unit.builders import CPU, GPU, outcome, query_start
+
+PHASES = (Phase(PREFILL, 0.0, 1.0), Phase(DECODE, 1.0, 9.0))
+WORDS = (
+    "Watts",
+    " are",
+    " joules",
+    " a",
+    " second",
+    " 🔋",
+    ".\r\n",
+    " Paid",
+    " by",
+    " the",
+    " hour",
+)
+TEXT = "".join(WORDS)
+ENDS = np.cumsum([len(word) for word in WORDS])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A query as the history hands it out."""
+
+    record: QueryRecord
+    trace: StoredTrace
+    marks: TextMarks
+
+
+def read(trace: Trace, channel: Channel, spacing_s: float) -> None:
+    """Record 20 W, and 80 W from second 5 on."""
+    trace.add(channel)
+    for time_s in np.arange(-1.0, 10.0, spacing_s).tolist():
+        joules = 100.0 + 20 * time_s + 60 * max(time_s - 5, 0.0)
+        watts = 20.0 if time_s < 5 else 80.0
+        is_power = channel.kind is Kind.POWER
+        trace.record([Reading(channel.key, time_s, None if is_power else joules, watts)])
+
+
+def ask(
+    path: Path,
+    words: tuple[str, ...] = WORDS,
+    channels: tuple[Channel, ...] = (CPU,),
+    **changes: object,
+) -> Kept:
+    """Store a query whose words came at even times, and read it back."""
+    trace = Trace()
+    for channel in channels:
+        read(trace, channel, 0.25)
+    curves = {channel.key: trace.curve(channel.key) for channel in channels}
+    marks = TextMarks(
+        np.linspace(1.0, 9.0, len(words) + 1)[1:], np.cumsum([len(word) for word in words])
+    )
+    fields = {
+        "text": "".join(words),
+        "bill": account(trace, channels, PHASES),
+        "tokens": Tokens(prompt=300, reused=200, completion=len(words), thinking=3),
+        "seconds": Seconds(None, 1.0, 1.0, 8.0, 9.0, 2.0),
+        "thinking_j": 40.0,
+        "trace": encode_trace(StoredTrace(curves, PHASES), 0.0),
+        "marks": encode_marks(marks),
+    } | changes
+    with closing(History(path)) as history:
+        query_id = history.begin(query_start()).query_id
+        history.finish(query_id, outcome(**fields))
+        stored, kept = history.trace(query_id), history.marks(query_id)
+        assert stored
+        assert kept
+        return Kept(history.record(query_id), stored, kept)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return ask(tmp_path / "history.db")
+
+
+@pytest.fixture
+def scrub(qtbot: QtBot, kept: Kept) -> Iterator[Scrub]:
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.resize(620, 700)
+    view.show_record(kept.record, kept.trace, kept.marks)
+    view.show()
+    scrub = view.findChild(Scrub)
+    assert scrub
+    yield scrub
+    view.close()
+
+
+def marked(text: TimedText) -> str:
+    return "".join(selection.cursor.selectedText() for selection in text.extraSelections())
+
+
+def texts(view: QueryView) -> str:
+    return "\n".join(each.text() for each in view.findChildren(QLabel))
+
+
+def place_of(scrub: Scrub, time_s: float) -> QPoint:
+    at = scrub.curve.plotItem.vb.mapViewToScene(QPointF(time_s, 10.0))
+    return scrub.curve.mapFromScene(at)
+
+
+def test_moving_along_the_curve_marks_what_was_written_then(qtbot: QtBot, scrub: Scrub) -> None:
+    assert scrub.text
+    qtbot.waitExposed(scrub.window())
+    qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 3.5))
+    qtbot.waitUntil(lambda: marked(scrub.text) == " joules", timeout=2_000)
+    assert "● 20.0 W" in scrub.readout.text()
+    qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 0.5))
+    qtbot.waitUntil(lambda: marked(scrub.text) == "", timeout=2_000)
+
+
+def test_arrow_keys_go_from_word_to_word(qtbot: QtBot, scrub: Scrub) -> None:
+    assert scrub.text
+    seen = []
+    for key in (Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_End, Qt.Key.Key_Left):
+        qtbot.keyClick(scrub.curve, key)
+        seen.append(marked(scrub.text))
+    assert seen == ["Watts", " are", " hour", " the"]
+    assert "● 80.0 W" in scrub.readout.text()
+    assert scrub.curve.accessibleDescription() == scrub.readout.text()
+    qtbot.keyClick(scrub.curve, Qt.Key.Key_Home)
+    qtbot.keyClick(scrub.curve, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert marked(scrub.text) == " hour"
+
+
+def test_the_caret_in_the_text_marks_the_curve_beyond_an_emoji_too(
+    qtbot: QtBot, scrub: Scrub
+) -> None:
+    assert scrub.text
+    cursor = scrub.text.textCursor()
+    # Qt counts the emoji for two.
+    cursor.setPosition(TEXT.index("Paid") + 2)
+    scrub.text.setTextCursor(cursor)
+    assert marked(scrub.text) == " Paid"
+    assert scrub.curve.moment_s == pytest.approx(1 + 8 * 8 / 11, abs=1e-3)
+    cursor.movePosition(QTextCursor.MoveOperation.Start)
+    scrub.text.setTextCursor(cursor)
+    assert marked(scrub.text) == "Watts"
+
+
+def test_the_mouse_over_the_text_marks_the_curve(qtbot: QtBot, scrub: Scrub) -> None:
+    assert scrub.text
+    cursor = QTextCursor(scrub.text.document())
+    cursor.setPosition(TEXT.index("second") + 3)
+    at = scrub.text.cursorRect(cursor).center()
+    qtbot.mouseMove(scrub.text.viewport(), at)
+    qtbot.waitUntil(lambda: marked(scrub.text) == " second", timeout=2_000)
+    assert scrub.curve.moment_s == pytest.approx(1 + 8 * 5 / 11, abs=1e-3)
+
+
+def test_the_text_is_scrolled_to_what_the_curve_points_at(qtbot: QtBot, tmp_path: Path) -> None:
+    words = tuple(f" word{n}\n" for n in range(300))
+    kept = ask(tmp_path / "long.db", words)
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.resize(620, 700)
+    view.show_record(kept.record, kept.trace, kept.marks)
+    view.show()
+    scrub = view.findChild(Scrub)
+    assert scrub
+    assert scrub.text
+    line_height = scrub.text.fontMetrics().lineSpacing()
+    assert scrub.text.viewport().height() // line_height == MOST_LINES
+    for moment_s in (8.5, 1.1, 5.0):
+        scrub.curve.pointed.emit(moment_s)
+        selection = scrub.text.extraSelections()[0]
+        cursor = selection.cursor
+        assert cursor.selectedText().strip().startswith("word")
+        assert scrub.text.viewport().rect().contains(scrub.text.cursorRect(cursor).center())
+
+
+def test_heat_tints_the_half_that_took_more_and_says_how_it_knows(
+    qtbot: QtBot, scrub: Scrub
+) -> None:
+    assert scrub.text
+    scrub.heat.setChecked(True)
+    layouts = [
+        scrub.text.document().findBlockByNumber(n).layout()
+        for n in range(scrub.text.document().blockCount())
+    ]
+    qtbot.waitUntil(lambda: all(layout.formats() for layout in layouts), timeout=2_000)
+    grounds = [
+        range_.format.background().color().name() for each in layouts for range_ in each.formats()
+    ]
+    assert grounds[0] == LIGHT.surface
+    assert grounds[-1] == tint(LIGHT, LEVELS - 1)
+    told = "\n".join(each.text() for each in scrub.findChildren(QLabel))
+    assert "● 14.5 J" in told
+    assert "● 58.2 J a token" in told
+    assert "regressed" not in told
+    scrub.heat.setChecked(False)
+    qtbot.waitUntil(lambda: not layouts[0].formats(), timeout=2_000)
+
+
+def test_heat_of_short_tokens_is_said_to_be_regressed(qtbot: QtBot, tmp_path: Path) -> None:
+    kept = ask(tmp_path / "short.db", tuple("ab" for _ in range(200)), (CPU, GPU))
+    scrub = Scrub(kept.record, kept.trace, kept.marks, DARK, is_warm=True)
+    qtbot.addWidget(scrub)
+    told = "\n".join(each.text() for each in scrub.findChildren(QLabel))
+    assert "regressed: tokens are shorter than the 250 ms the sensor tells apart" in told
+    assert "◐ " in told
+
+
+def test_heat_outlasts_another_theme_and_another_query(qtbot: QtBot, kept: Kept) -> None:
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_record(kept.record, kept.trace, kept.marks)
+    first = view.findChild(Scrub)
+    assert first
+    first.heat.setChecked(True)
+    view.set_theme(DARK)
+    again = view.findChild(Scrub)
+    assert again
+    assert again.heat.isChecked()
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_text_is_legible_on_every_tint(theme: Theme) -> None:
+    def luminance(color: str) -> float:
+        """Of a colour as WCAG 2.1 defines it."""
+        parts = QColor(color).getRgbF()[:3]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    def contrast(one: str, other: str) -> float:
+        high, low = sorted((luminance(one), luminance(other)), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    tints = [tint(theme, level) for level in range(LEVELS)]
+    assert len(set(tints)) == LEVELS
+    assert min(contrast(theme.text, each) for each in tints) >= 4.5
+    assert contrast(tints[0], tints[-1]) >= 1.5
+
+
+def test_without_marks_the_answer_is_formatted_and_the_curve_says_why(
+    qtbot: QtBot, kept: Kept
+) -> None:
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_record(kept.record, kept.trace)
+    scrub = view.findChild(Scrub)
+    assert scrub
+    assert scrub.text is None
+    assert "not known" in scrub.curve.toolTip()
+    assert view.findChild(AnswerText)
+    qtbot.keyClick(scrub.curve, Qt.Key.Key_End)
+    assert "● 80.0 W" in scrub.readout.text()
+
+
+def test_where_nothing_was_read_there_is_no_figure(qtbot: QtBot, kept: Kept) -> None:
+    scrub = Scrub(kept.record, kept.trace, kept.marks, LIGHT)
+    qtbot.addWidget(scrub)
+    scrub.curve.pointed.emit(-1.02)
+    assert scrub.readout.text().endswith("—")
+
+
+def test_without_energy_heat_cannot_be_switched_on(qtbot: QtBot, kept: Kept) -> None:
+    record = replace(kept.record, bill=replace(kept.record.bill, lines=()))
+    scrub = Scrub(record, kept.trace, kept.marks, LIGHT)
+    qtbot.addWidget(scrub)
+    assert not scrub.heat.isEnabled()
+    assert "No sensor" in scrub.heat.toolTip()
+
+
+def test_phases_tell_thinking_and_what_reuse_saved(qtbot: QtBot, kept: Kept) -> None:
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_record(kept.record, kept.trace, kept.marks)
+    told = texts(view)
+    assert "of it thinking" in told
+    assert "3\n1.50 t/s" in told
+    # 20 J of prefill, and 400 J of decode.
+    assert "● 40.0 J\n10 % of the total" in told
+    assert "100 + 200 reused\n100 t/s" in told
+    assert "Reused: 200 tokens, about ● 40.0 J" in told
+
+
+def test_a_short_prompt_is_credited_by_earlier_ones(qtbot: QtBot, kept: Kept) -> None:
+    record = replace(kept.record, tokens=replace(kept.record.tokens, prompt=210))
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_record(record, kept.trace)
+    assert "saved" not in texts(view)
+    view.show_record(record, kept.trace, earlier=Fit(0.0, 0.1, 0.08, 0.12, 0.5, Kind.POWER))
+    assert "Reused: 200 tokens, about ◐ 20.0 J (16.0–24.0 J) saved" in texts(view)
+
+
+@pytest.mark.parametrize(
+    ("high_j", "status", "ending"),
+    [
+        (500.0, Status.DONE, "held"),
+        (400.0, Status.DONE, "missed"),
+        (500.0, Status.STOPPED, "not scored"),
+    ],
+)
+def test_a_forecast_is_set_against_what_came(
+    qtbot: QtBot, kept: Kept, high_j: float, status: Status, ending: str
+) -> None:
+    forecast = Forecast(300.0, 200.0, high_j, 34, Kind.COUNTER)
+    record = replace(kept.record, status=status)
+    dialog = QueryDialog(record, kept.trace, LIGHT, None, kept.marks, forecast)
+    qtbot.addWidget(dialog)
+    told = "\n".join(each.text() for each in dialog.findChildren(QLabel))
+    assert f"Foretold ● 300 J (200–{high_j:.0f} J): {ending}" in told
+
+
+def test_the_forecast_label_says_what_it_rests_on(qtbot: QtBot) -> None:
+    made = ForecastLabel(LIGHT)
+    qtbot.addWidget(made)
+    assert made.text() == "no forecast yet"
+    made.show_forecast(None, None, known=5)
+    assert "after 3 more answers" in made.toolTip()
+    made.show_forecast(Forecast(12.0, 8.0, 19.0, 34, Kind.POWER, 150), Score(9, 7))
+    assert made.text() == "about ◐ 12.0 J (8.00–19.0 J) · 34 past answers"
+    assert "7 of the last 9 held" in made.toolTip()
+    assert "150 tokens" in made.toolTip()
+    made.show_forecast(None, None, known=20)
+    assert "cut short" in made.toolTip()
