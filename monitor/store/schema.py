@@ -9,13 +9,19 @@ from datetime import datetime
 
 from sqlite_utils import Database, Migrations
 
+from monitor.store.grounds import (
+    group_repeats,
+    keep_baselines,
+    keep_calibrations,
+    widen_footprints,
+)
 from monitor.store.sums import create_sums
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -328,6 +334,15 @@ def conversations_that_branch(db: Database) -> None:
     grow_branches(db)
     know_texts(db)
     know_files(db)
+
+
+@migrations()
+def joules_that_can_be_defended(db: Database) -> None:
+    """Baselines, calibrations, repeats, embodied emissions and sources of training figures."""
+    keep_baselines(db)
+    keep_calibrations(db)
+    group_repeats(db)
+    widen_footprints(db)
 
 
 def _number_queries(db: Database) -> None:
