@@ -18,7 +18,7 @@ def keep_baselines(db: Database) -> None:
         "create table baseline_lines (baseline_id text not null references baselines (id), "
         "channel_id integer not null references channels (id), median_w real not null, "
         "spread_w real not null, samples integer not null, "
-        "primary key (baseline_id, channel_id)) without rowid"
+        "primary key (baseline_id, channel_id))"
     )
     for column in (
         "baseline_id text references baselines (id)",

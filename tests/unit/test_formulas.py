@@ -78,7 +78,7 @@ def test_what_is_not_understood_is_told(tex: str) -> None:
     "text",
     [
         *("$5 and $10", "$5-$10", "$5, or 3$", "$HOME/$USER", "$20/month or $200/year", "$ x$"),
-        *("$x\ny$", "$", "$$", "$x$5", r"\(x", r"\[", "$US and A$"),
+        *("$x\ny$", "$", "$$", "$x$5", r"\(x", r"\[", "$US and A$", "*x* 5$"),
     ],
 )
 def test_money_and_what_is_not_closed_is_no_formula(text: str) -> None:

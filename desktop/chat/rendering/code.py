@@ -84,10 +84,9 @@ class CodeBlock(QWidget):
         self._highlighting.settle()
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw with another theme's colours."""
+        """Use another theme's colours from the next block shown on, even if it is the same."""
         self._highlighting.set_theme(theme)
-        if self._block:
-            self._highlighting.begin(self._block.source, self._block.language)
+        self._colored = 0
 
     def _copy_code(self) -> None:
         if self._block:

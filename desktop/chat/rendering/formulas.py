@@ -51,7 +51,7 @@ def formula_at(text: str, start: int) -> tuple[str, int] | None:
 def _closing_dollar(text: str, start: int) -> int:
     line_end = text.find("\n", start)
     line_end = min(len(text) if line_end < 0 else line_end, start + LONGEST)
-    if start + 1 >= line_end or text[start + 1].isspace():
+    if text[start] != "$" or start + 1 >= line_end or text[start + 1].isspace():
         return -1
     end = start + 1
     while (end := text.find("$", end, line_end)) >= 0:

@@ -8,8 +8,6 @@ all of it.
 
 from functools import cache
 
-from PySide6.QtGui import QColor
-
 from desktop.theme.palette import Theme
 
 STEPS = 32
@@ -31,12 +29,12 @@ def _ramp(theme_name: str) -> tuple[str, ...]:
     )
 
 
-def tint(warmth: float, theme: Theme) -> QColor:
-    """Return the ground of a token.
+def tint(warmth: float, theme: Theme) -> str:
+    """Return the ground of a token as ``#rrggbb``.
 
     :param warmth: 0 to 1; what lies outside is taken for the nearer end
     """
-    return QColor(_ramp(theme.name)[round(min(max(warmth, 0.0), 1.0) * (STEPS - 1))])
+    return _ramp(theme.name)[round(min(max(warmth, 0.0), 1.0) * (STEPS - 1))]
 
 
 def _srgb(lightness: float, a: float, b: float) -> str:

@@ -99,6 +99,8 @@ def _parser() -> MarkdownIt:
 
 
 def _read_formula(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "$\\":
+        return False
     found = formula_at(state.src[: state.posMax], state.pos)
     if not found:
         return False

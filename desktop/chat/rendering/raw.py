@@ -12,7 +12,7 @@ from desktop.chat.rendering.heat import tint
 from desktop.theme.palette import Theme
 
 Span = tuple[int, int, float]
-"""Start and end, in characters of the answer, and warmth from 0 to 1."""
+"""Start and end, in characters of the answer, and warmth from 0 to 1; in their order."""
 
 
 class RawText(AnswerText):
@@ -47,13 +47,15 @@ class RawText(AnswerText):
             self.append_plain(plain(text[len(before) :]))
         else:
             self.setPlainText(plain(text))
-        self._tint()
+        if self._spans:
+            self._tint()
         self._mark()
 
     def show_heat(self, spans: Sequence[Span]) -> None:
         """Tint stretches of the text by their warmth, and nothing else."""
-        self._spans = spans
-        self._tint()
+        if spans or self._spans:
+            self._spans = spans
+            self._tint()
 
     def mark(self, start: int, end: int) -> None:
         """Mark a stretch of the text in place of the one before; none if it is empty."""
@@ -68,43 +70,47 @@ class RawText(AnswerText):
 
     def _tint(self) -> None:
         """Tint as formats of the layout: the document, and what is selected in it, stays."""
-        by_line: dict[int, list[QTextLayout.FormatRange]] = {}
         document = self.document()
-        line = document.begin()
-        for start, end, look in self._runs():
-            at, stop = self._offsets.to_qt(start), self._offsets.to_qt(end)
-            line = line if line.contains(at) else document.findBlock(at)
-            while line.isValid() and at < stop:
-                part = QTextLayout.FormatRange()
-                part.start = at - line.position()
-                part.length = min(stop - at, line.length() - part.start)
-                part.format = look
-                by_line.setdefault(line.blockNumber(), []).append(part)
-                at += part.length
-                line = line.next() if at < stop else line
+        runs = self._runs()
+        run = 0
         line = document.begin()
         while line.isValid():
-            line.layout().setFormats(by_line.get(line.blockNumber(), []))
+            start, end = line.position(), line.position() + line.length() - 1
+            parts = []
+            while run < len(runs) and runs[run][0] < end:
+                first, last, look = runs[run]
+                part = QTextLayout.FormatRange()
+                part.start = max(first - start, 0)
+                part.length = min(last, end) - start - part.start
+                part.format = look
+                if part.length > 0:
+                    parts.append(part)
+                if last > end:
+                    break
+                run += 1
+            line.layout().setFormats(parts)
             line = line.next()
         document.markContentsDirty(0, document.characterCount())
 
     def _runs(self) -> list[tuple[int, int, QTextCharFormat]]:
-        """Join neighbours of one tint; what lies beyond the text is left out."""
-        runs: list[tuple[int, int, str]] = []
+        """Return the spans in Qt's units, neighbours of one tint joined, inside the text."""
+        joined: list[tuple[int, int, str]] = []
         for start, end, warmth in self._spans:
             start, end = max(start, 0), min(end, len(self._text))
-            color = tint(warmth, self._theme).name()
-            if runs and runs[-1][1] == start and runs[-1][2] == color:
-                runs[-1] = (runs[-1][0], end, color)
+            color = tint(warmth, self._theme)
+            if joined and joined[-1][1] == start and joined[-1][2] == color:
+                joined[-1] = (joined[-1][0], end, color)
             elif end > start:
-                runs.append((start, end, color))
-        looks: dict[str, QTextCharFormat] = {}
-        for *_, color in runs:
-            if color not in looks:
-                looks[color] = QTextCharFormat()
-                looks[color].setBackground(QColor(color))
-                looks[color].setForeground(QColor(self._theme.text))
-        return [(start, end, looks[color]) for start, end, color in runs]
+                joined.append((start, end, color))
+        looks = {color: self._look(color) for color in {color for *_, color in joined}}
+        to_qt = self._offsets.to_qt
+        return [(to_qt(start), to_qt(end), looks[color]) for start, end, color in joined]
+
+    def _look(self, ground: str) -> QTextCharFormat:
+        look = QTextCharFormat()
+        look.setBackground(QColor(ground))
+        look.setForeground(QColor(self._theme.text))
+        return look
 
     def _mark(self) -> None:
         start, end = (min(max(offset, 0), len(self._text)) for offset in self._stretch)

@@ -64,11 +64,9 @@ class TextBlock(AnswerText):
         self.setViewportMargins(width, 0, 0, 0)
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw with another theme's colours."""
+        """Use another theme's colours from the next block shown on, even if it is the same."""
         self._theme = theme
-        block, self._block = self._block, None
-        if block:
-            self.show_block(block)
+        self._block = None
 
     def _show_plain(self, text: str) -> None:
         if self._plain and text.startswith(self._plain):

@@ -53,7 +53,7 @@ class AnswerView(QWidget):
         self._answer = ""
         self._cutter = Cutter()
         self._blocks: list[Block] = []
-        self._shown: list[Block] = []
+        self._shown: list[Block | None] = []
         self._widgets: list[BlockWidget] = []
         self._thinking = ThinkingBlock()
         self._thinking.setVisible(False)
@@ -119,12 +119,14 @@ class AnswerView(QWidget):
             widget.set_theme(theme)
         if self._raw:
             self._raw.set_theme(theme)
+        self._shown = [None] * len(self._shown)
+        self._draw(BUDGET_S)
 
     # --- formatted -----------------------------------------------------------------------
 
     def _show_more(self, budget_s: float = BUDGET_S) -> None:
         text = self.text()
-        if self._raw:
+        if self._raw and not self._raw.isHidden():
             self._raw.show_text(text)
         thinking = split_thinking(text)
         self._thinking.setVisible(bool(thinking.thought))
@@ -182,10 +184,12 @@ class AnswerView(QWidget):
     def show_heat(self, spans: Sequence[Span] | None) -> None:
         """Show the text as it was written, tinted; None goes back to the formatted one.
 
-        :param spans: start and end in characters of the text, and warmth from 0 to 1
+        :param spans: start and end in characters of the text, and warmth from 0 to 1, in their
+            order
         """
         self._heat = spans
-        self._show_raw()
+        self._raw_text().show_heat(spans or ())
+        self._choose()
 
     def mark(self, start: int, end: int) -> None:
         """Mark a stretch of the text as it was written.
@@ -194,20 +198,26 @@ class AnswerView(QWidget):
         :param end: after the last character; an empty stretch takes the mark away
         """
         self._mark = (start, end)
-        self._show_raw()
+        self._raw_text().mark(start, end)
+        self._choose()
 
-    def _show_raw(self) -> None:
-        start, end = self._mark
-        is_raw = self._heat is not None or end > start
-        if is_raw and self._raw is None:
+    def _raw_text(self) -> RawText:
+        """Return the text as it was written, made when it is first asked for."""
+        if self._raw is None:
             self._raw = RawText(self._theme)
+            self._raw.hide()
             self._raw.hovered.connect(self.hovered)
             self._both.addWidget(self._raw)
-        if self._raw:
-            self._raw.show_text(self.text())
-            self._raw.show_heat(self._heat or ())
-            self._raw.mark(start, end)
-            self._raw.setVisible(is_raw)
+        return self._raw
+
+    def _choose(self) -> None:
+        """Show the one or the other: formatted, or as it was written."""
+        start, end = self._mark
+        is_raw = self._heat is not None or end > start
+        raw = self._raw_text()
+        if is_raw:
+            raw.show_text(self.text())
+        raw.setVisible(is_raw)
         self._formatted.setVisible(not is_raw)
 
     # --- copying -------------------------------------------------------------------------
