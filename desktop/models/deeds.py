@@ -1,5 +1,6 @@
 """What is done with models: chosen, opened, loaded otherwise, found and fetched."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,7 @@ class ModelDeeds(QObject):
         self._bridge, self._services, self._theme = bridge, services, theme
         self._history, self._window = services.history, window
         self.models: list[Found] = []
+        self._by_file: dict[str, Found] = {}
         self._library: ModelsDialog | None = None
         self._downloads: DownloadPane | None = None
         strip.menu_wanted.connect(self.refresh)
@@ -78,13 +80,15 @@ class ModelDeeds(QObject):
         """Look for models beside the window's thread."""
         history = self._history
 
-        def look() -> tuple[list[Found], str | None]:
-            return list_models(*model_places(history)), history.preference(MODEL_PREFERENCE)
+        def look() -> tuple[list[Found], dict[str, Found], str | None]:
+            models = list_models(*model_places(history))
+            by_file = {os.path.realpath(model.path): model for model in models}
+            return models, by_file, history.preference(MODEL_PREFERENCE)
 
         self._bridge.work(look, self._take)
 
-    def _take(self, found: tuple[list[Found], str | None]) -> None:
-        self.models, preferred = found
+    def _take(self, found: tuple[list[Found], dict[str, Found], str | None]) -> None:
+        self.models, self._by_file, preferred = found
         if self._chat.model is None:
             usable = [model for model in self.models if model.info]
             chosen = [model for model in usable if str(model.path) == preferred] or usable
@@ -95,7 +99,8 @@ class ModelDeeds(QObject):
         self._show()
 
     def _show(self) -> None:
-        chosen = next((m for m in self.models if m.path == self._chat.model), None)
+        path = self._chat.model
+        chosen = self._by_file.get(os.path.realpath(path)) if path else None
         self._strip.show_model(chosen, self._chat.place if self._chat.is_loaded else "")
 
     # --- choosing ------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Chatting in the window with the real starter model."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -16,24 +17,7 @@ from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
 from monitor.presets import Preset, checked
 from monitor.store.records import Status
-
-ANSWER_MS = 60_000
-
-
-def send(qtbot: QtBot, window: MainWindow, text: str) -> None:
-    prompt = window.chat_page.prompt
-    prompt.setPlainText(text)
-    qtbot.keyClick(prompt, Qt.Key.Key_Return)
-
-
-def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: not window.chat.busy, timeout=ANSWER_MS)
-
-
-def views(window: MainWindow) -> list[TurnView]:
-    found = window.chat_page.findChildren(TurnView)
-    assert all(isinstance(view, TurnView) for view in found)
-    return list(found)
+from tests.desktop.talking import ANSWER_MS, send, views, wait_idle
 
 
 def shown_answer(view: TurnView) -> str:
@@ -126,7 +110,7 @@ def test_bad_file_is_refused_with_a_sentence_and_the_model_stays(
     bad = tmp_path / "bad.gguf"
     bad.write_text("<html>")
     before = window.chat.model
-    window.open_model_file(bad)
+    window.models.open_file(bad)
     qtbot.waitUntil(lambda: "web page" in window.notice.text())
     assert window.chat.model == before
 
@@ -136,10 +120,18 @@ def test_opened_file_is_loaded_and_stays_in_the_library(
 ) -> None:
     copy = tmp_path / "Mine.Q4_1.gguf"
     copy.symlink_to(starter)
-    window.open_model_file(copy)
+    window.models.open_file(copy)
     qtbot.waitUntil(lambda: window.chat.model == copy and window.chat.is_loaded, timeout=ANSWER_MS)
     wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: any(m.path == copy for m in window._models), timeout=10_000)
+    # A link to a file that is listed already is the same model.
+    qtbot.waitUntil(lambda: "SmolLM2" in window.strip._model.text(), timeout=10_000)
+    window.chat.unload()
+    wait_idle(qtbot, window)
+    moved = tmp_path / "Moved.Q4_1.gguf"
+    shutil.copy(starter, moved)
+    window.models.open_file(moved)
+    qtbot.waitUntil(lambda: any(m.path == moved for m in window.models.models), timeout=10_000)
+    wait_idle(qtbot, window)
 
 
 def test_bill_opens_with_its_curve(qtbot: QtBot, window: MainWindow) -> None:

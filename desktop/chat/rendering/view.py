@@ -191,6 +191,11 @@ class AnswerView(QWidget):
         self._raw_text().show_heat(spans or ())
         self._choose()
 
+    @property
+    def is_heated(self) -> bool:
+        """Whether the text is shown tinted."""
+        return self._heat is not None
+
     def mark(self, start: int, end: int) -> None:
         """Mark a stretch of the text as it was written.
 
