@@ -161,6 +161,7 @@ class MainWindow(QMainWindow):
         self.chat.answered.connect(self._on_answered)
         self.chat_page.bill_opened.connect(lambda record: self.open_query(record.id))
         self.chat_page.said.connect(self.notice.say)
+        self.chat_page.empty.library_wanted.connect(self.models.open_library)
         self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
             lambda: self.bridge.work(

@@ -1,10 +1,11 @@
 """The chat page: conversations, the one that is open, and the prompt."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
 from desktop.chat.composer import Composer
+from desktop.chat.empty import EmptyChat
 from desktop.chat.heat import HeatReader
 from desktop.chat.model import ChatModel
 from desktop.chat.outlook import OutlookModel
@@ -13,7 +14,6 @@ from desktop.chat.setup import ChatSetup
 from desktop.chat.side import ConversationsSide
 from desktop.chat.transcript import Transcript
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label
 from monitor.meter import Meter
 from monitor.store.history import History
 
@@ -64,13 +64,12 @@ class ChatPage(QWidget):
 
     def _middle(self) -> QWidget:
         middle = QWidget()
-        self._empty: QLabel = label("", "muted", wrap=True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty = EmptyChat()
         layout = QVBoxLayout(middle)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.transcript, 1)
-        layout.addWidget(self._empty, 1)
+        layout.addWidget(self.empty, 1)
         layout.addWidget(self.composer)
         return middle
 
@@ -90,6 +89,7 @@ class ChatPage(QWidget):
         self.transcript.bill_opened.connect(self.bill_opened)
         self.transcript.edit_wanted.connect(self.composer.edit)
         self.transcript.heat_wanted.connect(self._heat.show)
+        self.empty.suggested.connect(self.composer.insert)
         self.composer.drafted.connect(self._outlook.consider)
         self.composer.attached.problem.connect(lambda words: self.said.emit(words, "", None))
         self._outlook.changed.connect(self.composer.show_outlook)
@@ -125,19 +125,5 @@ class ChatPage(QWidget):
     def _show_empty(self) -> None:
         empty = not self._model.turns
         self.transcript.setVisible(not empty)
-        self._empty.setVisible(empty)
-        if self._model.model is None:
-            self._empty.setText(
-                self.tr(
-                    "No model is chosen.\n\nOpen a GGUF file from the model menu at the top left, "
-                    "or drop one here."
-                )
-            )
-        else:
-            self._empty.setText(
-                self.tr(
-                    "Ask anything.\n\nUnder each answer stands what it cost: its joules and how "
-                    "sure they are, its CO2, and its speed.\n"
-                    "The plot below shows the power as it is drawn."
-                )
-            )
+        self.empty.setVisible(empty)
+        self.empty.show_model(self._model.model is not None)

@@ -11,10 +11,10 @@ from desktop.theme.widgets import named
 READABLE_WIDTH = 820
 
 TURNS_AT_ONCE = 6
-"""So many are built at first, and more of them each time one scrolls to the top."""
+"""So many are built at first, one after the other, and more each time one scrolls to the top."""
 
 SETTLE_MS = 150
-"""So long the heights of turns that were built above may still change."""
+"""So long after its last change the height of turns that were built above may change again."""
 
 NEAR_TOP = 400
 """Pixels from the top at which earlier turns are built."""
@@ -40,6 +40,9 @@ class Transcript(QScrollArea):
         self._at_end = True
         self._wanted: str | None = None
         self._from_end = 0
+        self._wanted_turns = 0
+        self._building = QTimer(self, interval=0, singleShot=True)
+        self._building.timeout.connect(self._build_one)
         self._settling = QTimer(self, interval=SETTLE_MS, singleShot=True)
         self._build()
         model.reset.connect(self._rebuild)
@@ -85,13 +88,15 @@ class Transcript(QScrollArea):
         self.views.clear()
         self._earlier = list(self._model.turns)
         self._at_end = True
-        self._build_some()
+        self._wanted_turns = TURNS_AT_ONCE
+        self._build_one()
 
-    def _build_some(self) -> None:
-        """Put views of the last turns that have none before those that have."""
-        for turn in reversed(self._earlier[-TURNS_AT_ONCE:]):
-            self._add_view(turn, 0)
-        del self._earlier[-TURNS_AT_ONCE:]
+    def _build_one(self) -> None:
+        """Put a view of the last turn that has none before those that have, and so on."""
+        if self._earlier and self._wanted_turns:
+            self._wanted_turns -= 1
+            self._add_view(self._earlier.pop(), 0)
+            self._building.start()
 
     def _on_turn_added(self) -> None:
         self._at_end = True
@@ -133,7 +138,7 @@ class Transcript(QScrollArea):
     def _look_for_wanted(self) -> None:
         """Build upwards a few turns at a time until the wanted one is there."""
         if self._wanted and self._earlier and not self._view_of(self._wanted):
-            self._build_some()
+            self._add_view(self._earlier.pop(), 0)
             QTimer.singleShot(0, self, self._look_for_wanted)
         else:
             QTimer.singleShot(0, self, self._scroll_to_wanted)
@@ -159,11 +164,13 @@ class Transcript(QScrollArea):
         ):
             self._from_end = self.verticalScrollBar().maximum() - value
             self._settling.start()
-            self._build_some()
+            self._wanted_turns = TURNS_AT_ONCE
+            self._build_one()
 
     def _on_range(self, _low: int, high: int) -> None:
         """Stay at the end of what is written, or with what was read while more came above it."""
         if self._at_end:
             self.verticalScrollBar().setValue(high)
         elif self._settling.isActive():
+            self._settling.start()
             self.verticalScrollBar().setValue(high - self._from_end)

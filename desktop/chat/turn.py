@@ -7,7 +7,6 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QPushButton,
     QToolButton,
     QVBoxLayout,
@@ -19,10 +18,13 @@ from desktop.chat.model import ChatTurn
 from desktop.chat.rendering.links import ask_to_open
 from desktop.chat.rendering.view import AnswerView
 from desktop.theme.bill import headline
+from desktop.theme.flow import FlowLayout
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from monitor import figures
+from monitor.energy.account import PREFILL
+from monitor.energy.credit import credit_of, credit_words
 from monitor.running import BUDGET
 from monitor.store.records import QueryRecord, Status
 
@@ -30,6 +32,9 @@ LONG_QUESTION = 1200
 """Characters beyond which a question, with a file attached perhaps, is shown folded."""
 
 ICON = QSize(16, 16)
+
+SHORTEST_BILL = 160
+"""Pixels to which a bill may be cut where the window is narrow; it is whole in its own window."""
 
 
 class TurnView(QWidget):
@@ -93,7 +98,7 @@ class TurnView(QWidget):
         self.question.setText(self.turn.question)
         self._whole.hide()
 
-    def _answer_row(self) -> QHBoxLayout:
+    def _answer_row(self) -> FlowLayout:
         self.bill = named(QPushButton(), "bill")
         self.bill.setToolTip(self.tr("Open the bill"))
         self.bill.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -109,12 +114,9 @@ class TurnView(QWidget):
         self.heat = self._small(self.tr("Heat"), self.tr("Tint the answer by its joules a token"))
         self.heat.setCheckable(True)
         self.heat.toggled.connect(self.heat_wanted)
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
-        row.addWidget(self.bill)
-        row.addStretch(1)
-        for widget in (self.answers, self.copy, self.again, self.heat):
+        self.bill.setMinimumWidth(SHORTEST_BILL)
+        row = FlowLayout(gap=4)
+        for widget in (self.bill, self.answers, self.copy, self.again, self.heat):
             row.addWidget(widget)
         return row
 
@@ -162,7 +164,7 @@ class TurnView(QWidget):
                 self.answer.set_text(turn.answer)
             self.answer.finish()
             self.answer.set_thinking_figures(self._thinking_words(record))
-            self.bill.setText(headline(record))
+            self._show_bill(record)
             problem = self._problem_of(record)
         if turn.dropped:
             words = self.tr("The oldest %1 messages were left out: the context was full.")
@@ -170,6 +172,19 @@ class TurnView(QWidget):
         self._problem.setText(problem)
         self._problem.setVisible(bool(problem))
         self.show_branches()
+
+    def _show_bill(self, record: QueryRecord) -> None:
+        """Write what the answer cost, and what the tokens that were reused saved."""
+        tokens = record.tokens
+        fresh = tokens.prompt - tokens.reused
+        credit = credit_of(tokens.reused, fresh, record.bill.total(PREFILL), None)
+        words, tip = headline(record), self.tr("Open the bill")
+        if tokens.reused:
+            reused = self.tr("%1 tokens reused").replace("%1", str(tokens.reused))
+            words += f"  ·  {reused}"
+            tip += "\n" + (credit_words(credit, self.tr) if credit else reused)
+        self.bill.setText(words)
+        self.bill.setToolTip(tip)
 
     def show_branches(self) -> None:
         """Show what stands beside the question and the answer."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.bridge import Bridge
@@ -245,23 +245,29 @@ class ModelDeeds(QObject):
 
     def open_library(self) -> None:
         """Show the models on this machine, and where more can be fetched."""
-        if self._library is None or self._downloads is None:
-            self._library, self._downloads = self._make_library()
+        if self._library is None:
+            self._library = self._make_library()
+            # In a turn of its own: together they would hold the window up.
+            QTimer.singleShot(0, self, self._add_downloads)
         self._library.show()
         self._library.raise_()
         self._library.activateWindow()
 
-    def _make_library(self) -> tuple[ModelsDialog, DownloadPane]:
+    def _make_library(self) -> ModelsDialog:
         """Make the dialog once: a download goes on while it is closed."""
         library = ModelsDialog(self._bridge, self._history, self._theme, self._window)
-        downloads = DownloadPane(self._bridge, self._history, self._theme, library)
-        library.add_tab(downloads, self.tr("Download"))
         library.chosen.connect(self.choose)
         library.changed.connect(self.refresh)
+        return library
+
+    def _add_downloads(self) -> None:
+        library = self._library
+        assert library is not None
+        self._downloads = DownloadPane(self._bridge, self._history, self._theme, library)
+        library.add_tab(self._downloads, self.tr("Download"))
 
         def on_downloaded(_path: Path) -> None:
             library.refresh()
             self.refresh()
 
-        downloads.downloaded.connect(on_downloaded)
-        return library, downloads
+        self._downloads.downloaded.connect(on_downloaded)

@@ -71,7 +71,9 @@ class FlowLayout(QLayout):
     def _place(self, rect: QRect, move: bool) -> int:
         x, y, line_height = rect.x(), rect.y(), 0
         for item in self._items:
-            size = item.sizeHint()
+            if item.isEmpty():
+                continue  # hidden: it takes no gap either
+            size = item.sizeHint().boundedTo(QSize(rect.width(), item.sizeHint().height()))
             if x + size.width() > rect.right() + 1 and line_height:
                 x, y, line_height = rect.x(), y + line_height + self._gap, 0
             if move:

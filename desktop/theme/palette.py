@@ -200,6 +200,7 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QPushButton:hover, QToolButton:hover {{ background: {theme.raised}; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {theme.muted}; }}
+    QPushButton#suggestion {{ text-align: left; padding: 9px 14px; }}
     QPushButton#primary {{
         background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent};
         font-weight: 600;

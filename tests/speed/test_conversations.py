@@ -6,6 +6,7 @@ Run with ``pytest tests/speed/test_conversations.py -m speed -s``.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
@@ -33,10 +34,16 @@ SEARCHES = (
 @pytest.fixture(scope="module")
 def talks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversations]:
     path = tmp_path_factory.mktemp("talks") / "history.db"
+    fill_with_talks(path)
+    with closing(History(path)) as history:
+        yield history.talks
+
+
+def fill_with_talks(path: Path) -> None:
+    """Write a history of 500 conversations with 20 messages each, and one of 4,000."""
     write_history(path, 2 * (CONVERSATIONS * TURNS + LONG_TURNS))
     with closing(History(path)) as history:
         history.store.write(_talk).result()
-        yield history.talks
 
 
 def _talk(db: Database) -> None:
@@ -45,7 +52,8 @@ def _talk(db: Database) -> None:
         "select id, prompt_text, answer_text from queries where kind = 'chat' order by started_ms"
     ).fetchall()
     for number, turns in enumerate([TURNS] * CONVERSATIONS + [LONG_TURNS]):
-        talk = {"id": f"c{number:03}", "title": f"Conversation {number}", "updated_at": "2026"}
+        at = f"2026-11-{1 + number % 25:02}T{number % 24:02}:00:00.000+00:00"
+        talk = {"id": f"c{number:03}", "title": f"Conversation {number}", "updated_at": at}
         db.table("conversations").insert(talk)
         chosen, chats = chats[:turns], chats[turns:]
         db.table("messages").insert_all(_messages(talk["id"], chosen))
