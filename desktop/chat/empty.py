@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop.theme.widgets import label, named
-from monitor.prompts import find_blank, shipped
+from monitor.prompts import Prompt, find_blank, shipped
 
 SUGGESTIONS = 4
 """One of each of so many categories: what needs nothing filled in."""
@@ -40,7 +40,7 @@ class EmptyChat(QWidget):
         self.show_model(has_model=False)
 
     def _make_suggestions(self) -> QWidget:
-        chosen = {}
+        chosen: dict[str, Prompt] = {}
         for prompt in shipped():
             if find_blank(prompt.text) is None:
                 chosen.setdefault(prompt.category, prompt)

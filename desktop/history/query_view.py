@@ -1,9 +1,10 @@
 """One query in full: what it cost, where the joules went, its curve, and how to have it again."""
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -62,6 +63,10 @@ class QueryView(QScrollArea):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._rest: list[Callable[[], object]] = []
+        self._height = 0
+        self._drawing = QTimer(self, interval=0, singleShot=True)
+        self._drawing.timeout.connect(self._draw_part)
         self._shown: Shown | None = None
         self._row: QueryRow | None = None
         self._is_warm = False
@@ -73,6 +78,7 @@ class QueryView(QScrollArea):
         """Take a theme's colours."""
         self._theme = theme
         if self._shown and not self._is_typing():
+            self._height = self.verticalScrollBar().value()
             self._draw(self._shown)
 
     def _is_typing(self) -> bool:
@@ -93,9 +99,8 @@ class QueryView(QScrollArea):
         if is_same and self._is_typing():
             return  # a note is being written, and would be lost
         self._row = row
-        height = self.verticalScrollBar().value() if is_same else 0
+        self._height = self.verticalScrollBar().value() if is_same else 0
         self._draw(Shown(record, trace, marks, forecast, earlier))
-        self.verticalScrollBar().setValue(height)
 
     def show_record(
         self,
@@ -106,8 +111,13 @@ class QueryView(QScrollArea):
         earlier: Fit | None = None,
     ) -> None:
         """Show a query by itself; see :class:`Shown`."""
-        self._row = None
+        self._row, self._height = None, 0
         self._draw(Shown(record, trace, marks, forecast, earlier))
+
+    def settle(self) -> None:
+        """Draw all that is still to be drawn before returning."""
+        while self._rest:
+            self._draw_part()
 
     def _draw(self, shown: Shown) -> None:
         self._shown = shown
@@ -125,12 +135,26 @@ class QueryView(QScrollArea):
             layout.addWidget(self._foretold(record, shown.forecast))
         if self._row:
             layout.addWidget(self._marks(self._row, record))
-        self._add_curve_and_answer(layout, shown)
-        layout.addWidget(card(self.tr("Phases"), Phases(record, shown.earlier)))
-        layout.addWidget(card(self.tr("Where the joules were read"), self._channels(record)))
-        layout.addWidget(card(self.tr("Run with"), self._settings(record)))
-        layout.addStretch(1)
         self.setWidget(page)
+        # Each in a turn of the window's thread of its own: together they would hold it up.
+        self._rest = [
+            lambda: self._add_curve_and_answer(layout, shown),
+            lambda: layout.addWidget(card(self.tr("Phases"), Phases(record, shown.earlier))),
+            lambda: layout.addWidget(
+                card(self.tr("Where the joules were read"), self._channels(record))
+            ),
+            lambda: layout.addWidget(card(self.tr("Run with"), self._settings(record))),
+            lambda: layout.addStretch(1),
+        ]
+        self._drawing.start()
+
+    def _draw_part(self) -> None:
+        """Draw the next part of the page."""
+        if self._rest:
+            self._rest.pop(0)()
+            self._drawing.start()
+        else:
+            self.verticalScrollBar().setValue(self._height)
 
     def _add_curve_and_answer(self, layout: QVBoxLayout, shown: Shown) -> None:
         """Show the answer under its curve, or by itself if it is not known when it was written."""

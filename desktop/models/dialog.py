@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QMessageBox,
+    QPushButton,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -68,6 +69,7 @@ class ModelsDialog(QDialog):
         layout.addLayout(bottom)
         self._connect()
         self.library.search.setFocus()
+        self._let_enter_be()
 
     def _connect(self) -> None:
         self.looking.found.connect(self._on_found)
@@ -86,6 +88,12 @@ class ModelsDialog(QDialog):
     def add_tab(self, widget: QWidget, title: str) -> None:
         """Put another tab behind the first."""
         self.tabs.insertTab(1, widget, title)
+        self._let_enter_be()
+
+    def _let_enter_be(self) -> None:
+        """Enter in a field is for that field: no button is pressed by it from afar."""
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QToolButton
+from PySide6.QtWidgets import QLabel, QLineEdit, QMessageBox, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
@@ -358,3 +358,10 @@ def test_it_stands_in_both_themes_and_small_windows(qtbot: QtBot, dialog: Models
         table = dialog.library.table
         assert sum(not table.isColumnHidden(at) for at in range(len(KEYS))) == shown
         assert table.columnWidth(0) >= 150
+
+
+def test_enter_in_the_search_loads_nothing(qtbot: QtBot, dialog: ModelsDialog) -> None:
+    dialog.add_tab(QLineEdit(), "More")
+    with qtbot.assertNotEmitted(dialog.chosen, wait=200):
+        qtbot.keyClick(dialog.library.search, Qt.Key.Key_Return)
+    assert dialog.isVisible()

@@ -110,6 +110,7 @@ def scrub(qtbot: QtBot, kept: Kept) -> Iterator[Scrub]:
     qtbot.addWidget(view)
     view.resize(620, 700)
     view.show_record(kept.record, kept.trace, kept.marks)
+    view.settle()
     view.show()
     scrub = view.findChild(Scrub)
     assert scrub
@@ -186,6 +187,7 @@ def test_the_text_is_scrolled_to_what_the_curve_points_at(qtbot: QtBot, tmp_path
     qtbot.addWidget(view)
     view.resize(620, 700)
     view.show_record(kept.record, kept.trace, kept.marks)
+    view.settle()
     view.show()
     scrub = view.findChild(Scrub)
     assert scrub
@@ -236,10 +238,12 @@ def test_heat_outlasts_another_theme_and_another_query(qtbot: QtBot, kept: Kept)
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
     view.show_record(kept.record, kept.trace, kept.marks)
+    view.settle()
     first = view.findChild(Scrub)
     assert first
     first.heat.setChecked(True)
     view.set_theme(DARK)
+    view.settle()
     again = view.findChild(Scrub)
     assert again
     assert again.heat.isChecked()
@@ -269,6 +273,7 @@ def test_without_marks_the_answer_is_formatted_and_the_curve_says_why(
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
     view.show_record(kept.record, kept.trace)
+    view.settle()
     scrub = view.findChild(Scrub)
     assert scrub
     assert scrub.text is None
@@ -297,6 +302,7 @@ def test_phases_tell_thinking_and_what_reuse_saved(qtbot: QtBot, kept: Kept) -> 
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
     view.show_record(kept.record, kept.trace, kept.marks)
+    view.settle()
     told = texts(view)
     assert "of it thinking" in told
     assert "3\n1.50 t/s" in told
@@ -311,8 +317,10 @@ def test_a_short_prompt_is_credited_by_earlier_ones(qtbot: QtBot, kept: Kept) ->
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
     view.show_record(record, kept.trace)
+    view.settle()
     assert "saved" not in texts(view)
     view.show_record(record, kept.trace, earlier=Fit(0.0, 0.1, 0.08, 0.12, 0.5, Kind.POWER))
+    view.settle()
     assert "Reused: 200 tokens, about ◐ 20.0 J (16.0–24.0 J) saved" in texts(view)
 
 
