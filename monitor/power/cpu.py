@@ -1,9 +1,10 @@
-"""What processor this is: its name, its rated power, and whether it is a virtual machine's."""
+"""What processor this is: its name, rated power and clock; and whether it is a virtual one."""
 
 import csv
 import os
 import platform
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
@@ -31,6 +32,9 @@ class Processor:
       logical processors
     :param physical_cores: cores, all packages together
     :param tdp_w: rated power of one package, ``None`` if the table does not know the model
+    :param clock_ghz: the highest clock known, ``None`` if the system tells none
+    :param clock_is_live: whether :func:`core_clock_ghz` follows the clock as it changes; systems
+      other than Linux, and virtual machines, tell one figure for ever
     :param virtual: whether a hypervisor shows it to us
     """
 
@@ -38,6 +42,8 @@ class Processor:
     packages: dict[int, tuple[int, ...]]
     physical_cores: int
     tdp_w: float | None
+    clock_ghz: float | None
+    clock_is_live: bool
     virtual: bool
 
     @property
@@ -51,13 +57,37 @@ def this_processor() -> Processor:
     """Look at this machine's processor; the answer is kept for the life of the process."""
     name, virtual = _name_and_virtual()
     threads = os.cpu_count() or 1
+    _, clock_ghz = _clocks_ghz()
     return Processor(
         name=name,
         packages=_packages(threads),
         physical_cores=psutil.cpu_count(logical=False) or threads,
         tdp_w=rated_tdp_w(name),
+        clock_ghz=clock_ghz,
+        clock_is_live=clock_ghz is not None and sys.platform == "linux" and not virtual,
         virtual=virtual,
     )
+
+
+def core_clock_ghz() -> float | None:
+    """Return the mean clock of all threads now, ``None`` if the system does not say."""
+    return _clocks_ghz()[0]
+
+
+def _clocks_ghz() -> tuple[float | None, float | None]:
+    """The mean clock now, and the highest one known.
+
+    What no processor runs at is not believed: some containers tell 0, some versions of macOS
+    tell GHz as MHz.
+    """
+    try:
+        clock = psutil.cpu_freq()
+    except (OSError, NotImplementedError, RuntimeError):
+        return None, None
+    if clock is None or not 100 <= clock.current <= 10_000:
+        return None, None
+    highest = clock.max if clock.current <= clock.max <= 10_000 else clock.current
+    return clock.current / 1000, highest / 1000
 
 
 def _name_and_virtual() -> tuple[str, bool]:
