@@ -1,12 +1,13 @@
 """The state of the chat: which model, which conversation, what is being said."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
+from desktop.chat.turns import ChatTurn
 from monitor.energy.budget import Budget
 from monitor.energy.forecast import Forecast
 from monitor.engine.messages import (
@@ -22,47 +23,8 @@ from monitor.engine.thinking import split_thinking
 from monitor.loading import Identifying, LoadOptions
 from monitor.meter import Ask, Event, Finished, random_seed
 from monitor.presets import Preset, sampling_of
-from monitor.store.branches import Branch
 from monitor.store.conversations import Talk
 from monitor.store.history import CHAT, Began, History
-from monitor.store.records import QueryRecord
-
-
-@dataclass(slots=True)
-class ChatTurn:
-    """A question and what became of it.
-
-    :param record: once it is over, or as it was stored
-    :param problem: why there is no record although there is an answer
-    :param question_id: the message that asks; ``None`` before it is stored
-    :param answer_id: the message that holds the answer
-    :param questions: what was asked at this place, the oldest first
-    :param answers: what was answered to this question, the oldest first
-    """
-
-    question: str
-    answer: str = ""
-    record: QueryRecord | None = None
-    stage: str = ""
-    problem: str = ""
-    tokens: int = 0
-    dropped: int = 0
-    question_id: str | None = None
-    answer_id: str | None = None
-    questions: tuple[Branch, ...] = ()
-    answers: tuple[Branch, ...] = ()
-
-
-@dataclass(slots=True)
-class Place:
-    """Where in its conversation the next question goes.
-
-    :param turns: how many of the turns shown come before it
-    :param question_id: the question that is answered once more, ``None`` for a new one
-    """
-
-    turns: int
-    question_id: str | None = None
 
 
 class ChatModel(QObject):
@@ -170,10 +132,9 @@ class ChatModel(QObject):
         :param forecast: what it was said to take, to be kept with it
         """
         question = question.strip()
-        place = Place(len(self.turns) if at is None else at)
         if not question or self.busy or self.model is None:
             return False
-        self._ask(question, place, forecast)
+        self._ask(question, len(self.turns) if at is None else at, forecast=forecast)
         return True
 
     def regenerate(self, at: int) -> bool:
@@ -181,30 +142,39 @@ class ChatModel(QObject):
         turn = self.turns[at]
         if self.busy or self.model is None:
             return False
-        self._ask(turn.question, Place(at, turn.question_id))
+        self._ask(turn.question, at, question_id=turn.question_id)
         return True
 
-    def _ask(self, question: str, place: Place, forecast: Forecast | None = None) -> None:
+    def _ask(
+        self,
+        question: str,
+        at: int,
+        question_id: str | None = None,
+        forecast: Forecast | None = None,
+    ) -> None:
+        """Put a question in a turn's place.
+
+        :param question_id: if it is stored already, and answered once more
+        """
         assert self.model is not None
-        parent = self.turns[place.turns - 1] if place.turns else None
+        parent = self.turns[at - 1] if at else None
         asked = Ask(
             kind=CHAT,
             model=self.model,
-            messages=self.messages(question, place.turns),
+            messages=self.messages(question, at),
             sampling=sampling_of(self.setup.sampling, random_seed()),
             options=self.options,
             conversation_id=self.conversation_id,
             parent_id=(parent.answer_id or parent.question_id) if parent else None,
-            question_id=place.question_id,
+            question_id=question_id,
             forgetful=True,
             budget=self.budget,
             forecast=forecast,
             insist=False,
         )
-        is_branch = place.turns < len(self.turns)
-        del self.turns[place.turns :]
-        turn = ChatTurn(question, stage=self.tr("starting …"), question_id=place.question_id)
-        self.turns.append(turn)
+        is_branch = at < len(self.turns)
+        del self.turns[at:]
+        self.turns.append(ChatTurn(question, stage=self.tr("starting …"), question_id=question_id))
         if is_branch:
             self.reset.emit()
         else:
@@ -306,18 +276,7 @@ class ChatModel(QObject):
             if talk.sampling is not None
             else replace(self.default_setup, system=talk.system)
         )
-        self.turns = [
-            ChatTurn(
-                question=turn.question,
-                answer=turn.answer,
-                record=turn.record,
-                question_id=turn.question_id,
-                answer_id=turn.answer_id,
-                questions=turn.questions,
-                answers=turn.answers,
-            )
-            for turn in talk.turns
-        ]
+        self.turns = [ChatTurn.of(turn) for turn in talk.turns]
         self.setup_changed.emit()
         self.reset.emit()
         self.listed_changed.emit()

@@ -3,8 +3,9 @@
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from desktop.chat.model import ChatModel, ChatTurn
+from desktop.chat.model import ChatModel
 from desktop.chat.turn import TurnView
+from desktop.chat.turns import ChatTurn
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import named
 

@@ -14,9 +14,9 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.chat.branches import BranchSwitch
-from desktop.chat.model import ChatTurn
 from desktop.chat.rendering.links import ask_to_open
 from desktop.chat.rendering.view import AnswerView
+from desktop.chat.turns import ChatTurn
 from desktop.theme.bill import headline
 from desktop.theme.flow import FlowLayout
 from desktop.theme.icons import icon
