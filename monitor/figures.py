@@ -42,14 +42,21 @@ def _scaled(value: float, units: Units) -> str:
     return f"{significant(value / size)} {unit}"
 
 
-ENERGY = ((J_PER_KWH, "kWh"), (J_PER_WH, "Wh"), (1.0, "J"), (1e-3, "mJ"))
+ENERGY = (
+    (J_PER_KWH * 1e6, "GWh"),
+    (J_PER_KWH * 1e3, "MWh"),
+    (J_PER_KWH, "kWh"),
+    (J_PER_WH, "Wh"),
+    (1.0, "J"),
+    (1e-3, "mJ"),
+)
 POWER: Units = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
 COUNTS = ((1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 MASS = ((1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
 
 
 def energy(joules: float | None) -> str:
-    """Write an energy: mJ, J, Wh or kWh."""
+    """Write an energy: mJ, J, Wh and so on to GWh."""
     return UNKNOWN if joules is None else _scaled(joules, ENERGY)
 
 

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -18,12 +17,12 @@ from rich.progress import (
 from rich.text import Text
 
 from monitor import figures
+from monitor.carbon.training import Training, training_json
 from monitor.hub.card import Card, read_card
 from monitor.hub.catalog import Listing, RemoteModel, choose, list_models, search
 from monitor.hub.models import Stopped, fetch_model, keep_training
 from monitor.hub.names import shown
 from monitor.hub.report import hit_json, hits_view, listing_json, listing_view, model_json
-from monitor.store.records import Training
 from monitor.terminal import INTERRUPTED, ctrl_c, echo_json, json_option, open_history, show, stderr
 
 
@@ -79,7 +78,7 @@ def get_model(repository: str, model: str | None, base_card: bool, as_json: bool
             "path": str(path),
             "repository": listing.name,
             "licence": card.licence if card else "",
-            "training": training and asdict(training),
+            "training": training_json(training),
             **model_json(chosen),
         },
         as_json,

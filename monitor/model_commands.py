@@ -1,13 +1,13 @@
 """The commands ``llamawatt models``: what is on this machine, and whose folders are read."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.text import Text
 
-from monitor import figures, hub_commands
+from monitor import hub_commands
+from monitor.carbon.training import compare_answers, comparison_json, training_json
 from monitor.engine.client import check_context
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.engine.memory import KV_SHARE
@@ -20,9 +20,10 @@ from monitor.models.library import model_places, resolve_model
 from monitor.models.overview import overview, read_figures
 from monitor.models.places import TITLES, read_program, unread_programs
 from monitor.models.report import folders_view, library_view, model_view
+from monitor.models.training_report import training_view
 from monitor.store.filters import Filter
-from monitor.store.records import Training
 from monitor.terminal import json_option, open_history, show, stdout
+from monitor.training_options import training_of
 
 program_choice = click.Choice(list(TITLES), case_sensitive=False)
 
@@ -138,27 +139,37 @@ def _fits(about: ModelInfo, context: int | None, kv_type: str) -> list[Fit]:
 @click.argument("model")
 @click.option("--grams", type=click.FloatRange(0, min_open=True), help="Grams of CO2e in all.")
 @click.option("--source", help="Where the figure is from.")
+@click.option("--hardware", help="Reckon it: the accelerator it was trained on, such as H100.")
+@click.option("--watts", type=float, help="Watts of one, if it is not in the list.")
+@click.option("--count", type=int, default=1, show_default=True, help="How many of them.")
+@click.option("--hours", type=float, help="Hours of each; all of them with a count of 1.")
+@click.option("--zone", help="Where it was trained; without one the world's mean.")
+@click.option("--intensity", type=float, help="Or the grams of CO2e a kWh there.")
+@click.option("--pue", type=float, default=1.0, show_default=True, help="Of the data centre.")
 @click.option("--forget", is_flag=True, help="Remove what is known.")
 @json_option
-def training(
-    model: str, grams: float | None, source: str | None, forget: bool, as_json: bool
-) -> None:
-    """Show or enter what training a model took; the leaderboard lays it beside its use.
+def training(model: str, as_json: bool, **given: Any) -> None:
+    """Show, enter or reckon what training a model took, and how many answers here equal it.
 
-    Example: llamawatt models training Llama-3.1-8B --grams 420e6 --source "model card"
+    Example: llamawatt models training Llama-3.1-8B --hardware H100 --hours 1.46e6 --pue 1.1
     """
-    if (grams is None) != (not source):
-        raise click.UsageError("Give --grams with --source: a figure says where it is from.")
+    entered = training_of(given)
     with open_history() as stored:
         (name,) = known_filter(stored, Filter(models=(model,))).models
-        if forget or grams is not None:
-            entered = Training(grams, source or "") if grams is not None else None
-            stored.edits.set_training(name, entered)
-        found = stored.standings.trainings().get(name)
-    mass = figures.mass(found.grams if found else None)
+        trainings = stored.trainings
+        if given["forget"]:
+            trainings.forget(name)
+        elif entered:
+            trainings.keep(name, entered)
+        found = trainings.known().get(name)
+        compared = compare_answers(found, trainings.answers(name)) if found else None
     show(
-        Text(f"{name}: {mass} CO2e ({found.source})" if found else f"{name}: training unknown"),
-        lambda: {"model": name, "training": found and asdict(found)},
+        training_view(name, found, compared),
+        lambda: {
+            "model": name,
+            "training": training_json(found),
+            "equals": comparison_json(compared),
+        },
         as_json,
     )
 

@@ -283,7 +283,11 @@ class LeaderboardRows(QAbstractTableModel):
             items = self.tr("%1 items").replace("%1", str(entry.score.items))
             return f"{score_cell(entry, True)}\n{items}"
         if key == "training":
-            return entry.training.source if entry.training else None
+            return (
+                f"{entry.training.source}\n{entry.training.note}".strip()
+                if entry.training
+                else None
+            )
         figure = COLUMNS[key].figure(entry) if key in COLUMNS else None
         return self._energy_tip(entry, key, figure) if figure and key not in EXACT else None
 

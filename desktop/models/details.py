@@ -52,6 +52,10 @@ class ModelDetails(QFrame):
             self._layout.addWidget(widget)
         self._layout.addStretch(1)
 
+    def add(self, widget: QWidget) -> None:
+        """Put more that is known of the model below the rest."""
+        self._layout.insertWidget(self._layout.count() - 1, widget)
+
     def text(self) -> str:
         """Return all that is said of the model."""
         labels = self.findChildren(type(self._title))

@@ -21,11 +21,12 @@ from desktop.models.drops import dropped_paths
 from desktop.models.library_tab import LibraryTab
 from desktop.models.looking import Looking
 from desktop.models.places import PlacesTab, Surroundings
+from desktop.models.training import TrainingCard
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, tool_button
 from monitor.engine.gguf import ModelFileError
 from monitor.models.chosen import add_path, forget_path
-from monitor.models.overview import Overview
+from monitor.models.overview import Entry, Overview
 from monitor.models.places import programs, read_program, unread_programs
 from monitor.store.history import History
 
@@ -52,6 +53,8 @@ class ModelsDialog(QDialog):
         self.resize(860, 560)
         self.setAcceptDrops(True)
         self.library = LibraryTab(self.looking, theme)
+        self.training = TrainingCard(bridge, history)
+        self.library.details.add(self.training)
         self.places = PlacesTab()
         self.tabs = QTabWidget()
         self.tabs.addTab(self.library, self.tr("On this machine"))
@@ -75,6 +78,7 @@ class ModelsDialog(QDialog):
         self.looking.found.connect(self._on_found)
         self.finished.connect(self.looking.stop)
         self.library.load_wanted.connect(self._load)
+        self.library.table.chosen.connect(self._show_training)
         self.library.folder_wanted.connect(
             lambda path: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
         )
@@ -84,6 +88,12 @@ class ModelsDialog(QDialog):
         self.places.switched.connect(self._switch)
         for tab in (self.library.add_folder_wanted, self.places.folder_wanted):
             tab.connect(self._ask_folder)
+
+    def _show_training(self, entry: Entry | None) -> None:
+        info = entry.model.info if entry else None
+        self.training.setVisible(info is not None)
+        if info:
+            self.training.show_model(info.name)
 
     def add_tab(self, widget: QWidget, title: str) -> None:
         """Put another tab behind the first."""

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
 from desktop.models.asking import unexpected
+from monitor.carbon.training import Training
 from monitor.hub.access import HubError
 from monitor.hub.card import Card
 from monitor.hub.catalog import Listing, RemoteModel
@@ -20,7 +21,6 @@ from monitor.hub.models import Stopped, fetch_model, keep_training
 from monitor.hub.report import here_share
 from monitor.store.database import StoreError
 from monitor.store.history import History
-from monitor.store.records import Training
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ from monitor.carbon.training import Comparison, Training, compare_answers
 from monitor.energy.interval import Interval
 from monitor.models.training_report import equals_words, method_words, spread_words
 from monitor.store.history import History
-from monitor.store.trainings import Trainings
 
 TEXTS = (
     QT_TRANSLATE_NOOP("Training", "entered"),
@@ -103,9 +102,8 @@ class TrainingCard(QFrame):
         history = self._history
 
         def read() -> _Known:
-            trainings = Trainings(history.store)
-            found = trainings.known().get(name)
-            compared = compare_answers(found, trainings.answers(name)) if found else None
+            found = history.trainings.known().get(name)
+            compared = compare_answers(found, history.trainings.answers(name)) if found else None
             return _Known(name, found, compared, bool(history.preference(PREFERENCE, True)))
 
         self._bridge.read(read, self._show)
@@ -160,12 +158,12 @@ class TrainingCard(QFrame):
 
     def keep(self, model: str, training: Training) -> None:
         """Keep a model's training and show it."""
-        store = self._history.store
-        self._bridge.change(lambda: Trainings(store).keep(model, training), self._on_changed)
+        trainings = self._history.trainings
+        self._bridge.change(lambda: trainings.keep(model, training), self._on_changed)
 
     def _forget(self) -> None:
-        model, store = self._model, self._history.store
-        self._bridge.change(lambda: Trainings(store).forget(model), self._on_changed)
+        model, trainings = self._model, self._history.trainings
+        self._bridge.change(lambda: trainings.forget(model), self._on_changed)
 
     def _on_changed(self, _done: object) -> None:
         self.changed.emit()

@@ -235,7 +235,7 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QLineEdit {{ padding: 5px 8px; }}
     QPlainTextEdit {{ padding: 4px; }}
-    QComboBox, QSpinBox, QDateEdit {{ min-height: 24px; }}
+    QComboBox, QSpinBox, QDoubleSpinBox, QDateEdit {{ min-height: 24px; }}
     QTextBrowser#answer, QTextBrowser#codeText, QTextBrowser#thought {{
         border: 1px solid transparent; border-radius: 4px; background: transparent; padding: 0;
     }}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from monitor.bench.results import Accuracy
+from monitor.carbon.training import Training
 from monitor.compare.answers import Answers, accuracy_of, pool
 from monitor.compare.exams import Exam, paper_of, runs_of
 from monitor.energy.account import OUTSIDE_TOTAL, Bill, weakest
@@ -17,7 +18,7 @@ from monitor.figures import J_PER_WH
 from monitor.power.channel import Kind, Role
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.store.records import QueryRecord, Training
+from monitor.store.records import QueryRecord
 from monitor.store.standings import DecodeSums, JudgedRun, RunItems, Setup, Standings
 
 
@@ -116,7 +117,7 @@ def read_entries(
     :param runs: as :meth:`Standings.judged_runs` gives them
     :param chosen: the filter they were read with
     """
-    decoded, trainings = standings.decode_sums(chosen), standings.trainings()
+    decoded, trainings = standings.decode_sums(chosen), history.trainings.known()
     groups = runs_of(exam, runs)
     records = history.records_by_id([run.row.id for group in groups.values() for run in group])
     entries = [

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from monitor.carbon.training import training_json
 from monitor.compare.board import Board
 from monitor.compare.cascade import Cascade
 from monitor.compare.columns import COLUMNS
@@ -98,7 +99,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "grams_per_1000": interval_json(entry.grams_per_1000),
         "tokens_per_s": entry.tokens_per_s,
         "memory_bytes": entry.memory_bytes,
-        "training": entry.training and asdict(entry.training),
+        "training": training_json(entry.training),
         "left_out": entry.left_out,
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitor import figures
+from monitor.carbon.training import Training
 from monitor.compare.entries import Entry
 from monitor.exchange.benchmark_section import boards_of
 from monitor.exchange.files import ExchangeError
@@ -18,7 +19,6 @@ from monitor.exchange.usage import ModelUsage, Usage, asked_of, by_model
 from monitor.report import LEGEND
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.store.records import Training
 
 LEAST_HASH = 6
 """So many letters of a SHA-256 are enough to name a model."""
@@ -79,7 +79,7 @@ def model_card(history: History, chosen: Filter) -> str:
         )
     of_model = replace(chosen, models=(names[0],))
     used = provenance(history, of_model)
-    training = history.standings.trainings().get(names[0])
+    training = history.trainings.known().get(names[0])
     emissions = _training_yaml(training) if training else _yaml(asked_of(history, of_model), used)
     lines = [*emissions, ""]
     lines += ["## Energy and emissions of use"]

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.carbon.training import Method, Training
 from monitor.hub.access import NotGiven, Repository, ask_text
 from monitor.hub.catalog import NAME
 from monitor.hub.waiting import Tick, idly
-from monitor.store.records import Training
 
 FILE = "README.md"
 
 HEAD_LETTERS = 1 << 16
 """Longest metadata that is read; what is longer holds tables of results."""
+
+BESIDE = ("training_type", "geographical_location", "hardware_used")
+"""What a card may say beside the grams (huggingface.co/docs/hub/model-cards-co2)."""
 
 SHOWN_LETTERS, SHOWN_LINES, SHOWN_CELLS = 8_000, 250, 200
 """As much as a window lays out in a moment; tables take by far the longest."""
@@ -113,7 +116,12 @@ def _training(repository: str, told: Any) -> Training | None:
     if not (math.isfinite(grams) and grams > 0) or "inference" in source.casefold():
         return None
     where = f"model card of {repository}"
-    return Training(grams, f"{where}: {source}" if source else where)
+    return Training(
+        grams,
+        f"{where}: {source}" if source else where,
+        method=Method.CARD,
+        details=tuple((name, text) for name in BESIDE if (text := _text(fields.get(name)))),
+    )
 
 
 def _text(value: Any) -> str:

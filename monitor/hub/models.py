@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.carbon.training import Training
 from monitor.engine.gguf import ModelFileError, read_model_info
 from monitor.hub.access import HubError, Repository, import_hub, unwritable
 from monitor.hub.card import Card
@@ -14,7 +15,6 @@ from monitor.hub.transfer import Wanted, check_room, fetch_file, left_bytes, rec
 from monitor.models.fit import free_memory
 from monitor.paths import models_folder
 from monitor.store.history import History
-from monitor.store.records import Training
 
 CARD = "card.md"
 """The card beside a model's file."""
@@ -147,9 +147,9 @@ def keep_training(history: History, path: Path, cards: Iterable[Card]) -> Traini
         name = read_model_info(path).name
     except ModelFileError:
         return None  # it cannot be run, so that nothing will be laid beside its training
-    if name in history.standings.trainings():
+    if name in history.trainings.known():
         return None
-    history.edits.set_training(name, told)
+    history.trainings.keep(name, told)
     return told
 
 

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from monitor.store.database import Store
 from monitor.store.identifiers import utc_now
-from monitor.store.records import Status, Training
+from monitor.store.records import Status
 
 NUMBERS = "(select value from json_each(?))"
 
@@ -79,21 +79,6 @@ class Edits:
             f"update queries set deleted_at = null where started_ms in {NUMBERS}",
             json.dumps(list(numbers)),
         )
-
-    def set_training(self, model: str, training: Training | None) -> None:
-        """Keep what training a model took, in place of what was known before.
-
-        :param model: its name; ``None`` for the training forgets it
-        """
-        if training is None:
-            self._change("delete from trainings where model = ?", model)
-        else:
-            self._change(
-                "insert or replace into trainings (model, grams, source) values (?, ?, ?)",
-                model,
-                training.grams,
-                training.source,
-            )
 
     def _change(self, sql: str, *values: object) -> None:
         self._store.write(lambda db: db.execute(sql, values)).result()

@@ -25,6 +25,8 @@ def keep_baselines(db: Database) -> None:
         "above_idle_j real",
         "above_idle_low_j real",
         "above_idle_high_j real",
+        # Why the baseline was stale already; empty if it was not.
+        "baseline_stale text",
     ):
         db.execute(f"alter table queries add column {column}")
 
@@ -36,6 +38,7 @@ def keep_calibrations(db: Database) -> None:
         "references machines (id), made_at text not null, whole text not null, "
         "fit text not null, staircase blob)"
     )
+    db.execute("create index calibrations_by_machine on calibrations (machine_id, made_at)")
 
 
 def group_repeats(db: Database) -> None:
@@ -47,5 +50,6 @@ def group_repeats(db: Database) -> None:
 def widen_footprints(db: Database) -> None:
     """Keep the hardware's share of a query's emissions, and how training figures came about."""
     db.execute("alter table queries add column embodied_g real")
-    for column in ("energy_j real", "method text", "details text"):
+    for column in ("energy_j real", "method text not null default 'entered'", "details text"):
         db.execute(f"alter table trainings add column {column}")
+    db.execute("update trainings set method = 'card' where source like 'model card of %'")

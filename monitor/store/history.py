@@ -33,6 +33,7 @@ from monitor.store.processes import is_alive, this_process
 from monitor.store.records import Conversation, QueryRecord, Status, Turn
 from monitor.store.references import free_number, intensity_id, model_id, settings_id
 from monitor.store.standings import Standings
+from monitor.store.trainings import Trainings
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class History:
         self.browse = Browse(self._store)
         self.edits = Edits(self._store)
         self.standings = Standings(self._store)
+        self.trainings = Trainings(self._store)
         self.talks = Conversations(self._store, self.records_by_id)
         self.forecasts = Forecasts(self._store, self._machine["id"])
         self._endings = Endings(self._store, self._machine["id"])

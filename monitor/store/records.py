@@ -42,18 +42,6 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """What it took to train a model, whatever it is quantised to.
-
-    :param grams: CO2e
-    :param source: where the figure is from
-    """
-
-    grams: float
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Tokens:
     """Token counts; ``reused`` of the prompt's were in the context already."""
 

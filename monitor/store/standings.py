@@ -17,7 +17,7 @@ from monitor.power.channel import Kind
 from monitor.store.bench_records import RunRow, RunStart, Sums
 from monitor.store.database import Store
 from monitor.store.filters import Filter
-from monitor.store.records import Status, Training
+from monitor.store.records import Status
 
 SETUP = {
     "machine_id": "q.machine_id",
@@ -213,11 +213,6 @@ class Standings:
         for row in rows:
             found.setdefault(_setup(row), []).append(row)
         return {setup: _sum(group) for setup, group in found.items()}
-
-    def trainings(self) -> dict[str, Training]:
-        """Return what training took, by the names of models it is known of."""
-        rows = self._store.read().execute("select model, grams, source from trainings")
-        return {model: Training(grams, source) for model, grams, source in rows}
 
     def machines_of(self, query_ids: Sequence[str]) -> dict[str, str]:
         """Return the identifier of the machine each query ran on."""

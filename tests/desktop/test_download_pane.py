@@ -17,10 +17,10 @@ from desktop.models.fetching import Pace
 from desktop.models.remote_files import HERE, MEMORY, MODEL
 from desktop.services import Services
 from desktop.theme.palette import DARK, LIGHT
+from monitor.carbon.training import Method, Training
 from monitor.hub.access import PUBLIC
 from monitor.hub.models import left_over
 from monitor.paths import models_folder
-from monitor.store.records import Training
 from tests.integration.hub_server import Hub, serving, standing_in
 from tests.unit.builders import write_gguf
 
@@ -207,8 +207,8 @@ def test_a_model_is_downloaded_with_what_its_training_emitted(
     assert path.with_name("card.md").read_bytes() == CARD
     assert "in the library now" in pane.doing()
     assert "5.00 kg CO₂e" in pane.doing()
-    assert set(services.history.standings.trainings().values()) == {
-        Training(5000, "model card of big/quiz")
+    assert set(services.history.trainings.known().values()) == {
+        Training(5000, "model card of big/quiz", method=Method.CARD)
     }
     assert pane.view.files.item(0, HERE).text() == "yes"
     assert not pane.view.fetch.isEnabled()

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor import hub_commands
+from monitor.carbon.training import Method, Training
 from monitor.exchange.model_card import model_card
 from monitor.hub import transfer
 from monitor.hub.access import PUBLIC, HubError
@@ -41,7 +42,6 @@ from monitor.logs import logging_to_file
 from monitor.paths import database_path, models_folder
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.store.records import Training
 from tests.integration.hub_server import COMMIT, TOKEN, Hub, serving, standing_in
 from tests.unit.builders import stored_query, write_gguf
 
@@ -442,7 +442,9 @@ def card(metadata: str, text: str = "# Quiz\n") -> Card:
     ],
 )
 def test_what_training_emitted_is_read(metadata: str, grams: float, source: str) -> None:
-    assert card(metadata).training == Training(grams, source)
+    found = card(metadata).training
+    assert found
+    assert (found.grams, found.source, found.method) == (grams, source, Method.CARD)
 
 
 @pytest.mark.parametrize(
@@ -520,12 +522,12 @@ def test_training_is_entered_under_the_models_name_unless_a_person_has(
     cards = [card("license: mit"), read_card("big/quiz")]
     with closing(History(database_path())) as history:
         entered = keep_training(history, path, [each for each in cards if each])
-        assert entered == Training(5000, "model card of big/quiz")
-        assert history.standings.trainings() == {"quiz-Q4_K_M": entered}
+        assert entered == Training(5000, "model card of big/quiz", method=Method.CARD)
+        assert history.trainings.known() == {"quiz-Q4_K_M": entered}
         own = Training(7, "my own meter")
-        history.edits.set_training("quiz-Q4_K_M", own)
+        history.trainings.keep("quiz-Q4_K_M", own)
         assert keep_training(history, path, [card("co2_eq_emissions: 9")]) is None
-        assert history.standings.trainings() == {"quiz-Q4_K_M": own}
+        assert history.trainings.known() == {"quiz-Q4_K_M": own}
 
 
 def test_a_token_and_keys_to_files_are_kept_nowhere(hub: Hub, home: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.carbon.training import Training
 from monitor.energy.account import Bill
 from monitor.exchange import tables
 from monitor.exchange.files import ExchangeError, new_file
@@ -23,7 +24,7 @@ from monitor.forms import record_json
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
-from monitor.store.records import QueryRecord, Status, Training
+from monitor.store.records import QueryRecord, Status
 from tests.unit.builders import CPU, GPU, line, model_info, outcome, query_start, stored_query
 
 
@@ -218,7 +219,7 @@ def test_a_card_states_grams_of_use_and_says_that_they_are_not_of_training(
 
 def test_a_card_states_what_training_took_once_it_is_known(history: History) -> None:
     of_model(history, "tiny")
-    history.edits.set_training("tiny", Training(420e6, "its paper, table 3"))
+    history.trainings.keep("tiny", Training(420e6, "its paper, table 3"))
     _, yaml, body = run("card", "tiny").output.split("---\n", 2)
     assert "  emissions: 420000000" in yaml
     assert '  source: "its paper, table 3"' in yaml

@@ -11,12 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.carbon.training import Training
 from monitor.cli import main
 from monitor.filter_options import filter_arguments, filter_options
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
-from monitor.store.records import Training
 from tests.unit.builders import query_start, stored_query
 
 
@@ -146,7 +146,7 @@ def test_what_training_took_is_entered_with_its_source(ids: list[str]) -> None:
     told = training("--grams", "420e6", "--source", "its model card").stdout
     assert "tiny: 420 t CO2e (its model card)" in told
     with closing(History(database_path())) as history:
-        assert history.standings.trainings() == {"tiny": Training(420e6, "its model card")}
+        assert history.trainings.known() == {"tiny": Training(420e6, "its model card")}
     assert "unknown" in training("--forget").stdout
     assert "No query has the model" in CliRunner().invoke(main, ["models", "training", "x"]).stderr
 

@@ -1,0 +1,245 @@
+"""What it took to train a model: entered, told by its card, or reckoned from its hardware.
+
+The reckoning is that of the ML CO2 Impact calculator (Lacoste et al. 2019, Quantifying the Carbon
+Emissions of Machine Learning, arxiv.org/abs/1910.09700): power x hours x number of accelerators x
+carbon intensity, here with the data centre's PUE. The power is the maker's TDP, which hardware
+seldom draws all the time, so that the result is an upper figure for the accelerators; processors,
+network and what was trained in vain are not in it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from monitor import figures
+from monitor.carbon.accelerators import Accelerator
+from monitor.carbon.footprint import J_PER_KWH
+from monitor.energy.account import weakest
+from monitor.power.channel import Kind
+
+UPPER = "time × TDP, an upper figure"
+"""What a computed figure is, said wherever one is shown."""
+
+MOST_G_PER_KWH = 3000.0
+MOST_WATTS = 100_000.0
+MOST_PUE = 5.0
+
+USUAL = (10.0, 90.0)
+"""Percentiles between which most answers lie."""
+
+SECONDS_PER_HOUR = 3600.0
+
+LARGE = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"), (1.0, ""))
+
+
+class TrainingError(ValueError):
+    """A training that cannot be; the message says what is wrong and what to do."""
+
+
+class Method(StrEnum):
+    """How a figure of training came about."""
+
+    ENTERED = "entered"
+    CARD = "card"
+    COMPUTED = "computed"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What it took to train a model, whatever it is quantised to.
+
+    :param grams: CO2e
+    :param source: where the figure is from
+    :param energy_j: at the data centre's socket, ``None`` if it is not known
+    :param details: what it was reckoned from, or what a card says beside it, by name
+    """
+
+    grams: float
+    source: str
+    energy_j: float | None = None
+    method: Method = Method.ENTERED
+    details: tuple[tuple[str, str | float], ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What has to be known of the figure, "" if nothing."""
+        return UPPER if self.method is Method.COMPUTED else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model was trained.
+
+    :param name: a zone's code, or what a person calls it
+    :param g_per_kwh: carbon intensity of its electricity
+    :param year: of that figure, 0 if it is not known
+    """
+
+    name: str
+    g_per_kwh: float
+    year: int = 0
+
+
+def entered(grams: float, source: str) -> Training:
+    """Return a figure as a person knows it.
+
+    :raises TrainingError: for a mass that is none, or one from nowhere
+    """
+    if not (math.isfinite(grams) and grams > 0):
+        raise TrainingError("The emissions must be more than 0 g.")
+    if not (words := " ".join(source.split())):
+        raise TrainingError("Say where the figure is from: a paper, a report, your own meter.")
+    return Training(grams, words)
+
+
+def computed(
+    hardware: Accelerator, count: int, hours: float, place: Place, pue: float = 1.0
+) -> Training:
+    """Reckon a training from its hardware, as the module says.
+
+    :param count: how many accelerators, at least 1
+    :param hours: each of them ran; or accelerator hours in all, with a count of 1
+    :param pue: power usage effectiveness of the data centre, 1 to 5
+    :raises TrainingError: if one of them cannot be
+    """
+    _check("The power of one", hardware.tdp_w, MOST_WATTS, "W")
+    _check("The number of accelerators", count, 1e7, "")
+    _check("The time", hours, 1e10, "h")
+    _check("The carbon intensity", place.g_per_kwh, MOST_G_PER_KWH, "g/kWh")
+    if not 1 <= pue <= MOST_PUE:
+        raise TrainingError(f"A PUE of {pue:g} is impossible: it is 1 to {MOST_PUE:g}.")
+    energy_j = hardware.tdp_w * count * hours * SECONDS_PER_HOUR * pue
+    year = f" {place.year}" if place.year else ""
+    return Training(
+        grams=energy_j / J_PER_KWH * place.g_per_kwh,
+        source=(
+            f"{count:,} × {hardware.name} ({hardware.tdp_w:g} W: {hardware.source}), "
+            f"{hours:,.10g} h, {place.name}{year} {place.g_per_kwh:g} g/kWh, PUE {pue:g}"
+        ),
+        energy_j=energy_j,
+        method=Method.COMPUTED,
+        details=(
+            ("hardware", hardware.name),
+            ("tdp_w", hardware.tdp_w),
+            ("count", count),
+            ("hours", hours),
+            ("place", place.name),
+            ("g_per_kwh", place.g_per_kwh),
+            ("pue", pue),
+        ),
+    )
+
+
+def _check(what: str, value: float, most: float, unit: str) -> None:
+    if not 0 < value <= most:
+        raise TrainingError(
+            f"{what} must be more than 0 and at most {most:,g} {unit}".strip() + "."
+        )
+
+
+def training_json(training: Training | None) -> dict[str, Any] | None:
+    """Return a training for a report, ``None`` if nothing is known of it."""
+    if training is None:
+        return None
+    return {
+        "grams": training.grams,
+        "energy_j": training.energy_j,
+        "method": str(training.method),
+        "source": training.source,
+        "note": training.note or None,
+        "details": dict(training.details),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one stored answer took.
+
+    :param joules: with its data centre's PUE (1 at home); ``low_j`` and ``high_j`` are the ends
+        of its 95 % interval
+    :param g_per_j: CO2e a joule, ``None`` if no intensity was kept with it
+    """
+
+    joules: float
+    low_j: float
+    high_j: float
+    kind: Kind
+    g_per_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How many of a person's answers take as much as the training did.
+
+    :param count: at the mean of the answers
+    :param low: of answers as dear as the 90th percentile at the upper end of its interval
+    :param high: of ones as cheap as the 10th at the lower end of its; ``None`` if that is zero
+    :param by_energy: whether joules are compared; else grams are
+    :param mean: joules or grams an answer
+    :param answers: how many were looked at
+    :param kind: the weakest among them
+    """
+
+    count: float
+    low: float
+    high: float | None
+    by_energy: bool
+    mean: float
+    answers: int
+    kind: Kind
+
+
+def compare_answers(training: Training, answers: Sequence[Answer]) -> Comparison | None:
+    """Tell how many answers equal a training, by energy if that of the training is known.
+
+    :return: ``None`` if there is no answer to compare with
+    """
+    by_energy = training.energy_j is not None
+    used = [each for each in answers if by_energy or each.g_per_j]
+    if not used:
+        return None
+    total = training.energy_j if training.energy_j is not None else training.grams
+    share = np.array([1.0 if by_energy else each.g_per_j for each in used])
+    took = np.array([(each.low_j, each.joules, each.high_j) for each in used]) * share[:, None]
+    mean = float(took[:, 1].mean())
+    least = float(np.percentile(took[:, 0], USUAL[0]))
+    most = float(np.percentile(took[:, 2], USUAL[1]))
+    kind = weakest(each.kind for each in used)
+    assert kind is not None
+    return Comparison(
+        total / mean,
+        # A few very dear answers can lift the mean above the percentile.
+        total / max(most, mean),
+        total / min(least, mean) if least else None,
+        by_energy,
+        mean,
+        len(used),
+        kind,
+    )
+
+
+def large_number(value: float) -> str:
+    """Write a count with two significant digits: *310 million*."""
+    size, name = figures.unit_for(value, LARGE)
+    text = figures.significant(value / size, 2)
+    number = f"{float(text):,.0f}" if "." not in text else text
+    return f"{number} {name}".strip()
+
+
+def comparison_json(found: Comparison | None) -> dict[str, Any] | None:
+    """Return a comparison for a report."""
+    if found is None:
+        return None
+    return {
+        "answers": found.count,
+        "low": found.low,
+        "high": found.high,
+        "by": "energy" if found.by_energy else "co2",
+        "mean_j" if found.by_energy else "mean_g": found.mean,
+        "of_answers": found.answers,
+        "kind": str(found.kind),
+    }

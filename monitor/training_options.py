@@ -1,0 +1,60 @@
+"""What ``llamawatt models training`` is given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from monitor.carbon.accelerators import Accelerator, UnknownAccelerator, find_accelerator
+from monitor.carbon.intensity import WORLD, UnknownZone, find_zone
+from monitor.carbon.training import (
+    Place,
+    Training,
+    TrainingError,
+    computed,
+    entered,
+)
+
+OF_COMPUTED = ("watts", "hours", "zone", "intensity")
+"""Options that mean nothing without ``--hardware``."""
+
+
+def training_of(given: Mapping[str, Any]) -> Training | None:
+    """Return what the options describe, ``None`` if they only ask.
+
+    :param given: the command's options by name
+    :raises click.UsageError: with what is wrong with them
+    """
+    grams, source, hardware = given["grams"], given["source"], given["hardware"]
+    if (grams is None) != (not source):
+        raise click.UsageError("Give --grams with --source: a figure says where it is from.")
+    if sum((grams is not None, hardware is not None, given["forget"])) > 1:
+        raise click.UsageError("Give one of --grams, --hardware and --forget.")
+    stray = [name for name in OF_COMPUTED if given[name] is not None]
+    if hardware is None and stray:
+        raise click.UsageError(f"--{stray[0]} needs --hardware, such as --hardware H100.")
+    try:
+        if grams is not None:
+            return entered(grams, source)
+        return _computed(given) if hardware is not None else None
+    except (TrainingError, UnknownAccelerator, UnknownZone) as problem:
+        raise click.UsageError(str(problem)) from problem
+
+
+def _computed(given: Mapping[str, Any]) -> Training:
+    if given["hours"] is None:
+        raise click.UsageError("Give --hours: how long the hardware ran.")
+    if given["zone"] and given["intensity"] is not None:
+        raise click.UsageError("Give --zone or --intensity, not both.")
+    if given["watts"] is None:
+        hardware = find_accelerator(given["hardware"])
+    else:
+        hardware = Accelerator(given["hardware"], "", given["watts"], "as entered")
+    return computed(hardware, given["count"], given["hours"], _place(given), given["pue"])
+
+
+def _place(given: Mapping[str, Any]) -> Place:
+    if given["intensity"] is not None:
+        return Place("own figure", given["intensity"])
+    zone = find_zone(given["zone"] or WORLD)
+    return Place(zone.code, zone.g_per_kwh, zone.year)
