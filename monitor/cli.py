@@ -16,20 +16,20 @@ from monitor import (
     __version__,
     asking,
     benchmarks,
+    carbon_commands,
     chat_commands,
     compare_lookups,
     database_commands,
     exchange_commands,
     forms,
     history_commands,
-    lookups,
     model_commands,
     report,
 )
 from monitor.bench.suites import SuiteError
 from monitor.bench.task import DatasetError
 from monitor.carbon.footprint import footprint
-from monitor.carbon.intensity import UnknownZone
+from monitor.carbon.intensity import CarbonError
 from monitor.display import display_problem
 from monitor.energy.account import WATCH, Bill, Line, Phase, account
 from monitor.energy.budget import BudgetSpent
@@ -53,7 +53,7 @@ KNOWN_PROBLEMS = (
     ModelFileError,
     EngineError,
     StoreError,
-    UnknownZone,
+    CarbonError,
     DatasetError,
     SuiteError,
     CannotRepeat,
@@ -219,7 +219,7 @@ for command in (
     model_commands.models,
     history_commands.history,
     chat_commands.chats,
-    lookups.carbon,
+    carbon_commands.carbon,
     benchmarks.bench,
     compare_lookups.compare,
     exchange_commands.export,

@@ -4,10 +4,12 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from monitor.carbon.intensity import WORLD, Zone, find_zone
+from monitor.carbon.choice import ZONE_PREFERENCE as ZONE_PREFERENCE
+from monitor.carbon.choice import chosen_pue, zone_at
+from monitor.carbon.intensity import Zone
 from monitor.energy.budget import Budget
 from monitor.energy.forecast import Forecast
 from monitor.engine.client import Engine, EngineError
@@ -27,8 +29,6 @@ from monitor.power.sampler import Sampler
 from monitor.running import RunningQuery
 from monitor.store.history import Began, History, QueryStart
 from monitor.store.records import QueryRecord, Status
-
-ZONE_PREFERENCE = "zone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,11 @@ def random_seed() -> int:
 
 
 def chosen_zone(history: History) -> Zone:
-    """Return the zone a person chose, or the world's mean.
+    """Return the zone to reckon a query with that begins now; nothing is fetched for it.
 
-    :raises UnknownZone: if the stored one is not in the table
+    :raises CarbonError: if what a person chose cannot be read
     """
-    return find_zone(history.preference(ZONE_PREFERENCE, WORLD))
+    return zone_at(history, datetime.now(UTC))
 
 
 def spent_today_j(history: History) -> float:
@@ -195,7 +195,7 @@ class Meter:
                 system=first.content if first.role == "system" else "",
                 prompt=last.content,
                 zone=chosen_zone(self._history),
-                pue=1.0,
+                pue=chosen_pue(self._history),
                 conversation_id=ask.conversation_id,
                 parent_id=ask.parent_id,
                 question_id=ask.question_id,

@@ -1,18 +1,144 @@
 """Choosing where the electricity comes from."""
 
-from PySide6.QtCore import QSortFilterProxyModel, QStringListModel, Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QIcon, QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QDialog,
     QDialogButtonBox,
+    QHeaderView,
     QLineEdit,
-    QListView,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.theme.widgets import label
-from monitor.carbon.intensity import SOURCE, Zone, zones
+from monitor.carbon.countries import two_letters
+from monitor.carbon.intensity import SOURCE, WORLD, Zone, zones
+
+SOUGHT, SORTED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class ZoneList(QWidget):
+    """A searchable table of zones with their figures and years."""
+
+    activated = Signal()
+    """The marked zone was double-clicked, or Enter was pressed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._zones: list[Zone] = []
+        self._model = QStandardItemModel(self)
+        self._proxy = QSortFilterProxyModel(self)
+        self._proxy.setSourceModel(self._model)
+        self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._proxy.setFilterRole(SOUGHT)
+        self._proxy.setSortRole(SORTED)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search a country or region"))
+        self.search.setAccessibleName(self.tr("Search a country or region"))
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._filter)
+        self.search.returnPressed.connect(self.activated)
+        self.list = _Table()
+        self.list.setModel(self._proxy)
+        self.list.setAccessibleName(self.tr("Zones"))
+        self.list.doubleClicked.connect(self.activated)
+        self.list.entered_key.connect(self.activated)
+        self.setFocusProxy(self.search)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.search)
+        layout.addWidget(self.list, 1)
+
+    @property
+    def zone(self) -> Zone | None:
+        """The marked zone, ``None`` if the search finds none."""
+        index = self._proxy.mapToSource(self.list.currentIndex())
+        return self._zones[index.row()] if index.isValid() else None
+
+    def show_zones(self, own: Zone | None, current: Zone) -> None:
+        """Fill the table and mark a zone.
+
+        :param own: the person's own figure, which comes first, if there is one
+        """
+        listed = sorted(zones(), key=lambda zone: (zone.code != WORLD, zone.name))
+        shown = [own, *listed] if own else listed
+        if shown != self._zones:
+            self._zones = shown
+            self._model.clear()
+            self._model.setHorizontalHeaderLabels(
+                [self.tr("Zone"), self.tr("g CO₂e/kWh"), self.tr("Year")]
+            )
+            for column in (1, 2):
+                self._model.horizontalHeaderItem(column).setTextAlignment(RIGHT)
+            for place, zone in enumerate(shown):
+                self._model.appendRow(_row(place, zone, zone is own))
+            self.list.fit_columns()
+        codes = [zone.code for zone in shown]
+        if current.code in codes:
+            index = self._proxy.mapFromSource(self._model.index(codes.index(current.code), 0))
+            self.list.setCurrentIndex(index)
+            self.list.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def _filter(self, text: str) -> None:
+        self._proxy.setFilterFixedString(text.strip())
+        self.list.setCurrentIndex(self._proxy.index(0, 0))
+
+
+class _Table(QTableView):
+    entered_key = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setEditTriggers(QTableView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(28)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.setSortingEnabled(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header.setSortIndicatorClearable(True)
+
+    def fit_columns(self) -> None:
+        """Give the names what the figures leave."""
+        header = self.horizontalHeader()
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter takes the marked zone."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.entered_key.emit()
+            return
+        super().keyPressEvent(event)
+
+
+def _row(place: int, zone: Zone, is_own: bool) -> list[QStandardItem]:
+    """Make a zone's cells; sorted by its place, its figure, or its year."""
+    cells = [QStandardItem(text) for text in (zone.name, f"{zone.g_per_kwh:.0f}", str(zone.year))]
+    sought = f"{zone.name} {zone.code} {two_letters(zone) or ''}"
+    for cell, key in zip(cells, (float(place), zone.g_per_kwh, float(zone.year)), strict=True):
+        cell.setData(sought, SOUGHT)
+        cell.setData(key, SORTED)
+        cell.setToolTip(zone.source)
+    for cell in cells[1:]:
+        cell.setTextAlignment(RIGHT)
+    if is_own:
+        font = cells[0].font()
+        font.setBold(True)
+        cells[0].setFont(font)
+    return cells
 
 
 class ZoneDialog(QDialog):
@@ -23,21 +149,10 @@ class ZoneDialog(QDialog):
         self.setWindowTitle(self.tr("Where your electricity is from"))
         self.resize(440, 480)
         self.zone = current
-        self._zones = sorted(zones(), key=lambda zone: (zone.code != "WORLD", zone.name))
-        texts = [f"{zone.name} — {zone.g_per_kwh:g} g/kWh, {zone.year}" for zone in self._zones]
-        self._proxy = QSortFilterProxyModel(self)
-        self._proxy.setSourceModel(QStringListModel(texts, self))
-        self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search a country or region"))
-        self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(self._filter)
-        self.list = QListView()
-        self.list.setModel(self._proxy)
-        self.list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self.list.setAccessibleName(self.tr("Zones"))
-        self.list.doubleClicked.connect(self.accept)
-        self.list.setCurrentIndex(self._proxy.index(self._zones.index(current), 0))
+        self.zones = ZoneList()
+        self.zones.show_zones(None, current)
+        self.zones.activated.connect(self.accept)
+        self.search = self.zones.search
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -46,19 +161,13 @@ class ZoneDialog(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.search)
-        layout.addWidget(self.list, 1)
-        source = self.tr("Yearly means of %1. Every answer keeps the figure it was reckoned with.")
+        layout.addWidget(self.zones, 1)
+        source = self.tr("Figures: %1. Every answer keeps the one it was reckoned with.")
         layout.addWidget(label(source.replace("%1", SOURCE), "muted", wrap=True))
         layout.addWidget(buttons)
 
-    def _filter(self, text: str) -> None:
-        self._proxy.setFilterFixedString(text.strip())
-        self.list.setCurrentIndex(self._proxy.index(0, 0))
-
     def accept(self) -> None:
         """Take the zone that is marked."""
-        index = self._proxy.mapToSource(self.list.currentIndex())
-        if index.isValid():
-            self.zone = self._zones[index.row()]
+        if marked := self.zones.zone:
+            self.zone = marked
             super().accept()

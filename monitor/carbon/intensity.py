@@ -18,7 +18,11 @@ WORLD = "WORLD"
 """The zone used until a person chooses one: no country is ever guessed."""
 
 
-class UnknownZone(ValueError):
+class CarbonError(ValueError):
+    """What a person chose for their carbon figures cannot be; the message says what can."""
+
+
+class UnknownZone(CarbonError):
     """No zone of that code or name; the message names the nearest ones."""
 
 

@@ -1,17 +1,36 @@
 """Every intensity is Ember's own, every zone can be found, and grams are what they should be."""
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from monitor.carbon.footprint import footprint
-from monitor.carbon.intensity import SOURCE, WORLD, UnknownZone, Zone, find_zone, zones
+from monitor.carbon import choice
+from monitor.carbon.countries import two_letters
+from monitor.carbon.embodied import Embodied
+from monitor.carbon.footprint import Sci, check_pue, footprint
+from monitor.carbon.intensity import (
+    SOURCE,
+    WORLD,
+    CarbonError,
+    UnknownZone,
+    Zone,
+    find_zone,
+    zones,
+)
+from monitor.carbon.leaderboard import leaderboard_g, time_times_tdp_g
+from monitor.carbon.own import OwnFigure
+from monitor.carbon.recost import recost
 from monitor.energy.interval import Interval
 from monitor.meter import chosen_zone
 from monitor.paths import database_path
+from monitor.store.filters import Filter
 from monitor.store.history import History
-from tests.unit.builders import REPOSITORY
+from monitor.store.records import Status
+from tests.unit.builders import NOTHING_KNOWN, REPOSITORY, query_start, stored_query
 
 EMBER = REPOSITORY / "../shared/data/carbon/ember-average-intensities.json"
 
@@ -124,3 +143,195 @@ def test_grams_never_fall_below_zero() -> None:
 def test_a_pue_below_one_is_refused(pue: float) -> None:
     with pytest.raises(ValueError, match="it is 1 or more"):
         footprint(ENERGY, find_zone("WORLD"), pue)
+
+
+# The fixed list: 20 cases, each reckoned by hand.
+
+
+def grams(joules: float, g_per_kwh: float, pue: float = 1.0) -> float:
+    return footprint(Interval(joules, 0, 0, 0), Zone("X", "X", 2024, g_per_kwh), pue).grams
+
+
+DOUBTFUL = footprint(Interval(1000, 100, 50, 10), Zone("X", "X", 2024, 342.06))
+
+CASES = [
+    # 1 kWh x 342.06 g/kWh
+    (grams(3.6e6, 342.06), 342.06),
+    # 12.4 J / 3,600,000 J/kWh = 3.444444e-6 kWh; x 471 g/kWh
+    (grams(12.4, 471), 0.001622333),
+    # 3,600 J = 1 Wh = 0.001 kWh; x 56
+    (grams(3600, 56), 0.056),
+    # 1,234.5 x 344 x 1.58 = 670,975.44; / 3,600,000
+    (grams(1234.5, 344, 1.58), 0.1863821),
+    # 900,000 J = 0.25 kWh; x 1.2 = 0.3 kWh; x 215.79
+    (grams(900_000, 215.79, 1.2), 64.737),
+    # 0.001 J x 1 g/kWh / 3,600,000
+    (grams(0.001, 1), 2.777778e-10),
+    # 100 kWh x 5 x 3,000
+    (grams(3.6e8, 3000, 5), 1_500_000),
+    # nothing drawn, nothing emitted
+    (grams(0, 471), 0),
+    # a grid of wind alone, of whose making the figure tells nothing
+    (grams(50, 0), 0),
+    # low end: 1,000 - 100 - 1.96 x 10 = 880.4 J; x 342.06 = 301,149.624; / 3,600,000
+    (DOUBTFUL.low_g, 0.08365267),
+    # high end: 1,000 + 50 + 19.6 = 1,069.6 J; x 342.06 = 365,867.376; / 3,600,000
+    (DOUBTFUL.high_g, 0.1016298),
+    # SCI's own example: 1,000 kg over 4 x 365 x 24 = 35,040 h, for one hour
+    (Embodied(1000, 4).grams(3600), 28.53881),
+    # 350,000 g x 12.5 s / (4 x 31,536,000 s = 126,144,000 s) = 4,375,000 / 126,144,000
+    (Embodied(350, 4).grams(12.5), 0.03468258),
+    # 1,500,000 g x 90 s / 157,680,000 s = 0.8561644; x 0.25
+    (Embodied(1500, 5, 0.25).grams(90), 0.2140411),
+    # a query: (0.1863821 + 0.03468258) / 1
+    (Sci(0.1863821, 0.03468258, 1, "query").grams_per_unit, 0.2210647),
+    # 128 answer tokens are 0.128 thousand: 0.001622333 / 0.128
+    (Sci(0.001622333, None, 0.128, "1,000 tokens").grams_per_unit, 0.01267448),
+    # a benchmark of 200 items: (64.737 + 0.2140411) / 200
+    (Sci(64.737, 0.2140411, 200, "item").grams_per_unit, 0.3247552),
+    # the Open LLM Leaderboard: 1 h x 8 x 0.7 kW = 5.6 kWh; x 269.8
+    (leaderboard_g(3600), 1510.88),
+    # the same for 5,000 s = 1.388889 h: 7.777778 kWh x 269.8
+    (leaderboard_g(5000), 2098.444),
+    # two cards of 450 W for 90 s: 81,000 J = 0.0225 kWh; x 56 = 1.26; x 1.2
+    (time_times_tdp_g(90, 450, 56, devices=2, pue=1.2), 1.512),
+]
+
+
+@pytest.mark.parametrize(("reckoned", "by_hand"), CASES)
+def test_the_list_of_cases_is_reckoned_as_by_hand(reckoned: float, by_hand: float) -> None:
+    assert len(CASES) == 20
+    assert reckoned == pytest.approx(by_hand, rel=1e-6)
+
+
+# What cannot be.
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: OwnFigure(-5, "x", "y", 2026), "-5 g/kWh cannot be"),
+        (lambda: OwnFigure(10_000, "x", "y", 2026), "10000 g/kWh cannot be"),
+        (lambda: OwnFigure(0, "x", "y", 2026), "above 0"),
+        (lambda: OwnFigure(float("nan"), "x", "y", 2026), "nan g/kWh cannot be"),
+        (lambda: OwnFigure(45, " ", "y", 2026), "needs a name"),
+        (lambda: OwnFigure(45, "x", "a\nb", 2026), "needs a source"),
+        (lambda: OwnFigure(45, "x", "y", 26), "year 26"),
+        (lambda: check_pue(0), "PUE of 0 is impossible"),
+        (lambda: check_pue(float("inf")), "impossible"),
+        (lambda: check_pue(6), "5 at most"),
+        (lambda: Embodied(0, 4), "Embodied emissions"),
+        (lambda: Embodied(300, 0), "expected life"),
+        (lambda: Embodied(300, 4, 1.5), "share"),
+        (lambda: Sci(1, None, 0, "item"), "no item"),
+        (lambda: leaderboard_g(0), "above 0"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(wrong: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        wrong()
+
+
+def test_every_country_has_two_letters_of_its_own_and_no_region_has() -> None:
+    letters = {zone.code: two_letters(zone) for zone in zones()}
+    known = [each for each in letters.values() if each]
+    assert len(known) == len(set(known)) == 209
+    assert letters["GBR"] == "GB"
+    assert letters["WORLD"] is letters["EU"] is letters["G7"] is None
+
+
+# What a person chooses.
+
+
+@pytest.fixture
+def history() -> Iterator[History]:
+    with closing(History(database_path())) as opened:
+        yield opened
+
+
+ROOF = OwnFigure(45, "Roof", "my panels' life cycle", 2025)
+
+
+def test_a_figure_of_ones_own_is_stored_with_its_source(history: History) -> None:
+    choice.choose_own(history, ROOF)
+    zone = chosen_zone(history)
+    assert (zone.g_per_kwh, zone.year, zone.source) == (45, 2025, "my panels' life cycle")
+    began = history.begin(query_start(zone=zone))
+    stored = history.record(began.query_id).zone
+    assert stored
+    assert (stored.code, stored.year, stored.source) == ("own: Roof", 2025, zone.source)
+    choice.choose_zone(history, "france")
+    assert chosen_zone(history).code == "FRA"
+    choice.choose_zone(history, "own")
+    assert chosen_zone(history) == zone
+
+
+def test_no_figure_of_ones_own_passes_for_a_country(history: History) -> None:
+    choice.choose_own(history, OwnFigure(900, "DEU", "a guess", 2026))
+    assert chosen_zone(history).code == "own: DEU"
+    assert find_zone("DEU").g_per_kwh != 900
+    choice.choose_zone(history, "DEU")
+    assert chosen_zone(history) == find_zone("DEU")
+
+
+def test_a_zone_that_is_not_there_changes_nothing(history: History) -> None:
+    choice.choose_zone(history, "FRA")
+    for wrong in ("Atlantis", "own"):
+        with pytest.raises(UnknownZone):
+            choice.choose_zone(history, wrong)
+    assert chosen_zone(history).code == "FRA"
+
+
+def test_pue_and_device_are_kept(history: History) -> None:
+    assert (choice.chosen_pue(history), choice.chosen_embodied(history)) == (1.0, None)
+    assert choice.embodied_share_g(history, 60) is None
+    choice.choose_pue(history, 1.2)
+    choice.choose_embodied(history, Embodied(350, 4))
+    chosen = choice.read_choice(history)
+    assert (chosen.pue, chosen.embodied) == (1.2, Embodied(350, 4))
+    assert choice.embodied_share_g(history, 12.5) == pytest.approx(0.03468258, rel=1e-6)
+    assert choice.embodied_share_g(history, None) is None
+    choice.choose_embodied(history, None)
+    assert choice.chosen_embodied(history) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("carbon_pue", 0), ("carbon_pue", "much"), ("carbon_own", {"name": 1}), ("carbon_live", [])],
+)
+def test_what_was_written_by_hand_and_cannot_be_is_told(
+    history: History, key: str, value: Any
+) -> None:
+    history.set_preference(key, value)
+    with pytest.raises(CarbonError):
+        choice.zone_at(history, datetime.now(UTC))
+
+
+# Stored joules elsewhere.
+
+
+def test_stored_joules_are_recosted_and_stay_as_they_are(history: History) -> None:
+    records = [stored_query(history, prompt) for prompt in ("one", "two", "three")]
+    stored_query(history, "nothing", bill=NOTHING_KNOWN)
+    joules = sum(record.bill.total().joules or 0 for record in records)
+    before = recost(history.browse, records[0].zone or find_zone(WORLD))
+    assert before.footprint
+    assert before.footprint.grams == pytest.approx(before.totals.grams)
+    elsewhere = recost(history.browse, ROOF.zone, pue=1.5)
+    assert elsewhere.footprint
+    assert elsewhere.footprint.grams == pytest.approx(joules * 45 * 1.5 / 3.6e6)
+    assert elsewhere.footprint.low_g < elsewhere.footprint.grams < elsewhere.footprint.high_g
+    assert (elsewhere.totals.queries, elsewhere.totals.measured) == (4, 3)
+    again = recost(history.browse, records[0].zone or find_zone(WORLD))
+    assert again == before
+
+
+def test_only_what_a_filter_lets_through_is_recosted(history: History) -> None:
+    (one, _) = [stored_query(history, prompt) for prompt in ("apples", "pears")]
+    found = recost(history.browse, ROOF.zone, Filter(text="apples"))
+    assert found.footprint
+    assert found.footprint.grams == pytest.approx((one.bill.total().joules or 0) * 45 / 3.6e6)
+    nothing = recost(history.browse, ROOF.zone, Filter(statuses=(str(Status.FAILED),)))
+    assert nothing.footprint is None
+    with pytest.raises(CarbonError):
+        recost(history.browse, ROOF.zone, pue=0)

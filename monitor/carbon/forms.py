@@ -1,0 +1,165 @@
+"""What the ``carbon`` commands say, as JSON and for a terminal."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from monitor import figures
+from monitor.carbon.choice import Choice
+from monitor.carbon.footprint import Footprint, Sci
+from monitor.carbon.intensity import Zone
+from monitor.carbon.leaderboard import LABEL, leaderboard_g
+from monitor.carbon.recost import Recosted
+from monitor.carbon.state import LiveState
+from monitor.forms import footprint_json, zone_json
+from monitor.report import make_table
+
+OFF = "Live figures are off."
+
+
+def zone_line(zone: Zone) -> Text:
+    """Write a zone with all that is known of its figure."""
+    return Text(
+        f"{zone.name} ({zone.code}): {zone.g_per_kwh:g} g CO2e/kWh, {zone.year}, {zone.source}"
+    )
+
+
+def choice_lines(choice: Choice, zone: Zone) -> RenderableType:
+    """Write what grams are reckoned with, apart from the electricity's only where it matters."""
+    lines = [zone_line(zone)]
+    if choice.pue != 1:
+        lines.append(Text(f"PUE {choice.pue:g}"))
+    if choice.embodied:
+        device = choice.embodied
+        lines.append(
+            Text(
+                f"The device's making beside it: {device.device_kg:g} kg over "
+                f"{device.life_years:g} years, {device.share:.0%} of it"
+            )
+        )
+    return Group(*lines)
+
+
+def choice_json(choice: Choice, zone: Zone) -> dict[str, Any]:
+    """Return what grams are reckoned with; the zone's own figures come first."""
+    return {
+        **zone_json(zone),
+        "pue": choice.pue,
+        "embodied": choice.embodied and choice.embodied.to_json(),
+        "live": choice.live and choice.live.to_json(),
+    }
+
+
+def live_lines(state: LiveState | None, now: datetime) -> RenderableType:
+    """Write how it stands with live figures."""
+    if state is None:
+        return Text(OFF)
+    lines = []
+    if state.reading:
+        lines.append(zone_line(state.reading.zone(now)))
+    if state.problem:
+        lines.append(Text(state.problem, style="yellow"))
+    if not lines:
+        lines.append(Text(f"{state.live.provider.label} was not asked yet."))
+    return Group(*lines)
+
+
+def live_json(state: LiveState | None, now: datetime) -> dict[str, Any]:
+    """Return how it stands with live figures; the token is in no form of it."""
+    if state is None:
+        return {"on": False}
+    reading = state.reading
+    return {
+        "on": True,
+        **state.live.to_json(),
+        "reading": reading
+        and {
+            **zone_json(reading.zone(now)),
+            "at": reading.at.isoformat(),
+            "age_s": (now - reading.at).total_seconds(),
+            "is_current": reading.is_current(now),
+            "is_usable": reading.is_usable(now),
+        },
+        "problem": state.problem or None,
+        "next_at": state.next_at and state.next_at.isoformat(),
+    }
+
+
+def recost_view(recosted: Recosted, zone: Zone) -> RenderableType:
+    """Draw some queries' grams as they were reckoned and under another zone."""
+    totals, new = recosted.totals, recosted.footprint
+    table = make_table("", "CO2e", "95 % interval", right=("CO2e", "95 % interval"))
+    table.add_row("as it was reckoned", figures.mass(totals.grams), "")
+    interval = f"{figures.mass(new.low_g)}–{figures.mass(new.high_g)}" if new else ""
+    table.add_row(
+        f"in {zone.name} ({zone.year})", figures.mass(new.grams if new else None), interval
+    )
+    notes = [
+        f"{figures.marked(totals.kind, figures.energy(totals.energy_j))} of {totals.measured:,} "
+        f"measured queries, of {totals.queries:,}"
+    ]
+    if new:
+        pue = f" at PUE {new.pue:g}" if new.pue != 1 else ""
+        notes.append(f"{zone.g_per_kwh:g} g/kWh{pue}, {zone.source}")
+    if recosted.limited_to:
+        notes.append(f"Only the newest {recosted.limited_to:,} that match are added up.")
+    return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def recost_json(recosted: Recosted, zone: Zone) -> dict[str, Any]:
+    """Return some queries' grams as they were reckoned and under another zone."""
+    totals = recosted.totals
+    return {
+        "queries": totals.queries,
+        "measured": totals.measured,
+        "kind": totals.kind and str(totals.kind),
+        "energy_j": totals.energy_j,
+        "grams_before": totals.grams,
+        "co2": footprint_json(recosted.footprint),
+        "zone": zone_json(zone),
+        "limited_to": recosted.limited_to,
+    }
+
+
+def sci_view(operational: Footprint, scores: list[Sci], total_s: float | None) -> RenderableType:
+    """Draw the software carbon intensity of a query, and a rule of thumb to compare it with."""
+    table = make_table("", "CO2e", right=("CO2e",))
+    embodied_g = scores[0].embodied_g
+    table.add_row("operational (O)", figures.mass(operational.grams))
+    table.add_row("embodied (M)", figures.mass(embodied_g))
+    for score in scores:
+        table.add_row(f"SCI per {score.unit}", figures.mass(score.grams_per_unit), style="bold")
+    notes = [
+        f"{operational.intensity_g_per_kwh:g} g/kWh ({operational.zone} {operational.year}, "
+        f"{operational.source}), PUE {operational.pue:g}"
+    ]
+    if embodied_g is None:
+        notes.append(
+            "Without the device's making: `llamawatt carbon embodied` tells what to reckon with."
+        )
+    if total_s:
+        notes.append(
+            f"The Open LLM Leaderboard would state {figures.mass(leaderboard_g(total_s))} for "
+            f"{figures.duration(total_s)} of eight H100 ({LABEL})."
+        )
+    return Group(table, *(Text(note, style="dim") for note in notes))
+
+
+def sci_json(operational: Footprint, scores: list[Sci], total_s: float | None) -> dict[str, Any]:
+    """Return the software carbon intensity of a query, its parts apart."""
+    return {
+        "operational_g": operational.grams,
+        "embodied_g": scores[0].embodied_g,
+        "co2": footprint_json(operational),
+        "sci": [
+            {"per": score.unit, "units": score.units, "grams": score.grams_per_unit}
+            for score in scores
+        ],
+        "comparison": {
+            "name": "Open LLM Leaderboard",
+            "how": LABEL,
+            "grams": leaderboard_g(total_s) if total_s else None,
+        },
+    }

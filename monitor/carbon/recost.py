@@ -1,0 +1,47 @@
+"""What stored queries would have emitted elsewhere: their joules at another intensity."""
+
+from dataclasses import dataclass
+
+from monitor.carbon.footprint import Footprint, check_pue, footprint
+from monitor.carbon.intensity import Zone
+from monitor.energy.interval import Interval
+from monitor.store.browse import Browse
+from monitor.store.charts import Totals
+from monitor.store.filters import EVERYTHING, Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Recosted:
+    """Some queries under another zone.
+
+    :param totals: what they came to, with the grams each was reckoned with
+    :param footprint: what their joules come to now; ``None`` if none was measured
+    :param limited_to: if not ``None``, only so many of the newest were added up
+    """
+
+    totals: Totals
+    footprint: Footprint | None
+    limited_to: int | None = None
+
+
+def recost(browse: Browse, zone: Zone, chosen: Filter = EVERYTHING, pue: float = 1.0) -> Recosted:
+    """Return what the queries of a filter would have emitted in a zone; nothing is changed.
+
+    The joules are the sums the database keeps, so that a million queries take no longer than ten.
+    Their interval is the sum of the queries' own, as if all erred alike.
+
+    :param pue: of all of them, whatever theirs was
+    :raises CarbonError: for a PUE that cannot be
+    """
+    check_pue(pue)
+    chart = browse.totals(chosen)
+    totals = chart.bars[0].totals if chart.bars else Totals()
+    if totals.energy_j is None or totals.energy_low_j is None or totals.energy_high_j is None:
+        return Recosted(totals, None, chart.limited_to)
+    energy = Interval(
+        joules=totals.energy_j,
+        below_j=totals.energy_j - totals.energy_low_j,
+        above_j=totals.energy_high_j - totals.energy_j,
+        random_j=0.0,
+    )
+    return Recosted(totals, footprint(energy, zone, pue), chart.limited_to)

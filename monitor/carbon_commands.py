@@ -1,0 +1,313 @@
+"""The commands ``llamawatt carbon``: what a joule emits, and who says so."""
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import click
+
+from monitor import figures, forms, report
+from monitor.carbon import choice as choices
+from monitor.carbon import token as tokens
+from monitor.carbon.choice import read_choice, zone_at
+from monitor.carbon.embodied import Embodied
+from monitor.carbon.footprint import Footprint, Sci
+from monitor.carbon.forms import (
+    choice_json,
+    choice_lines,
+    live_json,
+    live_lines,
+    recost_json,
+    recost_view,
+    sci_json,
+    sci_view,
+)
+from monitor.carbon.intensity import Zone, find_zone, zones
+from monitor.carbon.live import Live, LiveError, Provider, live_for
+from monitor.carbon.own import OwnFigure
+from monitor.carbon.recost import recost
+from monitor.carbon.state import LiveState, read_state, refresh
+from monitor.filter_options import filter_options, known_filter
+from monitor.history_commands import EMPTY, NOTHING_MATCHES, found_record
+from monitor.store.filters import Filter
+from monitor.store.history import History
+from monitor.store.records import QueryRecord
+from monitor.terminal import echo_json, json_option, open_history, show, stderr
+
+PER_TOKENS = 1000
+
+takes_negative = {"ignore_unknown_options": True}
+"""So that -5 is a figure, which is refused in a sentence, and no option."""
+
+
+@click.group()
+def carbon() -> None:
+    """Choose what the CO2 is reckoned with, and reckon it anew."""
+
+
+def _show_choice(stored: History, as_json: bool, turned_off: Live | None = None) -> None:
+    """Show what is in use now, and what a change turned off."""
+    if turned_off:
+        stderr.print(
+            f"Live figures are off now: they were of {turned_off.grid or 'Great Britain'}."
+        )
+    choice, zone = read_choice(stored), zone_at(stored, datetime.now(UTC))
+    show(choice_lines(choice, zone), lambda: choice_json(choice, zone), as_json)
+
+
+@carbon.command("zone")
+@click.argument("zone", required=False)
+@json_option
+def zone_(zone: str | None, as_json: bool) -> None:
+    """Show what is reckoned with, or choose a zone by its code or name; "own" is your figure.
+
+    Example: llamawatt carbon zone DEU
+    """
+    with open_history() as stored:
+        turned_off = choices.choose_zone(stored, zone) if zone else None
+        _show_choice(stored, as_json, turned_off)
+
+
+@carbon.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List every zone with its carbon intensity, your own figure first.
+
+    Example: llamawatt carbon list
+    """
+    with open_history() as stored:
+        own = read_choice(stored).own
+    listed: tuple[Zone, ...] = ((own.zone,) if own else ()) + zones()
+    show(report.zones_table(listed), lambda: [forms.zone_json(z) for z in listed], as_json)
+
+
+@carbon.command(context_settings=takes_negative)
+@click.argument("g_per_kwh", type=float)
+@click.option("--name", required=True, help="As it is to be shown: Rooftop.")
+@click.option("--source", required=True, help="Where the figure is from.")
+@click.option("--year", type=int, help="The year it is of; this one unless given.")
+@json_option
+def own(g_per_kwh: float, name: str, source: str, year: int | None, as_json: bool) -> None:
+    """Enter a carbon intensity of your own in g/kWh, and use it.
+
+    Example: llamawatt carbon own 45 --name Rooftop --source "life cycle of my panels"
+    """
+    figure = OwnFigure(g_per_kwh, name, source, year or datetime.now().year)
+    with open_history() as stored:
+        _show_choice(stored, as_json, choices.choose_own(stored, figure))
+
+
+@carbon.command(context_settings=takes_negative)
+@click.argument("pue", type=float, required=False)
+@json_option
+def pue(pue: float | None, as_json: bool) -> None:
+    """Show or choose the power usage effectiveness: what a hall draws over its computers.
+
+    Example: llamawatt carbon pue 1.2
+    """
+    with open_history() as stored:
+        if pue is not None:
+            choices.choose_pue(stored, pue)
+        used = choices.chosen_pue(stored)
+    show(f"PUE {used:g}", lambda: {"pue": used}, as_json)
+
+
+@carbon.command()
+@click.option("--kg", type=float, help="CO2e of making the device, from its maker's report.")
+@click.option("--years", type=float, help="For how long it is expected to serve.")
+@click.option("--share", type=float, default=1.0, show_default=True, help="Of it in use, 0 to 1.")
+@click.option("--off", is_flag=True, help="Reckon without it again.")
+@json_option
+def embodied(kg: float | None, years: float | None, share: float, off: bool, as_json: bool) -> None:
+    """Reckon with the device's making too, as SCI does; it is shown beside the electricity's.
+
+    Example: llamawatt carbon embodied --kg 350 --years 4
+    """
+    if (kg is None) != (years is None):
+        raise click.UsageError("--kg and --years belong together.")
+    with open_history() as stored:
+        if kg is not None and years is not None:
+            choices.choose_embodied(stored, Embodied(kg, years, share))
+        elif off:
+            choices.choose_embodied(stored, None)
+        used = choices.chosen_embodied(stored)
+    text = "The device's making is not reckoned with."
+    if used:
+        hour = figures.mass(used.grams(3600))
+        text = (
+            f"{used.device_kg:g} kg over {used.life_years:g} years, {used.share:.0%} of the "
+            f"device: {hour} CO₂e an hour"
+        )
+    show(text, lambda: {"embodied": used and used.to_json()}, as_json)
+
+
+@carbon.command("recost")
+@click.argument("zone")
+@click.option("--pue", type=float, help="Of all of them; the one in use unless given.")
+@filter_options
+@json_option
+def recost_(zone: str, pue: float | None, chosen: Filter, as_json: bool) -> None:
+    """Reckon stored queries anew, as if they had run in another zone; nothing is changed.
+
+    Example: llamawatt carbon recost FRA --since 2026-01-01 --model tiny
+    """
+    with open_history() as stored:
+        choice = read_choice(stored)
+        found = choice.own.zone if choice.own and zone.lower() == "own" else find_zone(zone)
+        known = known_filter(stored, chosen)
+        recosted = recost(stored.browse, found, known, choice.pue if pue is None else pue)
+    if not recosted.totals.queries and not as_json:
+        stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
+        return
+    show(recost_view(recosted, found), lambda: recost_json(recosted, found), as_json)
+
+
+@carbon.command("sci")
+@click.argument("query_id")
+@json_option
+def sci_(query_id: str, as_json: bool) -> None:
+    """Show the software carbon intensity of a query or a benchmark's run: (O + M) per R.
+
+    Example: llamawatt carbon sci 3fa85f64
+    """
+    with open_history() as stored:
+        record = found_record(stored, query_id)
+        operational = record.footprint
+        if operational is None:
+            raise click.ClickException(f"No energy was measured of {record.id}.")
+        embodied_g = stored_embodied_g(stored, record)
+        scores = _scores(stored, record, operational, embodied_g)
+    total_s = record.seconds.total
+    show(
+        sci_view(operational, scores, total_s),
+        lambda: {"id": record.id, **sci_json(operational, scores, total_s)},
+        as_json,
+    )
+
+
+def stored_embodied_g(stored: History, record: QueryRecord) -> float | None:
+    """Return the device's share as it was stored with a query, ``None`` if it was not."""
+    found = stored.store.read().execute("select embodied_g from queries where id = ?", [record.id])
+    grams: float | None = found.fetchone()[0]
+    return grams
+
+
+def _scores(
+    stored: History, record: QueryRecord, operational: Footprint, embodied_g: float | None
+) -> list[Sci]:
+    """Return the score per query or run, and per what there is of it inside."""
+    run = stored.benchmarks.run(record.id)
+    units: Mapping[str, float] = (
+        {"run": 1, "item": run.sums.done}
+        if run
+        else {"query": 1, f"{PER_TOKENS:,} answer tokens": record.tokens.completion / PER_TOKENS}
+    )
+    return [Sci(operational.grams, embodied_g, n, unit) for unit, n in units.items() if n]
+
+
+# --- live figures ------------------------------------------------------------------------
+
+
+@carbon.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def live(ctx: click.Context, as_json: bool) -> None:
+    """Use figures of this hour instead of a year's; alone, show how it stands.
+
+    Example: llamawatt carbon live
+    """
+    if ctx.invoked_subcommand is None:
+        with open_history() as stored:
+            used = read_choice(stored).live
+            _show_live(read_state(stored, used) if used else None, as_json)
+
+
+@live.command()
+@click.argument(
+    "provider",
+    type=click.Choice([str(each) for each in Provider]),
+    default=str(Provider.ELECTRICITY_MAPS),
+)
+@click.option("--grid", default="", help="A zone of Electricity Maps: US-CAL-CISO.")
+@click.option("--postcode", default="", help="First half of a British postcode: RG10.")
+@click.option("--token", "asks_token", is_flag=True, help="Enter another token, typed or piped in.")
+@json_option
+def on(provider: str, grid: str, postcode: str, asks_token: bool, as_json: bool) -> None:
+    """Turn live figures on for the country chosen, and fetch the first.
+
+    A token for Electricity Maps is asked for and kept in the system's keyring.
+
+    Example: llamawatt carbon live on electricitymaps --grid US-CAL-CISO
+    """
+    if grid and postcode:
+        raise click.UsageError("--grid is for electricitymaps, --postcode for carbonintensity.")
+    with open_history() as stored:
+        used = live_for(read_choice(stored).yearly, Provider(provider), grid or postcode)
+        if used.provider.needs_token:
+            _see_to_token(asks_token)
+        choices.choose_live(stored, used)
+        _fetch(stored, used, as_json)
+
+
+def _see_to_token(asks: bool) -> None:
+    """Ask for a token if there is none, or another is to be entered."""
+    if not asks:
+        try:
+            tokens.read_token()
+            return
+        except LiveError as missing:
+            if str(missing) != tokens.NONE:
+                raise
+    if sys.stdin.isatty():
+        given = click.prompt("Token for Electricity Maps", hide_input=True, err=True)
+    else:
+        given = sys.stdin.readline()
+    tokens.keep_token(given)
+
+
+@live.command()
+@click.option("--forget-token", is_flag=True, help="Remove the token from the keyring too.")
+@json_option
+def off(forget_token: bool, as_json: bool) -> None:
+    """Turn live figures off: nothing is fetched any more.
+
+    Example: llamawatt carbon live off
+    """
+    with open_history() as stored:
+        choices.choose_live(stored, None)
+    if forget_token:
+        tokens.forget_token()
+    _show_live(None, as_json)
+
+
+@live.command("now")
+@json_option
+def now_(as_json: bool) -> None:
+    """Fetch the present figure; queries that follow are reckoned with it.
+
+    Example: llamawatt carbon live now
+    """
+    with open_history() as stored:
+        used = read_choice(stored).live
+        if used is None:
+            raise click.ClickException("Live figures are off. `llamawatt carbon live on`.")
+        _fetch(stored, used, as_json)
+
+
+def _fetch(stored: History, used: Live, as_json: bool) -> None:
+    state = refresh(stored, used)
+    if not state.problem:
+        _show_live(state, as_json)
+        return
+    if as_json:
+        echo_json(live_json(state, datetime.now(UTC)))
+    instead = zone_at(stored, datetime.now(UTC))
+    raise click.ClickException(
+        f"{state.problem} Reckoned with meanwhile: {instead.name}, {instead.g_per_kwh:g} g/kWh "
+        f"({instead.year}, {instead.source})."
+    )
+
+
+def _show_live(state: LiveState | None, as_json: bool) -> None:
+    now = datetime.now(UTC)
+    show(live_lines(state, now), lambda: live_json(state, now), as_json)
