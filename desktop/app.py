@@ -103,7 +103,7 @@ def run_window(app: QApplication) -> int:
         if draft:  # the one that was kept lies in the file that was put aside
             window.chat_page.prompt.setPlainText(draft)
         status = _run(app, window)
-        draft = window.chat_page.prompt.toPlainText()
+        draft = window.chat_page.composer.unsent()
         window.deleteLater()
         if window.backup_to_restore is None:
             return status

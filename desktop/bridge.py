@@ -36,6 +36,9 @@ KNOWN_PROBLEMS = (
 )
 """What a person can cause: each carries a sentence that says what to do."""
 
+MOST_TRANSFERS = 4
+"""A download, a search beside it, the repository that is looked at, and upkeep."""
+
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +72,7 @@ class Bridge(QObject):
         self._closed = False
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="window-reads")
         self._works = ThreadPoolExecutor(1, thread_name_prefix="window-works")
-        self._transfers = ThreadPoolExecutor(1, thread_name_prefix="window-transfers")
+        self._transfers = ThreadPoolExecutor(MOST_TRANSFERS, thread_name_prefix="window-transfers")
         self._changes = ThreadPoolExecutor(1, thread_name_prefix="window-changes")
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
 
@@ -200,7 +203,8 @@ class Bridge(QObject):
             self._works.submit(self._answer, question, answer)
 
     def transfer(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
-        """Like :meth:`work`, for downloads: they have to end when :attr:`is_closed`."""
+        """Like :meth:`work`, for what waits for others and may take minutes: downloads, questions
+        to the network, upkeep. Several go on at once; they have to end when :attr:`is_closed`."""
         if not self._closed:
             self._transfers.submit(self._answer, question, answer)
 
@@ -214,7 +218,7 @@ class Bridge(QObject):
             except StoreError as error:
                 log.warning("The history was not looked after: %s", error)
 
-        self.work(attempt, lambda _done: None)
+        self.transfer(attempt, lambda _done: None)
 
     def _answer(self, question: Callable[[], Any], answer: Callable[[Any], None]) -> None:
         try:

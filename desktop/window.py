@@ -1,6 +1,7 @@
 """The main window: navigation, pages, status strip, and the live power dock."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -52,6 +53,9 @@ from monitor.store.records import QueryRecord
 log = logging.getLogger(__name__)
 
 PAGES = ("chat", "bench", "history", "compare", "sensors")
+
+AUTOSAVE_MS = 2000
+"""What is typed is kept so long after the last key."""
 
 UPKEEP_MS = 20_000
 """Backup and thinning wait until the window is there and the models are listed."""
@@ -172,15 +176,25 @@ class MainWindow(QMainWindow):
     def _add_commands(self) -> None:
         """Bind every key of the window in one place, from which the sheet is made as well."""
         commands, composer, side = self.commands, self.chat_page.composer, self.chat_page.side
+
+        def chat(does: Callable[[], None]) -> Callable[[], None]:
+            """Do it on the chat's page only: from another page, its key goes there first."""
+            return lambda: does() if self.chat_page.isVisible() else self.show_page("chat")
+
         commands.add(
             self.tr("Chat"),
             ("new", self.tr("New chat"), "Ctrl+N", self._new_chat),
-            ("send", self.tr("Send the prompt"), "Ctrl+Return; Ctrl+Enter", composer.send),
+            ("send", self.tr("Send the prompt"), "Ctrl+Return; Ctrl+Enter", chat(composer.send)),
             ("enter", self.tr("Send, while typing"), "Enter", None),
             ("break", self.tr("Break the line, while typing"), "Shift+Enter", None),
             ("stop", self.tr("Stop what is running"), "Esc", self._stop),
-            ("again", self.tr("Regenerate the last answer"), "Ctrl+R", self.chat_page.regenerate),
-            ("edit", self.tr("Edit the last question"), "Ctrl+Up", composer.edit_last),
+            (
+                "again",
+                self.tr("Regenerate the last answer"),
+                "Ctrl+R",
+                chat(self.chat_page.regenerate),
+            ),
+            ("edit", self.tr("Edit the last question"), "Ctrl+Up", chat(composer.edit_last)),
             ("prompts", self.tr("Prompts"), "Ctrl+P", self.chat_page.setup.open_prompts),
             (
                 "setup",
@@ -188,10 +202,10 @@ class MainWindow(QMainWindow):
                 "Ctrl+Shift+P",
                 self.chat_page.setup.open_presets,
             ),
-            ("attach", self.tr("Attach files"), "Ctrl+Shift+A", composer.attached.choose),
+            ("attach", self.tr("Attach files"), "Ctrl+Shift+A", chat(composer.attached.choose)),
             ("budget", self.tr("Energy budget"), "Ctrl+B", self.chat_page.setup.open_budget),
-            ("rename", self.tr("Rename the conversation"), "F2", side.ask_rename),
-            ("export", self.tr("Export the conversation"), "Ctrl+E", side.ask_export),
+            ("rename", self.tr("Rename the conversation"), "F2", chat(side.ask_rename)),
+            ("export", self.tr("Export the conversation"), "Ctrl+E", chat(side.ask_export)),
         )
         commands.add(
             self.tr("Models"),
@@ -239,12 +253,20 @@ class MainWindow(QMainWindow):
         self.bridge.read(
             lambda: self._services.history.preference(PLACE_PREFERENCE, ""), self._restore_place
         )
+        self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
+        self._autosave.timeout.connect(self._keep_draft)
+        self.chat_page.prompt.textChanged.connect(self._autosave.start)
         self.chat_page.prompt.setFocus()
         if self._services.history.store.notice:
             self.notice.say(self._services.history.store.notice)
         self._upkeep = QTimer(self, singleShot=True, interval=UPKEEP_MS)
         self._upkeep.timeout.connect(self.bridge.look_after)
         self._upkeep.start()
+
+    def _keep_draft(self) -> None:
+        """Keep what is being typed, in case the program ends before it is sent."""
+        draft, history = self.chat_page.composer.unsent(), self._services.history
+        self.bridge.change(lambda: history.set_preference(DRAFT_PREFERENCE, draft))
 
     def _restore_place(self, address: str) -> None:
         """Show the history as it was shown last, but all of it: a filter of then hides what is new
@@ -380,7 +402,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep what was typed, stop what runs and close what the services hold."""
         self.hide()
-        draft = self.chat_page.prompt.toPlainText()
+        draft = self.chat_page.composer.unsent()
+        self._autosave.stop()
         try:
             self._services.history.set_preference(DRAFT_PREFERENCE, draft)
             place = self.history_page.state.place.to_address()

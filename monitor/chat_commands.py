@@ -24,13 +24,10 @@ from monitor.store.branches import Branch, Cost
 from monitor.store.conversation_search import HIT_END, HIT_START
 from monitor.store.conversations import Listed, Talk, TalkTurn
 from monitor.store.history import History
-from monitor.terminal import echo_json, json_option, open_history, stderr, stdout
+from monitor.terminal import echo_json, inert, json_option, open_history, stderr, stdout
 
 EMPTY = "There is no conversation yet. Begin one in the window: llamawatt"
 NOTHING_MATCHES = "No conversation holds that. Try fewer or shorter words."
-
-INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
-"""Control characters are left out of model text: it must not drive the terminal."""
 
 MARKDOWN, JSON = ".md", ".json"
 
@@ -78,7 +75,7 @@ def show_chat(chat_id: str, markdown: bool, as_json: bool) -> None:
             return
         talk = history.talks.talk(found)
     if markdown:
-        click.echo(conversation_markdown(talk), nl=False)
+        click.echo(inert(conversation_markdown(talk)), nl=False)
     else:
         stdout.print(_view(talk))
 
@@ -130,7 +127,7 @@ def import_chat(file: Path, as_json: bool) -> None:
         return
     new = f"{taken.messages:,} messages and {taken.queries:,} bills"
     told = f"Took in {new} of" if taken.messages else "It was here already:"
-    stderr.print(escape(f"{told} “{_inert(taken.title)}”."))
+    stderr.print(escape(f"{told} “{inert(taken.title)}”."))
 
 
 @chats.command("rename")
@@ -241,7 +238,7 @@ def _table(listed: Sequence[Listed]) -> RenderableType:
         "id", "used (UTC)", "turns", "energy", "title", right=("turns", "energy")
     )
     for each in listed:
-        title = Text("★ " if each.pinned else "").append(_inert(each.title))
+        title = Text("★ " if each.pinned else "").append(inert(each.title))
         if each.snippet:
             title.append("\n").append(_marked_snippet(each.snippet))
         energy = figures.marked(each.energy_kind, figures.energy(each.energy_j))
@@ -256,18 +253,14 @@ def _marked_snippet(snippet: str) -> Text:
     text = Text(style="dim")
     for part in snippet.split(HIT_START):
         hit, _, rest = part.rpartition(HIT_END)
-        text.append(_inert(hit), style="bold").append(_inert(rest))
+        text.append(inert(hit), style="bold").append(inert(rest))
     return text
 
 
-def _inert(text: str) -> str:
-    return text.translate(INERT)
-
-
 def _view(talk: Talk) -> RenderableType:
-    parts: list[RenderableType] = [Text(_inert(talk.title), style="bold underline"), Text()]
+    parts: list[RenderableType] = [Text(inert(talk.title), style="bold underline"), Text()]
     if talk.system:
-        parts += [Text(_inert(talk.system), style="italic"), Text()]
+        parts += [Text(inert(talk.system), style="italic"), Text()]
     for turn in talk.turns:
         parts += [*_turn_view(turn), Text()]
     if records := [turn.record for turn in talk.turns if turn.record]:
@@ -278,12 +271,12 @@ def _view(talk: Talk) -> RenderableType:
 
 
 def _turn_view(turn: TalkTurn) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text(_inert(turn.question), style="bold")]
+    parts: list[RenderableType] = [Text(inert(turn.question), style="bold")]
     parts += _branches_view("asked", turn.questions)
     thinking = split_thinking(turn.answer)
     if thinking.thought:
-        parts.append(Text(_inert(thinking.thought), style="dim italic"))
-    parts.append(Text(_inert(thinking.answer)))
+        parts.append(Text(inert(thinking.thought), style="dim italic"))
+    parts.append(Text(inert(thinking.answer)))
     parts += _branches_view("answered", turn.answers)
     if turn.record:
         parts.append(Text(report.headline(turn.record), style="dim"))

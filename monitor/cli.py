@@ -15,6 +15,7 @@ from rich.live import Live
 from monitor import (
     __version__,
     asking,
+    baseline_commands,
     benchmarks,
     carbon_commands,
     chat_commands,
@@ -221,6 +222,8 @@ for command in (
     chat_commands.chats,
     carbon_commands.carbon,
     benchmarks.bench,
+    baseline_commands.baseline,
+    baseline_commands.calibrate_wall,
     compare_lookups.compare,
     exchange_commands.export,
     exchange_commands.import_file,

@@ -1,12 +1,17 @@
 """All that is kept of one query: its bill, its power curve, and what was said of it before."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from monitor.energy.account import PREFILL
+from monitor.energy.credit import Credit, credit_of
 from monitor.energy.forecast import Fit, Forecast, fit
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
 from monitor.store.marks import TextMarks
 from monitor.store.records import QueryRecord
+
+Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,32 @@ def details_of(history: History, query_id: str) -> Details:
     )
 
 
-def _earlier(history: History, record: QueryRecord) -> Fit | None:
+def credits_of(history: History, records: Iterable[QueryRecord]) -> dict[str, Credit]:
+    """Return what reusing the context saved in some queries, by their identifiers."""
+    fits: dict[Place, Fit | None] = {}
+    found = {}
+    for record in records:
+        place = _place(record)
+        if place is None:
+            continue
+        if place not in fits:
+            fits[place] = _earlier(history, record)
+        tokens = record.tokens
+        prefill = record.bill.total(PREFILL)
+        credit = credit_of(tokens.reused, tokens.prompt - tokens.reused, prefill, fits[place])
+        if credit:
+            found[record.id] = credit
+    return found
+
+
+def _place(record: QueryRecord) -> Place | None:
+    """Return where a query ran: model, threads, layers on a GPU; ``None`` if nothing was reused."""
     if record.model is None or not record.tokens.reused:
         return None
-    threads, layers = record.settings["threads"], record.settings["gpu_layers"]
-    past = history.forecasts.basis(record.model.sha256, threads, layers)
+    return record.model.sha256, record.settings["threads"], record.settings["gpu_layers"]
+
+
+def _earlier(history: History, record: QueryRecord) -> Fit | None:
+    place = _place(record)
+    past = history.forecasts.basis(*place) if place else None
     return fit(past) if past else None

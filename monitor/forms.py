@@ -1,11 +1,13 @@
 """The JSON forms of the commands. ``null`` is "not known", never zero."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line, Total
+from monitor.energy.baseline import AboveIdle, Baseline, Stale
 from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe
 from monitor.store.records import QueryRecord
@@ -48,7 +50,9 @@ def record_json(record: QueryRecord) -> dict[str, Any]:
             "thinking": record.seconds.thinking,
         },
         "method": record.bill.method,
-        "energy": energy_json(record.bill),
+        "energy": energy_json(
+            record.bill, record.above_idle, datetime.fromisoformat(record.started_at)
+        ),
         "co2": footprint_json(record.footprint),
     }
 
@@ -79,15 +83,64 @@ def _line_json(line: Line) -> dict[str, Any]:
     }
 
 
-def energy_json(bill: Bill) -> dict[str, Any]:
-    """Return a bill in the form every command shares. ``null`` is "not known", never zero."""
+def energy_json(
+    bill: Bill, above: AboveIdle | None = None, billed_at: datetime | None = None
+) -> dict[str, Any]:
+    """Return a bill in the form every command shares. ``null`` is "not known", never zero.
+
+    :param above: what it has above idle; ``llamawatt baseline`` measures what that takes
+    :param billed_at: when that was reckoned, with a time zone; now unless given
+    """
     return {
         **_total_json(bill.total()),
-        # No idle baseline is measured yet, so nothing can be said above it.
-        "above_idle_j": None,
+        "above_idle_j": above and above.joules,
+        "above_idle_low_j": above and above.low_j,
+        "above_idle_high_j": above and above.high_j,
+        "baseline": above and _used_baseline_json(above, billed_at or datetime.now(UTC)),
         "phases": {phase: _total_json(bill.total(phase)) for phase in bill.phases()},
         "load_j": bill.total(LOAD).joules,
         "channels": [_line_json(line) for line in bill.by_channel()],
+    }
+
+
+def _used_baseline_json(above: AboveIdle, billed_at: datetime) -> dict[str, Any]:
+    measured_at = datetime.fromisoformat(above.measured_at)
+    return {
+        "id": above.baseline_id,
+        "measured_at": above.measured_at,
+        "age_s": (billed_at - measured_at).total_seconds(),
+        "is_stale": bool(above.stale),
+        "stale_because": [str(why) for why in above.stale],
+    }
+
+
+def baseline_json(baseline: Baseline, stale: Sequence[Stale], now: datetime) -> dict[str, Any]:
+    """Return an idle baseline with its age.
+
+    :param stale: why it is stale by now
+    :param now: with a time zone
+    """
+    total = baseline.total()
+    return {
+        "id": baseline.id,
+        "measured_at": baseline.measured_at,
+        "age_s": baseline.age_s(now),
+        "is_stale": bool(stale),
+        "stale_because": [str(why) for why in stale],
+        "seconds": baseline.duration_s,
+        "profile": baseline.conditions.profile or None,
+        "on_mains": baseline.conditions.on_mains,
+        "median_w": total and total[0],
+        "spread_w": total and total[1],
+        "channels": [
+            {
+                **_channel_json(line.channel),
+                "median_w": line.median_w,
+                "spread_w": line.spread_w,
+                "samples": line.samples,
+            }
+            for line in baseline.lines
+        ],
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from monitor.carbon.choice import ZONE_PREFERENCE as ZONE_PREFERENCE
 from monitor.carbon.choice import chosen_pue, zone_at
 from monitor.carbon.intensity import Zone
-from monitor.energy.budget import Budget
+from monitor.energy.budget import Budget, Spent
 from monitor.energy.forecast import Forecast
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelInfo, read_model_info
@@ -92,10 +92,10 @@ def chosen_zone(history: History) -> Zone:
     return zone_at(history, datetime.now(UTC))
 
 
-def spent_today_j(history: History) -> float:
+def spent_today(history: History) -> Spent:
     """Return what the queries of this day have drawn, on the clock of this machine."""
     midnight = datetime.combine(date.today(), datetime.min.time()).astimezone()
-    return history.energy_since_j(midnight)
+    return history.spent_since(midnight)
 
 
 class Meter:
@@ -147,7 +147,7 @@ class Meter:
 
     def _run(self, ask: Ask) -> Iterator[Event]:
         info = read_model_info(ask.model)
-        budget_j = ask.budget.left_j(spent_today_j(self._history))
+        budget_j = ask.budget.left_j(spent_today(self._history))
         request = self._loader.prepare(info, ask.options, insist=ask.insist)
         sha256 = yield from self._loader.identify(info)
         began = self._begin(ask, info, sha256, request)

@@ -11,6 +11,7 @@ from monitor import figures
 from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import SOURCE, Zone
 from monitor.energy.account import LOAD, Bill, Line
+from monitor.energy.baseline import above_idle_brief, above_idle_words
 from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
@@ -52,6 +53,8 @@ def headline(
         parts = [f"{energy} {figures.bounds(total.energy)}"]
         if not total.resolved:
             parts.append(translate("too short to resolve"))
+    if record.above_idle:
+        parts.append(above_idle_brief(record.above_idle, total.kind, translate))
     if record.joules_per_token is not None:
         per_token = figures.marked(total.kind, figures.energy(record.joules_per_token))
         parts.append(translate("%1/token").replace("%1", per_token))
@@ -212,6 +215,9 @@ def record_view(record: QueryRecord) -> RenderableType:
     carbon = record.footprint
     if carbon:
         facts.add_row("emissions", footprint_line(carbon))
+    total = record.bill.total()
+    if total.energy:
+        facts.add_row("idle", above_idle_words(record.above_idle, total.kind))
     return Group(
         facts, Text(), bill_table(record.bill), Text(),
         Text(record.prompt, style="bold"), Text(), Text(record.text),

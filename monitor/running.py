@@ -13,6 +13,7 @@ from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
 from monitor.power.sampler import Sampler
+from monitor.quiet import above_last_idle
 from monitor.recording import TRACE_MARGIN_S, pack_curve
 from monitor.store.history import History
 from monitor.store.marks import TextMarks, encode_marks
@@ -134,7 +135,13 @@ class RunningQuery:
         with self._lock:
             outcome = self._outcome(status, end_s, error)
             trace, marks = self._curve(end_s)
-            outcome = replace(outcome, trace=trace, marks=marks, thinking_j=self._thinking_j())
+            outcome = replace(
+                outcome,
+                trace=trace,
+                marks=marks,
+                thinking_j=self._thinking_j(),
+                above_idle=above_last_idle(outcome.bill, self._history.store),
+            )
         return self._history.finish(self.query_id, outcome)
 
     def _phases(self, end_s: float) -> list[Phase]:

@@ -62,3 +62,12 @@ def ctrl_c(action: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+CONTROLS = dict.fromkeys({*range(32), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t")})
+"""Control characters of both sets (ISO 6429), of which a terminal takes some for commands."""
+
+
+def inert(text: str) -> str:
+    """Return a model's text without what could drive the terminal."""
+    return text.translate(CONTROLS)

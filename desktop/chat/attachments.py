@@ -32,6 +32,7 @@ class AttachmentBar(QWidget):
         super().__init__(parent)
         self._bridge, self._theme = bridge, theme
         self._attached: list[Attachment] = []
+        self._reading = 0
         self._chips: list[QToolButton] = []
         self._flow = FlowLayout(self)
         self.setAccessibleName(self.tr("Attached files"))
@@ -49,9 +50,17 @@ class AttachmentBar(QWidget):
     def add(self, paths: Sequence[Path]) -> None:
         """Read files and attach them; one that is attached already is read anew."""
         chosen = list(paths)
+        self._reading += 1
+        self.changed.emit()
         self._bridge.work(lambda: [_attempt(path) for path in chosen], self._take)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a file is still being read."""
+        return self._reading > 0
+
     def _take(self, read: list[Attachment | str]) -> None:
+        self._reading -= 1
         problems = [one for one in read if isinstance(one, str)]
         for one in read:
             if isinstance(one, Attachment):

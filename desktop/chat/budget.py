@@ -13,11 +13,11 @@ from PySide6.QtWidgets import (
 
 from desktop.theme.widgets import label
 from monitor import figures
-from monitor.energy.budget import Budget
+from monitor.energy.budget import Budget, Spent
 
 UNITS = (("J", 1.0), ("kJ", 1e3), ("Wh", figures.J_PER_WH))
 
-LARGEST = 1e6
+LARGEST = 1e9
 
 
 class _Limit:
@@ -38,6 +38,7 @@ class _Limit:
         at = max(index for index, (_, size) in enumerate(UNITS) if index == 0 or joules >= size)
         self.unit.setCurrentIndex(at)
         self.figure.setValue(joules / UNITS[at][1])
+        self._before = (self.figure.value(), at, joules)
         self.box.setChecked(limit_j is not None)
         self.box.toggled.connect(self._enable)
         self._enable(limit_j is not None)
@@ -48,17 +49,22 @@ class _Limit:
 
     @property
     def joules(self) -> float | None:
-        return self.figure.value() * self.unit.currentData() if self.box.isChecked() else None
+        if not self.box.isChecked():
+            return None
+        figure, at, joules = self._before
+        if (self.figure.value(), self.unit.currentIndex()) == (figure, at):
+            return joules  # not what the field has rounded it to
+        return float(self.figure.value() * self.unit.currentData())
 
 
 class BudgetDialog(QDialog):
     """Asks for a :class:`Budget`.
 
     :param budget: the present one
-    :param spent_j: what this day's queries have drawn so far
+    :param spent: what this day's queries have drawn so far
     """
 
-    def __init__(self, budget: Budget, spent_j: float, parent: QWidget | None = None) -> None:
+    def __init__(self, budget: Budget, spent: Spent, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Energy budget"))
         self._answer = _Limit(self.tr("An answer may take at most"), 100.0, budget.answer_j)
@@ -68,7 +74,7 @@ class BudgetDialog(QDialog):
             for column, widget in enumerate((limit.box, limit.figure, limit.unit)):
                 grid.addWidget(widget, row, column)
         grid.setColumnStretch(0, 1)
-        spent = self.tr("Today so far: %1.").replace("%1", figures.energy(spent_j))
+        so_far = self.tr("Today so far: %1.").replace("%1", spent.words)
         words = self.tr(
             "An answer that has used its budget up is stopped; its text and its bill are kept. "
             "Benchmarks and commands count towards the day."
@@ -81,7 +87,7 @@ class BudgetDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setSpacing(12)
         layout.addLayout(grid)
-        layout.addWidget(label(f"{words} {spent}", "muted", wrap=True))
+        layout.addWidget(label(f"{words} {so_far}", "muted", wrap=True))
         layout.addWidget(buttons)
         self.setMinimumWidth(460)
         self.adjustSize()

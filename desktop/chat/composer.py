@@ -40,11 +40,12 @@ class Composer(QWidget):
         self._editing: int | None = None
         self._sent: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._outlook = Outlook()
+        self._aside: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._build(bridge, theme)
         model.busy_changed.connect(lambda _busy: self.update_buttons())
         model.model_changed.connect(self.update_buttons)
         model.returned.connect(self._on_returned)
-        model.reset.connect(self.stop_editing)
+        model.reset.connect(self._leave_edit)
         model.setup_changed.connect(self.show_setup)
         self.set_theme(theme)
         self.show_setup()
@@ -171,10 +172,13 @@ class Composer(QWidget):
         self.forecast.show_forecast(outlook.forecast, outlook.score, outlook.known)
         measured = outlook.measured
         self.context.setVisible(measured is not None)
-        self._warning.setVisible(measured is not None and measured.dropped > 0)
+        is_too_long = measured is not None and measured.tokens >= measured.size
+        self._warning.setVisible(measured is not None and (measured.dropped > 0 or is_too_long))
         if measured is None:
             return
-        words = self.tr("%1 of %2 tokens")
+        words = (
+            self.tr("about %1 of %2 tokens") if outlook.is_estimate else self.tr("%1 of %2 tokens")
+        )
         self.context.setText(
             words.replace("%1", f"{measured.tokens:,}").replace("%2", f"{measured.size:,}")
         )
@@ -183,7 +187,15 @@ class Composer(QWidget):
                 "What the model would read, of what its context holds; %1 are in it already."
             ).replace("%1", f"{measured.reused:,}")
         )
-        self._warning.setText(self._dropped_words(outlook))
+        if is_too_long:
+            self._warning.setText(
+                self.tr(
+                    "The question alone is longer than the context. Shorten it, or load the model "
+                    "with a larger context (Ctrl+,)."
+                )
+            )
+        else:
+            self._warning.setText(self._dropped_words(outlook))
 
     def _dropped_words(self, outlook: Outlook) -> str:
         """Name what would be left out, by its first words."""
@@ -199,6 +211,7 @@ class Composer(QWidget):
     def update_buttons(self) -> None:
         """Let send and stop what can be sent and stopped."""
         ready = not self._model.busy and self._model.model is not None
+        ready = ready and not self.attached.is_reading
         self.send_button.setEnabled(ready and bool(self._text()))
         blocked = self._model.is_blocked
         self.stop_button.setEnabled(self._model.busy and not blocked)
@@ -222,15 +235,18 @@ class Composer(QWidget):
 
     def send(self) -> None:
         """Put the question, if there is one and the model is free."""
+        if self.attached.is_reading:
+            return  # it would go along with the next question instead
         typed, text = self.prompt.toPlainText(), self._text()
         files, place = self.attached.attachments(), self._editing
         is_current = (self._outlook.text, self._outlook.at) == (text, place)
         self._editing = None
         if self._model.send(text, place, self._outlook.forecast if is_current else None):
             self._sent = (typed, files)
-            self._banner.hide()
             self.prompt.clear()
             self.attached.clear()
+            self._leave_edit()
+            self._put_back()
         else:
             self._editing = place
 
@@ -238,11 +254,27 @@ class Composer(QWidget):
         """Take a turn's question into the field, to be asked otherwise in its place."""
         if self._model.busy:
             return
+        if self._editing is None:
+            self._aside = (self.prompt.toPlainText(), self.attached.attachments())
+            self.attached.clear()
         self._editing = at
         self._banner.show()
-        self.prompt.setPlainText(self._model.turns[at].question)
+        self._write(self._model.turns[at].question)
         self.prompt.selectAll()
         self.prompt.setFocus()
+
+    def _write(self, text: str) -> None:
+        """Put a text into the field in place of what is there; it can be undone."""
+        cursor = self.prompt.textCursor()
+        cursor.select(cursor.SelectionType.Document)
+        cursor.insertText(text)
+
+    def _put_back(self) -> None:
+        """Bring back what was being written before a question was taken to be edited."""
+        (typed, files), self._aside = self._aside, ("", ())
+        if typed or files:
+            self._write(typed)
+            self.attached.add([file.path for file in files])
 
     def edit_last(self) -> None:
         """Ask the last question otherwise."""
@@ -250,10 +282,15 @@ class Composer(QWidget):
             self.edit(len(self._model.turns) - 1)
 
     def stop_editing(self) -> None:
-        """Leave the question as it is."""
+        """Leave the question as it is, and go on with what was being written before."""
         if self._editing is not None:
-            self._editing = None
-            self.prompt.clear()
+            self._leave_edit()
+            self._write("")
+            self._put_back()
+
+    def _leave_edit(self) -> None:
+        """What is in the field is a question behind the last from now on."""
+        self._editing = None
         self._banner.hide()
         self._draft()
 
@@ -268,11 +305,21 @@ class Composer(QWidget):
             self.prompt.setTextCursor(cursor)
         self.prompt.setFocus()
 
-    def _on_returned(self, question: str) -> None:
+    def unsent(self) -> str:
+        """Return what was typed and is not stored yet: the question under way, and the field."""
+        asked = self._sent[0].strip() if self._model.unstored else ""
+        parts = (asked, self._aside[0].strip(), self.prompt.toPlainText())
+        return "\n\n".join(filter(None, parts))
+
+    def _on_returned(self, question: str, at: int | None) -> None:
         """Put a question back that could not be asked, before what was typed since."""
         typed, files = self._sent
         if files and with_attachments(typed.strip(), files) == question:
             self.attached.add([file.path for file in files])
             question = typed
         since = self.prompt.toPlainText().strip()
-        self.prompt.setPlainText("\n\n".join(filter(None, (question, since))))
+        if at is not None:
+            self.edit(at)
+            self._write(question)
+        else:
+            self._write("\n\n".join(filter(None, (question, since))))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import shiboken6
 from PySide6.QtCore import QObject
 
 from desktop.bridge import Bridge
@@ -40,7 +41,7 @@ class HeatReader(QObject):
             return
 
         def show(told: _Told) -> None:
-            if view.heat.isChecked():
+            if shiboken6.isValid(view) and view.heat.isChecked():
                 self._show(view, told)
 
         self._bridge.read(lambda: self._read(record), show)
@@ -71,7 +72,7 @@ class HeatReader(QObject):
     def _legend(self, heat: Heat, scale: Warmth) -> str:
         words = self.tr("Faint to strong: %1 to %2 a token.")
         legend = words.replace("%1", figures.marked(heat.kind, figures.energy(scale.low_j)))
-        legend = legend.replace("%2", figures.energy(scale.high_j))
+        legend = legend.replace("%2", figures.marked(heat.kind, figures.energy(scale.high_j)))
         if heat.is_fitted.any():
             fitted = self.tr(
                 "Regressed over the power curve: tokens are shorter than the sensor's refresh "

@@ -8,7 +8,9 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
 from desktop.chat.turns import ChatTurn
+from monitor.details import credits_of
 from monitor.energy.budget import Budget
+from monitor.energy.credit import Credit
 from monitor.energy.forecast import Forecast
 from monitor.engine.messages import (
     ChatMessage,
@@ -22,7 +24,7 @@ from monitor.engine.messages import (
 from monitor.engine.thinking import split_thinking
 from monitor.loading import Identifying, LoadOptions
 from monitor.meter import Ask, Event, Finished, random_seed
-from monitor.presets import Preset, sampling_of
+from monitor.presets import Preset, PresetError, checked, sampling_of
 from monitor.store.conversations import Talk
 from monitor.store.history import CHAT, Began, History
 
@@ -52,8 +54,9 @@ class ChatModel(QObject):
     setup_changed = Signal()
     """The conversation's system prompt or sampling is another."""
     busy_changed = Signal(bool)
-    returned = Signal(str)
-    """A question that could not be put, to be typed again by nobody."""
+    returned = Signal(str, object)
+    """A question that could not be put, to be typed again by nobody, and in which turn's place it
+    was asked, ``None`` behind the last."""
     answered = Signal(object)
     """The record of a query that is over."""
     stuck = Signal(str, object)
@@ -73,7 +76,7 @@ class ChatModel(QObject):
         self.budget = Budget()
         self.options = LoadOptions()
         self._context, self._used = 0, 0
-        self._asking = False
+        self._asking, self._is_branch = False, False
         self.is_blocked = False
         bridge.happened.connect(self._on_event)
         bridge.failed.connect(self._on_failed)
@@ -172,10 +175,17 @@ class ChatModel(QObject):
             forecast=forecast,
             insist=False,
         )
-        is_branch = at < len(self.turns)
+        self._is_branch = at < len(self.turns)
         del self.turns[at:]
-        self.turns.append(ChatTurn(question, stage=self.tr("starting …"), question_id=question_id))
-        if is_branch:
+        self.turns.append(
+            ChatTurn(
+                question,
+                stage=self.tr("starting …"),
+                question_id=question_id,
+                has_budget=self.budget != Budget(),
+            )
+        )
+        if self._is_branch:
             self.reset.emit()
         else:
             self.turn_added.emit()
@@ -199,12 +209,19 @@ class ChatModel(QObject):
         """Stop what is under way."""
         self._bridge.cancel()
 
+    @property
+    def unstored(self) -> str:
+        """The question under way, as long as no query is stored for it; "" if there is none."""
+        waits = self._asking and self.turns and self.turns[-1].answer_id is None
+        return self.turns[-1].question if waits and self.turns[-1].question_id is None else ""
+
     # --- conversations -------------------------------------------------------------------
 
     def set_default(self, setup: Preset) -> None:
         """Begin new conversations with this setup from now on."""
+        is_untouched = self.setup == self.default_setup
         self.default_setup = setup
-        if self.conversation_id is None and not self.turns:
+        if is_untouched and self.conversation_id is None and not self.turns:
             self.setup = setup
             self.setup_changed.emit()
 
@@ -271,15 +288,24 @@ class ChatModel(QObject):
         if self.busy:
             return
         self.conversation_id, self.title = talk.id, talk.title
-        self.setup = (
-            Preset("", talk.system, talk.sampling)
-            if talk.sampling is not None
-            else replace(self.default_setup, system=talk.system)
-        )
+        self.setup = self._setup_of(talk)
         self.turns = [ChatTurn.of(turn) for turn in talk.turns]
+        self._reckon_credits()
         self.setup_changed.emit()
         self.reset.emit()
         self.listed_changed.emit()
+
+    def _setup_of(self, talk: Talk) -> Preset:
+        """Return how a conversation is led; as new ones are, where that cannot be."""
+        usual = replace(self.default_setup, name="", system=talk.system)
+        if talk.sampling is None:
+            return usual
+        try:
+            return Preset("", talk.system, checked(talk.sampling))
+        except PresetError as error:
+            words = self.tr("This conversation's sampling cannot be used: %1 It has the usual one.")
+            self.noted.emit(words.replace("%1", str(error)))
+            return usual
 
     def _refresh_branches(self) -> None:
         """Read what the branches have cost by now, beside what is shown."""
@@ -294,8 +320,22 @@ class ChatModel(QObject):
             for turn, told in zip(shown, talk.turns, strict=False):
                 turn.questions, turn.answers = told.questions, told.answers
             self.branches_changed.emit()
+            self._reckon_credits()
 
         self._bridge.read(lambda: self._history.talks.talk(conversation_id, leaf_id), take)
+
+    def _reckon_credits(self) -> None:
+        """Find out, beside what is shown, what reusing the context saved in each turn."""
+        shown, history = self.turns, self._history
+        records = [turn.record for turn in shown if turn.record and turn.record.tokens.reused]
+
+        def take(credits: dict[str, Credit]) -> None:
+            for turn in shown:
+                turn.credit = credits.get(turn.record.id) if turn.record else None
+            self.branches_changed.emit()
+
+        if records:
+            self._bridge.read(lambda: credits_of(history, records), take)
 
     # --- what the engine tells -----------------------------------------------------------
 
@@ -376,12 +416,21 @@ class ChatModel(QObject):
             self._stage("")
             return
         turn = self.turns.pop()
-        if turn.question_id is None or turn.answer_id:
-            self.returned.emit(turn.question)
-        self.reset.emit()
-        if conversation_id := self.conversation_id:
-            # The turns beside which it should have stood are shown again.
-            self._bridge.read(lambda: self._history.talks.talk(conversation_id), self._show)
+        is_new, at = turn.question_id is None, len(self.turns)
+        conversation_id = self.conversation_id
+        if conversation_id is None or not self._is_branch:
+            self.reset.emit()
+            if is_new:
+                self.returned.emit(turn.question, None)
+            return
+
+        def show_again(talk: Talk) -> None:
+            """Show the turns once more beside which it should have stood."""
+            self._show(talk)
+            if is_new:
+                self.returned.emit(turn.question, at)
+
+        self._bridge.read(lambda: self._history.talks.talk(conversation_id), show_again)
 
     def _on_idle(self) -> None:
         self._asking = self.is_blocked = False

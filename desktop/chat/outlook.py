@@ -9,7 +9,8 @@ from desktop.bridge import Bridge
 from desktop.chat.model import ChatModel
 from monitor.energy.forecast import Forecast, PastAnswers, foretell
 from monitor.engine.client import EngineError
-from monitor.engine.messages import ChatMessage, Measured
+from monitor.engine.messages import ROOM_FOR_ANSWER, ChatMessage, Measured
+from monitor.loading import DEFAULT_CONTEXT
 from monitor.meter import Meter
 from monitor.power.cpu import this_processor
 from monitor.store.forecasts import Score
@@ -18,8 +19,8 @@ from monitor.store.history import History
 REST_MS = 300
 """It is reckoned when nothing was typed for so long."""
 
-CHARACTERS_A_TOKEN = 4
-"""Of English text, roughly: for a model that is not loaded yet."""
+CHARACTERS_A_TOKEN, TOKENS_A_MESSAGE = 4, 5
+"""Of English text in a usual chat template, roughly: for a model that is not loaded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Outlook:
 
     :param text: the question
     :param at: in which turn's place it would be asked; ``None`` behind the last
-    :param measured: of the context; ``None`` while no model is loaded
+    :param measured: of the context
+    :param is_estimate: whether that is reckoned from characters, since no model is loaded
     :param forecast: in joules; ``None`` until there are enough earlier answers
     :param score: how the last forecasts did
     :param known: how many answers there are to tell from
@@ -38,6 +40,7 @@ class Outlook:
     text: str = ""
     at: int | None = None
     measured: Measured | None = None
+    is_estimate: bool = False
     forecast: Forecast | None = None
     score: Score | None = None
     known: int = 0
@@ -67,8 +70,10 @@ class OutlookModel(QObject):
         self._draft: tuple[str, int | None] = ("", None)
         self._timer = QTimer(self, interval=REST_MS, singleShot=True)
         self._timer.timeout.connect(self._reckon)
-        model.busy_changed.connect(lambda _busy: self._timer.start())
-        model.model_changed.connect(self._timer.start)
+        self._round = 0
+        model.busy_changed.connect(lambda _busy: self._restart())
+        for changed in (model.model_changed, model.reset, model.setup_changed):
+            changed.connect(self._restart)
 
     def consider(self, text: str, at: int | None) -> None:
         """Reckon anew once typing rests.
@@ -78,7 +83,13 @@ class OutlookModel(QObject):
         """
         if (text, at) != self._draft:
             self._draft = (text, at)
-            self._timer.start()
+            self._restart()
+
+    def _restart(self) -> None:
+        """What was told before is of another question, conversation or setup."""
+        self._round += 1
+        self.changed.emit(Outlook())
+        self._timer.start()
 
     def _reckon(self) -> None:
         model = self._model
@@ -88,39 +99,43 @@ class OutlookModel(QObject):
         turns = len(model.turns) if at is None else at
         messages = model.messages(text, turns)
         path, most = model.model, model.setup.sampling["max_tokens"]
-        draft = self._draft
+        size = model.options.context or DEFAULT_CONTEXT
+        asked = self._round
 
         def show(outlook: Outlook) -> None:
-            if draft == self._draft and not self._model.busy:
+            if asked == self._round and not self._model.busy:
                 self.changed.emit(outlook)
 
-        outlook = Outlook(text, at)
-        self._bridge.work(lambda: self._find(outlook, path, messages, most), show)
+        def find() -> Outlook:
+            measured = self._measure(messages)
+            outlook = Outlook(text, at, measured or _estimated(messages, size), measured is None)
+            return self._foretell(outlook, path, messages, most)
 
-    def _find(
+        self._bridge.read(find, show)
+
+    def _measure(self, messages: tuple[ChatMessage, ...]) -> Measured | None:
+        try:
+            return self._meter.measure(messages)
+        except EngineError:
+            return None  # the answer itself will say what is wrong
+
+    def _foretell(
         self, outlook: Outlook, path: Path, messages: tuple[ChatMessage, ...], most: int | None
     ) -> Outlook:
-        try:
-            measured = self._meter.measure(messages)
-        except EngineError:
-            measured = None  # the answer itself will say what is wrong
-        if not messages[-1].content:
-            return replace(outlook, measured=measured)
+        measured = outlook.measured
+        if not messages[-1].content or measured is None:
+            return outlook
         past = self._past(path)
-        fresh, room = _fresh(messages, measured), _room(measured, most)
-        forecast = foretell(past, fresh, room) if past else None
-        oldest = ""
-        if measured and measured.dropped:
-            said = [message for message in messages if message.role != "system"]
-            oldest = said[0].content
-        score = self._history.forecasts.score(str(path))
+        fresh = max(measured.tokens - measured.reused, 1)
+        left = max(measured.size - measured.tokens, 1)
+        room = left if most is None else min(most, left)
+        said = [message for message in messages if message.role != "system"]
         return replace(
             outlook,
-            measured=measured,
-            forecast=forecast,
-            score=score,
+            forecast=foretell(past, fresh, room) if past else None,
+            score=self._history.forecasts.score(str(path)),
             known=len(past) if past else 0,
-            oldest=oldest,
+            oldest=said[0].content if measured.dropped else "",
         )
 
     def _past(self, path: Path) -> PastAnswers | None:
@@ -129,16 +144,13 @@ class OutlookModel(QObject):
         return self._history.forecasts.basis(str(path), threads, options.gpu_layers)
 
 
-def _fresh(messages: tuple[ChatMessage, ...], measured: Measured | None) -> int:
-    """Return how many tokens would have to be processed, at least one."""
-    if measured is None:
-        return max(sum(len(each.content) for each in messages) // CHARACTERS_A_TOKEN, 1)
-    return max(measured.tokens - measured.reused, 1)
-
-
-def _room(measured: Measured | None, most: int | None) -> int | None:
-    """Return how long the answer can become."""
-    if measured is None:
-        return most
-    left = measured.size - measured.tokens
-    return left if most is None else min(most, left)
+def _estimated(messages: tuple[ChatMessage, ...], size: int) -> Measured:
+    """Reckon from characters what a conversation would take of a context, and what has to go."""
+    tokens = [len(each.content) // CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE for each in messages]
+    first = 1 if messages[0].role == "system" else 0
+    room = size - min(ROOM_FOR_ANSWER, size // 4)
+    total, dropped = sum(tokens), 0
+    while total > room and first + dropped + 2 < len(messages):
+        total -= sum(tokens[first + dropped : first + dropped + 2])
+        dropped += 2
+    return Measured(total, 0, dropped, size)

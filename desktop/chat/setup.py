@@ -10,8 +10,8 @@ from desktop.chat.model import ChatModel
 from desktop.chat.presets import PresetDialog
 from desktop.chat.prompts import PromptsDialog
 from desktop.theme.palette import Theme
-from monitor.energy.budget import Budget
-from monitor.meter import spent_today_j
+from monitor.energy.budget import Budget, Spent
+from monitor.meter import spent_today
 from monitor.presets import default_preset
 from monitor.store.history import History
 
@@ -74,10 +74,10 @@ class ChatSetup(QObject):
 
     def open_budget(self) -> None:
         """Let the person say what answers may take."""
-        self._bridge.read(lambda: spent_today_j(self._history), self._ask_budget)
+        self._bridge.read(lambda: spent_today(self._history), self._ask_budget)
 
-    def _ask_budget(self, spent_j: float) -> None:
-        dialog = BudgetDialog(self._model.budget, spent_j, self._window)
+    def _ask_budget(self, spent: Spent) -> None:
+        dialog = BudgetDialog(self._model.budget, spent, self._window)
 
         def take(result: int) -> None:
             if result == QDialog.DialogCode.Accepted:

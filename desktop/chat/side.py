@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
@@ -22,7 +23,7 @@ from desktop.bridge import Bridge
 from desktop.chat.rows import ConversationDelegate, ConversationsModel
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, menu_button, named
+from desktop.theme.widgets import label, menu_button, named, tool_button
 from monitor.exchange.conversation import conversation_json, conversation_markdown
 from monitor.exchange.conversation_reading import take_in_conversation
 from monitor.exchange.files import ExchangeError, new_file
@@ -30,6 +31,9 @@ from monitor.store.conversations import Listed
 from monitor.store.history import History
 
 WIDTH = 236
+
+PAGE = 200
+"""So many are read at once."""
 
 SEARCH_MS = 80
 """So long typing rests before it is searched."""
@@ -59,6 +63,7 @@ class ConversationsSide(QWidget):
         self._current: str | None = None
         self._asked = 0
         self.is_read = False
+        self._limit, self._shows_deleted = PAGE, False
         self.setFixedWidth(WIDTH)
         self._build(theme)
         self._searching = QTimer(self, interval=SEARCH_MS, singleShot=True)
@@ -74,6 +79,7 @@ class ConversationsSide(QWidget):
         self._more.setToolTip(self.tr("Import and export conversations"))
         menu = self._more.menu()
         menu.addAction(self.tr("Import a conversation …"), self._ask_import)
+        menu.addAction(self.tr("Deleted conversations …"), lambda: self._show_deleted(True))
         self._export_action = menu.addAction(self.tr("Export this one …"), self.ask_export)
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search titles and texts"))
@@ -95,10 +101,11 @@ class ConversationsSide(QWidget):
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.list.clicked.connect(lambda index: self._open(self.model.rows[index.row()]))
         self.list.activated.connect(lambda index: self._open(self.model.rows[index.row()]))
-        for keys, does in (("F2", self.ask_rename), ("Delete", self.delete)):
-            shortcut = QShortcut(QKeySequence(keys), self.list)
-            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-            shortcut.activated.connect(does)
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self.list)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self.delete)
+        self.list.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self._deleted_row = self._make_deleted_row()
         self._nothing = label("", "muted", wrap=True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         top = QHBoxLayout()
@@ -110,8 +117,22 @@ class ConversationsSide(QWidget):
         layout.setSpacing(8)
         layout.addLayout(top)
         layout.addWidget(self.search)
+        layout.addWidget(self._deleted_row)
         layout.addWidget(self._nothing)
         layout.addWidget(self.list, 1)
+
+    def _make_deleted_row(self) -> QWidget:
+        """What stands over the list while it shows what was deleted."""
+        back = tool_button(self.tr("Back"))
+        back.clicked.connect(lambda: self._show_deleted(False))
+        words = self.tr("Deleted; kept for 30 days. A click brings one back.")
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(label(words, "muted", wrap=True), 1)
+        row.addWidget(back, 0, Qt.AlignmentFlag.AlignTop)
+        holder.hide()
+        return holder
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
@@ -130,6 +151,7 @@ class ConversationsSide(QWidget):
     def refresh(self) -> None:
         """Read the list anew."""
         text, talks = self.search.text(), self._history.talks
+        limit, is_deleted = self._limit, self._shows_deleted
         self._asked += 1
         asked = self._asked
 
@@ -137,16 +159,28 @@ class ConversationsSide(QWidget):
             if asked == self._asked:
                 self._show(rows, text)
 
-        self._bridge.read(lambda: talks.listed(text), take)
+        self._bridge.read(lambda: talks.listed(text, limit, is_deleted), take)
+
+    def _on_scrolled(self, value: int) -> None:
+        """Read more as one comes near the end of what was read."""
+        bar = self.list.verticalScrollBar()
+        if len(self.model.rows) >= self._limit and value > bar.maximum() - bar.pageStep():
+            self._limit += PAGE
+            self.refresh()
+
+    def _show_deleted(self, is_wanted: bool) -> None:
+        """List what was deleted, or what was not."""
+        self._shows_deleted, self._limit = is_wanted, PAGE
+        self._deleted_row.setVisible(is_wanted)
+        self.refresh()
 
     def _show(self, rows: list[Listed], text: str) -> None:
         self.is_read = True
         self.model.show(rows)
-        self._nothing.setText(
-            self.tr("No conversation holds these words.")
-            if text.strip()
-            else self.tr("Conversations are kept here.")
-        )
+        kept, gone = self.tr("Conversations are kept here."), self.tr("Nothing is deleted.")
+        unheard = self.tr("No conversation holds these words.")
+        usual = gone if self._shows_deleted else kept
+        self._nothing.setText(unheard if text.strip() else usual)
         self._nothing.setVisible(not rows)
         self._mark_current()
 
@@ -166,7 +200,9 @@ class ConversationsSide(QWidget):
         self.list.setCurrentIndex(self.model.index(-1))
 
     def _open(self, row: Listed) -> None:
-        if row.hit_query_id:
+        if self._shows_deleted:
+            self._bring_back(row)
+        elif row.hit_query_id:
             self.found.emit(row.id, row.hit_query_id)
         else:
             self.opened.emit(row.id)
@@ -184,7 +220,7 @@ class ConversationsSide(QWidget):
 
     def _show_menu(self, position: QPoint) -> None:
         index = self.list.indexAt(position)
-        if not index.isValid():
+        if not index.isValid() or self._shows_deleted:
             return
         row = self.model.rows[index.row()]
         menu = QMenu(self)
@@ -223,23 +259,26 @@ class ConversationsSide(QWidget):
 
     def delete(self) -> None:
         """Delete the conversation that is marked; it can be undone."""
-        if row := self._chosen():
+        if (row := self._chosen()) and not self._shows_deleted:
             self._delete(row)
 
     def _delete(self, row: Listed) -> None:
         talks = self._history.talks
 
-        def show_again(_done: object) -> None:
-            self.refresh()
-            self.opened.emit(row.id)
-
-        def undo() -> None:
-            self._bridge.change(lambda: talks.restore([row.id]), show_again)
-
         self._change(talks.delete, [row.id])
         self.deleted.emit(row.id)
         words = self.tr("“%1” is deleted. What it cost stays in the history.")
+        undo = partial(self._bring_back, row)
         self.said.emit(words.replace("%1", row.title), self.tr("Undo"), undo)
+
+    def _bring_back(self, row: Listed) -> None:
+        """Take back that a conversation was deleted, and open it."""
+
+        def show_again(_done: object) -> None:
+            self._show_deleted(False)
+            self.opened.emit(row.id)
+
+        self._bridge.change(lambda: self._history.talks.restore([row.id]), show_again)
 
     # --- files ---------------------------------------------------------------------------
 
@@ -252,14 +291,16 @@ class ConversationsSide(QWidget):
     def _ask_export(self, conversation_id: str, title: str) -> None:
         stem = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
         stem = " ".join(stem.split())[:60] or self.tr("Conversation")
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            self.tr("Export the conversation"),
-            f"{stem}.md",
-            self.tr("Markdown, the branch that is shown (*.md);;JSON, all branches (*.json)"),
+        as_markdown = self.tr("Markdown, the branch that is shown (*.md)")
+        as_json = self.tr("JSON, all branches with their bills (*.json)")
+        name, form = QFileDialog.getSaveFileName(
+            self, self.tr("Export the conversation"), stem, f"{as_markdown};;{as_json}"
         )
         if name:
-            self.export_to(conversation_id, Path(name))
+            path = Path(name)
+            if path.suffix.lower() not in (".md", ".json"):
+                path = path.with_name(path.name + (".json" if form == as_json else ".md"))
+            self.export_to(conversation_id, path)
 
     def export_to(self, conversation_id: str, path: Path) -> None:
         """Write a conversation into a file; its suffix says as what."""

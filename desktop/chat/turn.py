@@ -23,8 +23,7 @@ from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from monitor import figures
-from monitor.energy.account import PREFILL
-from monitor.energy.credit import credit_of, credit_words
+from monitor.energy.credit import credit_words
 from monitor.running import BUDGET
 from monitor.store.records import QueryRecord, Status
 
@@ -164,8 +163,9 @@ class TurnView(QWidget):
                 self.answer.set_text(turn.answer)
             self.answer.finish()
             self.answer.set_thinking_figures(self._thinking_words(record))
-            self._show_bill(record)
             problem = self._problem_of(record)
+            if turn.has_budget and record.bill.total().joules is None:
+                problem += " " + self.tr("No energy was measured: the budget could not be kept.")
         if turn.dropped:
             words = self.tr("The oldest %1 messages were left out: the context was full.")
             problem = f"{words.replace('%1', str(turn.dropped))} {problem}".strip()
@@ -175,19 +175,21 @@ class TurnView(QWidget):
 
     def _show_bill(self, record: QueryRecord) -> None:
         """Write what the answer cost, and what the tokens that were reused saved."""
-        tokens = record.tokens
-        fresh = tokens.prompt - tokens.reused
-        credit = credit_of(tokens.reused, fresh, record.bill.total(PREFILL), None)
-        words, tip = headline(record), self.tr("Open the bill")
-        if tokens.reused:
-            reused = self.tr("%1 tokens reused").replace("%1", str(tokens.reused))
+        words, tip, credit = headline(record), self.tr("Open the bill"), self.turn.credit
+        if credit:
+            saved = figures.marked(credit.kind, figures.energy(credit.energy.joules))
+            words += "  ·  " + self.tr("reuse saved %1").replace("%1", saved)
+            tip += "\n" + credit_words(credit, self.tr)
+        elif record.tokens.reused:
+            reused = self.tr("%1 tokens reused").replace("%1", str(record.tokens.reused))
             words += f"  ·  {reused}"
-            tip += "\n" + (credit_words(credit, self.tr) if credit else reused)
         self.bill.setText(words)
         self.bill.setToolTip(tip)
 
     def show_branches(self) -> None:
-        """Show what stands beside the question and the answer."""
+        """Show what stands beside the question and the answer, and what reuse saved."""
+        if self.turn.record:
+            self._show_bill(self.turn.record)
         self.questions.show_branches(self.turn.questions)
         self.answers.show_branches(self.turn.answers)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from monitor.energy.credit import Credit
 from monitor.store.branches import Branch
 from monitor.store.conversations import TalkTurn
 from monitor.store.records import QueryRecord
@@ -17,6 +18,8 @@ class ChatTurn:
     :param answer_id: the message that holds the answer
     :param questions: what was asked at this place, the oldest first
     :param answers: what was answered to this question, the oldest first
+    :param has_budget: whether it was to stop once so many joules were drawn
+    :param credit: what the tokens saved that were in the context already
     """
 
     question: str
@@ -30,6 +33,8 @@ class ChatTurn:
     answer_id: str | None = None
     questions: tuple[Branch, ...] = ()
     answers: tuple[Branch, ...] = ()
+    has_budget: bool = False
+    credit: Credit | None = None
 
     @classmethod
     def of(cls, told: TalkTurn) -> "ChatTurn":

@@ -21,10 +21,12 @@ from desktop.history.cards import card, energy_cell, grid
 from desktop.history.marks import Marks
 from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
+from desktop.settings.baseline import translate
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures, report
+from monitor.energy.baseline import above_idle_words
 from monitor.energy.forecast import Fit, Forecast
 from monitor.power.channel import Role
 from monitor.repeat import REPEATABLE
@@ -131,6 +133,8 @@ class QueryView(QScrollArea):
             words = f"{status_words(record.status)}. {record.error}".strip()
             layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
         layout.addWidget(self._figures(record))
+        if record.bill.total().energy:
+            layout.addWidget(self._above_idle(record))
         if shown.forecast:
             layout.addWidget(self._foretold(record, shown.forecast))
         if self._row:
@@ -172,6 +176,10 @@ class QueryView(QScrollArea):
 
     def _keep_warm(self, is_warm: bool) -> None:
         self._is_warm = is_warm
+
+    def _above_idle(self, record: QueryRecord) -> QWidget:
+        words = above_idle_words(record.above_idle, record.bill.total().kind, translate)
+        return label(words[:1].upper() + words[1:], "muted", wrap=True)
 
     def _foretold(self, record: QueryRecord, forecast: Forecast) -> QWidget:
         told = figures.marked(forecast.kind, figures.energy(forecast.energy_j))

@@ -68,7 +68,7 @@ class Asking(QObject):
                 log.exception("The hub could not be asked")
                 return _Answer(number, None, unexpected(error))
 
-        self._bridge.work(attempt, self._hand_over)
+        self._bridge.transfer(attempt, self._hand_over)
 
     def _hand_over(self, answer: _Answer) -> None:
         if answer.number != self._number:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from monitor.bench.results import Accuracy, accuracy_from
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
+from monitor.energy.baseline import AboveIdle
 from monitor.energy.ledger import Ledger
 from monitor.power.sampler import Sampler
+from monitor.quiet import above_last_idle
 from monitor.recording import pack_curve
 from monitor.store.bench_records import ItemRecord, RunRow, Sums
 from monitor.store.history import History
@@ -154,11 +156,18 @@ class RunLog:
             bill=self._ledger.bill,
             error=error,
             trace=trace,
+            above_idle=self._above_idle(status),
         )
         self._history.benchmarks.progress(self.id, items, sums, outcome)
         self.sums = sums
         self._settled.clear()
         return items
+
+    def _above_idle(self, status: Status) -> AboveIdle | None:
+        """Reckon it at the end alone: no baseline is measured while a run goes on."""
+        if status is Status.RUNNING:
+            return None
+        return above_last_idle(self._ledger.bill, self._history.store)
 
     def _summary(self, sums: Sums) -> str:
         """What the history shows as the run's answer."""

@@ -3,10 +3,33 @@
 from dataclasses import dataclass
 
 from monitor import figures
+from monitor.power.channel import Kind
 
 
 class BudgetSpent(Exception):
     """Nothing is left of today's budget; the message says how much it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What queries have drawn together.
+
+    :param energy_j: of those that were measured
+    :param kind: the weakest among them, ``None`` if nothing was measured
+    :param queries: how many there were
+    :param measured: of how many the joules are known; fewer make the sum too low
+    """
+
+    energy_j: float = 0.0
+    kind: Kind | None = None
+    queries: int = 0
+    measured: int = 0
+
+    @property
+    def words(self) -> str:
+        """The sum with its mark; as the least it can be where not all were measured."""
+        shown = figures.marked(self.kind, figures.energy(self.energy_j))
+        return f"≥ {shown}" if self.measured < self.queries else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +43,16 @@ class Budget:
     answer_j: float | None = None
     day_j: float | None = None
 
-    def left_j(self, spent_j: float) -> float | None:
+    def left_j(self, spent: Spent) -> float | None:
         """Return what the next answer may take, ``None`` for as much as it likes.
 
-        :param spent_j: today's queries so far
+        :param spent: today's queries so far
         :raises BudgetSpent: if nothing is left of today's
         """
-        if self.day_j is not None and spent_j >= self.day_j:
+        if self.day_j is not None and spent.energy_j >= self.day_j:
             raise BudgetSpent(
                 f"Today's budget of {figures.energy(self.day_j)} is spent "
-                f"({figures.energy(spent_j)} so far). Raise it, or go on tomorrow."
+                f"({spent.words} so far). Raise it, or go on tomorrow."
             )
-        left = [self.answer_j, None if self.day_j is None else self.day_j - spent_j]
+        left = [self.answer_j, None if self.day_j is None else self.day_j - spent.energy_j]
         return min((joules for joules in left if joules is not None), default=None)

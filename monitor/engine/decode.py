@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import llama_cpp as llama
 
 from monitor.engine.messages import (
+    ROOM_FOR_ANSWER,
     Answer,
     ChatMessage,
     Complete,
@@ -34,11 +35,6 @@ FLUSH_S = 0.05
 
 PENALTY_WINDOW = 64
 """Tokens the repeat penalty looks back, llama.cpp's default."""
-
-
-ROOM_FOR_ANSWER = 512
-"""Tokens kept free for the answer when the oldest turns are left out; a quarter of the context at
-most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,11 @@ class Generate:
     forgetful: bool = False
 
 
+ROOM_FOR_ANSWER = 512
+"""Tokens kept free for the answer when the oldest turns are left out; a quarter of the context at
+most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """Say how much of the context a conversation would take; answered by :class:`Measured`."""

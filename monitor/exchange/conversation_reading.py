@@ -14,6 +14,7 @@ from monitor.exchange.conversation import FORMAT, VERSION
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Arrival, take_in_all
 from monitor.exchange.node import Node, read_document
+from monitor.presets import PresetError, checked
 from monitor.store.branches import ASSISTANT, USER
 from monitor.store.history import CHAT, History
 from monitor.store.identifiers import utc_now
@@ -203,7 +204,10 @@ def _sampling(sampling: Node | None) -> str | None:
             sampling.texts(name)
         elif not (value is None or isinstance(value, str)):
             sampling.number(name)
-    return json.dumps(sampling.value)
+    try:
+        return json.dumps(checked(sampling.value))
+    except PresetError as error:
+        raise sampling.problem(f"its sampling cannot be used: {error}") from error
 
 
 def _arrival(node: Node, conversation_id: str) -> Arrival:

@@ -18,7 +18,7 @@ def write_bill(db: Database, machine_id: str, started_ms: int, bill: Bill) -> No
     :param started_ms: the query's number
     """
     channels = dict.fromkeys(line.channel for line in bill.lines)
-    ids = {channel: _channel_id(db, machine_id, channel) for channel in channels}
+    ids = {channel: channel_id(db, machine_id, channel) for channel in channels}
     db.table("bills").delete_where("started_ms = ?", [started_ms])
     db.table("bills").insert_all(
         {
@@ -56,7 +56,7 @@ def read_bills(db: Database, methods: Mapping[int, int]) -> dict[int, Bill]:
     )
     for number, channel_id, phase, *figures, resolved in rows:
         if channel_id not in channels:
-            channels[channel_id] = _channel(db.table("channels").get(channel_id))
+            channels[channel_id] = channel_of(db.table("channels").get(channel_id))
         joules, below_j, above_j, random_j, mean_w, peak_w, samples, coverage, duration_s = figures
         energy = None if joules is None else Interval(joules, below_j, above_j, random_j)
         lines[number].append(
@@ -93,7 +93,7 @@ def _channel_row(channel: Channel) -> dict[str, str | float | None]:
     }
 
 
-def _channel_id(db: Database, machine_id: str, channel: Channel) -> int:
+def channel_id(db: Database, machine_id: str, channel: Channel) -> int:
     """Find the channel as it is today; one whose description changed gets a new row."""
     wanted = {"machine_id": machine_id, **_channel_row(channel)}
     table = db.table("channels")
@@ -109,7 +109,8 @@ def last_id(table: Table) -> int:
     return table.last_pk
 
 
-def _channel(row: Mapping[str, Any]) -> Channel:
+def channel_of(row: Mapping[str, Any]) -> Channel:
+    """Make a channel of a row of ``channels``."""
     return Channel(
         key=row["key"],
         label=row["label"],

@@ -48,22 +48,33 @@ def find(db: Database, words: list[str], limit: int, where: str) -> list[Hit]:
         db.execute(
             "select q.conversation_id, max(t.rowid) from texts t "
             "join queries q on q.started_ms = t.rowid where texts match ? "
-            "and q.conversation_id is not null and q.deleted_at is null group by 1",
+            "and q.conversation_id is not null group by 1",
             [_match(words)],
         ).fetchall()
     )
-    wanted = _tokens(words)
+    wanted, loose = _tokens(words), _in_messages_alone(db, words)
     listed = db.execute(
         f"select c.id, c.title from conversations c where {where} "
         "order by c.pinned desc, c.updated_at desc"
     )
     hits: list[Hit] = []
     for conversation_id, title in listed:
-        if conversation_id in numbers or _begin_in(title or "", wanted):
+        is_in_text = conversation_id in numbers or conversation_id in loose
+        if is_in_text or _begin_in(title or "", wanted):
             hits.append(Hit(conversation_id, numbers.get(conversation_id)))
         if len(hits) == limit:
             break
     return hits
+
+
+def _in_messages_alone(db: Database, words: list[str]) -> set[str]:
+    """Return conversations that hold all words in a message whose query is not kept, and which the
+    index therefore does not know."""
+    holds = " and ".join("instr(lower(content), lower(?)) > 0" for _ in words)
+    rows = db.execute(
+        f"select distinct conversation_id from messages where query_id is null and {holds}", words
+    )
+    return {conversation_id for (conversation_id,) in rows}
 
 
 def snippets(db: Database, words: list[str], numbers: list[int]) -> dict[int, tuple[str, str]]:

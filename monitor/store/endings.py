@@ -18,6 +18,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from monitor.energy.account import Bill, Line
+from monitor.energy.baseline import AboveIdle, Stale
 from monitor.energy.interval import Interval
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.store.database import Store, StoreError
@@ -128,6 +129,7 @@ def ended(record: QueryRecord, outcome: Outcome) -> QueryRecord:
         bill=outcome.bill,
         finish_reason=outcome.finish_reason,
         error=outcome.error,
+        above_idle=outcome.above_idle,
     )
 
 
@@ -239,6 +241,9 @@ def _read(path: Path) -> Ending:
         "seconds": Seconds(**outcome["seconds"]),
         "bill": Bill(tuple(_line(line) for line in bill["lines"]), bill["method"]),
     }
+    if above := outcome.get("above_idle"):
+        stale = tuple(map(Stale, above["stale"]))
+        outcome["above_idle"] = AboveIdle(**(above | {"stale": stale}))
     for name in BLOBS:  # a file of an earlier version may lack one
         blob = outcome.get(name)
         outcome[name] = blob and base64.b64decode(blob)

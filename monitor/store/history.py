@@ -12,9 +12,11 @@ from typing import Any
 from sqlite_utils import Database
 
 from monitor.carbon.intensity import Zone
-from monitor.energy.account import METHOD
+from monitor.energy.account import METHOD, weakest
+from monitor.energy.budget import Spent
 from monitor.energy.forecast import Forecast
 from monitor.engine.gguf import ModelInfo
+from monitor.power.channel import Kind
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.bills import read_bills
 from monitor.store.browse import Browse
@@ -247,7 +249,8 @@ class History:
         rows = list(
             db.query(
                 "select q.*, m.name model_name, m.path, m.sha256, m.architecture, m.parameters, "
-                "m.quantisation, i.zone, i.g_per_kwh, i.year, i.source from queries q "
+                "m.quantisation, i.zone, i.g_per_kwh, i.year, i.source, b.measured_at baseline_at "
+                "from queries q left join baselines b on b.id = q.baseline_id "
                 "left join models m on m.id = q.model_id "
                 "left join intensities i on i.id = q.intensity_id "
                 f"where {where} order by q.started_ms desc",
@@ -269,19 +272,24 @@ class History:
             for row in rows
         ]
 
-    def energy_since_j(self, moment: datetime) -> float:
-        """Return the joules of this machine's queries since a moment, deleted ones too: they were
+    def spent_since(self, moment: datetime) -> Spent:
+        """Return what this machine's queries have drawn since a moment, deleted ones too: it was
         drawn all the same."""
-        (joules,) = (
+        rows = (
             self._store.read()
             .execute(
-                "select ifnull(sum(energy_j), 0) from queries where started_ms >= ? "
-                "and machine_id = ?",
+                "select energy_kind, count(*), count(energy_j), total(energy_j) from queries "
+                "where started_ms >= ? and machine_id = ? group by 1",
                 [round(moment.timestamp() * 1000), self._machine["id"]],
             )
-            .fetchone()
+            .fetchall()
         )
-        return float(joules)
+        return Spent(
+            energy_j=sum(joules for *_, joules in rows),
+            kind=weakest(Kind(kind) for kind, *_ in rows if kind),
+            queries=sum(count for _, count, *_ in rows),
+            measured=sum(known for _, _, known, _ in rows),
+        )
 
     def trace(self, query_id: str) -> StoredTrace | None:
         """Return a query's power curve, ``None`` if none is kept."""

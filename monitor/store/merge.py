@@ -210,6 +210,7 @@ class _Merge:
         self._add("trainings")
         self._refers["intensity_id"] = self._match("intensities")
         self._channels = self._match("channels")
+        self._baselines()
 
     def _add(self, table: str, where: str = "true", more: str = "on conflict do nothing") -> int:
         """Add the rows that are not there; return how many are more now."""
@@ -218,6 +219,16 @@ class _Merge:
         rows = self._read(f"select {', '.join(columns)} from {table} where {where}")
         self._write(table, columns, rows, more)
         return self._db.table(table).count - before
+
+    def _baselines(self) -> None:
+        """Add what the other machine drew idle, which its queries refer to."""
+        known = {row[0] for row in self._db.execute("select id from baselines").fetchall()}
+        self._add("baselines")
+        self._add("calibrations")
+        columns = ["baseline_id", "channel_id", "median_w", "spread_w", "samples"]
+        rows = self._read(f"select {', '.join(columns)} from baseline_lines")
+        new = ([row[0], self._channels[row[1]], *row[2:]] for row in rows if row[0] not in known)
+        self._write("baseline_lines", columns, new)
 
     def _match(self, table: str, identity: Sequence[str] = ()) -> dict[int, int]:
         """Find each row of the other's table in the own one, or add it.

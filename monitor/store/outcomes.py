@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlite_utils import Database
 
 from monitor.energy.account import DECODE, PREFILL, Bill
+from monitor.energy.baseline import AboveIdle
 from monitor.store.bills import write_bill
 from monitor.store.processes import this_process
 from monitor.store.records import Seconds, Status, Tokens
@@ -17,6 +18,7 @@ class Outcome:
     :param thinking_j: joules of the part of decode in which the model thought; ``None`` if it did
       not, or they were not measured
     :param marks: when its characters were written; see :mod:`monitor.store.marks`
+    :param above_idle: what it drew above the idle machine; ``None`` if no baseline fits
     """
 
     status: Status
@@ -29,12 +31,13 @@ class Outcome:
     trace: bytes | None = None
     thinking_j: float | None = None
     marks: bytes | None = None
+    above_idle: AboveIdle | None = None
 
 
 def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome) -> None:
     """Store how far a query has come, in place of what was stored before."""
     total = outcome.bill.total()
-    energy = total.energy
+    energy, above = total.energy, outcome.above_idle
     started_ms = query_number(db, query_id)
     db.table("queries").update(
         started_ms,
@@ -54,6 +57,11 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
             "thinking_j": outcome.thinking_j,
             "energy_kind": total.kind and str(total.kind),
             "resolved": total.resolved,
+            "above_idle_j": above and above.joules,
+            "above_idle_low_j": above and above.low_j,
+            "above_idle_high_j": above and above.high_j,
+            "baseline_id": above and above.baseline_id,
+            "baseline_stale": above and ",".join(above.stale),
         },
     )
     write_bill(db, machine_id, started_ms, outcome.bill)

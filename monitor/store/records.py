@@ -9,6 +9,7 @@ from typing import Any
 from monitor.carbon.footprint import J_PER_KWH, Footprint, footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
+from monitor.energy.baseline import AboveIdle, Stale
 from monitor.power.channel import Kind
 
 
@@ -77,6 +78,7 @@ class QueryRecord:
     :param zone: the intensity in force when it ran, ``None`` for a query without a bill
     :param notice: what a person must know of how it is stored, "" if all is well
     :param thinking_j: joules of the thinking at the head of the answer
+    :param above_idle: what it drew above the idle machine, ``None`` if no baseline fitted
     """
 
     id: str
@@ -98,6 +100,7 @@ class QueryRecord:
     conversation_id: str | None = None
     notice: str = ""
     thinking_j: float | None = None
+    above_idle: AboveIdle | None = None
 
     @classmethod
     def from_row(
@@ -143,6 +146,7 @@ class QueryRecord:
             pue=row["pue"],
             conversation_id=row["conversation_id"],
             thinking_j=row["thinking_j"],
+            above_idle=_above_idle(row),
         )
 
     @property
@@ -169,6 +173,19 @@ class QueryRecord:
         """Tokens per second while the model thought, ``None`` if it did not."""
         seconds = self.seconds.thinking
         return self.tokens.thinking / seconds if seconds and self.tokens.thinking else None
+
+
+def _above_idle(row: Mapping[str, Any]) -> AboveIdle | None:
+    if row["above_idle_j"] is None or row["baseline_at"] is None:
+        return None
+    return AboveIdle(
+        joules=row["above_idle_j"],
+        low_j=row["above_idle_low_j"],
+        high_j=row["above_idle_high_j"],
+        baseline_id=row["baseline_id"],
+        measured_at=row["baseline_at"],
+        stale=tuple(Stale(why) for why in (row["baseline_stale"] or "").split(",") if why),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from monitor.energy.budget import Budget, BudgetSpent
+from monitor.energy.budget import Budget, BudgetSpent, Spent
+from monitor.power.channel import Kind
 
 
 @pytest.mark.parametrize(
@@ -16,9 +17,13 @@ from monitor.energy.budget import Budget, BudgetSpent
     ],
 )
 def test_the_tighter_limit_counts(budget: Budget, spent_j: float, left_j: float | None) -> None:
-    assert budget.left_j(spent_j) == left_j
+    assert budget.left_j(Spent(spent_j, Kind.COUNTER, 3, 3)) == left_j
 
 
 def test_a_day_whose_budget_is_spent_says_how_much_it_was() -> None:
-    with pytest.raises(BudgetSpent, match=r"budget of 100 J is spent \(100 J so far\)"):
-        Budget(day_j=100).left_j(100.2)
+    with pytest.raises(BudgetSpent, match=r"budget of 100 J is spent \(● 100 J so far\)"):
+        Budget(day_j=100).left_j(Spent(100.2, Kind.COUNTER, 3, 3))
+
+
+def test_what_was_drawn_says_how_it_is_known_and_that_it_may_be_more() -> None:
+    assert Spent(100.2, Kind.MODELLED, 3, 2).words == "≥ ○ 100 J"

@@ -284,8 +284,8 @@ def test_a_record_has_the_form_the_design_promises(history: History) -> None:
     }  # fmt: skip
     energy = document["energy"]
     assert set(energy) - {"coverage"} == {
-        "total_j", "low_j", "high_j", "above_idle_j", "kind", "resolved", "phases", "load_j",
-        "channels",
+        "total_j", "low_j", "high_j", "above_idle_j", "above_idle_low_j", "above_idle_high_j",
+        "baseline", "kind", "resolved", "phases", "load_j", "channels",
     }  # fmt: skip
     assert set(energy["phases"]) == {"prefill", "decode"}
     assert set(energy["phases"]["decode"]) >= {"total_j", "low_j", "high_j"}

@@ -14,7 +14,7 @@ from desktop.chat.rendering.characters import displayable
 
 LONG_TEXT = 1500
 """Characters after which the next paragraph or item begins a block of its own."""
-LONG_TABLE = 80
+LONG_TABLE = 48
 """Cells after which the next row begins a table of its own."""
 
 

@@ -24,6 +24,9 @@ SCHEMES = ("http", "https", "mailto")
 
 CELL_PADDING = 6
 
+DEEPEST_QUOTE = 3
+"""Quotations within quotations are drawn so deep; Qt takes twice as long for each further level."""
+
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`|]*[^\s<>\"'`|.,;:!?)\]}*]")
 _TASK = re.compile(r"^(\s*(?:[-*+]|\d+[.)]) +)\[( |x|X)\](?= )", re.MULTILINE)
 
@@ -124,6 +127,7 @@ class _Html(RendererHTML):
     """Draws tokens; links inside ``[…](…)`` are not made links once more."""
 
     _inside_link = False
+    _depth = 0
 
     def text(self, tokens: Sequence[Token], at: int, _options: OptionsDict, _env: EnvType) -> str:
         """Addresses are links as well where they are only written."""
@@ -196,10 +200,14 @@ class _Html(RendererHTML):
         self, _tokens: Sequence[Token], _at: int, _options: OptionsDict, _env: EnvType
     ) -> str:
         """A line to the left of a quotation can only be drawn as a cell's border."""
+        self._depth += 1
+        if self._depth > DEEPEST_QUOTE:
+            return ""
         return '<table class="quote" width="100%" cellspacing="0"><tr><td class="quote">'
 
     def blockquote_close(
         self, _tokens: Sequence[Token], _at: int, _options: OptionsDict, _env: EnvType
     ) -> str:
         """End a quotation."""
-        return "</td></tr></table>"
+        self._depth -= 1
+        return "" if self._depth >= DEEPEST_QUOTE else "</td></tr></table>"

@@ -1,0 +1,244 @@
+"""The commands that measure what bills are laid beside: the idle machine, and the wall."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from monitor import figures, forms
+from monitor.energy.baseline import Baseline, Stale, stale_words
+from monitor.energy.calibration import Calibration, CannotCalibrate, calibrate
+from monitor.engine.client import Engine
+from monitor.engine.gguf import read_model_info
+from monitor.loading import LoadOptions
+from monitor.models.library import model_places, resolve_model
+from monitor.power.sampler import Sampler
+from monitor.quiet import IdleMeasurement, NotQuiet, present_conditions
+from monitor.report import make_table
+from monitor.staircase import (
+    FULL_S,
+    QUICK_S,
+    Loads,
+    Staircase,
+    engine_loads,
+    processor_loads,
+    whole_channel,
+)
+from monitor.store.baselines import Baselines
+from monitor.store.calibrations import Calibrations
+from monitor.store.history import History
+from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
+
+LOOK_S = 0.5
+
+CONNECT = (
+    "Nothing here reads the whole machine. Plug it into a wall plug that tells its watts, or let a "
+    "laptop run on its battery; `llamawatt sensors` shows what is read."
+)
+
+
+@click.command()
+@click.option(
+    "--seconds",
+    type=click.FloatRange(5, 600),
+    default=60.0,
+    show_default=True,
+    help="How long to measure.",
+)
+@click.option("--show", "only_show", is_flag=True, help="Show the last one; measure nothing.")
+@json_option
+def baseline(seconds: float, only_show: bool, as_json: bool) -> None:
+    """Measure what the idle machine draws, so that bills can say what is above it.
+
+    Leave the machine alone meanwhile; if it is busy nothing is kept.
+
+    Example: llamawatt baseline --seconds 60
+    """
+    with open_history() as history:
+        if only_show:
+            found = Baselines(history.store).fitting(present_conditions(), datetime.now(UTC))
+            if found is None:
+                raise click.ClickException(
+                    "No idle baseline was measured yet. `llamawatt baseline` measures one."
+                )
+            used, stale = found
+        else:
+            used = Baselines(history.store).keep(_measured(seconds, is_told=not as_json))
+            stale = ()
+    now = datetime.now(UTC)
+    show(_baseline_view(used, stale, now), lambda: forms.baseline_json(used, stale, now), as_json)
+
+
+def _measured(seconds: float, is_told: bool) -> Baseline:
+    cancelled: list[bool] = []
+    with Sampler() as sampler:
+        sampler.wait_ready()
+        measuring = IdleMeasurement(sampler, seconds)
+        with (
+            ctrl_c(lambda: cancelled.append(True)),
+            _bar("Leave the machine alone", is_told) as bar,
+        ):
+            while (share := measuring.look()) < 1 and not cancelled:
+                bar(share)
+                time.sleep(LOOK_S)
+        if cancelled:
+            stderr.print("Stopped; nothing was kept.")
+            raise SystemExit(INTERRUPTED)
+        try:
+            return measuring.finish()
+        except NotQuiet as problem:
+            raise click.ClickException(str(problem)) from problem
+
+
+@contextmanager
+def _bar(words: str, is_told: bool) -> Iterator[Any]:
+    """Show progress on a terminal; yields what takes the share done, and new words."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %")
+    is_shown = is_told and stderr.is_terminal
+    with Progress(*columns, console=stderr, transient=True, disable=not is_shown) as progress:
+        task = progress.add_task(words, total=1.0)
+
+        def update(share: float, words: str | None = None) -> None:
+            progress.update(task, completed=share, description=words)
+
+        yield update
+
+
+def _baseline_view(used: Baseline, stale: tuple[Stale, ...], now: datetime) -> RenderableType:
+    table = make_table("channel", "idle", "± spread", "seconds", right=("idle", "± spread"))
+    for line in used.lines:
+        table.add_row(
+            line.channel.label,
+            figures.marked(line.channel.kind, figures.power(line.median_w)),
+            figures.power(line.spread_w),
+            str(line.samples),
+        )
+    if total := used.total():
+        table.add_row(
+            "total of the parts", figures.power(total[0]), figures.power(total[1]), style="bold"
+        )
+    age = f"Measured {figures.duration(max(used.age_s(now), 0.0))} ago"
+    state = f"{age}; stale: {stale_words(stale)}." if stale else f"{age}."
+    profile = used.conditions.profile
+    notes = [Text(state, style="yellow" if stale else "dim")]
+    if profile:
+        notes.append(Text(f"Power profile: {profile}.", style="dim"))
+    return Group(table, *notes)
+
+
+@click.command("calibrate")
+@click.option("--quick", is_flag=True, help="Two minutes instead of ten; the ends are wider.")
+@click.option("-m", "--model", default="starter", help="What llama.cpp computes meanwhile.")
+@click.option("--no-model", is_flag=True, help="Load the processor alone.")
+@click.option("--show", "only_show", is_flag=True, help="Show the last one; measure nothing.")
+@json_option
+def calibrate_wall(quick: bool, model: str, no_model: bool, only_show: bool, as_json: bool) -> None:
+    """Learn what the channels' watts come to at the wall, with a wall plug or on battery.
+
+    The machine climbs a staircase of loads, ten minutes long. Afterwards bills can show what the
+    plug would read, without it.
+
+    Example: llamawatt calibrate --quick
+    """
+    with open_history() as history:
+        made = Calibrations(history.store).latest() if only_show else None
+        if only_show and made is None:
+            raise click.ClickException(
+                "This machine was not calibrated yet. `llamawatt calibrate` does it."
+            )
+        if made is None:
+            made = _calibrated(history, QUICK_S if quick else FULL_S, model, no_model, as_json)
+    calibration = made
+    show(_calibration_view(calibration), lambda: calibration_json(calibration), as_json)
+
+
+def _calibrated(
+    history: History, total_s: float, model: str, no_model: bool, as_json: bool
+) -> Calibration:
+    cancelled: list[bool] = []
+    engine = Engine()
+    try:
+        with Sampler() as sampler:
+            sampler.wait_ready()
+            whole = whole_channel(sampler.channels())
+            if whole is None:
+                raise click.ClickException(CONNECT)
+            loads: Loads = processor_loads()
+            if not no_model:
+                loads = {**loads, **_model_loads(history, engine, sampler, model)}
+            staircase = Staircase(sampler, whole, loads, total_s)
+            with (
+                ctrl_c(lambda: cancelled.append(True)),
+                _bar("Calibrating", is_told=not as_json) as bar,
+            ):
+                for at in staircase.climb(lambda: bool(cancelled)):
+                    bar(1 - at.left_s / total_s, f"{at.number + 1} of {at.count}: {at.work}")
+            if cancelled:
+                stderr.print("Stopped; nothing was kept.")
+                raise SystemExit(INTERRUPTED)
+            samples = staircase.samples()
+        return Calibrations(history.store).keep(calibrate(samples), samples)
+    except CannotCalibrate as problem:
+        raise click.ClickException(str(problem)) from problem
+    finally:
+        engine.stop()
+
+
+def _model_loads(history: History, engine: Engine, sampler: Sampler, model: str) -> Loads:
+    info = read_model_info(resolve_model(model, *model_places(history)))
+    has_gpu = any(channel.key.startswith("nvml:") for channel in sampler.channels())
+    return engine_loads(
+        engine, LoadOptions().for_model(info), has_gpu and bool(engine.hello().offload)
+    )
+
+
+def _calibration_view(made: Calibration) -> RenderableType:
+    table = make_table("", "value", "95 % interval", "calibrated", right=("value",))
+    table.add_row(
+        "base",
+        figures.power(made.base_w),
+        f"{figures.power(made.base_low_w)}–{figures.power(made.base_high_w)}",
+    )
+    for factor in made.factors:
+        spanned = f"{figures.power(factor.least_w)}–{figures.power(factor.most_w)}"
+        if factor.is_still:
+            table.add_row(factor.label, "in the base", "", spanned, style="dim")
+            continue
+        ends = f"{factor.low:.3f}–{factor.high:.3f}"
+        table.add_row(f"× {factor.label}", f"{factor.value:.3f}", ends, spanned)
+    words = f"{made.whole_label} is told within {figures.power(made.residual_w)}"
+    if made.holdout is not None:
+        words += f"; one climb foretells the other within {made.holdout:.1%}"
+    return Group(table, Text(words + ".", style="dim"))
+
+
+def calibration_json(made: Calibration) -> dict[str, Any]:
+    """Return a calibration: ``wall = base + sum of factor x channel``."""
+    return {
+        "id": made.id,
+        "made_at": made.made_at,
+        "whole": made.whole_key,
+        "base_w": made.base_w,
+        "base_low_w": made.base_low_w,
+        "base_high_w": made.base_high_w,
+        "factors": [
+            {
+                "key": factor.key,
+                "label": factor.label,
+                "factor": None if factor.is_still else factor.value,
+                "low": None if factor.is_still else factor.low,
+                "high": None if factor.is_still else factor.high,
+                "least_w": factor.least_w,
+                "most_w": factor.most_w,
+            }
+            for factor in made.factors
+        ],
+        "residual_w": made.residual_w,
+        "holdout_error": made.holdout,
+    }

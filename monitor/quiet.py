@@ -1,0 +1,246 @@
+"""Whether the machine is quiet, and what it draws then."""
+
+import logging
+import sqlite3
+import statistics
+import sys
+import time
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pynvml
+
+from monitor.energy.account import Bill
+from monitor.energy.baseline import AboveIdle, Baseline, Conditions, above_idle, baseline_from
+from monitor.power.sampler import Sampler
+from monitor.power.sysfs import read_int, read_text, sysfs_root
+from monitor.store.baselines import Baselines
+from monitor.store.database import Store
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 60.0
+"""So long the machine is quiet before what it draws is taken for idle by itself."""
+
+REFRESH_S = 3600.0
+"""A baseline younger than this, and not stale, needs no other one."""
+
+LEAST_BUSY_CORES, BUSY_SHARE = 0.3, 0.03
+"""Quiet is at most so many busy cores, or this share of all where that is more: about what a
+desktop does by itself."""
+
+BURST = 2.5
+"""A single look may find so many times as much busy."""
+
+LONGEST_LOOK_S = 10.0
+"""Looks further apart do not tell what was in between."""
+
+QUIET_GPU_PERCENT = 10
+"""The part of its time that a GPU may be busy with drawing a desktop."""
+
+SETTLE_S = 2.0
+"""What ran a moment ago has not come to rest yet."""
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class NotQuiet(Exception):
+    """Idle could not be measured; the message says why, and what to do."""
+
+
+class LoadMeter:
+    """Tells how many cores were busy between two looks, all programs together."""
+
+    def __init__(self) -> None:
+        self._busy_s, self._time_s = _busy_s(), time.monotonic()
+
+    def busy_cores(self) -> float:
+        """Return the busy cores since the last call: 0 for none, 2.5 for two and a half."""
+        busy_s, time_s = _busy_s(), time.monotonic()
+        cores = (busy_s - self._busy_s) / max(time_s - self._time_s, 1e-3)
+        self._busy_s, self._time_s = busy_s, time_s
+        return max(cores, 0.0)
+
+
+def _busy_s() -> float:
+    """Seconds that the processors computed since the machine started, all added up.
+
+    On Linux a guest's are within the user's already; what was stolen from a virtual machine is
+    not its own.
+    """
+    times = psutil.cpu_times()
+    return float(times.user + times.system + getattr(times, "nice", 0.0))
+
+
+def most_busy_cores() -> float:
+    """Return how many busy cores still count as quiet on this machine."""
+    return max(LEAST_BUSY_CORES, BUSY_SHARE * (psutil.cpu_count() or 1))
+
+
+def present_conditions() -> Conditions:
+    """Look at what idle watts depend on, as it is now."""
+    root = sysfs_root()
+    policy = root / "devices/system/cpu/cpu0/cpufreq"
+    settings = (
+        read_text(root / "firmware/acpi/platform_profile"),
+        read_text(policy / "scaling_governor"),
+        read_text(policy / "energy_performance_preference"),
+    )
+    return Conditions(
+        boot_id=read_text(BOOT_ID) or "",
+        booted_s=psutil.boot_time(),
+        profile=" · ".join(setting for setting in settings if setting),
+        on_mains=_on_mains(),
+    )
+
+
+def _on_mains() -> bool | None:
+    """Whether a charger feeds the machine; a battery alone tells by its being discharged."""
+    supplies = sorted((sysfs_root() / "class/power_supply").glob("*"))
+    chargers = [read_int(each / "online") for each in supplies]
+    if any(online is not None for online in chargers):
+        return any(chargers)
+    states = [read_text(each / "status") for each in supplies]
+    if any(states):
+        return "Discharging" not in states
+    battery = None if sys.platform == "linux" else psutil.sensors_battery()
+    return battery.power_plugged if battery else None
+
+
+class QuietWatch:
+    """Waits for the machine to have been quiet for a while.
+
+    It is, if it was looked at often enough, computed little on the whole and much at no look, and
+    nobody worked with it: a loaded machine is never quiet, however steady its load.
+
+    :param quiet_s: how long
+    :param most_cores: busy cores that still count as quiet; this machine's own limit unless given
+    """
+
+    def __init__(self, quiet_s: float = QUIET_S, most_cores: float | None = None) -> None:
+        self._quiet_s = quiet_s
+        self._most_cores = most_busy_cores() if most_cores is None else most_cores
+        self._looks: deque[tuple[float, float]] = deque()
+
+    def look(self, time_s: float, busy_cores: float, is_working: bool = False) -> float | None:
+        """Take in a look at the machine.
+
+        :param time_s: monotonic
+        :param busy_cores: since the look before
+        :param is_working: whether a model is asked, loaded or tested
+        :return: since when it has been quiet, once that is long enough
+        """
+        looks = self._looks
+        is_late = bool(looks) and time_s - looks[-1][0] > LONGEST_LOOK_S
+        if is_working or is_late or busy_cores > BURST * self._most_cores:
+            looks.clear()
+        looks.append((time_s, busy_cores))
+        while len(looks) > 2 and time_s - looks[1][0] >= self._quiet_s:
+            looks.popleft()
+        # What was busy up to the first look came before the span.
+        since = [busy for _, busy in list(looks)[1:]]
+        if time_s - looks[0][0] < self._quiet_s or statistics.fmean(since) > self._most_cores:
+            return None
+        return looks[0][0]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._looks.clear()
+
+
+class IdleMeasurement:
+    """Measures the idle machine on demand: call :meth:`look` about twice a second, then finish.
+
+    :param sampler: running
+    :param seconds: how long, after two seconds of coming to rest
+    """
+
+    def __init__(self, sampler: Sampler, seconds: float) -> None:
+        self._sampler = sampler
+        self._start_s = time.monotonic() + SETTLE_S
+        self._end_s = self._start_s + seconds
+        self._conditions = present_conditions()
+        self._load = LoadMeter()
+        self._busy: list[float] = []
+
+    def look(self) -> float:
+        """Look at the machine and return the share of the time that has passed, 1 at the end."""
+        busy, now_s = self._load.busy_cores(), time.monotonic()
+        if now_s > self._start_s:
+            self._busy.append(busy)
+        left_s = max(self._end_s - now_s, 0.0)
+        return 1 - left_s / (self._end_s - self._start_s + SETTLE_S)
+
+    def finish(self) -> Baseline:
+        """Return what was measured. Waits for the sensors, half a second at most.
+
+        :raises NotQuiet: if the machine was busy, or nothing was read
+        """
+        busy, most = statistics.median(self._busy or [self._load.busy_cores()]), most_busy_cores()
+        if busy > most:
+            raise NotQuiet(
+                f"The processor was busy while idle was measured: {busy:.1f} cores, where at most "
+                f"{most:.1f} count as idle. Nothing was kept. Close what computes, and try again."
+            )
+        return take_baseline(self._sampler, self._start_s, self._end_s, self._conditions)
+
+
+def take_baseline(
+    sampler: Sampler, start_s: float, end_s: float, conditions: Conditions
+) -> Baseline:
+    """Reckon the baseline of a quiet span that has just ended.
+
+    :param conditions: as they were when it began
+    :raises NotQuiet: if a GPU is at work, something was changed meanwhile, or nothing was read
+    """
+    sampler.wait_until(end_s)
+    now, channels = present_conditions(), sampler.channels()
+    if (now.profile, now.on_mains) != (conditions.profile, conditions.on_mains):
+        raise NotQuiet(
+            "The power profile or the charger was changed while idle was measured. "
+            "Nothing was kept. Try again."
+        )
+    if any(channel.key.startswith("nvml:") for channel in channels):
+        use = gpu_use_percent()
+        if use is not None and use > QUIET_GPU_PERCENT:
+            raise NotQuiet(
+                f"A GPU is at work ({use} % of its time), so this is not idle. Nothing was kept. "
+                "Close what computes on it, and try again."
+            )
+    baseline = baseline_from(sampler.trace, channels, start_s, end_s, now)
+    if baseline is None:
+        raise NotQuiet(
+            "No sensor was read long enough to tell what the idle machine draws. "
+            "`llamawatt sensors` shows what they say."
+        )
+    return baseline
+
+
+def gpu_use_percent() -> int | None:
+    """Return how much of its time the busiest NVIDIA GPU worked of late, ``None`` if not told."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    try:
+        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+        return max((pynvml.nvmlDeviceGetUtilizationRates(one).gpu for one in handles), default=None)
+    except pynvml.NVMLError:
+        return None
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def above_last_idle(bill: Bill, store: Store) -> AboveIdle | None:
+    """Return what a bill of now has above this machine's idle, ``None`` if no baseline fits it.
+
+    :param store: where baselines are kept; if it cannot be read, none is known
+    """
+    try:
+        found = Baselines(store).fitting(present_conditions(), datetime.now(UTC))
+    except sqlite3.Error as error:
+        log.warning("The idle baseline could not be read: %s", error)
+        return None
+    return above_idle(bill, *found) if found else None

@@ -1,0 +1,261 @@
+"""What the window says of the idle machine and of the wall, over simulated sensors."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.bridge import Bridge
+from desktop.services import Services, start_services
+from desktop.settings.baseline import BaselineDialog, IdleKeeper
+from desktop.settings.calibration import CalibrationDialog
+from desktop.theme.palette import DARK, LIGHT
+from monitor.energy.baseline import Baseline, IdleLine
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.sampler import Sampler
+from monitor.quiet import present_conditions
+from monitor.staircase import Work
+from monitor.store.baselines import Baselines
+from monitor.store.calibrations import Calibrations
+from tests.hardware.processor import fake_processor
+from tests.unit.builders import channel
+
+CPU = replace(channel(label="CPU 0"), kind=Kind.POWER, period_s=0.02)
+PLUG = replace(CPU, key="plug:0", label="Plug", domain=Domain.SYSTEM, role=Role.WHOLE)
+
+Compute = Callable[[float], None]
+
+
+class Machine:
+    """A source whose plug reads 30 W and a quarter more than its processor draws."""
+
+    name = "simulated"
+
+    def __init__(self, has_plug: bool = True) -> None:
+        self.has_plug, self.cpu_w = has_plug, 12.0
+
+    @contextmanager
+    def drawing(self, cpu_w: float) -> Iterator[None]:
+        self.cpu_w = cpu_w
+        yield
+        self.cpu_w = 12.0
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "It is simulated.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (CPU, PLUG) if self.has_plug else (CPU,)
+
+    def read(self) -> list[Reading]:
+        now_s, cpu_w = time.monotonic(), self.cpu_w
+        read = [Reading(CPU.key, now_s, power_w=cpu_w)]
+        return [*read, Reading(PLUG.key, now_s, power_w=30 + 1.25 * cpu_w)][: 1 + self.has_plug]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@pytest.fixture
+def compute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compute:
+    """Let the processor have computed for so many seconds; measuring is quick."""
+    monkeypatch.setattr("monitor.quiet.SETTLE_S", 0.05)
+    monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
+    monkeypatch.setattr("desktop.settings.baseline.LOOK_MS", 50)
+    return fake_processor(tmp_path, monkeypatch).has_computed
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def services(machine: Machine) -> Iterator[Services]:
+    started = start_services()
+    started.sampler.stop()
+    sampler = Sampler(50, [machine])
+    sampler.start()
+    assert sampler.wait_ready()
+    yield replace(started, sampler=sampler)
+    sampler.stop()
+    started.history.close()
+
+
+@pytest.fixture
+def bridge(qtbot: QtBot, services: Services) -> Iterator[Bridge]:
+    made = Bridge(services)
+    yield made
+    made.close()
+
+
+def texts(widget: QWidget) -> str:
+    shown = (each.text() for each in widget.findChildren(QLabel) if not each.isHidden())
+    return "\n".join(shown)
+
+
+# --- the idle machine ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, compute: Compute, services: Services, bridge: Bridge) -> BaselineDialog:
+    made = BaselineDialog(bridge, services.history, services.sampler, seconds=0.8)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: "Nothing was measured yet" in texts(made))
+    return made
+
+
+def test_idle_is_measured_with_a_button_and_shown(
+    qtbot: QtBot, dialog: BaselineDialog, services: Services
+) -> None:
+    with qtbot.waitSignal(dialog.kept, timeout=5000):
+        qtbot.mouseClick(dialog.measure, Qt.MouseButton.LeftButton)
+        assert dialog.cancel.isVisible()
+        assert not dialog.measure.isVisible()
+    qtbot.waitUntil(lambda: "◐ 12.0 W" in texts(dialog))
+    assert "Total of the parts" in texts(dialog)
+    assert "Plug (cross-check)" in texts(dialog)
+    assert dialog.measure.isVisible()
+    (kept,) = Baselines(services.history.store).newest(5)
+    assert kept.total() == (pytest.approx(12.0), pytest.approx(0.0, abs=1e-6))
+
+
+def test_a_busy_machine_is_told_of_and_nothing_is_kept(
+    qtbot: QtBot, dialog: BaselineDialog, services: Services, compute: Compute
+) -> None:
+    began_s = time.monotonic()
+    dialog.start()
+    while dialog.cancel.isVisible():
+        compute(1.9 * (time.monotonic() - began_s))
+        qtbot.wait(30)
+    assert "The processor was busy" in dialog.told.text()
+    assert Baselines(services.history.store).newest() == []
+
+
+def test_escape_stops_a_measurement_before_it_closes(
+    qtbot: QtBot, dialog: BaselineDialog, services: Services
+) -> None:
+    dialog.start()
+    qtbot.wait(120)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    assert "nothing was kept" in dialog.told.text()
+    qtbot.wait(900)
+    assert Baselines(services.history.store).newest() == []
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+def test_a_stale_baseline_says_why(
+    qtbot: QtBot, compute: Compute, services: Services, bridge: Bridge
+) -> None:
+    before = replace(present_conditions(), boot_id="another start")
+    line = IdleLine(CPU, 12.0, 0.2, 60)
+    made = Baseline("", datetime.now(UTC).isoformat(), 60.0, before, (line,))
+    Baselines(services.history.store).keep(made)
+    dialog = BaselineDialog(bridge, services.history, services.sampler)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: "the machine was restarted since" in texts(dialog))
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_quiet_machine_is_measured_by_itself_and_a_busy_one_is_not(
+    qtbot: QtBot, compute: Compute, services: Services, bridge: Bridge, is_busy: bool
+) -> None:
+    keeper = IdleKeeper(bridge, services.history, services.sampler, lambda: is_busy, quiet_s=0.8)
+    kept: list[bool] = []
+    keeper.kept.connect(lambda: kept.append(True))
+    for _ in range(12):
+        keeper.look()
+        qtbot.wait(100)
+    qtbot.waitUntil(lambda: bool(kept) != is_busy)
+    assert len(Baselines(services.history.store).newest(5)) == len(kept) == (not is_busy)
+    keeper.deleteLater()
+
+
+# --- the wall --------------------------------------------------------------------------------
+
+
+def calibrating(
+    qtbot: QtBot, services: Services, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> CalibrationDialog:
+    for name, value in {"SETTLE_S": 0.15, "BLOCK_S": 0.15, "TICK_S": 0.05}.items():
+        monkeypatch.setattr(f"monitor.staircase.{name}", value)
+    monkeypatch.setattr("desktop.settings.calibration.QUICK_S", 6 * 0.5)
+    dialog = CalibrationDialog(bridge, services.history, services.sampler, LIGHT)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.quick.setChecked(True)
+    return dialog
+
+
+@pytest.fixture
+def steps(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the simulated machine draw what its cores would."""
+    loads = {
+        Work.IDLE: nullcontext,
+        Work.ONE_CORE: lambda: machine.drawing(40.0),
+        Work.ALL_CORES: lambda: machine.drawing(90.0),
+    }
+    monkeypatch.setattr("desktop.settings.calibration.processor_loads", lambda: loads)
+
+
+def test_the_staircase_ends_with_the_factors_of_the_machine(
+    qtbot: QtBot,
+    services: Services,
+    bridge: Bridge,
+    steps: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dialog = calibrating(qtbot, services, bridge, monkeypatch)
+    qtbot.waitUntil(lambda: "Plug ◐ 45.0 W   CPU 0 ◐ 12.0 W" in dialog.watts.text())
+    with qtbot.waitSignal(dialog.made, timeout=10_000):
+        qtbot.mouseClick(dialog.begin, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: "▸ All cores" in texts(dialog), timeout=5000)
+        assert "Step 3 of 6: All cores" in dialog.told.text()
+    kept = Calibrations(services.history.store).latest()
+    assert kept is not None
+    assert kept.factors[0].value == pytest.approx(1.25, rel=0.03)
+    assert f"× {kept.factors[0].value:.3f}" in texts(dialog)
+    assert dialog.plot.isVisible()
+    dialog.set_theme(DARK)
+    again = CalibrationDialog(bridge, services.history, services.sampler, DARK)
+    qtbot.addWidget(again)
+    qtbot.waitUntil(lambda: f"× {kept.factors[0].value:.3f}" in texts(again))
+
+
+def test_a_cancelled_staircase_keeps_nothing(
+    qtbot: QtBot,
+    services: Services,
+    bridge: Bridge,
+    machine: Machine,
+    steps: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dialog = calibrating(qtbot, services, bridge, monkeypatch)
+    dialog.start()
+    qtbot.waitUntil(lambda: machine.cpu_w == 40.0, timeout=5000)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: "Stopped" in dialog.told.text(), timeout=5000)
+    assert dialog.isVisible()
+    assert machine.cpu_w == 12.0
+    assert Calibrations(services.history.store).latest() is None
+
+
+@pytest.mark.parametrize("machine", [Machine(has_plug=False)])
+def test_without_a_plug_it_says_what_to_connect(
+    qtbot: QtBot, services: Services, bridge: Bridge, machine: Machine
+) -> None:
+    dialog = CalibrationDialog(bridge, services.history, services.sampler, LIGHT)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert "Connect a wall plug" in dialog.watts.text()
+    assert not dialog.begin.isEnabled()

@@ -1,0 +1,69 @@
+"""``baseline`` and ``calibrate`` as a person runs them, on machines whose watts are known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.baseline_commands import baseline, calibrate_wall
+from tests.hardware.curve import PowerCurve
+from tests.hardware.processor import fake_processor
+from tests.hardware.sysfs import FakeSysfs, RaplZone
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command on a processor that computes nothing, whatever the real one does."""
+    fake_processor(tmp_path, monkeypatch)
+    return lambda command, *arguments: CliRunner().invoke(command, arguments)
+
+
+def test_the_idle_machine_is_measured_kept_and_shown(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(20.0))
+    dram = RaplZone("intel-rapl:0:0", "dram", PowerCurve.constant(3.0))
+    with FakeSysfs(tmp_path / "sys", [package, dram], update_s=0.01) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        ran = run(baseline, "--seconds", "5.5", "--json")
+        assert ran.exit_code == 0, ran.output
+        measured = json.loads(ran.stdout)
+        shown = json.loads(run(baseline, "--show", "--json").stdout)
+        words = run(baseline, "--show").stdout
+    assert measured["median_w"] == pytest.approx(23.0, rel=0.02)
+    watts = {each["key"]: each["median_w"] for each in measured["channels"]}
+    assert watts["rapl:package-0"] == pytest.approx(20.0, rel=0.02)
+    assert watts["rapl:package-0:dram"] == pytest.approx(3.0, rel=0.02)
+    assert measured["is_stale"] is False
+    assert shown["id"] == measured["id"]
+    assert "CPU 0" in words
+    assert "Measured" in words
+
+
+def test_before_anything_was_measured_the_way_to_it_is_told(run: Command) -> None:
+    for command, hint in (
+        (baseline, "llamawatt baseline"),
+        (calibrate_wall, "llamawatt calibrate"),
+    ):
+        ran = run(command, "--show")
+        assert ran.exit_code == 1
+        assert hint in ran.output
+
+
+def test_without_a_plug_calibrating_says_what_to_connect(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "nothing"))
+    ran = run(calibrate_wall, "--quick", "--no-model")
+    assert ran.exit_code == 1
+    assert "wall plug" in ran.output
+    assert not ran.stdout
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "4", "a minute", "100000"])
+def test_a_nonsensical_time_is_refused(run: Command, seconds: str) -> None:
+    assert run(baseline, "--seconds", seconds).exit_code == 2
