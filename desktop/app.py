@@ -92,7 +92,7 @@ def make_application() -> QApplication:
 
 def run_window(app: QApplication) -> int:
     """Open the window and run until it is closed; open it again over a backup that was chosen."""
-    draft = ""
+    drafts: dict[str, str] = {}
     while True:
         try:
             services = start_services()
@@ -100,10 +100,10 @@ def run_window(app: QApplication) -> int:
             QMessageBox.critical(None, "LlamaWatt", str(error))
             return 1
         window = MainWindow(services, system_theme())
-        if draft:  # the one that was kept lies in the file that was put aside
-            window.chat_page.prompt.setPlainText(draft)
+        # Those that were kept lie in the file that was put aside.
+        window.chat_page.composer.restore(drafts)
         status = _run(app, window)
-        draft = window.chat_page.composer.unsent()
+        drafts = window.chat_page.composer.unsent()
         window.deleteLater()
         if window.backup_to_restore is None:
             return status

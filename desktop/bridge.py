@@ -14,12 +14,14 @@ from desktop.services import Services
 from monitor.bench.plan import Entrant
 from monitor.bench.suites import Suite, SuiteError
 from monitor.bench.task import DatasetError
+from monitor.carbon.intensity import CarbonError
 from monitor.energy.budget import BudgetSpent
 from monitor.engine.client import EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.hub.access import HubError
 from monitor.loading import LoadOptions, LoadProblem, Remedy
 from monitor.meter import Ask
+from monitor.repeating import Plan, Repeater
 from monitor.store.database import StoreError
 from monitor.store.errors import told
 from monitor.store.upkeep import look_after
@@ -32,6 +34,7 @@ KNOWN_PROBLEMS = (
     SuiteError,
     HubError,
     BudgetSpent,
+    CarbonError,
     OSError,
 )
 """What a person can cause: each carries a sentence that says what to do."""
@@ -52,6 +55,8 @@ class Bridge(QObject):
     """An event of the running query or load; see :mod:`monitor.meter`."""
     benched = Signal(object)
     """An event of the running benchmark; see :mod:`monitor.bench.events`."""
+    measured = Signal(object)
+    """An event of a query that is run several times; see :mod:`monitor.repeating`."""
     repeated = Signal(object)
     """An event of a query that is run again; see :mod:`monitor.meter`."""
     failed = Signal(str)
@@ -88,6 +93,11 @@ class Bridge(QObject):
     def repeat(self, request: Ask) -> None:
         """Run a stored query again; :attr:`repeated` follows."""
         self._run(self._services.meter.run(request), self.repeated)
+
+    def measure(self, request: Ask, plan: Plan) -> None:
+        """Run a stored query several times; :attr:`measured` follows."""
+        repeater = Repeater(self._services.meter, self._services.history)
+        self._run(repeater.run(request, plan), self.measured, repeater.cancel)
 
     def load(self, model: Path, options: LoadOptions, *, insist: bool = True) -> None:
         """Load a model ahead of the first question; its events follow.

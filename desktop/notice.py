@@ -1,6 +1,7 @@
 """A line above the page for what a person should know, until they have read it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
@@ -61,9 +62,14 @@ class Notice(QFrame):
             button.deleteLater()
         self._buttons = [tool_button(words) for words, _ in actions]
         for button, (_, does) in zip(self._buttons, actions, strict=True):
-            button.clicked.connect(lambda _checked=False, does=does: does())
+            button.clicked.connect(partial(self._do, does))
             self._actions.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         self.show()
+
+    def _do(self, does: Callable[[], None], _checked: bool = False) -> None:
+        """What was said has been answered: it goes, unless more is said."""
+        self.hide()
+        does()
 
     def press(self, words: str) -> None:
         """Do what the button with these words does.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.bench.runner import Runner
+from monitor.carbon.feed import LiveFeed
 from monitor.engine.client import Engine
 from monitor.meter import Meter
 from monitor.paths import database_path
@@ -19,9 +20,11 @@ class Services:
     engine: Engine
     meter: Meter
     runner: Runner
+    live_carbon: LiveFeed
 
     def close(self) -> None:
         """Stop everything; what still runs must have been stopped before."""
+        self.live_carbon.close()
         self.engine.close()
         self.sampler.stop()
         self.history.close()
@@ -37,4 +40,6 @@ def start_services() -> Services:
     sampler.start()
     engine = Engine()
     meter, runner = Meter(sampler, engine, history), Runner(sampler, engine, history)
-    return Services(history, sampler, engine, meter, runner)
+    live_carbon = LiveFeed(history)
+    live_carbon.start()
+    return Services(history, sampler, engine, meter, runner, live_carbon)

@@ -134,9 +134,12 @@ class StatusStrip(QWidget):
         name = self.tr("World mean") if zone.code == "WORLD" else zone.name
         self._zone.setText(f"{name} · {zone.g_per_kwh:.0f} g/kWh")
         self._zone.setToolTip(
-            self.tr("Carbon intensity of %1, %2. Click to choose where your electricity is from.")
+            self.tr(
+                "Carbon intensity of %1, %2: %3. Click to choose where your electricity is from."
+            )
             .replace("%1", zone.name)
             .replace("%2", str(zone.year))
+            .replace("%3", zone.source)
         )
 
     def add_answer(self, record: QueryRecord) -> None:

@@ -1,9 +1,7 @@
 """The main window: navigation, pages, status strip, and the live power dock."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
@@ -28,6 +26,7 @@ from desktop.history.deeds import HistoryDeeds
 from desktop.history.page import HistoryPage
 from desktop.history.query_view import QueryDialog
 from desktop.history.state import Place
+from desktop.keyboard.bindings import bind_commands
 from desktop.keyboard.commands import Commands
 from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel
@@ -37,14 +36,12 @@ from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.sensors.page import SensorsPage
 from desktop.services import Services
-from desktop.settings.zones import ZoneDialog
+from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from monitor.bench.summary import SuiteResult
-from monitor.carbon.intensity import Zone
 from monitor.details import Details, details_of
-from monitor.meter import ZONE_PREFERENCE, chosen_zone
 from monitor.store.backups import Backup
 from monitor.store.database import StoreError
 from monitor.store.filters import EVERYTHING
@@ -107,7 +104,7 @@ class MainWindow(QMainWindow):
             self.sensors_page,
         ):
             self.pages.addWidget(page)
-        self.navigation = Navigation(PAGES, tuple(self._page_titles().values()))
+        self.navigation = Navigation(PAGES, tuple(self.page_titles().values()))
         self.dock = LiveDock(self.live, self._theme)
         self.models = ModelDeeds(
             self.chat, self.strip, self.notice, self.bridge, self._services, self._theme, self
@@ -116,9 +113,18 @@ class MainWindow(QMainWindow):
             self.bridge, history, lambda: self.models.models, self._theme, self
         )
         self.deeds = HistoryDeeds(
-            self.history_page, self.bridge, self._services, self.chat, self.notice, self
+            self.history_page,
+            self.bridge,
+            self._services,
+            self.chat,
+            self.notice,
+            self._theme,
+            self,
         )
         self.advice = Advice(self.bridge, self._services, self.notice, self)
+        self.settings = SettingsDeeds(
+            self.bridge, self._services, self.strip, self.sensors_page, self._theme, self
+        )
         middle = QWidget()
         row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
@@ -166,71 +172,14 @@ class MainWindow(QMainWindow):
         self.chat_page.bill_opened.connect(lambda record: self.open_query(record.id))
         self.chat_page.said.connect(self.notice.say)
         self.chat_page.empty.library_wanted.connect(self.models.open_library)
-        self.strip.zone_wanted.connect(self._choose_zone)
         self.sensors_page.engine_wanted.connect(
             lambda: self.bridge.work(
                 self.advice.describe_engine, lambda found: self.sensors_page.set_engine(*found)
             )
         )
 
-    def _add_commands(self) -> None:
-        """Bind every key of the window in one place, from which the sheet is made as well."""
-        commands, composer, side = self.commands, self.chat_page.composer, self.chat_page.side
-
-        def chat(does: Callable[[], None]) -> Callable[[], None]:
-            """Do it on the chat's page only: from another page, its key goes there first."""
-            return lambda: does() if self.chat_page.isVisible() else self.show_page("chat")
-
-        commands.add(
-            self.tr("Chat"),
-            ("new", self.tr("New chat"), "Ctrl+N", self._new_chat),
-            ("send", self.tr("Send the prompt"), "Ctrl+Return; Ctrl+Enter", chat(composer.send)),
-            ("enter", self.tr("Send, while typing"), "Enter", None),
-            ("break", self.tr("Break the line, while typing"), "Shift+Enter", None),
-            ("stop", self.tr("Stop what is running"), "Esc", self._stop),
-            (
-                "again",
-                self.tr("Regenerate the last answer"),
-                "Ctrl+R",
-                chat(self.chat_page.regenerate),
-            ),
-            ("edit", self.tr("Edit the last question"), "Ctrl+Up", chat(composer.edit_last)),
-            ("prompts", self.tr("Prompts"), "Ctrl+P", self.chat_page.setup.open_prompts),
-            (
-                "setup",
-                self.tr("System prompt and sampling"),
-                "Ctrl+Shift+P",
-                self.chat_page.setup.open_presets,
-            ),
-            ("attach", self.tr("Attach files"), "Ctrl+Shift+A", chat(composer.attached.choose)),
-            ("budget", self.tr("Energy budget"), "Ctrl+B", self.chat_page.setup.open_budget),
-            ("rename", self.tr("Rename the conversation"), "F2", chat(side.ask_rename)),
-            ("export", self.tr("Export the conversation"), "Ctrl+E", chat(side.ask_export)),
-        )
-        commands.add(
-            self.tr("Models"),
-            ("model", self.tr("Choose a model"), "Ctrl+L", self.strip.open_menu),
-            ("library", self.tr("Model library"), "Ctrl+Shift+M", self.models.open_library),
-            ("file", self.tr("Open a model file"), "Ctrl+O", self.models.ask_file),
-            ("load", self.tr("How the model is loaded"), "Ctrl+,", self.models.open_options),
-        )
-        commands.add(
-            self.tr("Window"),
-            ("find", self.tr("Search everything"), "Ctrl+K", commands.open_finder),
-            ("search", self.tr("Search this page"), "Ctrl+F", self._search_page),
-            ("keys", self.tr("Keyboard shortcuts"), "Ctrl+/", commands.open_sheet),
-            ("zone", self.tr("Choose where the electricity is from"), "", self._choose_zone),
-            *(
-                (f"page_{name}", title, f"Ctrl+{number}", partial(self.show_page, name))
-                for number, (name, title) in enumerate(self._page_titles().items(), start=1)
-            ),
-        )
-        commands.conversation_wanted.connect(self._open_conversation)
-        commands.query_wanted.connect(lambda row: self.open_query(row.id))
-        commands.model_wanted.connect(self.models.choose)
-        commands.prompt_wanted.connect(self._insert_prompt)
-
-    def _page_titles(self) -> dict[str, str]:
+    def page_titles(self) -> dict[str, str]:
+        """Return what the pages are called, in their order."""
         return {
             "chat": self.tr("Chat"),
             "bench": self.tr("Bench"),
@@ -240,15 +189,15 @@ class MainWindow(QMainWindow):
         }
 
     def _restore_state(self) -> None:
-        self._add_commands()
+        bind_commands(self)
         self.setAcceptDrops(True)
         self.set_theme(self._theme)
         self.show_page("chat")
         self.models.refresh()
-        self.bridge.read(lambda: chosen_zone(self._services.history), self.strip.show_zone)
+        self.settings.show_zone()
         self.advice.look()
         self.bridge.read(
-            lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_draft
+            lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_drafts
         )
         self.bridge.read(
             lambda: self._services.history.preference(PLACE_PREFERENCE, ""), self._restore_place
@@ -274,9 +223,9 @@ class MainWindow(QMainWindow):
         place = replace(Place.from_address(address), chosen=EVERYTHING)
         self.history_page.state.go(place)
 
-    def _restore_draft(self, draft: str) -> None:
-        if draft and not self.chat_page.prompt.toPlainText():
-            self.chat_page.prompt.setPlainText(draft)
+    def _restore_drafts(self, drafts: dict[str, str] | str) -> None:
+        """Take up what was being typed; an earlier version kept one text only."""
+        self.chat_page.composer.restore({"": drafts} if isinstance(drafts, str) else drafts)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours everywhere."""
@@ -293,6 +242,8 @@ class MainWindow(QMainWindow):
             self.dock,
             self.models,
             self.commands,
+            self.settings,
+            self.deeds,
         ):
             part.set_theme(theme)
 
@@ -303,12 +254,14 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentIndex(PAGES.index(name))
         self.navigation.show_page(name)
 
-    def _stop(self) -> None:
-        """Stop what runs, whatever page is shown."""
+    def stop(self) -> None:
+        """Stop what runs, whatever page is shown; else leave a search or an edit."""
         if self.bench.is_running:
             self.bench.stop()
         elif self.chat.busy:
             self.chat.stop()
+        elif self.chat_page.isVisible():
+            self.chat_page.leave()
 
     def _on_benched(self, _result: SuiteResult) -> None:
         if not self.bench_page.isVisible():
@@ -320,6 +273,7 @@ class MainWindow(QMainWindow):
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)
+        self.settings.show_zone()
         if record.notice:
             self.notice.say(record.notice)
         if self.history_page.isVisible():
@@ -333,20 +287,6 @@ class MainWindow(QMainWindow):
         """Close, so that a backup can take the history's place; the program opens again."""
         self.backup_to_restore = backup.path
         self.close()
-
-    def _choose_zone(self) -> None:
-        self.bridge.read(lambda: chosen_zone(self._services.history), self._ask_zone)
-
-    def _ask_zone(self, current: Zone) -> None:
-        dialog = ZoneDialog(current, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: self._set_zone(dialog.zone))
-        dialog.open()
-
-    def _set_zone(self, zone: Zone) -> None:
-        history = self._services.history
-        self.bridge.change(lambda: history.set_preference(ZONE_PREFERENCE, zone.code))
-        self.strip.show_zone(zone)
 
     def open_query(self, query_id: str) -> None:
         """Open what a query cost in a window of its own."""
@@ -367,20 +307,28 @@ class MainWindow(QMainWindow):
 
     # --- keys and drops ------------------------------------------------------------------
 
-    def _new_chat(self) -> None:
+    def new_chat(self) -> None:
+        """Begin a new conversation, whatever page is shown."""
         self.show_page("chat")
+        if self.chat.busy:
+            self.notice.say(
+                self.tr("An answer is being written: wait for its end, or stop it (Esc).")
+            )
+            return
         self.chat.new_conversation()
         self.chat_page.prompt.setFocus()
 
-    def _open_conversation(self, conversation_id: str, query_id: str) -> None:
+    def open_conversation(self, conversation_id: str, query_id: str) -> None:
+        """Show a conversation where something was found in it."""
         self.show_page("chat")
         self.chat_page.open_conversation(conversation_id, query_id)
 
-    def _insert_prompt(self, text: str) -> None:
+    def insert_prompt(self, text: str) -> None:
+        """Put a prompt of the library into the field."""
         self.show_page("chat")
         self.chat_page.composer.insert(text)
 
-    def _search_page(self) -> None:
+    def search_page(self) -> None:
         """Go to the search field of the page that is shown; the chat's where it has none."""
         if self.history_page.isVisible():
             self.history_page.filter_bar.search.setFocus()

@@ -1,13 +1,18 @@
 """The commands that put a question to a model: a new one, or a stored one again."""
 
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from monitor import forms, report
+from monitor import forms, repeat_report, report
+from monitor.energy.budget import Budget
+from monitor.energy.difference import Comparison
+from monitor.energy_option import Energy
 from monitor.engine.client import Engine
 from monitor.engine.memory import KV_SHARE
 from monitor.engine.messages import (
@@ -27,17 +32,59 @@ from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.history_commands import found_record
 from monitor.loading import Identifying, LoadOptions, Stopped
-from monitor.meter import Ask, Finished, Meter, random_seed
+from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
 from monitor.power.sampler import Sampler
 from monitor.repeat import repeat
+from monitor.repeating import MOST, Plan, Repeated, Repeater
 from monitor.store.history import History
 from monitor.store.machine import this_machine
 from monitor.store.records import QueryRecord, Status
-from monitor.terminal import INTERRUPTED, ctrl_c, echo_json, json_option, open_history, stderr
+from monitor.terminal import (
+    INTERRUPTED,
+    ctrl_c,
+    echo_json,
+    inert,
+    json_option,
+    open_history,
+    stderr,
+)
 
-INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
-"""Control characters are left out of model text: it must not drive the terminal."""
+
+def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    """Return the share a percentage is, with or without its sign: 0.05 of ``5%``."""
+    if text is None:
+        return None
+    try:
+        share = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{text} is no precision: write a percentage, for example 5%.")
+    return share
+
+
+def repeat_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that run a prompt several times."""
+    for option in (
+        click.option("--max-repeats", type=click.IntRange(2), default=MOST, show_default=True,
+                     help="Runs at most with --until-precision."),
+        click.option("--until-precision", "precision", metavar="PERCENT", callback=_share,
+                     help="Run it until the mean is known this well: 5%."),
+        click.option("--repeat", "times", type=click.IntRange(1),
+                     help="Run it so often and tell the mean."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _plan(times: int | None, precision: float | None, most: int) -> Plan | None:
+    """Return what the options ask for, ``None`` for a single run."""
+    if times is not None and precision is not None:
+        raise click.UsageError("--repeat says how often, --until-precision how well; give one.")
+    if times is None and precision is None:
+        return None
+    return Plan(times, precision, most)
 
 
 @click.command()
@@ -66,6 +113,8 @@ INERT = dict.fromkeys(set(range(32)) - {ord("\n"), ord("\t")})
 )
 @click.option("--mlock", is_flag=True, help="Lock the model in memory: it is never swapped out.")
 @click.option("--no-mmap", is_flag=True, help="Read the model into memory instead of mapping it.")
+@click.option("--budget", type=Energy(), help="Stop the answer at so much: 50J, 0.1Wh.")
+@repeat_options
 @json_option
 def ask(
     prompt: str,
@@ -81,15 +130,22 @@ def ask(
     kv_type: str,
     mlock: bool,
     no_mmap: bool,
+    budget: float | None,
+    times: int | None,
+    precision: float | None,
+    max_repeats: int,
     as_json: bool,
 ) -> None:
     """Put a question to a model; the answer, then what it cost. “-” reads the prompt from stdin.
 
     How the model is loaded is what these options say, whatever the window keeps for it: a command
-    does the same tomorrow.
+    does the same tomorrow. With --repeat or --until-precision the same answer is written several
+    times, each from an empty context, and the mean of their energies told; a run before them warms
+    up and is not counted.
 
     Example: llamawatt ask "What is a watt?" --max-tokens 200
     """
+    plan = _plan(times, precision, max_repeats)
     text = (sys.stdin.read() if prompt == "-" else prompt).strip()
     # Bytes of the command line that are no UTF-8 arrive as lone surrogates.
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -110,30 +166,64 @@ def ask(
                 max_tokens=max_tokens,
             ),
             options=LoadOptions(ctx, threads, gpu_layers, flash_attn, kv_type, memory_map),
+            budget=Budget(answer_j=budget),
         )
-        record = _run(history, request, as_json)
-    _tell(record, as_json)
+        _put(history, request, plan, as_json)
 
 
 @click.command()
 @click.argument("query_id")
+@repeat_options
 @json_option
-def again(query_id: str, as_json: bool) -> None:
+def again(
+    query_id: str,
+    times: int | None,
+    precision: float | None,
+    max_repeats: int,
+    as_json: bool,
+) -> None:
     """Run a stored query again: same prompt, model, settings and seed; the end of an ID is enough.
 
     QUERY_ID may also be the file of an energy capsule, from whatever machine: what came out
-    otherwise here is told.
+    otherwise here is told. With --repeat or --until-precision the mean of several runs is laid
+    beside the stored query.
 
     Example: llamawatt history again 3fa85f64
     """
+    plan = _plan(times, precision, max_repeats)
     capsule = Path(query_id)
     if capsule.suffix == ".json" and capsule.is_file():
+        if plan:
+            raise click.UsageError("A capsule is run once; repeat the query that comes of it.")
         _replay(capsule, as_json)
         return
     with open_history() as history:
-        request = repeat(history, found_record(history, query_id))
-        record = _run(history, request, as_json)
-    _tell(record, as_json)
+        stored = found_record(history, query_id)
+        _put(history, repeat(history, stored), plan, as_json, stored)
+
+
+def _put(
+    history: History,
+    request: Ask,
+    plan: Plan | None,
+    as_json: bool,
+    before: QueryRecord | None = None,
+) -> None:
+    """Run a query once or as planned, and tell what it came to.
+
+    :param before: the stored query it is run again of
+    """
+    if plan is None:
+        with _metered(history) as meter, ctrl_c(meter.cancel):
+            record = _stream(meter.run(request), as_json)
+        _tell(record, as_json)
+        return
+    with _metered(history) as meter:
+        repeater = Repeater(meter, history)
+        with ctrl_c(repeater.cancel):
+            found = _stream_repeats(repeater.run(request, plan), as_json)
+    compared = _beside(history, found, before) if before else None
+    _tell_repeated(found, compared, as_json)
 
 
 def _replay(path: Path, as_json: bool) -> None:
@@ -144,7 +234,8 @@ def _replay(path: Path, as_json: bool) -> None:
         )
     with open_history() as history:
         request = replay_of(capsule, list_models(*model_places(history)))
-        record = _run(history, request, as_json)
+        with _metered(history) as meter, ctrl_c(meter.cancel):
+            record = _stream(meter.run(request), as_json)
     found = differences(capsule, record, Machine(**this_machine()))
     if not as_json:
         stderr.print("\n".join(difference_lines(found)), markup=False)
@@ -170,37 +261,83 @@ def _tell(record: QueryRecord, as_json: bool, more: Mapping[str, Any] | None = N
         sys.exit(INTERRUPTED)
 
 
-def _run(history: History, request: Ask, as_json: bool) -> QueryRecord:
+def _beside(history: History, found: Repeated, before: QueryRecord) -> Comparison | None:
+    (machine_id,) = history.standings.machines_of([before.id]).values()
+    return found.against(before, machine_id == this_machine()["id"])
+
+
+def _tell_repeated(found: Repeated, compared: Comparison | None, as_json: bool) -> None:
+    """Show what some runs came to; exit as the last one ended."""
+    if as_json:
+        echo_json(repeat_report.repeated_json(found, compared))
+    else:
+        stderr.print("\n".join(repeat_report.lines(found, compared)), markup=False)
+    if found.broken and found.broken.status is Status.FAILED:
+        raise click.ClickException(found.broken.error)
+    if found.stopped:
+        sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _metered(history: History) -> Iterator[Meter]:
+    """Start engine and sensors for the length of a block."""
     engine = Engine()
     try:
         with Sampler() as sampler:
-            meter = Meter(sampler, engine, history)
-            with ctrl_c(meter.cancel):
-                return _stream(meter, request, as_json)
+            yield Meter(sampler, engine, history)
     except Stopped:
         sys.exit(INTERRUPTED)
     finally:
         engine.stop()
 
 
-def _stream(meter: Meter, request: Ask, as_json: bool) -> QueryRecord:
+def _stream_repeats(events: Iterator[Event | Repeated], as_json: bool) -> Repeated:
+    """Show the answer once and how the mean grows; return what it came to."""
+    screen = _Screen(as_json)
+    for event in events:
+        if not isinstance(event, Repeated):
+            screen.show(event)
+            continue
+        screen = _Screen(silent=True)
+        if event.ended:
+            return event
+        if not as_json:
+            stderr.print(repeat_report.progress_line(event), markup=False)
+    raise AssertionError("repeating always ends with what it came to")
+
+
+def _stream(events: Iterator[Event], as_json: bool) -> QueryRecord:
     """Show a query's events as they come and return its record."""
-    loading = stderr.status("Loading the model …")
-    wrote = False
-    for event in meter.run(request):
-        if isinstance(event, Identifying | LoadProgress) and stderr.is_terminal:
-            doing = "Loading" if isinstance(event, LoadProgress) else "Reading"
-            loading.start()
-            loading.update(f"{doing} the model … {event.fraction:.0%}")
-        else:
-            loading.stop()
-        if isinstance(event, Loaded) and event.note:
-            stderr.print(event.note)
-        if isinstance(event, Text) and not as_json:
-            click.echo(event.text.translate(INERT), nl=False)
-            wrote = True
+    screen = _Screen(as_json)
+    for event in events:
+        screen.show(event)
         if isinstance(event, Finished):
-            if wrote:
-                click.echo()
             return event.record
     raise AssertionError("a query always ends with its record")
+
+
+class _Screen:
+    """Shows the events of one query: how loading goes, and the answer as it is written.
+
+    :param silent: whether the answer is left out
+    """
+
+    def __init__(self, silent: bool) -> None:
+        self._silent, self._wrote = silent, False
+        self._loading = stderr.status("Loading the model …")
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        if isinstance(event, Identifying | LoadProgress) and stderr.is_terminal:
+            doing = "Loading" if isinstance(event, LoadProgress) else "Reading"
+            self._loading.start()
+            self._loading.update(f"{doing} the model … {event.fraction:.0%}")
+        else:
+            self._loading.stop()
+        if isinstance(event, Loaded) and event.note:
+            stderr.print(event.note)
+        if isinstance(event, Text) and not self._silent:
+            click.echo(inert(event.text), nl=False)
+            self._wrote = True
+        if isinstance(event, Finished) and self._wrote:
+            click.echo()

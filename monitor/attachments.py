@@ -21,6 +21,10 @@ _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Control characters that no text has; tab, line ends, form feed and escape may be."""
 
 
+_BLOCK = re.compile(r"(?P<name>[^\n]+):\n(?P<fence>`{3,})\n.*?\n(?P=fence)(?:\n\n|\Z)", re.DOTALL)
+"""A file as :func:`with_attachments` puts it before a question."""
+
+
 class AttachmentError(Exception):
     """A file that cannot go along; the message says why and what to do."""
 
@@ -110,6 +114,15 @@ def with_attachments(prompt: str, attachments: Sequence[Attachment]) -> str:
     """Return what is asked: each file in a fenced block under its name, then the question."""
     blocks = [f"{one.name}:\n{_fenced(one.text)}" for one in attachments]
     return "\n\n".join([*blocks, prompt] if prompt else blocks)
+
+
+def split_attachments(prompt: str) -> tuple[tuple[str, ...], str]:
+    """Return the names of the files a prompt begins with, and the question behind them."""
+    names: list[str] = []
+    while found := _BLOCK.match(prompt):
+        names.append(found["name"])
+        prompt = prompt[found.end() :]
+    return tuple(names), prompt
 
 
 def _fenced(text: str) -> str:

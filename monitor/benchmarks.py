@@ -29,37 +29,13 @@ from monitor.bench.task import LLAMACPP, LMH
 from monitor.bench.tasks import TASKS, find_task
 from monitor.bench_lookups import known
 from monitor.bench_terminal import follow, progress_bar, show_run, show_suite, write_items
+from monitor.energy_option import Energy
 from monitor.loading import LoadOptions
 from monitor.models.library import list_models, model_places, resolve_model
 from monitor.store.history import History
 from monitor.terminal import json_option, open_history, show
 
 T = TypeVar("T")
-
-UNITS_J = {"J": 1.0, "KJ": 1e3, "MWH": 3.6, "WH": 3600.0, "KWH": 3.6e6}
-
-
-class Energy(click.ParamType[float]):
-    """An energy with its unit: 5Wh, 300 J."""
-
-    name = "energy"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return joules."""
-        if isinstance(value, float):
-            return value
-        text = str(value).replace(" ", "")
-        number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-        unit = UNITS_J.get(text[len(number) :].upper())
-        try:
-            joules = float(number) * unit if unit else 0.0
-        except ValueError:
-            joules = 0.0
-        if not 0 < joules < float("inf"):
-            self.fail(f"{value!r} is no energy. Write it as 5Wh, 300J or 0.2kWh.", param, ctx)
-        return joules
 
 
 def load_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -54,6 +54,7 @@ def record_json(record: QueryRecord) -> dict[str, Any]:
             record.bill, record.above_idle, datetime.fromisoformat(record.started_at)
         ),
         "co2": footprint_json(record.footprint),
+        "embodied_g": record.embodied_g,
     }
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from monitor import figures
 from monitor.carbon.footprint import Footprint
-from monitor.carbon.intensity import SOURCE, Zone
+from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line
 from monitor.energy.baseline import above_idle_brief, above_idle_words
 from monitor.engine.messages import Hello
@@ -117,9 +117,10 @@ def bill_table(bill: Bill) -> RenderableType:
 
 def footprint_line(carbon: Footprint) -> RenderableType:
     """Write emissions with what they were reckoned with."""
+    pue = f", PUE {carbon.pue:g}" if carbon.pue != 1 else ""
     return Text(
         f"{figures.mass(carbon.grams)} CO₂e at {carbon.intensity_g_per_kwh:g} g/kWh "
-        f"({carbon.zone} {carbon.year}, {carbon.source})"
+        f"({carbon.zone} {carbon.year}, {carbon.source}{pue})"
     )
 
 
@@ -247,4 +248,5 @@ def zones_table(zones: Sequence[Zone]) -> RenderableType:
     table = make_table("zone", "", "g CO2e/kWh", "year", right=("g CO2e/kWh",))
     for zone in zones:
         table.add_row(zone.code, escape(zone.name), f"{zone.g_per_kwh:g}", str(zone.year))
-    return Group(table, Text(f"Source: {SOURCE}", style="dim"))
+    sources = "; ".join(dict.fromkeys(zone.source for zone in zones))
+    return Group(table, Text(f"Source: {sources}", style="dim"))

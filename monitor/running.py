@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from monitor.carbon.choice import embodied_share_g
 from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
@@ -49,6 +50,7 @@ class RunningQuery:
         self.query_id = query_id
         self._budget_j = budget_j
         self.is_spent = False
+        self._spent_j, self._spent_at_s = 0.0, 0.0
         self.was_cancelled = False
         self._text: list[str] = []
         self._marks: list[tuple[float, int]] = []
@@ -125,8 +127,14 @@ class RunningQuery:
             thread.join()
 
     def _is_beyond_budget(self, bill: Bill) -> bool:
+        """Whether the budget is spent, or will be before it is looked at again."""
         joules = bill.total().joules
-        return self._budget_j is not None and joules is not None and joules >= self._budget_j
+        if self._budget_j is None or joules is None:
+            return False
+        since_s = time.monotonic() - self._spent_at_s
+        power_w = (joules - self._spent_j) / since_s if self._spent_at_s and since_s > 0 else 0.0
+        self._spent_j, self._spent_at_s = joules, time.monotonic()
+        return joules + max(power_w, 0.0) * LOOK_EVERY_S >= self._budget_j
 
     def finish(self, status: Status, error: str) -> QueryRecord:
         """Bill the query to its end and store it."""
@@ -140,6 +148,7 @@ class RunningQuery:
                 trace=trace,
                 marks=marks,
                 thinking_j=self._thinking_j(),
+                embodied_g=embodied_share_g(self._history, outcome.seconds.total),
                 above_idle=above_last_idle(outcome.bill, self._history.store),
             )
         return self._history.finish(self.query_id, outcome)

@@ -1,5 +1,7 @@
 """Where a question is written: the prompt, what goes along with it, and what it would take."""
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -41,12 +43,15 @@ class Composer(QWidget):
         self._sent: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._outlook = Outlook()
         self._aside: tuple[str, tuple[Attachment, ...]] = ("", ())
+        self._drafts: dict[str, str] = {}
+        self._conversation = ""
         self._build(bridge, theme)
         model.busy_changed.connect(lambda _busy: self.update_buttons())
         model.model_changed.connect(self.update_buttons)
         model.returned.connect(self._on_returned)
-        model.reset.connect(self._leave_edit)
+        model.reset.connect(self._on_reset)
         model.setup_changed.connect(self.show_setup)
+        model.begun.connect(self._on_begun)
         self.set_theme(theme)
         self.show_setup()
         self.show_budget()
@@ -84,8 +89,8 @@ class Composer(QWidget):
 
     def _edit_banner(self) -> QWidget:
         self._banner = QWidget()
-        words = self.tr("Asked otherwise, it stands beside the question; nothing is lost.")
-        leave = tool_button(self.tr("Leave it"))
+        words = self.tr("Editing a question: sent, it begins a branch; the old one stays.")
+        leave = tool_button(self.tr("Cancel"))
         leave.clicked.connect(self.stop_editing)
         row = QHBoxLayout(self._banner)
         row.setContentsMargins(0, 0, 0, 0)
@@ -99,7 +104,7 @@ class Composer(QWidget):
         self.send_button.clicked.connect(self.send)
         self.stop_button = QPushButton(self.tr("Stop"))
         self.stop_button.setToolTip(self.tr("Stop the answer; what it cost so far is kept (Esc)"))
-        self.stop_button.clicked.connect(self._model.stop)
+        self.stop_button.clicked.connect(self._stop)
         buttons = QVBoxLayout()
         buttons.setSpacing(6)
         buttons.addWidget(self.send_button)
@@ -177,7 +182,9 @@ class Composer(QWidget):
         if measured is None:
             return
         words = (
-            self.tr("about %1 of %2 tokens") if outlook.is_estimate else self.tr("%1 of %2 tokens")
+            self.tr("next: about %1 of %2 tokens")
+            if outlook.is_estimate
+            else self.tr("next: %1 of %2 tokens")
         )
         self.context.setText(
             words.replace("%1", f"{measured.tokens:,}").replace("%2", f"{measured.size:,}")
@@ -221,6 +228,10 @@ class Composer(QWidget):
         self.prompt.setPlaceholderText(reason if blocked else usual)
         self._draft()
 
+    def _stop(self) -> None:
+        self._model.stop()
+        self.prompt.setFocus()  # the button, which has it, can soon not be pressed any more
+
     # --- what the person does ------------------------------------------------------------
 
     def _text(self) -> str:
@@ -237,18 +248,26 @@ class Composer(QWidget):
         """Put the question, if there is one and the model is free."""
         if self.attached.is_reading:
             return  # it would go along with the next question instead
+        if self._model.busy and self._text():
+            self._warning.setText(
+                self.tr("An answer is being written. Send this when it has ended, or press Esc.")
+            )
+            self._warning.show()
+            return
         typed, text = self.prompt.toPlainText(), self._text()
         files, place = self.attached.attachments(), self._editing
         is_current = (self._outlook.text, self._outlook.at) == (text, place)
-        self._editing = None
+        self._editing, aside = None, self._aside
+        self._aside = ("", ())
         if self._model.send(text, place, self._outlook.forecast if is_current else None):
             self._sent = (typed, files)
             self.prompt.clear()
             self.attached.clear()
+            self._aside = aside
             self._leave_edit()
             self._put_back()
         else:
-            self._editing = place
+            self._editing, self._aside = place, aside
 
     def edit(self, at: int) -> None:
         """Take a turn's question into the field, to be asked otherwise in its place."""
@@ -281,12 +300,34 @@ class Composer(QWidget):
         if self._model.turns:
             self.edit(len(self._model.turns) - 1)
 
+    @property
+    def is_editing(self) -> bool:
+        """Whether a question that was asked is being edited."""
+        return self._editing is not None
+
     def stop_editing(self) -> None:
         """Leave the question as it is, and go on with what was being written before."""
         if self._editing is not None:
             self._leave_edit()
             self._write("")
             self._put_back()
+
+    def _on_reset(self) -> None:
+        """Show what was being written in the conversation that is shown now."""
+        self._leave_edit()
+        (before, _files), self._aside = self._aside, ("", ())
+        typed = "\n\n".join(filter(None, (before, self.prompt.toPlainText())))
+        shown = self._model.conversation_id or ""
+        if shown != self._conversation:
+            self._drafts[self._conversation] = typed
+            self._conversation = shown
+            typed = self._drafts.pop(shown, "")
+        if typed != self.prompt.toPlainText():
+            self._write(typed)
+
+    def _on_begun(self, conversation_id: str) -> None:
+        """What is typed from now on belongs to the conversation that has begun."""
+        self._conversation = conversation_id
 
     def _leave_edit(self) -> None:
         """What is in the field is a question behind the last from now on."""
@@ -305,11 +346,21 @@ class Composer(QWidget):
             self.prompt.setTextCursor(cursor)
         self.prompt.setFocus()
 
-    def unsent(self) -> str:
-        """Return what was typed and is not stored yet: the question under way, and the field."""
+    def unsent(self) -> dict[str, str]:
+        """Return what was typed and is not stored yet, by conversation, "" for a new one.
+
+        In the one that is shown that is the question under way, and the field.
+        """
         asked = self._sent[0].strip() if self._model.unstored else ""
         parts = (asked, self._aside[0].strip(), self.prompt.toPlainText())
-        return "\n\n".join(filter(None, parts))
+        shown = {self._conversation: "\n\n".join(filter(None, parts))}
+        return {name: text for name, text in (self._drafts | shown).items() if text}
+
+    def restore(self, drafts: Mapping[str, str]) -> None:
+        """Take up what was typed before the program was closed."""
+        self._drafts = {**drafts, **self._drafts}
+        if not self.prompt.toPlainText():
+            self.prompt.setPlainText(self._drafts.pop(self._conversation, ""))
 
     def _on_returned(self, question: str, at: int | None) -> None:
         """Put a question back that could not be asked, before what was typed since."""

@@ -24,7 +24,7 @@ from monitor.engine.messages import (
 from monitor.engine.thinking import split_thinking
 from monitor.loading import Identifying, LoadOptions
 from monitor.meter import Ask, Event, Finished, random_seed
-from monitor.presets import Preset, PresetError, checked, sampling_of
+from monitor.presets import Preset, PresetError, checked, sampling_of, shipped_presets
 from monitor.store.conversations import Talk
 from monitor.store.history import CHAT, Began, History
 
@@ -44,6 +44,8 @@ class ChatModel(QObject):
     """Stage, record or text of the last turn has changed."""
     branches_changed = Signal()
     """The alternatives of the turns have changed, or what they have cost."""
+    begun = Signal(str)
+    """The new conversation is stored under this identifier."""
     listed_changed = Signal()
     """Another conversation came, or what the list shows of one has changed."""
     load_changed = Signal(object)
@@ -72,7 +74,8 @@ class ChatModel(QObject):
         self.title = ""
         self.model: Path | None = None
         self.is_loaded, self.place = False, ""
-        self.setup, self.default_setup = Preset(""), Preset("")
+        self.presets = shipped_presets()
+        self.setup = self.default_setup = self.presets[0]
         self.budget = Budget()
         self.options = LoadOptions()
         self._context, self._used = 0, 0
@@ -301,11 +304,18 @@ class ChatModel(QObject):
         if talk.sampling is None:
             return usual
         try:
-            return Preset("", talk.system, checked(talk.sampling))
+            return self.named(Preset("", talk.system, checked(talk.sampling)))
         except PresetError as error:
             words = self.tr("This conversation's sampling cannot be used: %1 It has the usual one.")
             self.noted.emit(words.replace("%1", str(error)))
             return usual
+
+    def named(self, setup: Preset) -> Preset:
+        """Return a setup under the name of the preset it is like, if there is one."""
+        alike = (
+            p for p in self.presets if (p.system, p.sampling) == (setup.system, setup.sampling)
+        )
+        return next(alike, setup)
 
     def _refresh_branches(self) -> None:
         """Read what the branches have cost by now, beside what is shown."""
@@ -387,6 +397,7 @@ class ChatModel(QObject):
         turn.question_id, turn.answer_id = began.question_id, began.answer_id
         if self.conversation_id is None and began.conversation_id:
             self.conversation_id = began.conversation_id
+            self.begun.emit(began.conversation_id)
             self._keep_setup(began.conversation_id)
         self.listed_changed.emit()
 
@@ -395,6 +406,8 @@ class ChatModel(QObject):
         if loaded.layers_offloaded:
             words = self.tr("GPU %1 of %2 layers").replace("%1", str(loaded.layers_offloaded))
             return words.replace("%2", str(loaded.layers))
+        if loaded.threads == 1:
+            return self.tr("CPU 1 thread")
         return self.tr("CPU %1 threads").replace("%1", str(loaded.threads))
 
     def _look_at_engine(self) -> None:

@@ -99,6 +99,14 @@ class ChatPage(QWidget):
         for part in (self.side, self.transcript, self.composer, self.setup):
             part.set_theme(theme)
 
+    def leave(self) -> None:
+        """Leave the edit of a question, or else the search of conversations."""
+        if self.composer.is_editing:
+            self.composer.stop_editing()
+        elif self.side.search.text():
+            self.side.search.clear()
+        self.composer.prompt.setFocus()
+
     def regenerate(self) -> None:
         """Answer the last question once more."""
         if self._model.turns:

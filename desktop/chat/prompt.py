@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit
+
+from monitor.prompts import find_blank
+
+FEWEST_LINES, MOST_LINES = 3, 9
 
 
 class PromptEdit(QPlainTextEdit):
@@ -19,7 +23,7 @@ class PromptEdit(QPlainTextEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setTabChangesFocus(True)
-        self.textChanged.connect(self._fit)
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self._fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -43,8 +47,27 @@ class PromptEdit(QPlainTextEdit):
         else:
             super().insertFromMimeData(source)
 
+    def event(self, event: QEvent) -> bool:
+        """Take Tab for oneself while there is a blank to go to; else it leaves the field."""
+        is_tab = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Tab
+        if is_tab and event.type() == QEvent.Type.KeyPress and self._select_blank():
+            return True
+        return super().event(event)
+
+    def _select_blank(self) -> bool:
+        """Select the next blank behind the cursor; return whether there is one."""
+        cursor = self.textCursor()
+        blank = find_blank(self.toPlainText(), cursor.selectionEnd())
+        if blank is None:
+            return False
+        cursor.setPosition(blank[0])
+        cursor.setPosition(blank[1], QTextCursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+        return True
+
     def _fit(self) -> None:
-        lines = min(max(self.document().blockCount(), 3), 8)
+        # The size of a plain text's document is in lines, wrapped ones counted.
+        lines = min(max(int(self.document().size().height()), FEWEST_LINES), MOST_LINES)
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 18)
 
 

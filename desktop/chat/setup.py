@@ -12,7 +12,7 @@ from desktop.chat.prompts import PromptsDialog
 from desktop.theme.palette import Theme
 from monitor.energy.budget import Budget, Spent
 from monitor.meter import spent_today
-from monitor.presets import default_preset
+from monitor.presets import Preset, default_preset, own_presets, shipped_presets
 from monitor.store.history import History
 
 BUDGET_PREFERENCE = "energy_budget"
@@ -45,7 +45,15 @@ class ChatSetup(QObject):
         self._theme = theme
 
     def _read_default(self) -> None:
-        self._bridge.read(lambda: default_preset(self._history), self._model.set_default)
+        history = self._history
+
+        def take(found: tuple[tuple[Preset, ...], Preset]) -> None:
+            self._model.presets, default = found
+            self._model.set_default(default)
+
+        self._bridge.read(
+            lambda: ((*shipped_presets(), *own_presets(history)), default_preset(history)), take
+        )
 
     def _take_budget(self, kept: dict[str, float | None]) -> None:
         self._model.budget = Budget(**kept)
@@ -57,7 +65,7 @@ class ChatSetup(QObject):
 
         def take(result: int) -> None:
             if result == QDialog.DialogCode.Accepted:
-                self._model.set_setup(dialog.preset)
+                self._model.set_setup(self._model.named(dialog.preset))
             self._read_default()
             dialog.deleteLater()
 

@@ -142,6 +142,9 @@ class ConversationsSide(QWidget):
 
     def set_enabled(self, is_enabled: bool) -> None:
         """Let conversations be opened, or not while one is being answered."""
+        why = self.tr("An answer is being written: wait for its end, or stop it (Esc).")
+        self.list.setToolTip("" if is_enabled else why)
+        self.new.setToolTip(self.tr("Begin a new conversation (Ctrl+N)") if is_enabled else why)
         self.list.setEnabled(is_enabled)
         self.new.setEnabled(is_enabled)
         self._more.setEnabled(is_enabled)
@@ -231,6 +234,7 @@ class ConversationsSide(QWidget):
         menu.addAction(self.tr("Export …"), lambda: self._ask_export(row.id, row.title))
         menu.addSeparator()
         menu.addAction(self.tr("Delete (Del)"), lambda: self._delete(row))
+        menu.aboutToHide.connect(self._mark_current)  # the click has marked the row it was on
         menu.popup(self.list.viewport().mapToGlobal(position))
 
     def _change(self, change: Callable[..., object], *values: object) -> None:

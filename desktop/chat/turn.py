@@ -23,6 +23,7 @@ from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from monitor import figures
+from monitor.attachments import split_attachments
 from monitor.energy.credit import credit_words
 from monitor.running import BUDGET
 from monitor.store.records import QueryRecord, Status
@@ -31,6 +32,10 @@ LONG_QUESTION = 1200
 """Characters beyond which a question, with a file attached perhaps, is shown folded."""
 
 ICON = QSize(16, 16)
+
+WORTH_TELLING = 32
+"""Tokens that were in the context already, from which on it is told: the head of a template is
+not."""
 
 SHORTEST_BILL = 160
 """Pixels to which a bill may be cut where the window is narrow; it is whole in its own window."""
@@ -68,9 +73,13 @@ class TurnView(QWidget):
         self.refresh()
 
     def _question_frame(self) -> QFrame:
-        text = self.turn.question
-        is_long = len(text) > LONG_QUESTION
-        self.question = label(f"{text[:LONG_QUESTION].rstrip()} …" if is_long else text, wrap=True)
+        files, text = split_attachments(self.turn.question)
+        is_long = bool(files) or len(text) > LONG_QUESTION
+        if len(text) > LONG_QUESTION:
+            text = f"{text[:LONG_QUESTION].rstrip()} …"
+        self.question = label(text, wrap=True)
+        attached = label(self.tr("With %1").replace("%1", ", ".join(files)), "muted", wrap=True)
+        attached.setVisible(bool(files))
         self.question.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -89,7 +98,8 @@ class TurnView(QWidget):
         grid.setSpacing(4)
         grid.addWidget(self.question, 0, 0)
         grid.addWidget(self.edit, 0, 1, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(self._whole, 1, 0, Qt.AlignmentFlag.AlignLeft)
+        grid.addWidget(attached, 1, 0)
+        grid.addWidget(self._whole, 2, 0, Qt.AlignmentFlag.AlignLeft)
         grid.setColumnStretch(0, 1)
         return frame
 
@@ -179,10 +189,15 @@ class TurnView(QWidget):
         if credit:
             saved = figures.marked(credit.kind, figures.energy(credit.energy.joules))
             words += "  ·  " + self.tr("reuse saved %1").replace("%1", saved)
-            tip += "\n" + credit_words(credit, self.tr)
-        elif record.tokens.reused:
+            tip += f"\n{words}\n{credit_words(credit, self.tr)}"
+        elif record.tokens.reused >= WORTH_TELLING:
             reused = self.tr("%1 tokens reused").replace("%1", str(record.tokens.reused))
             words += f"  ·  {reused}"
+        if not record.bill.total().resolved:
+            tip += "\n" + self.tr(
+                "Too short to resolve: it lasted fewer than ten readings. Measure it again from "
+                "the History page to know it better."
+            )
         self.bill.setText(words)
         self.bill.setToolTip(tip)
 

@@ -6,10 +6,12 @@ from PySide6.QtWidgets import QWidget
 from desktop.bridge import Bridge
 from desktop.chat.model import ChatModel
 from desktop.history.exporting import Exporter
+from desktop.history.measuring import MeasureAgainDialog
 from desktop.history.page import HistoryPage
 from desktop.notice import Notice
 from desktop.services import Services
 from desktop.storage.dialog import StorageDialog
+from desktop.theme.palette import Theme
 from monitor.engine.gguf import ModelFileError
 from monitor.meter import Ask, Event, Finished
 from monitor.repeat import CannotRepeat, repeat
@@ -39,22 +41,29 @@ class HistoryDeeds(QObject):
         services: Services,
         chat: ChatModel,
         notice: Notice,
+        theme: Theme,
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._page, self._bridge, self._history = page, bridge, services.history
         self._chat, self._notice, self._window = chat, notice, window
+        self._theme = theme
         self.exporter = Exporter(bridge, services.history, window)
         self.exporter.said.connect(notice.say)
         self.exporter.changed.connect(page.refresh)
         bridge.repeated.connect(self._on_repeated)
         page.deleted.connect(self._on_deleted)
         page.again_wanted.connect(self._run_again)
+        page.measure_wanted.connect(self._measure)
         page.said.connect(notice.say)
         page.compare_wanted.connect(self.compare_wanted)
         page.export_wanted.connect(self.exporter.ask)
         page.import_wanted.connect(self.exporter.ask_import)
         page.storage_wanted.connect(self.open_storage)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours for what is opened from now on."""
+        self._theme = theme
 
     def _on_deleted(self, numbers: list[int]) -> None:
         def undo() -> None:
@@ -89,6 +98,18 @@ class HistoryDeeds(QObject):
             return
         history = self._history
         self._bridge.work(lambda: _repeat_or_problem(history, record), self._start_again)
+
+    def _measure(self, record: QueryRecord) -> None:
+        """Put a stored query again and again, until its mean is known well enough."""
+        if self._chat.busy:
+            self._notice.say(
+                self.tr("Stop what is running first; then the query can be measured again.")
+            )
+            return
+        dialog = MeasureAgainDialog(self._bridge, self._history, record, self._theme, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._page.refresh)
+        dialog.open()
 
     def _start_again(self, found: Ask | str) -> None:
         if isinstance(found, str):

@@ -56,6 +56,8 @@ class HistoryPage(QWidget):
     """What went wrong."""
     again_wanted = Signal(object)
     """A record whose query is to be run again."""
+    measure_wanted = Signal(object)
+    """A record whose query is to be run several times."""
 
     def __init__(
         self, bridge: Bridge, history: History, theme: Theme, parent: QWidget | None = None
@@ -152,6 +154,7 @@ class HistoryPage(QWidget):
             lambda: self.compare_wanted.emit([row.id for row in self.table.rows_selected()])
         )
         self.view.again.connect(self.again_wanted)
+        self.view.measure.connect(self.measure_wanted)
         self.view.noted.connect(self._note)
         self.view.untagged.connect(self._untag)
         for keys, does in (

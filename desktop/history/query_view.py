@@ -57,6 +57,8 @@ class QueryView(QScrollArea):
 
     again = Signal(object)
     """A record whose query is to be run again."""
+    measure = Signal(object)
+    """A record whose query is to be run until its energy is known better."""
     noted = Signal(object, str)
     """A query's number, and its note as it is now."""
     untagged = Signal(object, str)
@@ -214,11 +216,16 @@ class QueryView(QScrollArea):
         again = QPushButton(self.tr("Run again"))
         again.setToolTip(self.tr("The same prompt, model, settings and seed, from a fresh context"))
         again.clicked.connect(lambda: self.again.emit(record))
-        again.setVisible(record.kind in REPEATABLE)
+        measure = QPushButton(self.tr("Measure again …"))
+        measure.setToolTip(self.tr("Several times, until the mean is as sure as you want it"))
+        measure.clicked.connect(lambda: self.measure.emit(record))
+        for button in (again, measure):
+            button.setVisible(record.kind in REPEATABLE)
         holder = QWidget()
         line = QHBoxLayout(holder)
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(marks, 1)
+        line.addWidget(measure, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(again, 0, Qt.AlignmentFlag.AlignBottom)
         return holder
 
@@ -309,7 +316,9 @@ class QueryView(QScrollArea):
             (self.tr("llama-cpp-python"), "llama_cpp"),
         ):
             value = settings.get(name)
-            if value is not None:
+            if name == "gpu_layers" and value == -1:
+                rows.append((title, self.tr("as many as fit")))
+            elif value is not None:
                 rows.append((title, f"{value:g}" if isinstance(value, float) else str(value)))
         if record.system:
             rows.append((self.tr("System prompt"), record.system))

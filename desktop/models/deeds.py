@@ -228,6 +228,7 @@ class ModelDeeds(QObject):
             self._chat.options,
             hello,
             self._window,
+            (self._services.engine.memory_bytes or 0) if self._chat.is_loaded else 0,
         )
         dialog.load_wanted.connect(lambda options: self._load_with(info.path, options))
         dialog.kept.connect(lambda options: self._chat.set_options(info.path, options))

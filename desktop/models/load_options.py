@@ -49,6 +49,7 @@ class LoadOptionsDialog(QDialog):
 
     :param current: what it is loaded with, or would be
     :param hello: what the engine said of its build, ``None`` if it did not start yet
+    :param held_bytes: memory of the model that is loaded now, which makes room for this one
     """
 
     load_wanted = Signal(object)
@@ -65,8 +66,10 @@ class LoadOptionsDialog(QDialog):
         current: LoadOptions,
         hello: Hello | None = None,
         parent: QWidget | None = None,
+        held_bytes: int = 0,
     ) -> None:
         super().__init__(parent)
+        self._held_bytes = held_bytes
         self._bridge, self._history, self._info, self._hello = bridge, history, info, hello
         self.setWindowTitle(self.tr("How %1 is loaded").replace("%1", info.name))
         self.resize(800, 460)
@@ -268,7 +271,7 @@ class LoadOptionsDialog(QDialog):
     def _show_memory(self, need: MemoryNeed, on_gpu: float) -> None:
         """Lay what is needed beside what is free; ``on_gpu`` is the share that GPUs take."""
         ram = _scaled(need, 1 - on_gpu, need.overhead_bytes)
-        free_bytes = free_ram_bytes()
+        free_bytes = free_ram_bytes() + self._held_bytes
         self.ram.show_parts(self._parts(ram), free_bytes)
         hello = self._hello
         room_bytes = gpu_room_bytes(hello.devices) if hello and hello.offload else None

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QHBoxLayout, QSlider, QSpinBox, QWidget
 
 FIELD_WIDTH = 190
 
+MOST_TYPED = 999_999_999
+
 
 class SteppedNumber(QWidget):
     """A whole number; the first step stands for something of its own.
@@ -28,7 +30,9 @@ class SteppedNumber(QWidget):
         self.slider.setRange(0, len(steps) - 1)
         self.slider.setPageStep(1)
         self.slider.setAccessibleName(name)
-        self.field = QSpinBox(minimum=steps[0], maximum=max(steps[-1], least))
+        self._most = max(steps[-1], least)
+        # More may be typed: digits that are swallowed would make another number of it.
+        self.field = QSpinBox(minimum=steps[0], maximum=MOST_TYPED)
         self.field.setAccessibleName(name)
         self.field.setKeyboardTracking(False)
         self.field.setFixedWidth(FIELD_WIDTH)
@@ -56,8 +60,9 @@ class SteppedNumber(QWidget):
         self.field.setSpecialValueText(text)
 
     def _on_value(self, value: int) -> None:
-        if self._steps[0] < value < self._least:
-            self.field.setValue(self._least)
+        allowed = min(value if value <= self._steps[0] else max(value, self._least), self._most)
+        if allowed != value:
+            self.field.setValue(allowed)
             return
         # What is not the first step is not shown as it, however little it is.
         at = max(bisect_right(self._steps, value) - 1, int(value > self._steps[0]))

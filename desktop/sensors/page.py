@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLay
 
 from desktop.live.model import recent_power_w
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, named
+from desktop.theme.widgets import label, named, tool_button
 from monitor import figures
 from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe, ProbeState, Role
@@ -20,6 +20,8 @@ class SensorsPage(QWidget):
 
     engine_wanted = Signal()
     """The page is seen for the first time; :meth:`set_engine` should follow."""
+    baseline_wanted = Signal()
+    calibration_wanted = Signal()
 
     def __init__(self, sampler: Sampler, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,7 +85,7 @@ class SensorsPage(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(10)
-        column.addWidget(label(self.tr("What is measured"), "title"))
+        column.addLayout(self._head())
         column.addWidget(self._channels(channels))
         column.addWidget(label(self.tr("Where it could come from"), "title"))
         for probe in probes:
@@ -93,6 +95,19 @@ class SensorsPage(QWidget):
             column.addWidget(_selectable_card(self._engine, self._advice))
         column.addStretch(1)
         self._scroll.setWidget(page)
+
+    def _head(self) -> QHBoxLayout:
+        baseline = tool_button(self.tr("Idle baseline …"))
+        baseline.setToolTip(self.tr("What this machine draws when it does nothing"))
+        baseline.clicked.connect(self.baseline_wanted)
+        calibration = tool_button(self.tr("Wall calibration …"))
+        calibration.setToolTip(self.tr("How the wall's watts follow from the sensors'"))
+        calibration.clicked.connect(self.calibration_wanted)
+        row = QHBoxLayout()
+        row.addWidget(label(self.tr("What is measured"), "title"), 1)
+        row.addWidget(baseline)
+        row.addWidget(calibration)
+        return row
 
     def _channels(self, channels: tuple[Channel, ...]) -> QFrame:
         card = named(QFrame(), "card")

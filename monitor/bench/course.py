@@ -22,6 +22,7 @@ from monitor.bench.plan import Plan
 from monitor.bench.runlog import RunLog
 from monitor.bench.suites import QUALITY
 from monitor.bench.tasks import TASKS
+from monitor.carbon.choice import chosen_pue
 from monitor.energy.account import LOAD
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
@@ -243,7 +244,7 @@ class Course:
                 system="",
                 prompt=f"{step.part}: {step.planned} items{shots}{protocol}",
                 zone=chosen_zone(self._history),
-                pue=1.0,
+                pue=chosen_pue(self._history),
                 conversation_id=None,
             )
         )

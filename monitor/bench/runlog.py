@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitor.bench.results import Accuracy, accuracy_from
+from monitor.carbon.choice import embodied_share_g
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.energy.baseline import AboveIdle
 from monitor.energy.ledger import Ledger
@@ -157,6 +158,7 @@ class RunLog:
             error=error,
             trace=trace,
             above_idle=self._above_idle(status),
+            embodied_g=embodied_share_g(self._history, self._seconds.total),
         )
         self._history.benchmarks.progress(self.id, items, sums, outcome)
         self.sums = sums

@@ -1,5 +1,6 @@
 """The bill: what each channel drew in each phase, and the total of the parts."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,10 @@ from monitor.energy.interval import Interval, add
 from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Trace, Window
 
-METHOD = 1
-"""Version of the accounting below, kept with every bill. Raise it when a figure would change."""
+METHOD = 2
+"""Version of the accounting below, kept with every bill. Raise it when a figure would change.
+
+2: intervals know of bursts between readings and of how late a sensor is; joules are those of 1."""
 
 LOAD, PREFILL, DECODE, WATCH = "load", "prefill", "decode", "watch"
 
@@ -137,7 +140,7 @@ def _line(channel: Channel, phase: Phase, window: Window) -> Line:
     return Line(
         channel=channel,
         phase=phase.name,
-        energy=_energy(channel, window, duration_s),
+        energy=interval_of(channel, window, duration_s),
         mean_w=window.mean_w,
         peak_w=window.peak_w,
         samples=window.samples,
@@ -158,18 +161,25 @@ def _resolves(channel: Channel, duration_s: float, spacing_s: float) -> bool:
     return duration_s >= REFRESHES_TO_RESOLVE * refresh_s
 
 
-def _energy(channel: Channel, window: Window, duration_s: float) -> Interval | None:
+def interval_of(channel: Channel, window: Window, duration_s: float) -> Interval | None:
+    """Return the energy of a window with what sampling and sensor leave in doubt.
+
+    :param duration_s: the window's whole length, read or not
+    :return: ``None`` if nothing of it was read
+    """
     if window.joules is None:
         return None
     accuracy = channel.accuracy
     covered_s = duration_s * window.coverage
+    offset_j = accuracy.offset_w * covered_s
     # What was not observed may have drawn up to the highest watts that were.
     unseen_j = (duration_s - covered_s) * (window.peak_w or 0.0)
     return Interval(
         joules=window.joules,
-        below_j=window.joules * accuracy.below + accuracy.offset_w * covered_s,
-        above_j=window.joules * accuracy.above + accuracy.offset_w * covered_s + unseen_j,
-        random_j=(window.edge_j**2 + window.shape_j**2) ** 0.5,
+        # Ends at unlike watts lag unlike, by as much each time: repeating does not average it out.
+        below_j=window.joules * accuracy.below + offset_j + max(-window.lag_j, 0.0),
+        above_j=window.joules * accuracy.above + offset_j + max(window.lag_j, 0.0) + unseen_j,
+        random_j=math.hypot(window.edge_j, window.shape_j),
     )
 
 

@@ -1,11 +1,25 @@
 """Two energies laid side by side: which took less, and whether that can be told at all."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from monitor.energy.interval import Z95, Interval, add
+import numpy as np
+import numpy.typing as npt
+
+from monitor.energy.interval import Z95, Interval, add, t95
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 2000
+"""Drawn by the bootstrap, always the same ones."""
+
+MOST_REPEATS = 10_000
+"""A difference that takes more repeats to tell is not told by repeating."""
+
+Run = Mapping[str, Interval]
+"""The energy of one run, by the key of the channel that measured it."""
 
 
 class Verdict(StrEnum):
@@ -221,3 +235,132 @@ def per(interval: Interval, count: float) -> Interval:
         interval.above_j / count,
         interval.random_j / count,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What several runs of one thing took as against several runs of another.
+
+    :param difference: of the means, the second less the first; its scatter is the runs' own
+    :param repeats_needed: further runs of each that would tell them apart, if they go on as
+      they did; 0 if they are told apart, ``None`` if repeating would not do it
+    """
+
+    difference: Difference
+    repeats_needed: int | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the second took less, or more, or whether that cannot be told."""
+        return self.difference.verdict
+
+
+def compare(
+    a: Sequence[Run], b: Sequence[Run], *, shared: bool, paired: bool = False
+) -> Comparison | None:
+    """Say which of two things took less, and how many more repeats would settle it.
+
+    Runs of the same prompts are compared prompt by prompt: how unlike the prompts are then makes
+    no difference, and the scatter is that of the pairs' differences, with Student's t. Otherwise
+    both sides are drawn anew, with replacement, and the interval is that of the differences so
+    found, at the level that makes up for how narrow a bootstrap of a few runs is (T. C.
+    Hesterberg, The American Statistician 69, 2015), and no narrower than Welch's. Of two single
+    runs nothing but what sampling adds is known; a single one against several is taken to
+    scatter as they do. The scatter
+    is never taken for less than what sampling adds. What the sensors are off by is added as in
+    :func:`difference_by_channel`: repeating does not lessen it.
+
+    :param a: runs of the first
+    :param b: runs of the second; of the same length as ``a`` if they are paired
+    :param shared: whether the same sensors of the same machine measured both
+    :param paired: whether each run of ``b`` answers the same prompt as that of ``a`` in its place
+    :return: ``None`` if nothing was measured of one of them
+    :raises ValueError: if pairs are asked for and one has more runs than the other
+    """
+    if paired and len(a) != len(b):
+        raise ValueError(f"Pairs need as many runs of both; these are {len(a)} and {len(b)}.")
+    if not all(a) or not all(b):
+        return None
+    found = difference_by_channel(_mean(a), _mean(b), shared) if a and b else None
+    if found is None:
+        return None
+    a_j, b_j = (np.array([total(run.values()).joules for run in runs]) for runs in (a, b))
+    found = replace(found, random_j=max(found.random_j, _scatter_j(a_j, b_j, paired)))
+    return Comparison(found, _repeats_needed(found, min(len(a), len(b)), paired))
+
+
+def _mean(runs: Sequence[Run]) -> Run:
+    keys = set().union(*runs)
+    return {
+        key: per(total(run[key] for run in runs if key in run), len(runs)) for key in sorted(keys)
+    }
+
+
+def _scatter_j(a_j: Floats, b_j: Floats, paired: bool) -> float:
+    """Return a 1.96th of half the interval of the difference of two means, by their runs."""
+    fewest, most = sorted((len(a_j), len(b_j)))
+    if most == 1:
+        return 0.0
+    if fewest == 1:
+        # A single run is taken to scatter as the others do.
+        several_j = max(a_j, b_j, key=len)
+        deviation_j = float(several_j.std(ddof=1)) * math.sqrt(1 + 1 / most)
+        return t95(most - 1) * deviation_j / Z95
+    if paired:
+        deviation_j = float((b_j - a_j).std(ddof=1))
+        return t95(most - 1) * deviation_j / math.sqrt(most) / Z95
+    return max(_bootstrap_half_j(a_j, b_j), _welch_half_j(a_j, b_j)) / Z95
+
+
+def _bootstrap_half_j(a_j: Floats, b_j: Floats) -> float:
+    """Return the wider half of the bootstrap's interval of the difference of two means."""
+    rng = np.random.default_rng(0)
+    drawn_j = [
+        side_j[rng.integers(0, len(side_j), (RESAMPLES, len(side_j)))].mean(axis=1)
+        for side_j in (a_j, b_j)
+    ]
+    fewest = min(len(a_j), len(b_j))
+    # The bootstrap's variance lacks the factor n/(n - 1), its quantiles the tails of Student's t.
+    level = t95(fewest - 1) * math.sqrt(fewest / (fewest - 1))
+    tail = math.erfc(level / math.sqrt(2)) / 2
+    ends_j = np.quantile(drawn_j[1] - drawn_j[0], [tail, 1 - tail])
+    return float(np.max(np.abs(ends_j - (b_j.mean() - a_j.mean()))))
+
+
+def _welch_half_j(a_j: Floats, b_j: Floats) -> float:
+    """Return half the interval of the difference of two means (B. L. Welch, Biometrika 34, 1947).
+
+    Of two or three runs each the bootstrap can draw too few different means; this one can tell.
+    """
+    squares = [float(side_j.var(ddof=1)) / len(side_j) for side_j in (a_j, b_j)]
+    if not any(squares):
+        return 0.0
+    parts = [s**2 / (len(side_j) - 1) for s, side_j in zip(squares, (a_j, b_j), strict=True)]
+    freedom = math.floor(sum(squares) ** 2 / sum(parts) + 1e-9)
+    return t95(freedom) * math.sqrt(sum(squares))
+
+
+def _repeats_needed(found: Difference, count: int, paired: bool) -> int | None:
+    """Return how many runs more of each side would tell two means apart."""
+    if found.verdict is not Verdict.CANNOT_TELL:
+        return 0
+    systematic_j = found.above_j if found.joules < 0 else found.below_j
+    margin_j = abs(found.joules) - systematic_j
+    if margin_j <= 0:
+        return None
+
+    def half_width_j(runs: int) -> float:
+        """Of the interval if there were so many runs, by what there is of them now."""
+        narrower = math.sqrt(count / runs)
+        if count > 1:
+            freedom = 1 if paired else 2
+            narrower *= t95(freedom * (runs - 1)) / t95(freedom * (count - 1))
+        return Z95 * found.random_j * narrower
+
+    if half_width_j(MOST_REPEATS) >= margin_j:
+        return None
+    low, high = count, MOST_REPEATS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if half_width_j(middle) < margin_j else (middle, high)
+    return high - count

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 
-from monitor.energy.account import Bill, Line, Phase, account, join_phases
+from monitor.energy.account import METHOD, Bill, Line, Phase, account, join_phases
 from monitor.power.sampler import Sampler
 
 
 class Ledger:
     """Bills phases one after another and keeps their sum, a line for each channel and phase name.
+
+    A sum that was begun with an earlier version of the accounting keeps that version's number:
+    it is no figure of the present one.
 
     :param sampler: running
     :param before: what was billed earlier, by a run that was interrupted
@@ -17,6 +20,7 @@ class Ledger:
         self._sampler = sampler
         lines = before.lines if before else ()
         self._lines = {(line.channel, line.phase): line for line in lines}
+        self._method = before.method if lines and before else METHOD
 
     def add(self, phases: Iterable[Phase]) -> Bill:
         """Bill some phases, add them to the sum, and return their own bill.
@@ -33,7 +37,7 @@ class Ledger:
     @property
     def bill(self) -> Bill:
         """The sum so far."""
-        return Bill(tuple(self._lines.values()))
+        return Bill(tuple(self._lines.values()), self._method)
 
 
 def _join(known: Line, new: Line) -> Line:

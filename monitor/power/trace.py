@@ -3,13 +3,16 @@
 import math
 import sys
 import threading
-from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.power.channel import Channel, Domain, Kind, Reading
+from monitor.power.window import EMPTY as EMPTY
+from monitor.power.window import Curve as Curve
+from monitor.power.window import Gap as Gap
+from monitor.power.window import Window as Window
+from monitor.power.window import window_of as window_of
 
 CAPACITY = 84_000
 """Samples kept a channel: 70 minutes at 20 Hz."""
@@ -33,67 +36,9 @@ LONGEST_BRIDGE_S = 2.5
 REFRESHES_PER_SLOPE, LONGEST_SLOPE_S = 50, 0.5
 """Watts of a counter are its slope over this many refreshes (an error of 2 %), if not too long."""
 
-Floats = npt.NDArray[np.float64]
 
-
-class Gap(IntEnum):
-    """Why the time before a sample carries no energy of its own."""
-
-    NONE = 0
-    MISSED = 1
-    """The source did not answer, or the sampler was kept from asking."""
-    RESET = 2
-    """The counter started again."""
-    AMBIGUOUS = 3
-    """So long unread that the counter may have wrapped more than once."""
-    IMPLAUSIBLE = 4
-    """The reading was not physically possible."""
-    ASLEEP = 5
-    """The machine was suspended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The energy of one channel between two moments.
-
-    :param joules: energy over the covered part; ``None`` when nothing was covered
-    :param mean_w: joules over covered seconds
-    :param peak_w: highest watts read inside
-    :param samples: readings inside
-    :param coverage: covered share of the window, 0 to 1
-    :param spacing_s: mean time between readings
-    :param edge_j: standard deviation of what the two ends add, because neither falls exactly
-      on a refresh of the sensor
-    :param shape_j: standard deviation of integrating watts between samples; 0 for counters
-    """
-
-    joules: float | None
-    mean_w: float | None
-    peak_w: float | None
-    samples: int
-    coverage: float
-    spacing_s: float
-    edge_j: float
-    shape_j: float
-
-
-EMPTY = Window(None, None, None, 0, 0.0, 0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Readings of one channel, oldest first. All arrays have shape (n,).
-
-    :param time_s: monotonic seconds
-    :param energy_j: unwrapped cumulative joules since the channel's first reading
-    :param power_w: watts; NaN where a counter has none yet
-    :param gap: the :class:`Gap` before each reading
-    """
-
-    time_s: Floats
-    energy_j: Floats
-    power_w: Floats
-    gap: npt.NDArray[np.uint8]
+AROUND_S = 0.5
+"""Readings so long before and after a window tell how doubtful its ends are."""
 
 
 class _Ring:
@@ -295,89 +240,5 @@ class Trace:
             channel = self._rings[key].channel if key in self._rings else None
         if channel is None:
             return EMPTY
-        return window_of(channel, self.curve(key, start_s, end_s), start_s, end_s)
-
-
-def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> Window:
-    """Return the energy of a curve between two times; see :meth:`Trace.window`."""
-    if len(curve.time_s) < 2 or end_s <= start_s:
-        return EMPTY
-    low_s = max(start_s, float(curve.time_s[0]))
-    high_s = min(end_s, float(curve.time_s[-1]))
-    if high_s <= low_s:
-        return EMPTY
-    ends_j = _energy_at(channel, curve, np.array([low_s, high_s]))
-    inside = (curve.time_s >= start_s) & (curve.time_s <= end_s)
-    covered_s = (high_s - low_s) - _gap_s(curve, low_s, high_s)
-    if covered_s <= 0:
-        return Window(None, None, None, int(inside.sum()), 0.0, 0.0, 0.0, 0.0)
-    joules = max(0.0, float(ends_j[1] - ends_j[0]))
-    read_w = curve.power_w[inside & np.isfinite(curve.power_w)]
-    mean_w = joules / covered_s
-    spacing_s = float(np.median(np.diff(curve.time_s)))
-    return Window(
-        joules=joules,
-        mean_w=mean_w,
-        peak_w=max(mean_w, float(read_w.max())) if len(read_w) else mean_w,
-        samples=int(inside.sum()),
-        coverage=min(1.0, covered_s / (end_s - start_s)),
-        spacing_s=spacing_s,
-        edge_j=math.hypot(*(_edge_j(channel, curve, at_s) for at_s in (low_s, high_s))),
-        shape_j=_shape_j(channel, curve, low_s, high_s),
-    )
-
-
-def _energy_at(channel: Channel, curve: Curve, at_s: Floats) -> Floats:
-    """Cumulative joules at moments inside the curve."""
-    linear_j = np.interp(at_s, curve.time_s, curve.energy_j)
-    if channel.kind is not Kind.POWER:
-        return linear_j
-    right = np.clip(np.searchsorted(curve.time_s, at_s), 1, len(curve.time_s) - 1)
-    left = right - 1
-    dt_s = at_s - curve.time_s[left]
-    span_s = curve.time_s[right] - curve.time_s[left]
-    at_w = curve.power_w[left] + (curve.power_w[right] - curve.power_w[left]) * dt_s / span_s
-    trapezium_j = curve.energy_j[left] + (curve.power_w[left] + at_w) / 2 * dt_s
-    return np.where(curve.gap[right] == Gap.NONE, trapezium_j, linear_j)
-
-
-def _gap_s(curve: Curve, low_s: float, high_s: float) -> float:
-    """Seconds between two moments that lie in gaps."""
-    starts_s = np.clip(curve.time_s[:-1], low_s, high_s)
-    ends_s = np.clip(curve.time_s[1:], low_s, high_s)
-    return float(np.sum((ends_s - starts_s)[curve.gap[1:] != Gap.NONE]))
-
-
-def _edge_j(channel: Channel, curve: Curve, at_s: float) -> float:
-    """Standard deviation of the cumulative joules at one end of a window.
-
-    Two causes: the sensor's last refresh lies up to a period back (uniform, so its standard
-    deviation is period x watts / sqrt 12), and between two samples the power may have
-    stepped anywhere (the interpolation is off by dP x f(1-f) x dt at most).
-    """
-    right = int(np.clip(np.searchsorted(curve.time_s, at_s), 1, len(curve.time_s) - 1))
-    if curve.gap[right] != Gap.NONE:
-        return 0.0
-    dt_s = float(curve.time_s[right] - curve.time_s[right - 1])
-    near_w = curve.power_w[max(right - 2, 0) : right + 2]
-    near_w = near_w[np.isfinite(near_w)]
-    if not len(near_w):
-        return 0.0
-    fraction = (at_s - float(curve.time_s[right - 1])) / dt_s
-    refresh_j = min(channel.period_s, dt_s) * float(near_w.max()) / math.sqrt(12)
-    step_j = float(np.ptp(near_w)) * fraction * (1 - fraction) * dt_s
-    return math.hypot(refresh_j, step_j / math.sqrt(3), channel.step_j / math.sqrt(12))
-
-
-def _shape_j(channel: Channel, curve: Curve, low_s: float, high_s: float) -> float:
-    """Standard deviation of integrating sampled watts: steps fall anywhere between samples.
-
-    Each step dP between samples dt apart is placed wrongly by up to dt/2, uniformly: a
-    standard deviation of dP x dt / sqrt 12, independent from step to step.
-    """
-    if channel.kind is not Kind.POWER:
-        return 0.0
-    inside = (curve.time_s[1:] > low_s) & (curve.time_s[:-1] < high_s)
-    steps_j = np.diff(curve.power_w) * np.diff(curve.time_s)
-    steps_j = steps_j[inside & (curve.gap[1:] == Gap.NONE)]
-    return float(np.sqrt(np.sum(steps_j**2) / 12))
+        curve = self.curve(key, start_s - AROUND_S, end_s + AROUND_S)
+        return window_of(channel, curve, start_s, end_s)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from monitor.attachments import split_attachments
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import METHOD, weakest
 from monitor.energy.budget import Spent
@@ -370,7 +371,8 @@ def _keep_answer(db: Database, row: Mapping[str, Any]) -> None:
 
 def _new_conversation(db: Database, first_prompt: str) -> str:
     conversation_id, now = new_id(), utc_now()
-    title = " ".join(first_prompt.split())
+    files, question = split_attachments(first_prompt)
+    title = " ".join(question.split()) or ", ".join(files)
     if len(title) > TITLE_LENGTH:
         title = title[: TITLE_LENGTH - 1].rstrip() + "…"
     db.table("conversations").insert(

@@ -18,6 +18,8 @@ class Outcome:
     :param thinking_j: joules of the part of decode in which the model thought; ``None`` if it did
       not, or they were not measured
     :param marks: when its characters were written; see :mod:`monitor.store.marks`
+    :param embodied_g: its time's share of what making the machine emitted; ``None`` if that is not
+      known
     :param above_idle: what it drew above the idle machine; ``None`` if no baseline fits
     """
 
@@ -31,6 +33,7 @@ class Outcome:
     trace: bytes | None = None
     thinking_j: float | None = None
     marks: bytes | None = None
+    embodied_g: float | None = None
     above_idle: AboveIdle | None = None
 
 
@@ -55,6 +58,7 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
             "prefill_j": outcome.bill.total(PREFILL).joules,
             "decode_j": outcome.bill.total(DECODE).joules,
             "thinking_j": outcome.thinking_j,
+            "embodied_g": outcome.embodied_g,
             "energy_kind": total.kind and str(total.kind),
             "resolved": total.resolved,
             "above_idle_j": above and above.joules,

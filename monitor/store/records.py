@@ -78,6 +78,7 @@ class QueryRecord:
     :param zone: the intensity in force when it ran, ``None`` for a query without a bill
     :param notice: what a person must know of how it is stored, "" if all is well
     :param thinking_j: joules of the thinking at the head of the answer
+    :param embodied_g: its time's share of what making the machine emitted, beside the footprint
     :param above_idle: what it drew above the idle machine, ``None`` if no baseline fitted
     """
 
@@ -100,6 +101,7 @@ class QueryRecord:
     conversation_id: str | None = None
     notice: str = ""
     thinking_j: float | None = None
+    embodied_g: float | None = None
     above_idle: AboveIdle | None = None
 
     @classmethod
@@ -146,6 +148,7 @@ class QueryRecord:
             pue=row["pue"],
             conversation_id=row["conversation_id"],
             thinking_j=row["thinking_j"],
+            embodied_g=row["embodied_g"],
             above_idle=_above_idle(row),
         )
 

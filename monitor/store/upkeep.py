@@ -15,6 +15,7 @@ from monitor.store.backups import back_up_if_due
 from monitor.store.copies import Progress, check_room, never, unheard
 from monitor.store.database import Store
 from monitor.store.errors import INTERRUPTED, StoreStopped, code_of
+from monitor.store.rebilling import rebill
 from monitor.store.retention import Pace, read_rules, thin
 
 TEXTS, QUERIES, BILLS, TRACES = "texts", "queries", "bills", "traces"
@@ -183,6 +184,8 @@ def look_after(store: Store, cancelled: Callable[[], bool] = never) -> None:
         return
     back_up_if_due(store.path, cancelled=cancelled)
     purge_deleted(store, cancelled=cancelled)
+    # Before curves are thinned: an old bill's interval is reckoned anew from all of its readings.
+    rebill(store, cancelled)
     thin(store, read_rules(store), cancelled=cancelled)
 
 

@@ -291,7 +291,7 @@ def test_time_that_was_not_read_raises_the_upper_end_only(
     assert line.energy is not None
     assert line.energy.joules == pytest.approx(100.0)
     assert line.energy.above_j == pytest.approx(100.0)
-    assert line.energy.below_j == 0.0
+    assert line.energy.below_j == pytest.approx(0.0, abs=1e-9)
     assert line.mean_w == pytest.approx(50.0)
     assert bill.total().coverage == pytest.approx(0.5)
 
@@ -312,3 +312,51 @@ def test_joined_phases_keep_the_mean_of_what_was_read_and_the_highest_peak(
     assert joined.peak_w == pytest.approx(200.0)
     assert joined.coverage == pytest.approx(4.0 / 6.0)
     assert joined.duration_s == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.POWER])
+def test_what_a_slow_sensor_has_still_to_show_at_the_end_is_systematic(
+    make_channel: MakeChannel, kind: Kind
+) -> None:
+    """From 20 to 120 W with a refresh each half second: a quarter of one is late, each time."""
+    channel = make_channel(kind=kind, period_s=0.5)
+    trace = Trace()
+    trace.add(channel)
+    joules = 0.0
+    for index in range(100):
+        power_w = 20.0 if index < 40 else 120.0
+        joules += 0.1 * (20.0 if index <= 40 else 120.0)
+        reading = Reading(channel.key, index * 0.1, joules, power_w)
+        trace.record([reading])
+    (rising,) = account(trace, [channel], [Phase(DECODE, 3.5, 8.0)]).lines
+    (steady,) = account(trace, [channel], [Phase(DECODE, 5.5, 8.0)]).lines
+    assert rising.energy
+    assert rising.energy.above_j == pytest.approx(25.0)
+    assert rising.energy.below_j == 0.0
+    assert steady.energy
+    assert steady.energy.above_j == pytest.approx(0.0, abs=1e-6)
+    twice = account(trace, [channel], [Phase(PREFILL, 3.5, 8.0), Phase(DECODE, 3.5, 8.0)])
+    total = twice.total().energy
+    assert total
+    assert total.above_j == pytest.approx(50.0)
+
+
+def test_a_burst_between_two_readings_makes_watts_less_sure_than_a_step(
+    make_channel: MakeChannel,
+) -> None:
+    channel = make_channel(kind=Kind.POWER)
+
+    def random_j(*raised: int) -> float:
+        trace = Trace()
+        trace.add(channel)
+        for index in range(60):
+            power_w = 150.0 if index in raised else 50.0
+            trace.record([Reading(channel.key, index * 0.1, power_w=power_w)])
+        (line,) = account(trace, [channel], [Phase(DECODE, 1.0, 5.0)]).lines
+        assert line.energy
+        return line.energy.random_j
+
+    step, burst = random_j(*range(30, 60)), random_j(30)
+    assert 0.0 < step < burst
+    assert random_j(20, 30, 40) > burst
+    assert random_j() < 0.01

@@ -2,13 +2,14 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.energy.difference import Verdict, difference, difference_by_channel, per
+from monitor.energy.difference import Verdict, compare, difference, difference_by_channel, per
 from monitor.energy.interval import Interval
 
 
@@ -141,3 +142,94 @@ def test_of_many_sensors_the_extremes_are_found_among_all_ends() -> None:
             for ends in itertools.product((-0.3, 0.3), repeat=5)
         ]
         assert found.ratios == pytest.approx((min(every), max(every)))
+
+
+# Several runs of each.
+
+
+def runs(joules: Sequence[float], accuracy: float = 0.0) -> list[dict[str, Interval]]:
+    return [{"cpu": sensed(float(each), accuracy)} for each in joules]
+
+
+def told(a: Sequence[float], b: Sequence[float], paired: bool = False) -> Verdict:
+    found = compare(runs(a), runs(b), shared=True, paired=paired)
+    assert found
+    return found.verdict
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 12])
+@pytest.mark.parametrize("skewed", [False, True])
+@pytest.mark.parametrize("paired", [False, True])
+def test_equal_things_are_told_apart_in_one_of_twenty_comparisons_at_most(
+    count: int, skewed: bool, paired: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(300):
+        prompts_j = rng.uniform(10, 100, count) if paired else np.full(count, 50.0)
+        scatter = rng.normal(0, 0.2, (2, count))
+        a, b = prompts_j * (np.exp(scatter) if skewed else 1 + 0.3 * scatter)
+        wrong += told(a, b, paired) is not Verdict.CANNOT_TELL
+    assert wrong / 300 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def test_pairs_tell_apart_what_unlike_prompts_would_hide() -> None:
+    prompts_j = np.array([10.0, 30.0, 90.0, 200.0, 400.0])
+    less_j = prompts_j * np.array([0.93, 0.9, 0.91, 0.9, 0.89])
+    assert told(prompts_j, less_j, paired=True) is Verdict.CANNOT_TELL
+    less_j = prompts_j - np.array([3.0, 3.3, 2.9, 3.1, 3.0])
+    assert told(prompts_j, less_j, paired=True) is Verdict.LOWER
+    assert told(prompts_j, less_j) is Verdict.CANNOT_TELL
+
+
+def test_a_clear_difference_is_found_and_needs_no_more_repeats() -> None:
+    a, b = [10.0, 10.1, 9.9], [12.0, 12.1, 11.9]
+    found = compare(runs(a), runs(b), shared=True)
+    assert found
+    assert (found.verdict, found.repeats_needed) == (Verdict.HIGHER, 0)
+    turned = compare(runs(b), runs(a), shared=True)
+    assert turned
+    assert turned.verdict is Verdict.LOWER
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_so_many_more_repeats_do_settle_it(paired: bool) -> None:
+    """Half of all times about, as what there is now scatters by chance itself."""
+    rng = np.random.default_rng(6)
+    settled = asked = 0
+    for _ in range(150):
+        a, b = rng.normal(50, 3, 6), rng.normal(53, 3, 6)
+        found = compare(runs(a), runs(b), shared=True, paired=paired)
+        assert found
+        if found.verdict is Verdict.CANNOT_TELL and found.repeats_needed:
+            more = min(found.repeats_needed, 60)
+            asked += 1
+            a = np.concatenate([a, rng.normal(50, 3, more)])
+            b = np.concatenate([b, rng.normal(53, 3, more)])
+            settled += told(a, b, paired) is Verdict.HIGHER
+    assert asked > 20
+    assert settled / asked > 0.4
+
+
+def test_repeating_does_not_settle_what_sensors_leave_open() -> None:
+    """Two machines, each 5 % off perhaps, and 4 % between them."""
+    found = compare(runs([100.0] * 5, 0.05), runs([104.0] * 5, 0.05), shared=False)
+    assert found
+    assert (found.verdict, found.repeats_needed) == (Verdict.CANNOT_TELL, None)
+    shared = compare(runs([100.0] * 5, 0.05), runs([104.0] * 5, 0.05), shared=True)
+    assert shared
+    assert shared.verdict is Verdict.HIGHER
+
+
+def test_one_run_against_several_is_taken_to_scatter_as_they_do() -> None:
+    several = [10.0, 11.0, 9.0, 10.5, 9.5]
+    assert told([11.5], several) is Verdict.CANNOT_TELL
+    assert told([20.0], several) is Verdict.LOWER
+    assert told(several, [20.0]) is Verdict.HIGHER
+
+
+def test_what_was_not_measured_is_not_compared() -> None:
+    assert compare(runs([1.0]), [], shared=True) is None
+    assert compare(runs([1.0, 2.0]), [{}, {}], shared=True) is None
+    with pytest.raises(ValueError, match="as many runs"):
+        compare(runs([1.0]), runs([1.0, 2.0]), shared=True, paired=True)

@@ -480,7 +480,7 @@ def test_the_truth_lies_within_the_doubt_that_sampling_adds(
         end_s = start_s + rng.uniform(0.3, 4.0)
         window = trace.window(channel.key, start_s, end_s)
         assert window.joules is not None
-        doubt_j = 1.96 * math.hypot(window.edge_j, window.shape_j)
+        doubt_j = 1.96 * math.hypot(window.edge_j, window.shape_j) + 1e-9
         inside += abs(window.joules - curve.energy_j(start_s, end_s)) <= doubt_j
     assert inside >= 900
 

@@ -1,0 +1,72 @@
+"""Every key of the window in one place, from which the sheet of shortcuts is made as well."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from desktop.window import MainWindow
+
+
+def bind_commands(window: "MainWindow") -> None:
+    """Bind the keys of everything that can be done, and what is found to what shows it."""
+
+    commands, composer, side = window.commands, window.chat_page.composer, window.chat_page.side
+
+    def chat(does: Callable[[], None]) -> Callable[[], None]:
+        """Do it on the chat's page only: from another page, its key goes there first."""
+        return lambda: does() if window.chat_page.isVisible() else window.show_page("chat")
+
+    commands.add(
+        window.tr("Chat"),
+        ("new", window.tr("New chat"), "Ctrl+N", window.new_chat),
+        ("send", window.tr("Send the prompt"), "Ctrl+Return; Ctrl+Enter", chat(composer.send)),
+        ("enter", window.tr("Send, while typing"), "Enter", None),
+        ("break", window.tr("Break the line, while typing"), "Shift+Enter", None),
+        ("stop", window.tr("Stop what is running"), "Esc", window.stop),
+        (
+            "again",
+            window.tr("Regenerate the last answer"),
+            "Ctrl+R",
+            chat(window.chat_page.regenerate),
+        ),
+        ("edit", window.tr("Edit the last question"), "Ctrl+Up", chat(composer.edit_last)),
+        ("prompts", window.tr("Prompts"), "Ctrl+P", window.chat_page.setup.open_prompts),
+        (
+            "setup",
+            window.tr("System prompt and sampling"),
+            "Ctrl+Shift+P",
+            window.chat_page.setup.open_presets,
+        ),
+        ("attach", window.tr("Attach files"), "Ctrl+Shift+A", chat(composer.attached.choose)),
+        ("budget", window.tr("Energy budget"), "Ctrl+B", window.chat_page.setup.open_budget),
+        ("rename", window.tr("Rename the conversation"), "F2", chat(side.ask_rename)),
+        ("export", window.tr("Export the conversation"), "Ctrl+E", chat(side.ask_export)),
+    )
+    commands.add(
+        window.tr("Models"),
+        ("model", window.tr("Choose a model"), "Ctrl+L", window.strip.open_menu),
+        ("library", window.tr("Model library"), "Ctrl+Shift+M", window.models.open_library),
+        ("file", window.tr("Open a model file"), "Ctrl+O", window.models.ask_file),
+        ("load", window.tr("How the model is loaded"), "Ctrl+,", window.models.open_options),
+    )
+    commands.add(
+        window.tr("Window"),
+        ("find", window.tr("Search everything"), "Ctrl+K", commands.open_finder),
+        ("search", window.tr("Search this page"), "Ctrl+F", window.search_page),
+        ("keys", window.tr("Keyboard shortcuts"), "Ctrl+/", commands.open_sheet),
+        (
+            "zone",
+            window.tr("Choose where the electricity is from"),
+            "",
+            window.settings.choose_zone,
+        ),
+        *(
+            (f"page_{name}", title, f"Ctrl+{number}", partial(window.show_page, name))
+            for number, (name, title) in enumerate(window.page_titles().items(), start=1)
+        ),
+    )
+    commands.conversation_wanted.connect(window.open_conversation)
+    commands.query_wanted.connect(lambda row: window.open_query(row.id))
+    commands.model_wanted.connect(window.models.choose)
+    commands.prompt_wanted.connect(window.insert_prompt)

@@ -1,0 +1,97 @@
+"""What several runs of one prompt came to, on a terminal and as JSON."""
+
+from typing import Any
+
+from monitor import figures, forms
+from monitor.compare.forms import difference_json
+from monitor.energy.difference import Comparison, Verdict
+from monitor.energy.precision import Mean
+from monitor.repeating import Repeated, percent
+
+
+def mean_words(mean: Mean) -> str:
+    """Write a mean with its kind and interval: ○ 12.1 J (11.8–12.4 J)."""
+    energy = figures.marked(mean.kind, figures.energy(mean.energy.joules))
+    return f"{energy} {figures.bounds(mean.energy)}"
+
+
+def progress_line(found: Repeated) -> str:
+    """Say in a line what the latest run took and what the mean has come to."""
+    if not found.records:
+        return "Warmed up; this run is not counted."
+    total = found.records[-1].bill.total()
+    line = f"Run {len(found.records)}: {figures.marked(total.kind, figures.energy(total.joules))}"
+    if found.mean and found.mean.count > 1:
+        line += f" · mean {mean_words(found.mean)}, scatter ±{percent(found.mean.scatter)}"
+    return line
+
+
+def lines(found: Repeated, compared: Comparison | None = None) -> list[str]:
+    """Say what the runs came to.
+
+    :param compared: with the stored query they repeat, if there is one
+    """
+    said = [progress_line(found)] if found.records else []
+    if mean := found.mean:
+        said.append(
+            f"Mean of {mean.count}: {mean_words(mean)}, half of the interval "
+            f"{percent(mean.precision)}: scatter ±{percent(mean.scatter)}, sensors "
+            f"±{percent(mean.systematic)}."
+        )
+        if mean.spread_j is not None:
+            said.append(f"From run to run: {figures.energy(mean.spread_j)} (standard deviation).")
+    if compared:
+        said.append(comparison_line(compared))
+    return said + found.notes()
+
+
+def comparison_line(compared: Comparison) -> str:
+    """Say how the runs compare with the stored query they repeat."""
+    said = {
+        Verdict.LOWER: "The runs took less than the stored query",
+        Verdict.HIGHER: "The runs took more than the stored query",
+        Verdict.CANNOT_TELL: "Whether the runs took less or more than the stored query "
+        "cannot be told",
+    }[compared.verdict]
+    if share := compared.difference.relative:
+        said += f": {share.value:+.1f} % ({share.low:+.1f} to {share.high:+.1f})".replace("-", "−")
+    return f"{said}."
+
+
+def repeated_json(found: Repeated, compared: Comparison | None = None) -> dict[str, Any]:
+    """Return some runs in the form of ``ask --repeat --json``.
+
+    ``needed`` are the runs that the precision takes in all, or ±5 % if none was asked for.
+    """
+    document: dict[str, Any] = {
+        "id": found.id,
+        "repeats": [forms.record_json(record) for record in found.records],
+        "warm_up": found.warm_up and forms.record_json(found.warm_up),
+        "mean": found.mean and _mean_json(found.mean),
+        "needed": found.needed,
+        "precision": found.plan.precision,
+        "stopped": found.stopped,
+        "notes": found.notes(),
+    }
+    if compared:
+        document["against"] = {
+            **(difference_json(compared.difference) or {}),
+            "repeats_needed": compared.repeats_needed,
+        }
+    return document
+
+
+def _mean_json(mean: Mean) -> dict[str, Any]:
+    return {
+        "count": mean.count,
+        "joules": mean.energy.joules,
+        "low_j": mean.energy.low_j,
+        "high_j": mean.energy.high_j,
+        "spread_j": mean.spread_j,
+        "precision": mean.precision,
+        "scatter": mean.scatter,
+        "systematic": mean.systematic,
+        "kind": str(mean.kind),
+        "resolved": mean.resolved,
+        "coverage": mean.coverage,
+    }
