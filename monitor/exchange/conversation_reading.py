@@ -205,9 +205,10 @@ def _sampling(sampling: Node | None) -> str | None:
         elif not (value is None or isinstance(value, str)):
             sampling.number(name)
     try:
-        return json.dumps(checked(sampling.value))
+        checked(sampling.value)
     except PresetError as error:
         raise sampling.problem(f"its sampling cannot be used: {error}") from error
+    return json.dumps(sampling.value)
 
 
 def _arrival(node: Node, conversation_id: str) -> Arrival:
