@@ -293,15 +293,7 @@ class MainWindow(QMainWindow):
         history = self._services.history
 
         def show(found: Details) -> None:
-            QueryDialog(
-                found.record,
-                found.trace,
-                self._theme,
-                self,
-                found.marks,
-                found.forecast,
-                found.earlier,
-            ).show()
+            QueryDialog(found, self._theme, self).show()
 
         self.bridge.read(lambda: details_of(history, query_id), show)
 

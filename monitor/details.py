@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from monitor.carbon.equivalents import PREFERENCE
 from monitor.energy.account import PREFILL
+from monitor.energy.calibration import WallEquivalent, wall_equivalent
 from monitor.energy.credit import Credit, credit_of
 from monitor.energy.forecast import Fit, Forecast, fit
+from monitor.store.calibrations import Calibrations
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
 from monitor.store.marks import TextMarks
@@ -22,13 +25,17 @@ class Details:
     :param marks: when its words were written
     :param forecast: what it was said to take
     :param earlier: what earlier prompts took where it ran, by which is told what reuse saved
+    :param wall: what it came to at the wall; ``None`` without a calibration of this machine
+    :param has_equivalents: whether a person wants to read what that is like in everyday life
     """
 
     record: QueryRecord
-    trace: StoredTrace | None
-    marks: TextMarks | None
-    forecast: Forecast | None
-    earlier: Fit | None
+    trace: StoredTrace | None = None
+    marks: TextMarks | None = None
+    forecast: Forecast | None = None
+    earlier: Fit | None = None
+    wall: WallEquivalent | None = None
+    has_equivalents: bool = True
 
 
 def details_of(history: History, query_id: str) -> Details:
@@ -43,7 +50,14 @@ def details_of(history: History, query_id: str) -> Details:
         marks=history.marks(record.id),
         forecast=history.forecasts.of(record.id),
         earlier=_earlier(history, record),
+        wall=_at_the_wall(history, record),
+        has_equivalents=bool(history.preference(PREFERENCE, True)),
     )
+
+
+def _at_the_wall(history: History, record: QueryRecord) -> WallEquivalent | None:
+    calibration = Calibrations(history.store).latest()
+    return wall_equivalent(record.bill, calibration) if calibration else None
 
 
 def credits_of(history: History, records: Iterable[QueryRecord]) -> dict[str, Credit]:

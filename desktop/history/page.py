@@ -245,9 +245,7 @@ class HistoryPage(QWidget):
 
         def show(found: Details) -> None:
             if row.number == self._wanted:
-                self.view.show_query(
-                    row, found.record, found.trace, found.marks, found.forecast, found.earlier
-                )
+                self.view.show_query(row, found)
 
         self._bridge.read(lambda: details_of(self._history, row.id), show)
 

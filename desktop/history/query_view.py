@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -23,37 +22,21 @@ from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
 from desktop.settings.baseline import translate
 from desktop.theme.bill import full_time, kind_words, status_words
+from desktop.theme.equivalents import EquivalentLine
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
 from monitor import figures, report
+from monitor.details import Details
 from monitor.energy.baseline import above_idle_words
-from monitor.energy.forecast import Fit, Forecast
-from monitor.power.channel import Role
+from monitor.energy.calibration import WallEquivalent
+from monitor.energy.forecast import Forecast
+from monitor.power.channel import Kind, Role
 from monitor.repeat import REPEATABLE
-from monitor.store.curves import StoredTrace
-from monitor.store.marks import TextMarks
 from monitor.store.records import QueryRecord, QueryRow, Status
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A query, and what is kept beside its record.
-
-    :param trace: its power curve
-    :param marks: when its answer was written, on the curve's clock
-    :param forecast: what was foretold before it ran
-    :param earlier: what earlier prompts took, for what the reuse of the context saved
-    """
-
-    record: QueryRecord
-    trace: StoredTrace | None = None
-    marks: TextMarks | None = None
-    forecast: Forecast | None = None
-    earlier: Fit | None = None
-
-
 class QueryView(QScrollArea):
-    """Shows a :class:`QueryRecord`; empty until :meth:`show_record`."""
+    """Shows a :class:`QueryRecord`; empty until :meth:`show_details`."""
 
     again = Signal(object)
     """A record whose query is to be run again."""
@@ -71,7 +54,7 @@ class QueryView(QScrollArea):
         self._height = 0
         self._drawing = QTimer(self, interval=0, singleShot=True)
         self._drawing.timeout.connect(self._draw_part)
-        self._shown: Shown | None = None
+        self._shown: Details | None = None
         self._row: QueryRow | None = None
         self._is_warm = False
         self.setWidgetResizable(True)
@@ -89,41 +72,26 @@ class QueryView(QScrollArea):
         marks = self.findChild(Marks)
         return marks is not None and marks.is_typing
 
-    def show_query(
-        self,
-        row: QueryRow,
-        record: QueryRecord,
-        trace: StoredTrace | None,
-        marks: TextMarks | None = None,
-        forecast: Forecast | None = None,
-        earlier: Fit | None = None,
-    ) -> None:
-        """Show a query of the history, with what can be done with it; see :class:`Shown`."""
+    def show_query(self, row: QueryRow, shown: Details) -> None:
+        """Show a query of the history, with what can be done with it."""
         is_same = self._row is not None and self._row.number == row.number
         if is_same and self._is_typing():
             return  # a note is being written, and would be lost
         self._row = row
         self._height = self.verticalScrollBar().value() if is_same else 0
-        self._draw(Shown(record, trace, marks, forecast, earlier))
+        self._draw(shown)
 
-    def show_record(
-        self,
-        record: QueryRecord,
-        trace: StoredTrace | None,
-        marks: TextMarks | None = None,
-        forecast: Forecast | None = None,
-        earlier: Fit | None = None,
-    ) -> None:
-        """Show a query by itself; see :class:`Shown`."""
+    def show_details(self, shown: Details) -> None:
+        """Show a query by itself."""
         self._row, self._height = None, 0
-        self._draw(Shown(record, trace, marks, forecast, earlier))
+        self._draw(shown)
 
     def settle(self) -> None:
         """Draw all that is still to be drawn before returning."""
         while self._rest:
             self._draw_part()
 
-    def _draw(self, shown: Shown) -> None:
+    def _draw(self, shown: Details) -> None:
         self._shown = shown
         record = shown.record
         page = named(QWidget(), "page")
@@ -137,6 +105,12 @@ class QueryView(QScrollArea):
         layout.addWidget(self._figures(record))
         if record.bill.total().energy:
             layout.addWidget(self._above_idle(record))
+        if shown.wall:
+            layout.addWidget(self._at_the_wall(shown.wall))
+        if shown.has_equivalents:
+            alike, carbon = EquivalentLine(), record.footprint
+            alike.show_amounts(record.bill.total().energy, carbon.grams if carbon else None)
+            layout.addWidget(alike)
         if shown.forecast:
             layout.addWidget(self._foretold(record, shown.forecast))
         if self._row:
@@ -162,7 +136,7 @@ class QueryView(QScrollArea):
         else:
             self.verticalScrollBar().setValue(self._height)
 
-    def _add_curve_and_answer(self, layout: QVBoxLayout, shown: Shown) -> None:
+    def _add_curve_and_answer(self, layout: QVBoxLayout, shown: Details) -> None:
         """Show the answer under its curve, or by itself if it is not known when it was written."""
         text = None
         if shown.trace and shown.trace.curves:
@@ -182,6 +156,17 @@ class QueryView(QScrollArea):
     def _above_idle(self, record: QueryRecord) -> QWidget:
         words = above_idle_words(record.above_idle, record.bill.total().kind, translate)
         return label(words[:1].upper() + words[1:], "muted", wrap=True)
+
+    def _at_the_wall(self, wall: WallEquivalent) -> QWidget:
+        words = self.tr("At the wall, by this machine's calibration: %1 %2")
+        text = words.replace(
+            "%1", figures.marked(Kind.MODELLED, figures.energy(wall.energy.joules))
+        )
+        text = text.replace("%2", figures.bounds(wall.energy))
+        if wall.beyond:
+            beyond = self.tr("Extrapolated: %1 drew more than was calibrated.")
+            text += f" {beyond.replace('%1', ', '.join(wall.beyond))}"
+        return label(text, "muted", wrap=True)
 
     def _foretold(self, record: QueryRecord, forecast: Forecast) -> QWidget:
         told = figures.marked(forecast.kind, figures.energy(forecast.energy_j))
@@ -329,22 +314,13 @@ class QueryView(QScrollArea):
 class QueryDialog(QDialog):
     """A query in a window of its own."""
 
-    def __init__(
-        self,
-        record: QueryRecord,
-        trace: StoredTrace | None,
-        theme: Theme,
-        parent: QWidget | None = None,
-        marks: TextMarks | None = None,
-        forecast: Forecast | None = None,
-        earlier: Fit | None = None,
-    ) -> None:
+    def __init__(self, shown: Details, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("What this answer cost"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(660, 680)
         view = QueryView(theme)
-        view.show_record(record, trace, marks, forecast, earlier)
+        view.show_details(shown)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(view)

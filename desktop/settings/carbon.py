@@ -21,6 +21,7 @@ from desktop.settings.carbon_device import DeviceTab
 from desktop.settings.carbon_live import LiveTab, TurnOn
 from desktop.settings.carbon_own import OwnTab
 from desktop.settings.zones import ZoneList
+from desktop.theme.equivalents import EquivalentSwitch
 from desktop.theme.widgets import label, named, tool_button
 from monitor.carbon.choice import Choice, choose_live, choose_zone, read_choice, zone_at
 from monitor.carbon.intensity import SOURCE, CarbonError, Zone
@@ -114,6 +115,7 @@ class CarbonDialog(QDialog):
         texts = QVBoxLayout()
         texts.addWidget(self.problem)
         texts.addWidget(self.told)
+        texts.addWidget(EquivalentSwitch(self._bridge, self._history))
         row = QHBoxLayout()
         row.addLayout(texts, 1)
         row.addWidget(close)

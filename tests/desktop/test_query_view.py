@@ -19,6 +19,7 @@ from desktop.history.scrub import Scrub
 from desktop.history.timed_text import MOST_LINES, TimedText
 from desktop.history.tint import LEVELS, tint
 from desktop.theme.palette import DARK, LIGHT, Theme
+from monitor.details import Details
 from monitor.energy.account import DECODE, PREFILL, Phase, account
 from monitor.energy.forecast import Fit, Forecast
 from monitor.power.channel import Channel, Kind, Reading
@@ -109,7 +110,7 @@ def scrub(qtbot: QtBot, kept: Kept) -> Iterator[Scrub]:
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
     view.resize(620, 700)
-    view.show_record(kept.record, kept.trace, kept.marks)
+    view.show_details(Details(kept.record, kept.trace, kept.marks))
     view.settle()
     view.show()
     scrub = view.findChild(Scrub)
@@ -186,7 +187,7 @@ def test_the_text_is_scrolled_to_what_the_curve_points_at(qtbot: QtBot, tmp_path
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
     view.resize(620, 700)
-    view.show_record(kept.record, kept.trace, kept.marks)
+    view.show_details(Details(kept.record, kept.trace, kept.marks))
     view.settle()
     view.show()
     scrub = view.findChild(Scrub)
@@ -237,7 +238,7 @@ def test_heat_of_short_tokens_is_said_to_be_regressed(qtbot: QtBot, tmp_path: Pa
 def test_heat_outlasts_another_theme_and_another_query(qtbot: QtBot, kept: Kept) -> None:
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
-    view.show_record(kept.record, kept.trace, kept.marks)
+    view.show_details(Details(kept.record, kept.trace, kept.marks))
     view.settle()
     first = view.findChild(Scrub)
     assert first
@@ -272,7 +273,7 @@ def test_without_marks_the_answer_is_formatted_and_the_curve_says_why(
 ) -> None:
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
-    view.show_record(kept.record, kept.trace)
+    view.show_details(Details(kept.record, kept.trace))
     view.settle()
     scrub = view.findChild(Scrub)
     assert scrub
@@ -301,7 +302,7 @@ def test_without_energy_heat_cannot_be_switched_on(qtbot: QtBot, kept: Kept) -> 
 def test_phases_tell_thinking_and_what_reuse_saved(qtbot: QtBot, kept: Kept) -> None:
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
-    view.show_record(kept.record, kept.trace, kept.marks)
+    view.show_details(Details(kept.record, kept.trace, kept.marks))
     view.settle()
     told = texts(view)
     assert "of it thinking" in told
@@ -316,10 +317,12 @@ def test_a_short_prompt_is_credited_by_earlier_ones(qtbot: QtBot, kept: Kept) ->
     record = replace(kept.record, tokens=replace(kept.record.tokens, prompt=210))
     view = QueryView(LIGHT)
     qtbot.addWidget(view)
-    view.show_record(record, kept.trace)
+    view.show_details(Details(record, kept.trace))
     view.settle()
     assert "saved" not in texts(view)
-    view.show_record(record, kept.trace, earlier=Fit(0.0, 0.1, 0.08, 0.12, 0.5, Kind.POWER))
+    view.show_details(
+        Details(record, kept.trace, earlier=Fit(0.0, 0.1, 0.08, 0.12, 0.5, Kind.POWER))
+    )
     view.settle()
     assert "Reused: 200 tokens, about ◐ 20.0 J (16.0–24.0 J) saved" in texts(view)
 
@@ -337,7 +340,7 @@ def test_a_forecast_is_set_against_what_came(
 ) -> None:
     forecast = Forecast(300.0, 200.0, high_j, 34, Kind.COUNTER)
     record = replace(kept.record, status=status)
-    dialog = QueryDialog(record, kept.trace, LIGHT, None, kept.marks, forecast)
+    dialog = QueryDialog(Details(record, kept.trace, kept.marks, forecast), LIGHT)
     qtbot.addWidget(dialog)
     told = "\n".join(each.text() for each in dialog.findChildren(QLabel))
     assert f"Foretold ● 300 J (200–{high_j:.0f} J): {ending}" in told
