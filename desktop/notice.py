@@ -15,7 +15,7 @@ class Notice(QFrame):
     """Hidden unless there is something to say."""
 
     closed = Signal(str)
-    """A person has read this text and closed it."""
+    """A person has read this text, and closed it or pressed a button beside it."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,8 +67,8 @@ class Notice(QFrame):
         self.show()
 
     def _do(self, does: Callable[[], None], _checked: bool = False) -> None:
-        """What was said has been answered: it goes, unless more is said."""
-        self.hide()
+        """What was said has been read and answered: it goes, unless more is said."""
+        self._on_close()
         does()
 
     def press(self, words: str) -> None:

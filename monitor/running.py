@@ -1,5 +1,7 @@
 """The state of a running query: told by the engine's messages, stored as it grows, then billed."""
 
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ from monitor.store.history import History
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
+
+log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 0.75
 """Text and bill are stored this often, so that a crash loses less than a second."""
@@ -126,6 +130,14 @@ class RunningQuery:
             ended.set()
             thread.join()
 
+    def _embodied_g(self, duration_s: float | None) -> float | None:
+        try:
+            return embodied_share_g(self._history, duration_s)
+        except sqlite3.Error as error:
+            # The history was closed while the query still ran: its end must be kept all the same.
+            log.warning("The embodied share of a query is not known: %s", error)
+            return None
+
     def _is_beyond_budget(self, bill: Bill) -> bool:
         """Whether the budget is spent, or will be before it is looked at again."""
         joules = bill.total().joules
@@ -148,7 +160,7 @@ class RunningQuery:
                 trace=trace,
                 marks=marks,
                 thinking_j=self._thinking_j(),
-                embodied_g=embodied_share_g(self._history, outcome.seconds.total),
+                embodied_g=self._embodied_g(outcome.seconds.total),
                 above_idle=above_last_idle(outcome.bill, self._history.store),
             )
         return self._history.finish(self.query_id, outcome)

@@ -27,6 +27,8 @@ class AttachmentBar(QWidget):
     problem = Signal(str)
     """A file that cannot go along; the text says why and what to do."""
     changed = Signal()
+    reading_changed = Signal()
+    """A file begins to be read, or has been."""
 
     def __init__(self, bridge: Bridge, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,7 +53,7 @@ class AttachmentBar(QWidget):
         """Read files and attach them; one that is attached already is read anew."""
         chosen = list(paths)
         self._reading += 1
-        self.changed.emit()
+        self.reading_changed.emit()
         self._bridge.work(lambda: [_attempt(path) for path in chosen], self._take)
 
     @property
@@ -61,6 +63,7 @@ class AttachmentBar(QWidget):
 
     def _take(self, read: list[Attachment | str]) -> None:
         self._reading -= 1
+        self.reading_changed.emit()
         problems = [one for one in read if isinstance(one, str)]
         for one in read:
             if isinstance(one, Attachment):

@@ -66,6 +66,7 @@ class Composer(QWidget):
         self.prompt.last_wanted.connect(self.edit_last)
         self.attached = AttachmentBar(bridge, theme)
         self.attached.changed.connect(self._on_typed)
+        self.attached.reading_changed.connect(self.update_buttons)
         self.prompt.files_dropped.connect(self.attached.add)
         self._warning = label("", "warning", wrap=True)
         self._warning.hide()

@@ -1,7 +1,7 @@
 """What is done with models: chosen, opened, loaded otherwise, found and fetched."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -93,7 +93,12 @@ class ModelDeeds(QObject):
             usable = [model for model in self.models if model.info]
             chosen = [model for model in usable if str(model.path) == preferred] or usable
             if chosen:
-                self._use(chosen[0].path, load=False)
+                self._use(chosen[0].path, load=False, then=self._tell)
+                return
+        self._tell()
+
+    def _tell(self) -> None:
+        """Show the library everywhere, now that it is known which of it is in use."""
         self._strip.show_models(self.models, self._chat.model, self._chat.is_loaded)
         self.listed.emit(self.models)
         self._show()
@@ -117,11 +122,12 @@ class ModelDeeds(QObject):
         self._bridge.change(lambda: history.set_preference(MODEL_PREFERENCE, str(path)))
         self._use(path, load=True)
 
-    def _use(self, path: Path, load: bool) -> None:
+    def _use(self, path: Path, load: bool, then: Callable[[], None] = lambda: None) -> None:
         history = self._history
 
         def take(options: LoadOptions) -> None:
             self._chat.choose_model(path, load=load, options=options)
+            then()
 
         self._bridge.read(lambda: options_for(history, path), take)
 

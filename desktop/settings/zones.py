@@ -1,11 +1,9 @@
 """Choosing where the electricity comes from."""
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QDialog,
-    QDialogButtonBox,
     QHeaderView,
     QLineEdit,
     QTableView,
@@ -13,9 +11,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.theme.widgets import label
 from monitor.carbon.countries import two_letters
-from monitor.carbon.intensity import SOURCE, WORLD, Zone, zones
+from monitor.carbon.intensity import WORLD, Zone, zones
 
 SOUGHT, SORTED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
@@ -139,35 +136,3 @@ def _row(place: int, zone: Zone, is_own: bool) -> list[QStandardItem]:
         font.setBold(True)
         cells[0].setFont(font)
     return cells
-
-
-class ZoneDialog(QDialog):
-    """A searchable list of zones; :attr:`zone` is the chosen one once it is accepted."""
-
-    def __init__(self, current: Zone, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(self.tr("Where your electricity is from"))
-        self.resize(440, 480)
-        self.zone = current
-        self.zones = ZoneList()
-        self.zones.show_zones(None, current)
-        self.zones.activated.connect(self.accept)
-        self.search = self.zones.search
-        buttons = QDialogButtonBox(
-            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
-        )
-        for button in buttons.buttons():
-            button.setIcon(QIcon())  # the style's own match nothing else here
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.zones, 1)
-        source = self.tr("Figures: %1. Every answer keeps the one it was reckoned with.")
-        layout.addWidget(label(source.replace("%1", SOURCE), "muted", wrap=True))
-        layout.addWidget(buttons)
-
-    def accept(self) -> None:
-        """Take the zone that is marked."""
-        if marked := self.zones.zone:
-            self.zone = marked
-            super().accept()

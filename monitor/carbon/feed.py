@@ -56,8 +56,11 @@ class LiveFeed:
             self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
-        while not self._closed.is_set():
+        while True:
             self._woken.clear()
+            # Behind the line above: what closes it in between has woken it for good.
+            if self._closed.is_set():
+                return
             try:
                 wait_s = self._look()
             except _Closed:

@@ -249,6 +249,7 @@ def test_dialog_fits_small_screens_and_shows_what_is_too_much(opened: Open, them
     assert least.width() <= 1024
     assert least.height() <= 600
     picture: QImage = dialog.ram.grab().toImage()
+    apply_theme(app, LIGHT)
     colors = {picture.pixelColor(x, 5).name() for x in range(picture.width())}
     assert QColor(theme.warning).name() in colors
 

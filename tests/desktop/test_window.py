@@ -10,10 +10,9 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop.settings.zones import ZoneDialog
+from desktop.settings.carbon import CarbonDialog
 from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme
 from desktop.window import PAGES, MainWindow
-from monitor.carbon.intensity import find_zone
 
 
 def luminance(color: str) -> float:
@@ -86,15 +85,15 @@ def test_nothing_is_wider_than_a_small_window(qtbot: QtBot, window: MainWindow) 
 
 
 def test_zone_is_found_chosen_and_kept(qtbot: QtBot, window: MainWindow) -> None:
-    dialog = ZoneDialog(find_zone("WORLD"), window)
-    qtbot.addWidget(dialog)
-    qtbot.keyClicks(dialog.search, "norw")
-    dialog.accept()
-    assert dialog.zone.code == "NOR"
-    window._set_zone(dialog.zone)
+    window.settings.choose_zone()
+    dialog = window.findChild(CarbonDialog)
+    qtbot.waitUntil(lambda: dialog.zones.zone is not None, timeout=5_000)
+    qtbot.keyClicks(dialog.zones.search, "norw")
+    dialog.use.click()
     history = window._services.history
     qtbot.waitUntil(lambda: history.preference("zone") == "NOR", timeout=3_000)
-    assert "Norway" in window.strip._zone.text()
+    qtbot.waitUntil(lambda: "Norway" in window.strip._zone.text(), timeout=3_000)
+    dialog.close()
 
 
 def test_empty_history_says_what_to_do(qtbot: QtBot, window: MainWindow) -> None:
