@@ -2,8 +2,8 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -291,28 +291,31 @@ def _metered(history: History) -> Iterator[Meter]:
         engine.stop()
 
 
-def _stream_repeats(events: Iterator[Event | Repeated], as_json: bool) -> Repeated:
+def _stream_repeats(events: Generator[Event | Repeated, None, None], as_json: bool) -> Repeated:
     """Show the answer once and how the mean grows; return what it came to."""
     screen = _Screen(as_json)
-    for event in events:
-        if not isinstance(event, Repeated):
-            screen.show(event)
-            continue
-        screen = _Screen(silent=True)
-        if event.ended:
-            return event
-        if not as_json:
-            stderr.print(repeat_report.progress_line(event), markup=False)
+    # Closed at once if nobody reads any more: the query ends while its history is still open.
+    with closing(events):
+        for event in events:
+            if not isinstance(event, Repeated):
+                screen.show(event)
+                continue
+            screen = _Screen(silent=True)
+            if event.ended:
+                return event
+            if not as_json:
+                stderr.print(repeat_report.progress_line(event), markup=False)
     raise AssertionError("repeating always ends with what it came to")
 
 
-def _stream(events: Iterator[Event], as_json: bool) -> QueryRecord:
+def _stream(events: Generator[Event, None, None], as_json: bool) -> QueryRecord:
     """Show a query's events as they come and return its record."""
     screen = _Screen(as_json)
-    for event in events:
-        screen.show(event)
-        if isinstance(event, Finished):
-            return event.record
+    with closing(events):
+        for event in events:
+            screen.show(event)
+            if isinstance(event, Finished):
+                return event.record
     raise AssertionError("a query always ends with its record")
 
 

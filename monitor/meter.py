@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -134,7 +134,7 @@ class Meter:
         """Stop the query in progress, from any thread; it ends as ``stopped``."""
         self._loader.cancel()
 
-    def run(self, ask: Ask) -> Iterator[Event]:
+    def run(self, ask: Ask) -> Generator[Event, None, None]:
         """Run a query. The events end with :class:`Finished`, whatever happens after it began.
 
         :raises ModelFileError: before anything is stored, if the model cannot be used
@@ -145,7 +145,7 @@ class Meter:
         self._loader.begin()
         return self._run(ask)
 
-    def _run(self, ask: Ask) -> Iterator[Event]:
+    def _run(self, ask: Ask) -> Generator[Event, None, None]:
         info = read_model_info(ask.model)
         budget_j = ask.budget.left_j(spent_today(self._history))
         request = self._loader.prepare(info, ask.options, insist=ask.insist)

@@ -1,6 +1,6 @@
 """A prompt run again and again, until its energy is known well enough."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from monitor import figures
@@ -172,7 +172,7 @@ class Repeater:
         self._cancelled = True
         self._meter.cancel()
 
-    def run(self, ask: Ask, plan: Plan) -> Iterator[Event | Repeated]:
+    def run(self, ask: Ask, plan: Plan) -> Generator[Event | Repeated, None, None]:
         """Run a prompt as often as planned.
 
         After each run's own events comes what the runs have come to so far; the last one is
@@ -183,7 +183,7 @@ class Repeater:
         self._cancelled = False
         return self._run(replace(ask, fresh=True), plan)
 
-    def _run(self, ask: Ask, plan: Plan) -> Iterator[Event | Repeated]:
+    def _run(self, ask: Ask, plan: Plan) -> Generator[Event | Repeated, None, None]:
         so_far = Repeated(new_id(), plan)
         while not so_far.ended:
             try:

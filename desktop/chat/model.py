@@ -7,10 +7,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
+from desktop.chat.costs import TurnCosts
 from desktop.chat.turns import ChatTurn
-from monitor.details import credits_of
 from monitor.energy.budget import Budget
-from monitor.energy.credit import Credit
 from monitor.energy.forecast import Forecast
 from monitor.engine.messages import (
     ChatMessage,
@@ -81,6 +80,8 @@ class ChatModel(QObject):
         self._context, self._used = 0, 0
         self._asking, self._is_branch = False, False
         self.is_blocked = False
+        self._costs = TurnCosts(bridge, history, self)
+        self._costs.changed.connect(self.branches_changed)
         bridge.happened.connect(self._on_event)
         bridge.failed.connect(self._on_failed)
         bridge.idle.connect(self._on_idle)
@@ -293,7 +294,7 @@ class ChatModel(QObject):
         self.conversation_id, self.title = talk.id, talk.title
         self.setup = self._setup_of(talk)
         self.turns = [ChatTurn.of(turn) for turn in talk.turns]
-        self._reckon_credits()
+        self._costs.read_credits(self.turns)
         self.setup_changed.emit()
         self.reset.emit()
         self.listed_changed.emit()
@@ -316,36 +317,6 @@ class ChatModel(QObject):
             p for p in self.presets if (p.system, p.sampling) == (setup.system, setup.sampling)
         )
         return next(alike, setup)
-
-    def _refresh_branches(self) -> None:
-        """Read what the branches have cost by now, beside what is shown."""
-        conversation_id, shown = self.conversation_id, self.turns
-        if conversation_id is None or not shown:
-            return
-        leaf_id = shown[-1].answer_id
-
-        def take(talk: Talk) -> None:
-            if self.turns is not shown:
-                return
-            for turn, told in zip(shown, talk.turns, strict=False):
-                turn.questions, turn.answers = told.questions, told.answers
-            self.branches_changed.emit()
-            self._reckon_credits()
-
-        self._bridge.read(lambda: self._history.talks.talk(conversation_id, leaf_id), take)
-
-    def _reckon_credits(self) -> None:
-        """Find out, beside what is shown, what reusing the context saved in each turn."""
-        shown, history = self.turns, self._history
-        records = [turn.record for turn in shown if turn.record and turn.record.tokens.reused]
-
-        def take(credits: dict[str, Credit]) -> None:
-            for turn in shown:
-                turn.credit = credits.get(turn.record.id) if turn.record else None
-            self.branches_changed.emit()
-
-        if records:
-            self._bridge.read(lambda: credits_of(history, records), take)
 
     # --- what the engine tells -----------------------------------------------------------
 
@@ -389,7 +360,7 @@ class ChatModel(QObject):
                 self.answered.emit(event.record)
                 if event.remedies:
                     self.stuck.emit(event.record.error, event.remedies)
-                self._refresh_branches()
+                self._costs.read_branches(self.conversation_id, self.turns)
                 self.listed_changed.emit()
 
     def _on_began(self, began: Began) -> None:

@@ -2,13 +2,62 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from desktop.window import MainWindow
+from desktop.chat.page import ChatPage
+from desktop.keyboard.commands import Commands
+from desktop.models.deeds import ModelDeeds
+from desktop.settings.deeds import SettingsDeeds
+from desktop.strip import StatusStrip
 
 
-def bind_commands(window: "MainWindow") -> None:
+class Desk(Protocol):
+    """What of the main window is done by keys."""
+
+    commands: Commands
+    chat_page: ChatPage
+    strip: StatusStrip
+    models: ModelDeeds
+    settings: SettingsDeeds
+
+    def tr(self, text: str, /) -> str:
+        """Return a text in the window's language."""
+        ...
+
+    def page_titles(self) -> dict[str, str]:
+        """Return what the pages are called, in their order."""
+        ...
+
+    def show_page(self, name: str) -> None:
+        """Show a page."""
+        ...
+
+    def search_page(self) -> None:
+        """Go to the search field of the page that is shown."""
+        ...
+
+    def new_chat(self) -> None:
+        """Begin a new conversation."""
+        ...
+
+    def open_conversation(self, conversation_id: str, query_id: str) -> None:
+        """Show a conversation where something was found in it."""
+        ...
+
+    def open_query(self, query_id: str) -> None:
+        """Open what a query cost."""
+        ...
+
+    def insert_prompt(self, text: str) -> None:
+        """Put a prompt into the field."""
+        ...
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        ...
+
+
+def bind_commands(window: Desk) -> None:
     """Bind the keys of everything that can be done, and what is found to what shows it."""
 
     commands, composer, side = window.commands, window.chat_page.composer, window.chat_page.side
