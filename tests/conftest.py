@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# llama.cpp's threads spin at each step until all have come; beside the other worker of the tests
+# that takes several times as long as to sleep soon (GNU OpenMP's own count is 300,000).
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 OTHER_PROGRAMS = (
     "OLLAMA_MODELS",
