@@ -21,33 +21,6 @@ OTHER_PROGRAMS = (
 """Variables that say where other programs keep models."""
 
 
-WITH_ENGINE = (
-    "desktop/test_bench_page",
-    "desktop/test_bench_running",
-    "desktop/test_chat.py",
-    "desktop/test_conversations",
-    "desktop/test_measuring",
-    "desktop/test_window",
-    "integration/test_bench.py",
-    "integration/test_commands",
-    "integration/test_engine",
-    "integration/test_load_options",
-    "integration/test_meter",
-    "integration/test_repeat",
-    "integration/test_scoring",
-    "integration/test_watch",
-)
-"""Beginnings of the files whose tests compute with llama.cpp, or measure this machine's time."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker run what uses all processors, one test after the other; the other the rest."""
-    tests = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(tests).as_posix().startswith(WITH_ENGINE):
-            item.add_marker(pytest.mark.xdist_group("engine"))
-
-
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test, and what it starts, an empty data folder."""
