@@ -179,7 +179,8 @@ class Composer(QWidget):
         measured = outlook.measured
         self.context.setVisible(measured is not None)
         is_too_long = measured is not None and measured.tokens >= measured.size
-        self._warning.setVisible(measured is not None and (measured.dropped > 0 or is_too_long))
+        is_told = measured is not None and (measured.dropped > 0 or is_too_long)
+        self._warning.setVisible(is_told and bool(outlook.text))
         if measured is None:
             return
         words = (

@@ -192,7 +192,7 @@ class TurnView(QWidget):
             tip += f"\n{words}\n{credit_words(credit, self.tr)}"
         elif record.tokens.reused >= WORTH_TELLING:
             reused = self.tr("%1 tokens reused").replace("%1", str(record.tokens.reused))
-            words += f"  ·  {reused}"
+            tip += f"\n{reused}"
         if not record.bill.total().resolved:
             tip += "\n" + self.tr(
                 "Too short to resolve: it lasted fewer than ten readings. Measure it again from "

@@ -353,7 +353,7 @@ def test_the_forecast_label_says_what_it_rests_on(qtbot: QtBot) -> None:
     made.show_forecast(None, None, known=5)
     assert "after 3 more answers" in made.toolTip()
     made.show_forecast(Forecast(12.0, 8.0, 19.0, 34, Kind.POWER, 150), Score(9, 7))
-    assert made.text() == "about ◐ 12.0 J (8.00–19.0 J) · 34 past answers"
+    assert made.text() == "about ◐ 12.0 J (8.00–19.0 J)"
     assert "7 of the last 9 held" in made.toolTip()
     assert "150 tokens" in made.toolTip()
     made.show_forecast(None, None, known=20)

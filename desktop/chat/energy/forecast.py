@@ -50,10 +50,9 @@ class ForecastLabel(QLabel):
         else:
             joules = figures.marked(forecast.kind, figures.energy(forecast.energy_j))
             self.setText(
-                self.tr("about %1 %2 · %3 past answers")
+                self.tr("about %1 %2")
                 .replace("%1", joules)
                 .replace("%2", figures.bounds(forecast.interval))
-                .replace("%3", str(forecast.basis))
             )
             self.setToolTip(self._basis(forecast, score))
         self.setAccessibleDescription(self.toolTip())
