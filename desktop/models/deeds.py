@@ -23,7 +23,7 @@ from monitor.engine.gguf import ModelFileError, ModelInfo, read_model_info
 from monitor.engine.messages import Hello
 from monitor.load_presets import options_for
 from monitor.loading import LoadOptions, Remedy
-from monitor.models.chosen import add_path, remember_file
+from monitor.models.chosen import remember_file
 from monitor.models.library import Found, list_models, model_places
 
 MODEL_PREFERENCE = "model"
@@ -168,23 +168,9 @@ class ModelDeeds(QObject):
         if len(paths) == 1 and paths[0].is_file():
             self.open_file(paths[0])
             return
-        history = self._history
-
-        def add() -> list[str]:
-            problems = []
-            for path in paths:
-                try:
-                    add_path(history, path)
-                except ModelFileError as error:
-                    problems.append(str(error))
-            return problems
-
-        def go_on(problems: list[str]) -> None:
-            if problems:
-                self._notice.say("\n".join(problems))
-            self.open_library()
-
-        self._bridge.change(add, go_on)
+        self.open_library()
+        assert self._library is not None
+        self._library.add_paths(paths)
 
     # --- loading otherwise ---------------------------------------------------------------
 
@@ -256,9 +242,11 @@ class ModelDeeds(QObject):
             self._library = self._make_library()
             # In a turn of its own: together they would hold the window up.
             QTimer.singleShot(0, self, self._add_downloads)
-        self._library.show()
-        self._library.raise_()
-        self._library.activateWindow()
+        if self._library.isVisible():
+            self._library.raise_()
+            self._library.activateWindow()
+        else:
+            self._library.show()
 
     def _make_library(self) -> ModelsDialog:
         """Make the dialog once: a download goes on while it is closed."""

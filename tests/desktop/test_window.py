@@ -10,9 +10,11 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.models.dialog import ModelsDialog
 from desktop.settings.carbon import CarbonDialog
 from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme
 from desktop.window import PAGES, MainWindow
+from tests.unit.builders import write_gguf
 
 
 def luminance(color: str) -> float:
@@ -120,3 +122,17 @@ def test_history_that_cannot_be_opened_is_told(home: Path) -> None:
     (home / "history.db").write_bytes(b"not a database at all" * 100)
     with pytest.raises(StoreError, match="cannot be opened"):
         start_services()
+
+
+def test_models_dropped_on_the_window_are_taken_into_the_library(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    write_gguf(folder / "alpha.gguf")
+    window.models.drop([folder])
+    qtbot.waitUntil(
+        lambda: any(model.path.name == "alpha.gguf" for model in window.models.models),
+        timeout=10_000,
+    )
+    assert window.findChild(ModelsDialog).isVisible()
