@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.services import start_services
+from desktop.settings.baseline import BaselineDialog
+from desktop.settings.calibration import CalibrationDialog
 from desktop.theme.palette import LIGHT
 from desktop.window import PAGES, MainWindow
 from tests.hardware.curve import PowerCurve
@@ -88,3 +90,18 @@ def test_denied_counters_show_their_mend(
     qtbot.waitUntil(lambda: "udevadm" in texts(window), timeout=10_000)
     assert "denied" in texts(window)
     window.close()
+
+
+def test_the_page_leads_to_idle_baseline_and_wall_calibration(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    window.show_page("sensors")
+    buttons = {button.text(): button for button in window.sensors_page.findChildren(QToolButton)}
+    for words, kind in (
+        ("Idle baseline …", BaselineDialog),
+        ("Wall calibration …", CalibrationDialog),
+    ):
+        buttons[words].click()
+        dialog = window.findChild(kind)
+        assert dialog.isVisible()
+        dialog.close()
