@@ -38,8 +38,8 @@ from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, sho
 LOOK_S = 0.5
 
 CONNECT = (
-    "Nothing here reads the whole machine. Plug it into a wall plug that tells its watts, or let a "
-    "laptop run on its battery; `llamawatt sensors` shows what is read."
+    "Nothing here reads the whole machine, as psys does on some Intel laptops. Wall plugs and "
+    "batteries are not read yet; `llamawatt sensors` shows what is."
 )
 
 

@@ -170,9 +170,8 @@ class CalibrationDialog(QDialog):
         if whole is None:
             self.watts.setText(
                 self.tr(
-                    "Nothing here reads the whole machine. Connect a wall plug that tells its "
-                    "watts over the network, or let a laptop run on its battery; the Sensors page "
-                    "shows what is read."
+                    "Nothing here reads the whole machine, as psys does on some Intel laptops. "
+                    "Wall plugs and batteries are not read yet; the Sensors page shows what is."
                 )
             )
             return
