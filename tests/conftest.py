@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The threads of a step of llama.cpp wait for each other spinning: two of them on two
+    # processors, one of which runs the other worker, take ten times as long as one.
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
 # llama.cpp's threads spin at each step until all have come; beside the other worker of the tests
 # that takes several times as long as to sleep soon (GNU OpenMP's own count is 300,000).
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
@@ -19,6 +23,31 @@ OTHER_PROGRAMS = (
     "XDG_DATA_HOME",
 )
 """Variables that say where other programs keep models."""
+
+
+WITH_ENGINE = (
+    "desktop/test_bench_page",
+    "desktop/test_bench_running",
+    "desktop/test_chat.py",
+    "desktop/test_conversations",
+    "desktop/test_measuring",
+    "integration/test_bench.py",
+    "integration/test_commands",
+    "integration/test_engine",
+    "integration/test_load_options",
+    "integration/test_meter",
+    "integration/test_repeat",
+    "integration/test_scoring",
+)
+"""Beginnings of the files whose tests compute with llama.cpp."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run what computes with llama.cpp, and the other the rest."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).as_posix().startswith(WITH_ENGINE):
+            item.add_marker(pytest.mark.xdist_group("engine"))
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,7 @@ def test_nothing_warms_up_what_is_warm_and_short_answers_are_resolved_together(
     services: tuple[Meter, History], starter: Path
 ) -> None:
     meter, history = services
-    *_, found = Repeater(meter, history).run(question(starter, 8), Plan(times=12))
+    *_, found = Repeater(meter, history).run(question(starter, 5), Plan(times=12))
     assert isinstance(found, Repeated)
     assert found.warm_up is None
     assert not found.records[0].bill.total().resolved

@@ -1,6 +1,6 @@
 """Ten thousand messages in five hundred conversations: opening, searching and listing them.
 
-Run with ``pytest tests/speed/test_conversations.py -m speed -s``.
+Run with ``pytest tests/speed/test_conversations.py -m speed -n 0 -s``.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Rates with metering on, against the bare low-level loop in the same run.
 
-Run with ``pytest tests/speed -m speed -s``. The budget is a ratio of at least 0.95.
+Run with ``pytest tests/speed -m speed -n 0 -s``. The budget is a ratio of at least 0.95.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """A thousand model files, and what models took in a million queries.
 
-Run with ``pytest tests/speed/test_library.py -m speed -s``; the history takes four minutes to make
+Run with ``pytest tests/speed/test_library.py -m speed -n 0 -s``; the history takes four minutes to make
 and three gigabytes of disk.
 """
 

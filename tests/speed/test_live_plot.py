@@ -1,6 +1,6 @@
 """Cost of a frame of the live plot: 8 channels over an hour at 20 Hz, 900 x 300.
 
-Run with ``pytest tests/speed -m speed -s``. The budget is 8 ms a frame, whatever the span.
+Run with ``pytest tests/speed -m speed -n 0 -s``. The budget is 8 ms a frame, whatever the span.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Cost of a frame of a streaming answer that has 20,000 characters, 700 pixels wide.
 
-Run with ``pytest tests/speed -m speed -s``. The budget is 16 ms a frame of the window's
+Run with ``pytest tests/speed -m speed -n 0 -s``. The budget is 16 ms a frame of the window's
 thread, laid out and painted.
 """
 

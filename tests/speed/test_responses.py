@@ -1,6 +1,6 @@
 """How fast the program answers: cancel, start of the window, the sampler's share of a core.
 
-Run with ``pytest tests/speed -m speed -s``.
+Run with ``pytest tests/speed -m speed -n 0 -s``.
 """
 
 import statistics

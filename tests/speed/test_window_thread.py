@@ -1,6 +1,6 @@
 """The window's thread, watched while everything the chat does is going on.
 
-Run with ``pytest tests/speed/test_window_thread.py -m speed -s``.
+Run with ``pytest tests/speed/test_window_thread.py -m speed -n 0 -s``.
 """
 
 import gc
