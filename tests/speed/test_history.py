@@ -1,7 +1,7 @@
 """A million queries: what the history page and its commands ask for, against ten thousand.
 
-Run with ``pytest tests/speed/test_history.py -m speed -n 0 -s``; the files take four minutes to make
-and three gigabytes of disk.
+Run with ``pytest tests/speed/test_history.py -m speed -n 0 -s``; the files take four minutes
+to make and three gigabytes of disk.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """A thousand model files, and what models took in a million queries.
 
-Run with ``pytest tests/speed/test_library.py -m speed -n 0 -s``; the history takes four minutes to make
-and three gigabytes of disk.
+Run with ``pytest tests/speed/test_library.py -m speed -n 0 -s``; the history takes four
+minutes to make and three gigabytes of disk.
 """
 
 import statistics
