@@ -54,7 +54,7 @@ class AttachmentBar(QWidget):
         chosen = list(paths)
         self._reading += 1
         self.reading_changed.emit()
-        self._bridge.work(lambda: [_attempt(path) for path in chosen], self._take)
+        self._bridge.transfer(lambda: [_attempt(path) for path in chosen], self._take)
 
     @property
     def is_reading(self) -> bool:
