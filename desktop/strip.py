@@ -50,6 +50,10 @@ class StatusStrip(QWidget):
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Load progress"))
         self._progress.hide()
+        # It comes and goes without the whole window being laid out anew.
+        policy = self._progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._progress.setSizePolicy(policy)
         self._context = label("", "muted")
         self._context.setToolTip(self.tr("Tokens in the context, and how many it holds"))
         self._power = label("")
@@ -120,8 +124,9 @@ class StatusStrip(QWidget):
 
     def show_load(self, fraction: float | None) -> None:
         """Show how far a load has come, or that there is none."""
-        self._progress.setVisible(fraction is not None)
+        # The value first: a bar that is shown paints at once, and the whole window with it.
         self._progress.setValue(round(100 * (fraction or 0)))
+        self._progress.setVisible(fraction is not None)
 
     def show_context(self, used: int, size: int) -> None:
         """Show how full the context is."""

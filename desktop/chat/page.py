@@ -10,6 +10,7 @@ from desktop.chat.heat import HeatReader
 from desktop.chat.model import ChatModel
 from desktop.chat.outlook import OutlookModel
 from desktop.chat.prompt import PromptEdit
+from desktop.chat.rendering.highlighting import warm_up
 from desktop.chat.setup import ChatSetup
 from desktop.chat.side import ConversationsSide
 from desktop.chat.transcript import Transcript
@@ -56,6 +57,7 @@ class ChatPage(QWidget):
         self.set_theme(theme)
         self._show_empty()
         self.side.refresh()
+        bridge.transfer(warm_up, lambda _done: None)
 
     @property
     def prompt(self) -> PromptEdit:

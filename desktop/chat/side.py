@@ -179,6 +179,8 @@ class ConversationsSide(QWidget):
 
     def _show(self, rows: list[Listed], text: str) -> None:
         self.is_read = True
+        # Of rows that are all alike the height is asked for once, not for each of them.
+        self.list.setUniformItemSizes(not any(row.snippet for row in rows))
         self.model.show(rows)
         kept, gone = self.tr("Conversations are kept here."), self.tr("Nothing is deleted.")
         unheard = self.tr("No conversation holds these words.")

@@ -73,6 +73,12 @@ def lexer_of(language: str) -> Lexer | None:
         return None
 
 
+def warm_up() -> None:
+    """Load what the first block of code needs, on any thread: it takes tens of milliseconds."""
+    if lexer := lexer_of("python"):
+        list(lexer.get_tokens("x = 1"))
+
+
 class Highlighting(QObject):
     """Colours the lines of a document, from the first to the last, as formats of its layout."""
 
