@@ -8,6 +8,7 @@ from monitor.engine.client import Engine
 from monitor.meter import Meter
 from monitor.paths import database_path
 from monitor.power.sampler import Sampler
+from monitor.sensing import sampler_for
 from monitor.store.history import History
 
 
@@ -36,7 +37,7 @@ def start_services() -> Services:
     :raises StoreError: if the history cannot be opened
     """
     history = History(database_path())
-    sampler = Sampler()
+    sampler = sampler_for(history)
     sampler.start()
     engine = Engine()
     meter, runner = Meter(sampler, engine, history), Runner(sampler, engine, history)

@@ -34,9 +34,9 @@ from monitor.history_commands import found_record
 from monitor.loading import Identifying, LoadOptions, Stopped
 from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
-from monitor.power.sampler import Sampler
 from monitor.repeat import repeat
 from monitor.repeating import MOST, Plan, Repeated, Repeater
+from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.machine import this_machine
 from monitor.store.records import QueryRecord, Status
@@ -283,7 +283,7 @@ def _metered(history: History) -> Iterator[Meter]:
     """Start engine and sensors for the length of a block."""
     engine = Engine()
     try:
-        with Sampler() as sampler:
+        with sampler_for(history) as sampler:
             yield Meter(sampler, engine, history)
     except Stopped:
         sys.exit(INTERRUPTED)

@@ -21,6 +21,7 @@ from monitor.models.library import model_places, resolve_model
 from monitor.power.sampler import Sampler
 from monitor.quiet import IdleMeasurement, NotQuiet, present_conditions
 from monitor.report import make_table
+from monitor.sensing import sampler_for
 from monitor.staircase import (
     FULL_S,
     QUICK_S,
@@ -69,15 +70,15 @@ def baseline(seconds: float, only_show: bool, as_json: bool) -> None:
                 )
             used, stale = found
         else:
-            used = Baselines(history.store).keep(_measured(seconds, is_told=not as_json))
+            used = Baselines(history.store).keep(_measured(history, seconds, is_told=not as_json))
             stale = ()
     now = datetime.now(UTC)
     show(_baseline_view(used, stale, now), lambda: forms.baseline_json(used, stale, now), as_json)
 
 
-def _measured(seconds: float, is_told: bool) -> Baseline:
+def _measured(history: History, seconds: float, is_told: bool) -> Baseline:
     cancelled: list[bool] = []
-    with Sampler() as sampler:
+    with sampler_for(history) as sampler:
         sampler.wait_ready()
         measuring = IdleMeasurement(sampler, seconds)
         with (
@@ -164,7 +165,7 @@ def _calibrated(
     cancelled: list[bool] = []
     engine = Engine()
     try:
-        with Sampler() as sampler:
+        with sampler_for(history) as sampler:
             sampler.wait_ready()
             whole = whole_channel(sampler.channels())
             if whole is None:

@@ -22,8 +22,8 @@ from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, summarise
 from monitor.engine.client import Engine
 from monitor.loading import Stopped
-from monitor.power.sampler import Sampler
 from monitor.report import WIDE, footprint_line, make_table
+from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.records import Status
 from monitor.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
@@ -41,7 +41,7 @@ def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) ->
     engine = Engine()
     suite_id = ""
     try:
-        with Sampler() as sampler:
+        with sampler_for(history) as sampler:
             runner = Runner(sampler, engine, history)
             with ctrl_c(runner.cancel), progress_bar() as bar:
                 display = _Display(bar)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.power.channel import Channel, Probe, ProbeState, counted
-from monitor.power.sources import SOURCES, Source
+from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
+from monitor.power.gauge import Gauge, GaugeTrace
+from monitor.power.sources import SOURCES, Gauged, Source
 from monitor.power.trace import Gap, Trace
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,8 @@ class _Feed:
     thread: threading.Thread | None = None
     probe: Probe | None = None
     channels: tuple[Channel, ...] = ()
+    gauges: tuple[Gauge, ...] = ()
+    gauges_read_s: float = -math.inf
     failing: str = ""
     tried_s: float = -math.inf
     """When the last attempt to read began that has ended, whether it succeeded or not."""
@@ -58,6 +62,7 @@ class Sampler:
             raise ValueError(f"The sampling rate must lie between {MIN_HZ:g} and {MAX_HZ:g} Hz.")
         self.hz = hz
         self.trace = Trace()
+        self.gauge_trace = GaugeTrace()
         self._feeds = [
             _Feed(source)
             for source in ([make() for make in SOURCES] if sources is None else sources)
@@ -136,6 +141,10 @@ class Sampler:
         """Return the channels in use: modelled ones give way to measured ones."""
         return counted(tuple(channel for feed in self._feeds for channel in feed.channels))
 
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the gauges that can be read; their readings are in :attr:`gauge_trace`."""
+        return tuple(gauge for feed in self._feeds for gauge in feed.gauges)
+
     def probes(self) -> tuple[Probe, ...]:
         """Return each source's probe, with what has gone wrong since."""
         answers = []
@@ -153,7 +162,7 @@ class Sampler:
     def _run(self, feed: _Feed, wake: threading.Event) -> None:
         try:
             self._open(feed)
-            if feed.channels:
+            if feed.channels or feed.gauges:
                 self._read_until_stopped(feed, wake)
         finally:
             feed.source.close()
@@ -166,6 +175,8 @@ class Sampler:
                 for channel in channels:
                     self.trace.add(channel)
                 feed.channels = channels
+                if isinstance(feed.source, Gauged):
+                    feed.gauges = feed.source.gauges()
         except Exception as error:  # a third-party driver may raise anything
             log.exception("Opening %s failed", feed.source.name)
             probe = Probe(feed.source.name, ProbeState.ABSENT, f"It failed to open: {error}")
@@ -175,7 +186,7 @@ class Sampler:
         log.info("%s: %s. %s", probe.source, probe.state, probe.reason)
 
     def _read_until_stopped(self, feed: _Feed, wake: threading.Event) -> None:
-        fastest_s = min(channel.period_s for channel in feed.channels)
+        fastest_s = min((channel.period_s for channel in feed.channels), default=GAUGE_PERIOD_S)
         interval_s = max(1 / self.hz, fastest_s)
         asleep_s = _asleep_s()
         due_s = last_s = time.monotonic()
@@ -184,6 +195,7 @@ class Sampler:
                 asleep_s = _asleep_s()
                 self.trace.miss([channel.key for channel in feed.channels], Gap.ASLEEP)
             self._read(feed)
+            self._read_gauges(feed)
             last_s = time.monotonic()
             # Due times keep their rhythm, whatever is marked in between; after a stall the
             # missed ones are not made up.
@@ -212,3 +224,15 @@ class Sampler:
         feed.tried_s = began_s
         with self._opened:
             self._opened.notify_all()
+
+    def _read_gauges(self, feed: _Feed) -> None:
+        """Read a source's gauges if they are due; what they say is worth no gap and no retry."""
+        now_s = time.monotonic()
+        if not feed.gauges or now_s - feed.gauges_read_s < GAUGE_PERIOD_S:
+            return
+        feed.gauges_read_s = now_s
+        assert isinstance(feed.source, Gauged)
+        try:
+            self.gauge_trace.record(feed.source.read_gauges())
+        except Exception as error:
+            log.debug("The gauges of %s cannot be read: %s", feed.source.name, error)

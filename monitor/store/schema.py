@@ -15,13 +15,14 @@ from monitor.store.grounds import (
     keep_calibrations,
     widen_footprints,
 )
+from monitor.store.sensing import keep_recordings, know_gauges, know_sensors
 from monitor.store.sums import create_sums
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -343,6 +344,14 @@ def joules_that_can_be_defended(db: Database) -> None:
     keep_calibrations(db)
     group_repeats(db)
     widen_footprints(db)
+
+
+@migrations()
+def what_sensors_tell_beside(db: Database) -> None:
+    """Gauges of a query, recordings without a model, and what each sensor is like here."""
+    know_gauges(db)
+    keep_recordings(db)
+    know_sensors(db)
 
 
 def _number_queries(db: Database) -> None:

@@ -1,9 +1,10 @@
 """The power sources: each a file with one class, and a line in the registry below."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from monitor.power.channel import Channel, Probe, Reading
+from monitor.power.gauge import Gauge, GaugeReading
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
 from monitor.power.sources.rapl import Rapl
@@ -31,6 +32,22 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what :meth:`open` took; harmless if it was never called."""
+        ...
+
+
+@runtime_checkable
+class Gauged(Protocol):
+    """What a :class:`Source` has as well if it tells utilisation, temperature, clocks or memory.
+
+    Called from the source's own thread.
+    """
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the gauges; called once, after :meth:`Source.open`."""
+        ...
+
+    def read_gauges(self) -> list[GaugeReading]:
+        """Read every gauge now; one that does not answer is left out."""
         ...
 
 

@@ -1,0 +1,51 @@
+"""The tables of what sensors tell beside bills: gauges, recordings, and what sensors are like.
+
+Part of the migrations of :mod:`monitor.store.schema`; never edited once released.
+"""
+
+from sqlite_utils import Database
+
+
+def know_gauges(db: Database) -> None:
+    """Mean, least and greatest value of each gauge while a query ran."""
+    db.execute(
+        "create table gauges (id integer primary key, machine_id text not null "
+        "references machines (id), key text not null, label text not null, "
+        "quantity text not null, domain text not null, device text not null, capacity real, "
+        "unique (machine_id, key))"
+    )
+    db.execute(
+        "create table query_gauges (started_ms integer not null references queries (started_ms), "
+        "gauge_id integer not null references gauges (id), mean real not null, low real not null, "
+        "high real not null, samples integer not null, notes text not null default '', "
+        "primary key (started_ms, gauge_id)) without rowid"
+    )
+
+
+def keep_recordings(db: Database) -> None:
+    """The machine watched without a model: curve, marked moments and bill of each recording."""
+    db.execute(
+        "create table recordings (id text primary key, machine_id text not null "
+        "references machines (id), name text not null, note text not null default '', "
+        "started_at text not null, duration_s real not null, method integer not null, "
+        "intensity_id integer references intensities (id), pue real, "
+        "marks text not null default '[]', curve blob, deleted_at text)"
+    )
+    db.execute("create index recordings_by_machine on recordings (machine_id, started_at)")
+    db.execute(
+        "create table recording_lines (recording_id text not null references recordings (id), "
+        "channel_id integer not null references channels (id), position integer not null, "
+        "joules real, below_j real, above_j real, random_j real, mean_w real, peak_w real, "
+        "samples integer, coverage real, duration_s real, resolved integer, "
+        "primary key (recording_id, channel_id)) without rowid"
+    )
+
+
+def know_sensors(db: Database) -> None:
+    """What the self-test found each channel to be like on a machine."""
+    db.execute(
+        "create table sensor_traits (machine_id text not null references machines (id), "
+        "key text not null, measured_at text not null, duration_s real not null, "
+        "samples integer not null, period_s real, step_j real, idle_w real, spread_w real, "
+        "primary key (machine_id, key)) without rowid"
+    )
