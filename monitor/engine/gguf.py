@@ -10,6 +10,7 @@ import re
 import struct
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ SCALARS = {
 """Metadata value types and their codes in :mod:`struct`."""
 
 STRING, ARRAY = 8, 9
+
+LENGTH = struct.Struct("<Q")
+"""What stands before each text: its bytes."""
+
+REMEMBERED = 64
+"""Descriptions kept while their files are unchanged."""
 
 FILE_TYPES = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
@@ -153,18 +160,23 @@ class _Reader:
                 self.at += size
                 return count
         items = [self.value(kind, depth) for _ in range(min(count, KEPT_ARRAY))]
-        for _ in range(count - len(items)):
-            if kind == STRING:
-                self.at += 8 + self._peek_length()
-            else:
+        if kind == STRING:
+            self._skip_strings(count - len(items))
+        else:
+            for _ in range(count - len(items)):
                 self.value(kind, depth)
         return items if count <= KEPT_ARRAY else count
 
-    def _peek_length(self) -> int:
-        self._need(8)
-        length: int = struct.unpack_from("<Q", self._data, self.at)[0]
-        self._need(8 + length)
-        return length
+    def _skip_strings(self, count: int) -> None:
+        """Walk past texts: vocabularies have hundreds of thousands, so nothing is called twice."""
+        length_at, data, at = LENGTH.unpack_from, self._data, self.at
+        last = len(data) - LENGTH.size
+        for _ in range(count):
+            if at > last:
+                raise _truncated(self._name)
+            at += LENGTH.size + length_at(data, at)[0]
+        self.at = at
+        self._need(0)
 
     def _need(self, size: int) -> None:
         if size > len(self._data) - self.at:
@@ -181,8 +193,25 @@ def _truncated(name: str) -> ModelFileError:
 def read_model_info(path: Path) -> ModelInfo:
     """Read and check a GGUF model; all parts, if it is split.
 
+    A file is read again only if it has changed: each query asks, and walking past a vocabulary
+    keeps the other threads of the process waiting.
+
     :raises ModelFileError: if it is missing, no GGUF, incomplete, or no model that can chat
     """
+    return _read_unchanged(path, tuple(map(_stamp, part_paths(path))))
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What differs once a file is another; empty if it cannot be looked at."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+@lru_cache(REMEMBERED)
+def _read_unchanged(path: Path, _stamps: tuple[tuple[int, ...], ...]) -> ModelInfo:
     heads = [_read_head(part) for part in _parts(path)]
     metadata = heads[0].metadata
     architecture = str(metadata.get("general.architecture", ""))
