@@ -10,25 +10,26 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, TextIO
 
 import numpy as np
 
-from monitor import __version__
 from monitor.bench import forms
 from monitor.bench.summary import SuiteResult, summarise
 from monitor.energy.account import Bill
 from monitor.engine.messages import ChatMessage
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Origin, origin_of
-from monitor.forms import record_json
+from monitor.exchange.sealed import Form, sealed
+from monitor.forms import baseline_json, record_json
 from monitor.repeat import messages_of
+from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
-from monitor.store.identifiers import utc_now
 from monitor.store.records import QueryRecord, Status
 
-FORMAT, VERSION = "llamawatt-capsule", 1
+FORM = Form("llamawatt-capsule", 1, "capsule", 1 << 30)
 
 QUERY, BENCHMARK = "query", "benchmark"
 
@@ -50,10 +51,10 @@ def capsule_of(history: History, identifier: str) -> dict[str, Any]:
             suite = history.benchmarks.suite(identifier)
         except KeyError as no_suite:
             raise KeyError(f"{no_query.args[0]} {no_suite.args[0]}") from None
-        return _sealed(_benchmark_document(history, summarise(history, suite.id)))
+        return sealed(_benchmark_document(history, summarise(history, suite.id)))
     if run := history.benchmarks.run(record.id):
-        return _sealed(_benchmark_document(history, summarise(history, run.start.suite_id)))
-    return _sealed(_query_document(history, record))
+        return sealed(_benchmark_document(history, summarise(history, run.start.suite_id)))
+    return sealed(_query_document(history, record))
 
 
 def write_capsule(document: Mapping[str, Any], file: TextIO) -> None:
@@ -65,27 +66,6 @@ def write_capsule(document: Mapping[str, Any], file: TextIO) -> None:
     file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def digest(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a capsule's content, its own field ``content_sha256`` left out."""
-    content = {name: value for name, value in document.items() if name != "content_sha256"}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sealed(document: dict[str, Any]) -> dict[str, Any]:
-    return {**document, "content_sha256": digest(document)}
-
-
-def _head(kind: str) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "kind": kind,
-        "made_by": f"LlamaWatt {__version__}",
-        "made_at": utc_now(),
-    }
-
-
 # --- a query ---------------------------------------------------------------------------------
 
 
@@ -94,7 +74,19 @@ def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
     origin = origin_of(history.store, record.id)
     messages = messages_of(history, record)
     return {
-        **_head(QUERY),
+        **FORM.head(),
+        "kind": QUERY,
+        **query_json(record, origin),
+        "messages": [asdict(message) for message in messages],
+        "messages_sha256": messages_sha256(messages),
+        "idle": _idle_json(history, record),
+        "trace": trace_json(history.trace(record.id)),
+    }
+
+
+def query_json(record: QueryRecord, origin: Origin) -> dict[str, Any]:
+    """Return a query with its bill and the machine it ran on, as it is read back."""
+    return {
         "query": {
             **record_json(record),
             "system": record.system,
@@ -107,13 +99,20 @@ def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
         "zone": record.zone and asdict(record.zone),
         "pue": record.pue,
         "machine": asdict(origin.machine),
-        "messages": [asdict(message) for message in messages],
-        "messages_sha256": messages_sha256(messages),
-        # No idle baseline is kept with a query yet.
-        "idle": None,
         "bill": bill_json(record.bill),
-        "trace": trace_json(history.trace(record.id)),
+        "thinking_j": record.thinking_j,
     }
+
+
+def _idle_json(history: History, record: QueryRecord) -> dict[str, Any] | None:
+    """Return the idle baseline that the query's energy above idle is of; ``None`` without one."""
+    above = record.above_idle
+    if above is None:
+        return None
+    baseline = Baselines(history.store).of(above.baseline_id)
+    if baseline is None:
+        return None
+    return baseline_json(baseline, above.stale, datetime.fromisoformat(record.started_at))
 
 
 def _refuse_running(status: Status) -> None:
@@ -155,7 +154,7 @@ def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]
             "bill": bill_json(run.record.bill),
             "trace": trace_json(history.trace(run.record.id)),
         }
-    return {**_head(BENCHMARK), "machines": list(machines.values()), **document}
+    return {**FORM.head(), "kind": BENCHMARK, "machines": list(machines.values()), **document}
 
 
 # --- bills and curves ------------------------------------------------------------------------

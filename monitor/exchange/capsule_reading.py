@@ -13,16 +13,13 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill, Line, Phase
 from monitor.energy.interval import Interval
 from monitor.engine.messages import ChatMessage
-from monitor.exchange.capsule import BENCHMARK, FORMAT, QUERY, VERSION, digest
-from monitor.exchange.files import ExchangeError
+from monitor.exchange.capsule import BENCHMARK, FORM, QUERY
 from monitor.exchange.intake import SETTINGS, Arrival, Machine, ModelFile, Origin
-from monitor.exchange.node import Node, read_document
+from monitor.exchange.node import Node
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.trace import Curve
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.records import ModelRecord, QueryRecord, Seconds, Status, Tokens
-
-MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +57,7 @@ def read_capsule(path: Path) -> QueryCapsule | BenchmarkCapsule:
 
     :raises ExchangeError: if it is none, of a later version, changed, or lacks something
     """
-    node = read_document(path, MAX_BYTES)
-    if node.value.get("format") != FORMAT:
-        raise ExchangeError(f"{path.name} is no capsule of LlamaWatt.")
-    if node.whole("version") > VERSION:
-        raise ExchangeError(
-            f"{path.name} was written by a later version of LlamaWatt. Update LlamaWatt to read it."
-        )
-    if node.text("content_sha256") != digest(node.value):
-        raise ExchangeError(
-            f"{path.name} was changed after it was written: its content is not what its "
-            "content_sha256 says. Get it again from where it is from."
-        )
+    node = FORM.read(path)
     kind = node.text("kind")
     if kind == QUERY:
         return _query_capsule(node)
@@ -150,6 +136,8 @@ def _record(node: Node, query: Node, model: Node | None, bill: Bill) -> QueryRec
         bill=bill,
         zone=_zone(node.optional_part("zone")),
         pue=max(node.number("pue"), 1.0),
+        # Earlier capsules did not tell.
+        thinking_j=node.optional_number("thinking_j") if "thinking_j" in node.value else None,
     )
 
 

@@ -7,7 +7,6 @@ power curves are left to capsules. ``null`` is "not known", never zero.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from monitor import __version__, figures
@@ -15,18 +14,17 @@ from monitor.carbon.footprint import Footprint
 from monitor.energy.account import weakest
 from monitor.energy.interval import add
 from monitor.engine.thinking import split_thinking
-from monitor.exchange.capsule import bill_json, digest, model_json
+from monitor.exchange.capsule import query_json
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import origin_of
-from monitor.forms import record_json
+from monitor.exchange.sealed import Form, sealed
 from monitor.report import LEGEND, headline
 from monitor.store.branches import Cost
 from monitor.store.conversations import Talk, TalkTurn
 from monitor.store.history import History
-from monitor.store.identifiers import utc_now
 from monitor.store.records import QueryRecord, Status
 
-FORMAT, VERSION = "llamawatt-conversation", 1
+FORM = Form("llamawatt-conversation", 1, "conversation", 1 << 28)
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """What Markdown takes for the end of a line (CommonMark 0.31, section 2.1)."""
@@ -150,10 +148,7 @@ def conversation_json(history: History, conversation_id: str) -> dict[str, Any]:
     query_ids = dict.fromkeys(each["query_id"] for each in messages if each["query_id"])
     records = history.records_by_id(list(query_ids))
     document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "made_by": f"LlamaWatt {__version__}",
-        "made_at": utc_now(),
+        **FORM.head(),
         "id": row["id"],
         "title": row["title"],
         "created_at": row["created_at"],
@@ -162,32 +157,12 @@ def conversation_json(history: History, conversation_id: str) -> dict[str, Any]:
         "sampling": json.loads(row["sampling"]) if row["sampling"] else None,
         "leaf_id": row["leaf_id"],
         "messages": messages,
-        "queries": [query_json(history, records[query_id]) for query_id in query_ids],
+        "queries": [_query_document(history, records[query_id]) for query_id in query_ids],
     }
-    return {**document, "content_sha256": digest(document)}
+    return sealed(document)
 
 
-def query_json(history: History, record: QueryRecord) -> dict[str, Any]:
-    """Return a query with its bill and the machine it ran on, as an energy capsule has it.
-
-    :raises ExchangeError: if it is still running
-    """
+def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
     if record.status is Status.RUNNING:
         raise ExchangeError("An answer is still being written; wait for its end, or stop it.")
-    origin = origin_of(history.store, record.id)
-    return {
-        "query": {
-            **record_json(record),
-            "system": record.system,
-            "model": model_json(record, origin),
-            "day": origin.day,
-            "note": origin.note,
-            "tags": list(origin.tags),
-        },
-        "intensity_source": origin.intensity_source,
-        "zone": record.zone and asdict(record.zone),
-        "pue": record.pue,
-        "machine": asdict(origin.machine),
-        "bill": bill_json(record.bill),
-        "thinking_j": record.thinking_j,
-    }
+    return query_json(record, origin_of(history.store, record.id))

@@ -8,18 +8,15 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from monitor.exchange.capsule import digest
 from monitor.exchange.capsule_reading import moment_of, query_of
-from monitor.exchange.conversation import FORMAT, VERSION
+from monitor.exchange.conversation import FORM
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Arrival, take_in_all
-from monitor.exchange.node import Node, read_document
+from monitor.exchange.node import Node
 from monitor.presets import PresetError, checked
 from monitor.store.branches import ASSISTANT, USER
 from monitor.store.history import CHAT, History
 from monitor.store.identifiers import utc_now
-
-MAX_BYTES = 1 << 28
 
 LONGEST_TITLE = 200
 
@@ -146,18 +143,7 @@ def read_conversation(path: Path) -> ConversationFile:
 
     :raises ExchangeError: if it is none, of a later version, changed, or lacks something
     """
-    node = read_document(path, MAX_BYTES)
-    if node.value.get("format") != FORMAT:
-        raise ExchangeError(f"{path.name} is no conversation of LlamaWatt.")
-    if node.whole("version") > VERSION:
-        raise ExchangeError(
-            f"{path.name} was written by a later version of LlamaWatt. Update LlamaWatt to read it."
-        )
-    if node.text("content_sha256") != digest(node.value):
-        raise ExchangeError(
-            f"{path.name} was changed after it was written: its content is not what its "
-            "content_sha256 says. Get it again from where it is from."
-        )
+    node = FORM.read(path)
     try:
         json.dumps(node.value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -215,7 +201,6 @@ def _arrival(node: Node, conversation_id: str) -> Arrival:
     record, origin = query_of(node)
     if record.kind != CHAT:
         raise node.problem(f"its “kind” should be {CHAT}, and is “{record.kind}”")
-    record = replace(record, thinking_j=node.optional_number("thinking_j"))
     return Arrival(record, origin, conversation_id=conversation_id)
 
 

@@ -71,6 +71,12 @@ class Baselines:
         )
         return [_baseline(db, row) for row in rows]
 
+    def of(self, baseline_id: str) -> Baseline | None:
+        """Return a baseline of any machine by its identifier, if it is there."""
+        db = self._store.read()
+        rows = db.query("select * from baselines where id = ?", [baseline_id])
+        return next((_baseline(db, row) for row in rows), None)
+
     def fitting(
         self, conditions: Conditions, now: datetime
     ) -> tuple[Baseline, tuple[Stale, ...]] | None:

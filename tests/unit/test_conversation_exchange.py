@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from monitor.exchange.capsule import digest
 from monitor.exchange.conversation import conversation_json, conversation_markdown
 from monitor.exchange.conversation_reading import take_in_conversation
 from monitor.exchange.files import ExchangeError
+from monitor.exchange.sealed import digest
 from monitor.paths import database_path
 from monitor.store.filters import Filter
 from monitor.store.history import Began, History

@@ -14,14 +14,15 @@ from click.testing import CliRunner, Result
 from monitor.bench.replay import differences as bench_differences
 from monitor.bench.replay import plan_of
 from monitor.energy.account import Bill, Phase
+from monitor.energy.baseline import above_idle
 from monitor.energy.difference import Verdict
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import ChatMessage
-from monitor.exchange.capsule import digest
 from monitor.exchange.capsule_reading import BenchmarkCapsule, QueryCapsule, read_capsule
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
+from monitor.exchange.sealed import digest
 from monitor.exchange_commands import export, import_file
 from monitor.loading import LoadOptions
 from monitor.models.library import Found
@@ -29,10 +30,12 @@ from monitor.paths import database_path
 from monitor.power.channel import Kind
 from monitor.power.trace import Curve
 from monitor.repeat import CannotRepeat
+from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
 from tests.unit.builders import BILL, CPU, outcome, query_start, stored_query
+from tests.unit.test_baseline import idle_of
 from tests.unit.test_bench_store import FIRST, PLAN, stored_run
 
 TRACE = StoredTrace(
@@ -134,6 +137,21 @@ def test_a_capsule_can_be_read_without_our_program(record: QueryRecord, tmp_path
     assert curve["time_s"] == [-0.5, 0.0, 0.1, 0.2]
     assert curve["power_w"] == [None, 10.0, 15.0, 17.5]
     assert curve["energy_j"] == [0.0, 5.0, 6.5, 8.25]
+
+
+def test_a_capsule_tells_the_idle_machine_its_query_is_above(
+    history: History, tmp_path: Path
+) -> None:
+    bare = stored_query(history)
+    idle = Baselines(history.store).keep(idle_of(BILL, 5.0, 20.0, 2.0))
+    query = stored_query(history, above_idle=above_idle(BILL, idle))
+    told, untold = (
+        json.loads(written(each.id, tmp_path / f"{each.id}.json").read_text())
+        for each in (query, bare)
+    )
+    assert told["idle"]["id"] == told["query"]["energy"]["baseline"]["id"] == idle.id
+    assert [line["median_w"] for line in told["idle"]["channels"]] == [5.0, 20.0, 2.0]
+    assert untold["idle"] is None
 
 
 def test_a_capsule_is_kept_as_the_other_machines_query(
