@@ -8,6 +8,7 @@ from desktop.chat.model import ChatModel
 from desktop.history.exporting import Exporter
 from desktop.history.measuring import MeasureAgainDialog
 from desktop.history.page import HistoryPage
+from desktop.history.recosting import RecostDialog
 from desktop.notice import Notice
 from desktop.services import Services
 from desktop.storage.dialog import StorageDialog
@@ -15,6 +16,7 @@ from desktop.theme.palette import Theme
 from monitor.engine.gguf import ModelFileError
 from monitor.meter import Ask, Event, Finished
 from monitor.repeat import CannotRepeat, repeat
+from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 
@@ -59,6 +61,7 @@ class HistoryDeeds(QObject):
         page.compare_wanted.connect(self.compare_wanted)
         page.export_wanted.connect(self.exporter.ask)
         page.import_wanted.connect(self.exporter.ask_import)
+        page.recost_wanted.connect(self._open_recosting)
         page.storage_wanted.connect(self.open_storage)
 
     def set_theme(self, theme: Theme) -> None:
@@ -85,6 +88,11 @@ class HistoryDeeds(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(self._page.refresh)
         dialog.restore_wanted.connect(self.restore_wanted)
+        dialog.open()
+
+    def _open_recosting(self, chosen: Filter) -> None:
+        dialog = RecostDialog(self._bridge, self._history, chosen, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
     # --- running again -------------------------------------------------------------------

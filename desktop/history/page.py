@@ -50,6 +50,8 @@ class HistoryPage(QWidget):
     export_wanted = Signal(object, object)
     """A filter whose queries are to be written to a file, or only some of their numbers."""
     import_wanted = Signal()
+    recost_wanted = Signal(object)
+    """A filter whose queries are to be reckoned in another zone."""
     storage_wanted = Signal()
     """The history's file is to be looked after."""
     said = Signal(str)
@@ -83,6 +85,10 @@ class HistoryPage(QWidget):
         self._picture.setVisible(False)
         menu.addAction(self.tr("Export what is shown …"), self._export)
         menu.addAction(self.tr("Copy as a command"), self._copy_command)
+        menu.addAction(
+            self.tr("What it would emit elsewhere …"),
+            lambda: self.recost_wanted.emit(self.state.place.chosen),
+        )
         menu.addAction(self.tr("Import …"), self.import_wanted.emit)
         menu.addSeparator()
         self._bring_back = menu.addAction(

@@ -1,0 +1,120 @@
+"""What the queries shown would have emitted in another zone; nothing stored is changed."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop.bridge import Bridge
+from desktop.settings.zones import ZoneList
+from desktop.theme.widgets import label, named
+from monitor import figures
+from monitor.carbon.choice import Choice, read_choice
+from monitor.carbon.footprint import MOST_PUE
+from monitor.carbon.intensity import Zone
+from monitor.carbon.recost import Recosted, recost
+from monitor.store.filters import Filter
+from monitor.store.history import History
+
+
+class RecostDialog(QDialog):
+    """A zone and a PUE to choose, and the grams of some queries under them at once.
+
+    :param chosen: which queries
+    """
+
+    def __init__(
+        self, bridge: Bridge, history: History, chosen: Filter, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._bridge, self._history, self._chosen = bridge, history, chosen
+        self._asked = 0
+        self.setWindowTitle(self.tr("What it would emit elsewhere"))
+        self.resize(520, 560)
+        self.told = label(self.tr("Adding up …"), "muted", wrap=True)
+        self.zones = ZoneList()
+        self.pue = QDoubleSpinBox(decimals=2, minimum=1, maximum=MOST_PUE, singleStep=0.05)
+        self.pue.setAccessibleName(self.tr("Power usage effectiveness"))
+        self.pue.setToolTip(
+            self.tr("All the power of a building per watt of its computers; 1 at home")
+        )
+        self.stored, self.other, self.change = label(), named(label(), "figure"), label("", "muted")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        pue_row = QHBoxLayout()
+        pue_row.addWidget(label("PUE", "muted"))
+        pue_row.addWidget(self.pue)
+        pue_row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addWidget(self.told)
+        layout.addWidget(self.zones, 1)
+        layout.addLayout(pue_row)
+        layout.addWidget(self._sums())
+        layout.addWidget(buttons)
+        self.zones.list.selectionModel().currentChanged.connect(self._reckon)
+        self.pue.valueChanged.connect(self._reckon)
+        bridge.read(lambda: read_choice(history), self._show_choice)
+
+    def _sums(self) -> QFrame:
+        card = named(QFrame(), "card")
+        grid = QGridLayout(card)
+        grid.setContentsMargins(14, 10, 14, 10)
+        self.where = label("", "muted")
+        for row, (name, value) in enumerate(
+            ((label(self.tr("As it was reckoned"), "muted"), self.stored), (self.where, self.other))
+        ):
+            grid.addWidget(name, row, 0)
+            grid.addWidget(value, row, 1, Qt.AlignmentFlag.AlignRight)
+        grid.addWidget(self.change, 2, 0, 1, 2, Qt.AlignmentFlag.AlignRight)
+        grid.setColumnStretch(0, 1)
+        return card
+
+    def _show_choice(self, choice: Choice) -> None:
+        self.pue.setValue(choice.pue)
+        self.zones.show_zones(choice.own.zone if choice.own else None, choice.yearly)
+        self._reckon()
+
+    def _reckon(self) -> None:
+        """Ask for the grams under the marked zone; what was asked before is dropped."""
+        zone, pue = self.zones.zone, self.pue.value()
+        if zone is None:
+            return
+        self._asked += 1
+        asked, browse, chosen = self._asked, self._history.browse, self._chosen
+
+        def show(found: Recosted) -> None:
+            if asked == self._asked:
+                self.show_recosted(found, zone)
+
+        self._bridge.read(lambda: recost(browse, zone, chosen, pue), show)
+
+    def show_recosted(self, found: Recosted, zone: Zone) -> None:
+        """Show some queries' grams as they were reckoned and under a zone."""
+        totals, new = found.totals, found.footprint
+        energy = figures.marked(totals.kind, figures.energy(totals.energy_j))
+        told = self.tr("%1 of %2 measured queries. Nothing that is stored changes.")
+        if found.limited_to:
+            told += " " + self.tr("Only the newest that match are added up.")
+        self.told.setText(told.replace("%1", energy).replace("%2", f"{totals.measured:,}"))
+        self.stored.setText(figures.mass(totals.grams))
+        self.where.setText(f"{zone.name}, {zone.year} · {zone.g_per_kwh:g} g CO₂e/kWh")
+        self.where.setToolTip(zone.source)
+        if new is None:
+            self.other.setText(figures.mass(None))
+            self.change.setText(self.tr("No energy was measured of these queries."))
+            return
+        self.other.setText(figures.mass(new.grams))
+        change = f"{figures.mass(new.low_g)} – {figures.mass(new.high_g)}"
+        if totals.grams:
+            times = new.grams / totals.grams
+            change += f" · {self.tr('× %1 of what was reckoned')}"
+            change = change.replace("%1", figures.significant(times))
+        self.change.setText(change)

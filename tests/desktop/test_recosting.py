@@ -1,0 +1,75 @@
+"""What stored queries would have emitted elsewhere, in a real dialog over a real history."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.bridge import Bridge
+from desktop.history.recosting import RecostDialog
+from desktop.services import Services, start_services
+from monitor import figures
+from monitor.carbon.choice import choose_pue
+from monitor.store.filters import EVERYTHING, Filter
+from tests.unit.builders import BILL, stored_query
+
+
+@pytest.fixture
+def services() -> Services:
+    return start_services()
+
+
+@pytest.fixture
+def bridge(services: Services) -> Iterator[Bridge]:
+    made = Bridge(services)
+    yield made
+    made.close()
+    services.close()
+
+
+@pytest.fixture
+def host(qtbot: QtBot) -> QWidget:
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+def opened(
+    qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget, chosen: Filter
+) -> RecostDialog:
+    made = RecostDialog(bridge, services.history, chosen, host)
+    made.show()
+    qtbot.waitUntil(lambda: "measured queries" in made.told.text())
+    return made
+
+
+def test_grams_follow_the_zone_and_the_pue_at_once(
+    qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget
+) -> None:
+    for prompt in ("one", "two"):
+        stored_query(services.history, prompt)
+    dialog = opened(qtbot, bridge, services, host, EVERYTHING)
+    as_it_was = dialog.stored.text()
+    qtbot.keyClicks(dialog.zones.search, "norw")
+    qtbot.waitUntil(lambda: "Norway" in dialog.where.text())
+    assert "of what was reckoned" in dialog.change.text()
+    joules = BILL.total().joules
+    assert joules
+    grams = 2 * joules / 3.6e6 * 30.75
+    assert dialog.other.text() == figures.mass(grams)
+    dialog.pue.setValue(2.0)
+    qtbot.waitUntil(lambda: dialog.other.text() == figures.mass(2 * grams))
+    assert dialog.stored.text() == as_it_was, "what is stored stays"
+
+
+def test_it_begins_with_what_is_reckoned_with_now(
+    qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget
+) -> None:
+    choose_pue(services.history, 1.5)
+    dialog = opened(qtbot, bridge, services, host, Filter(text="unheard"))
+    assert dialog.pue.value() == 1.5
+    assert dialog.zones.zone
+    assert dialog.zones.zone.code == "WORLD"
+    assert "No energy was measured" in dialog.change.text()
+    assert "0 measured" in dialog.told.text()
