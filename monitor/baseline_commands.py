@@ -39,8 +39,9 @@ from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, sho
 LOOK_S = 0.5
 
 CONNECT = (
-    "Nothing here reads the whole machine, as psys does on some Intel laptops. Wall plugs and "
-    "batteries are not read yet; `llamawatt sensors` shows what is."
+    "Nothing here reads the whole machine at present. Add a wall plug (`llamawatt sensors plug "
+    "add ADDRESS`), or unplug a laptop's charger to have its battery read; `llamawatt sensors` "
+    "shows what is read."
 )
 
 
@@ -167,7 +168,7 @@ def _calibrated(
     try:
         with sampler_for(history) as sampler:
             sampler.wait_ready()
-            whole = whole_channel(sampler.channels())
+            whole = whole_channel(sampler)
             if whole is None:
                 raise click.ClickException(CONNECT)
             loads: Loads = processor_loads()

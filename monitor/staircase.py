@@ -41,6 +41,9 @@ PREFILL_TOKENS, DECODE_TOKENS = 512, 64
 
 ALL_LAYERS = -1
 
+LATELY_S = 5.0
+"""A channel of the whole machine that was not read for so long tells nothing at present."""
+
 
 class Work(StrEnum):
     """What the machine does on a step."""
@@ -80,13 +83,17 @@ class _Stretch:
     end_s: float
 
 
-def whole_channel(channels: Sequence[Channel]) -> Channel | None:
-    """Return the channel that reads the whole machine best, ``None`` if none does.
+def whole_channel(sampler: Sampler) -> Channel | None:
+    """Return the channel that reads the whole machine best now, ``None`` if none does.
 
-    A plug or battery before ``psys``, which not every board wires up.
+    A plug or battery before ``psys``, which not every board wires up. On mains a battery says
+    nothing, and does not count.
     """
-    wholes = [channel for channel in channels if channel.role is Role.WHOLE]
-    return min(wholes, key=lambda channel: channel.key.startswith("rapl:"), default=None)
+    now_s = time.monotonic()
+    wholes = [channel for channel in sampler.channels() if channel.role is Role.WHOLE]
+    latest = [(channel, sampler.trace.latest(channel.key)) for channel in wholes]
+    read = [channel for channel, last in latest if last and now_s - last[0] < LATELY_S]
+    return min(read, key=lambda channel: channel.key.startswith("rapl:"), default=None)
 
 
 def processor_loads() -> Loads:

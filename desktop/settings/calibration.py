@@ -165,13 +165,13 @@ class CalibrationDialog(QDialog):
     def show_watts(self) -> None:
         """Show what is read now, or what to connect."""
         channels = self._sampler.channels()
-        whole = whole_channel(channels)
+        whole = whole_channel(self._sampler)
         self.begin.setEnabled(whole is not None)
         if whole is None:
             self.watts.setText(
                 self.tr(
-                    "Nothing here reads the whole machine, as psys does on some Intel laptops. "
-                    "Wall plugs and batteries are not read yet; the Sensors page shows what is."
+                    "Nothing here reads the whole machine at present. Add a wall plug on the "
+                    "Sensors page, or unplug a laptop's charger to have its battery read."
                 )
             )
             return
@@ -213,7 +213,7 @@ class CalibrationDialog(QDialog):
 
     def start(self) -> None:
         """Begin to climb, unless a model is at work."""
-        whole = whole_channel(self._sampler.channels())
+        whole = whole_channel(self._sampler)
         if whole is None:
             return
         if self._bridge.busy:

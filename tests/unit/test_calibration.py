@@ -279,7 +279,7 @@ def staircase_of(machine: SimulatedMachine) -> Iterator[Staircase]:
     }
     with Sampler(20, [machine]) as sampler:
         assert sampler.wait_ready()
-        whole = whole_channel(sampler.channels())
+        whole = whole_channel(sampler)
         assert whole is not None
         yield Staircase(sampler, whole, loads, 6 * 0.55)
 
