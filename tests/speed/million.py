@@ -46,20 +46,17 @@ def _fill(db: Database, queries: int, dice: random.Random) -> None:
     drop_triggers(db)
     drop_text_triggers(db)
     numbers = sorted(dice.sample(range(LAST_MS - YEARS_MS, LAST_MS), queries))
-    placeholders = ", ".join("?" * len(QUERY_COLUMNS))
-    db.conn.executemany(
-        f"insert into queries ({', '.join(QUERY_COLUMNS)}) values ({placeholders})",
-        _queries(numbers, dice),
-    )
+    # A row that grew after its neighbours were written would leave its page half empty, which
+    # no query of a person does: its lines come first.
+    db.execute("pragma defer_foreign_keys = on")
     placeholders = ", ".join("?" * 14)
     db.conn.executemany(f"insert into bills values ({placeholders})", _lines(numbers, dice))
-    db.execute(
-        "update queries set (energy_j, energy_low_j, energy_high_j, prefill_j, decode_j) = "
-        "(select sum(iif(c.role = 'part', b.joules, 0)), sum(iif(c.role = 'part', b.joules * 0.9, "
-        "0)), sum(iif(c.role = 'part', b.joules * 1.1, 0)), sum(iif(c.role = 'part' and "
-        "b.phase = 'prefill', b.joules, 0)), sum(iif(c.role = 'part' and b.phase = 'decode', "
-        "b.joules, 0)) from bills b join channels c on c.id = b.channel_id "
-        "where b.started_ms = queries.started_ms)"
+    placeholders = ", ".join("?" * len(QUERY_COLUMNS))
+    db.conn.executemany(
+        f"insert into queries ({', '.join((*QUERY_COLUMNS, *SUMMED))}, facet_id) "
+        f"select {placeholders}, {', '.join(SUMMED.values())}, {MOST_FACETS} from bills b "
+        "join channels c on c.id = b.channel_id where b.started_ms = ?",
+        ((*row, row[0]) for row in _queries(numbers, dice)),
     )
     add_benchmarks(db, dice)
     sum_up(db)
@@ -142,6 +139,21 @@ QUERY_COLUMNS = (
     "energy_kind", "resolved", "intensity_id", "pue",
     "system_text", "prompt_text", "answer_text",
 )  # fmt: skip
+
+
+MOST_FACETS = 12 * 3 * 4 * 2
+"""Models, kinds, statuses and machines; stands where each query's own will."""
+
+PART = "sum(iif(c.role = 'part'{phase}, b.joules * {scale}, 0))"
+
+SUMMED = {
+    "energy_j": PART.format(phase="", scale=1),
+    "energy_low_j": PART.format(phase="", scale=0.9),
+    "energy_high_j": PART.format(phase="", scale=1.1),
+    "prefill_j": PART.format(phase=" and b.phase = 'prefill'", scale=1),
+    "decode_j": PART.format(phase=" and b.phase = 'decode'", scale=1),
+}
+"""What a query's row has of its bill, as SQL over the bill's lines."""
 
 
 def _queries(numbers: list[int], dice: random.Random) -> Iterator[tuple[Any, ...]]:
