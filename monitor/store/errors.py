@@ -49,6 +49,8 @@ def told(path: Path, problem: Exception) -> str:
     """Say what went wrong, whatever it was; of the database's own errors what to do as well."""
     if isinstance(problem, sqlite3.Error):
         return explain(path, problem, "read")
+    if isinstance(problem, KeyError) and problem.args:
+        return str(problem.args[0])  # its own text stands in quotation marks
     return str(problem) or repr(problem)
 
 

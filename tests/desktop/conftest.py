@@ -4,13 +4,16 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.app import make_application
+from desktop.bridge import Bridge
 from desktop.services import Services, start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
 from monitor.presets import Preset, checked, keep_preset, set_default
+from monitor.store.history import History
 
 LASTING = ("power-", "window-reads", "hub", "live-carbon")
 """Beginnings of the names of threads that end by themselves a little later."""
@@ -32,6 +35,29 @@ def services() -> Services:
     keep_preset(started.history, SHORT)
     set_default(started.history, SHORT.name)
     return started
+
+
+@pytest.fixture
+def history(services: Services) -> History:
+    """What is stored."""
+    return services.history
+
+
+@pytest.fixture
+def bridge(services: Services) -> Iterator[Bridge]:
+    """What asks beside the window's thread, where there is no window; its end closes everything."""
+    made = Bridge(services)
+    yield made
+    made.close()
+    services.close()
+
+
+@pytest.fixture
+def host(qtbot: QtBot) -> QWidget:
+    """What owns a dialog, as the window does: no thread of the bridge may be its last owner."""
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
 
 
 @pytest.fixture

@@ -21,14 +21,6 @@ from tests.unit.grid_server import TOKEN, Grid, MemoryKeyring, keyring_of, stand
 
 
 @pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    made = Bridge(services)
-    yield made
-    made.close()
-    services.close()
-
-
-@pytest.fixture
 def services() -> Services:
     return start_services()
 
@@ -38,14 +30,6 @@ def grid(monkeypatch: pytest.MonkeyPatch) -> Iterator[Grid]:
     monkeypatch.delenv(token.VARIABLE, raising=False)
     with keyring_of(MemoryKeyring()), standing_in(Grid(), monkeypatch) as served:
         yield served
-
-
-@pytest.fixture
-def host(qtbot: QtBot) -> QWidget:
-    """What owns the dialog, as the window does: no thread of the bridge may be its last owner."""
-    made = QWidget()
-    qtbot.addWidget(made)
-    return made
 
 
 @pytest.fixture

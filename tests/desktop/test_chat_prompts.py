@@ -1,6 +1,5 @@
 """The library of prompts as a person sees it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,19 +19,6 @@ from monitor.store.history import History
 def services() -> Services:
     """Everything over an empty history; the bridge's end closes it."""
     return start_services()
-
-
-@pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    bridge = Bridge(services)
-    yield bridge
-    bridge.close()
-    services.close()
-
-
-@pytest.fixture
-def history(services: Services) -> History:
-    return services.history
 
 
 def texts(widget: QWidget) -> str:

@@ -1,6 +1,5 @@
 """The compare page over a real database."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from desktop.compare.page import ComparePage
 from desktop.compare.rows import KEYS, MODEL, RANK, Heading
 from desktop.compare.standing import family_of
 from desktop.compare.ticks import energy_ticks, round_powers, share_ticks
-from desktop.services import Services
 from desktop.theme.palette import DARK, LIGHT
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.power.channel import Kind
@@ -32,19 +30,6 @@ from tests.unit.builders import BILL, CPU, GPU, channel, line, stored_query
 from tests.unit.test_compare_board import begin_suite, items, stored_run, sure
 
 MODELLED = channel("model:cpu", kind=Kind.MODELLED)
-
-
-@pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    bridge = Bridge(services)
-    yield bridge
-    bridge.close()
-    services.close()
-
-
-@pytest.fixture
-def history(services: Services) -> History:
-    return services.history
 
 
 @pytest.fixture

@@ -52,14 +52,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    bridge = Bridge(services)
-    yield bridge
-    bridge.close()
-    services.close()
-
-
-@pytest.fixture
 def pane(qtbot: QtBot, hub: Hub, bridge: Bridge, services: Services) -> DownloadPane:
     return shown(qtbot, bridge, services)
 

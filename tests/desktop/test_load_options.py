@@ -1,6 +1,6 @@
 """The dialog about how a model is loaded. No engine is started."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,14 +41,6 @@ def info(tmp_path: Path) -> ModelInfo:
         kv_bytes_per_token=128 << 10,
         context_length=131072,
     )
-
-
-@pytest.fixture
-def bridge(qtbot: QtBot, services: Services) -> Iterator[Bridge]:
-    made = Bridge(services)
-    yield made
-    made.close()
-    services.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The model library in a real dialog: found, searched, sorted, added to, and chosen from."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,14 +38,6 @@ def folder(tmp_path: Path) -> Path:
     model(tmp_path / "disk/alpha.gguf")
     (tmp_path / "disk/page.gguf").write_text("<html>")
     return tmp_path / "disk"
-
-
-@pytest.fixture
-def bridge(qtbot: QtBot, services: Services) -> Iterator[Bridge]:
-    bridge = Bridge(services)
-    yield bridge
-    bridge.close()
-    services.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What stored queries would have emitted elsewhere, in a real dialog over a real history."""
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -18,21 +16,6 @@ from tests.unit.builders import BILL, stored_query
 @pytest.fixture
 def services() -> Services:
     return start_services()
-
-
-@pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    made = Bridge(services)
-    yield made
-    made.close()
-    services.close()
-
-
-@pytest.fixture
-def host(qtbot: QtBot) -> QWidget:
-    made = QWidget()
-    qtbot.addWidget(made)
-    return made
 
 
 def opened(
