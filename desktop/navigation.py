@@ -19,6 +19,8 @@ class Navigation(QWidget):
 
     wanted = Signal(str)
     """The name of a page."""
+    mark_pressed = Signal()
+    """The person asks for what is recorded."""
 
     def __init__(
         self, names: Sequence[str], texts: Sequence[str], parent: QWidget | None = None
@@ -40,6 +42,13 @@ class Navigation(QWidget):
             self._buttons.addButton(button, index)
             layout.addWidget(button)
         layout.addStretch(1)
+        self.recording = tool_button("")
+        self.recording.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.recording.setIconSize(QSize(14, 14))
+        self.recording.setFixedWidth(76)
+        self.recording.clicked.connect(self.mark_pressed)
+        self.recording.hide()
+        layout.addWidget(self.recording)
         self._buttons.idClicked.connect(lambda index: self.wanted.emit(names[index]))
 
     def set_theme(self, theme: Theme) -> None:
@@ -48,6 +57,19 @@ class Navigation(QWidget):
             button = self._buttons.button(index)
             assert isinstance(button, QToolButton)
             button.setIcon(icon(name, theme.text))
+        self.recording.setIcon(icon("record", theme.warning))
+
+    def show_recording(self, elapsed: str) -> None:
+        """Tell that something is recorded, whatever the page; "" if nothing is.
+
+        :param elapsed: since when, as a clock shows it
+        """
+        self.recording.setVisible(bool(elapsed))
+        if elapsed != self.recording.text():
+            self.recording.setText(elapsed)
+            words = self.tr("Recording for %1; to the Monitor page").replace("%1", elapsed)
+            self.recording.setToolTip(words)
+            self.recording.setAccessibleName(words)
 
     def show_page(self, name: str) -> None:
         """Mark the page that is shown."""

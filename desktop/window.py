@@ -40,6 +40,7 @@ from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
+from desktop.watch.deeds import WatchDeeds
 from monitor.bench.summary import SuiteResult
 from monitor.details import Details, details_of
 from monitor.store.backups import Backup
@@ -49,7 +50,7 @@ from monitor.store.records import QueryRecord
 
 log = logging.getLogger(__name__)
 
-PAGES = ("chat", "bench", "history", "compare", "sensors")
+PAGES = ("chat", "bench", "history", "compare", "watch", "sensors")
 
 AUTOSAVE_MS = 2000
 """What is typed is kept so long after the last key."""
@@ -94,17 +95,21 @@ class MainWindow(QMainWindow):
         self.bench_page = BenchPage(self.bench, self.bridge, history, self.live, self._theme)
         self.history_page = HistoryPage(self.bridge, history, self._theme)
         self.compare_page = ComparePage(self.bridge, history, self._theme)
-        self.sensors_page = SensorsPage(self._services.sampler, self._theme)
+        self.sensors_page = SensorsPage(self._services.sampler, self._theme, self.bridge, history)
+        self.navigation = Navigation(PAGES, tuple(self.page_titles().values()))
+        self.watch = WatchDeeds(
+            self.bridge, self._services, self.navigation, self.notice, self._theme, self
+        )
         self.pages = QStackedWidget()
         for page in (
             self.chat_page,
             self.bench_page,
             self.history_page,
             self.compare_page,
+            self.watch.page,
             self.sensors_page,
         ):
             self.pages.addWidget(page)
-        self.navigation = Navigation(PAGES, tuple(self.page_titles().values()))
         self.dock = LiveDock(self.live, self._theme)
         self.models = ModelDeeds(
             self.chat, self.strip, self.notice, self.bridge, self._services, self._theme, self
@@ -147,6 +152,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.navigation.wanted.connect(self.show_page)
+        self.watch.wanted.connect(lambda: self.show_page("watch"))
         self.bridge.happened.connect(self.live.follow)
         self.bridge.repeated.connect(self.live.follow)
         self.deeds.answered.connect(self.strip.add_answer)
@@ -185,6 +191,7 @@ class MainWindow(QMainWindow):
             "bench": self.tr("Bench"),
             "history": self.tr("History"),
             "compare": self.tr("Compare"),
+            "watch": self.tr("Monitor"),
             "sensors": self.tr("Sensors"),
         }
 
@@ -238,6 +245,7 @@ class MainWindow(QMainWindow):
             self.bench_page,
             self.history_page,
             self.compare_page,
+            self.watch,
             self.sensors_page,
             self.dock,
             self.models,
@@ -250,7 +258,7 @@ class MainWindow(QMainWindow):
     # --- what happens --------------------------------------------------------------------
 
     def show_page(self, name: str) -> None:
-        """Show a page: chat, bench, history, compare or sensors."""
+        """Show a page: chat, bench, history, compare, watch or sensors."""
         self.pages.setCurrentIndex(PAGES.index(name))
         self.navigation.show_page(name)
 
@@ -351,6 +359,7 @@ class MainWindow(QMainWindow):
         except StoreError as error:
             # Told of while it could still be read; it must not keep the window from closing.
             log.warning("What was typed could not be kept: %s", error)
+        self.watch.close()
         self.bridge.close()
         self._services.close()
         super().closeEvent(event)

@@ -54,7 +54,7 @@ KNOWN_PROBLEMS = (
 )
 """What a person can cause: each carries a sentence that says what to do."""
 
-PAGES = ("chat", "bench", "history", "compare", "sensors")
+PAGES = ("chat", "bench", "history", "compare", "watch", "sensors")
 
 
 class Commands(click.Group):

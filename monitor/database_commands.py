@@ -282,8 +282,9 @@ def merge_(other: Path, as_json: bool) -> None:
     with _opened() as store, _working("Merging") as (progress, cancelled):
         found = merge(store, other, progress, cancelled)
     told = (
-        f"{found.queries:,} queries, {found.messages:,} messages and {found.benchmarks:,} "
-        f"benchmarks were added; {found.known:,} queries were here already."
+        f"{found.queries:,} queries, {found.messages:,} messages, {found.benchmarks:,} "
+        f"benchmarks and {found.recordings:,} recordings were added; {found.known:,} queries "
+        "were here already."
     )
     if found.running:
         told += f" {found.running} still run over there: merge again when they have ended."

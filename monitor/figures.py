@@ -5,6 +5,7 @@ import math
 from monitor.carbon.footprint import J_PER_KWH
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
+from monitor.power.gauge import Quantity
 
 UNKNOWN = "—"
 """Stands for what was not measured. A missing figure is never shown as zero."""
@@ -52,6 +53,8 @@ ENERGY = (
 )
 POWER: Units = ((1e3, "kW"), (1.0, "W"), (1e-3, "mW"))
 COUNTS = ((1e9, "B"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+CLOCK: Units = ((1e3, "GHz"), (1.0, "MHz"))
+MEMORY: Units = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 MASS = ((1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg"), (1e-6, "µg"))
 
 
@@ -68,6 +71,27 @@ def power(watts: float | None) -> str:
 def mass(grams: float | None) -> str:
     """Write a mass: µg, mg, g, kg or t."""
     return UNKNOWN if grams is None else _scaled(grams, MASS)
+
+
+def reading(quantity: Quantity, value: float | None) -> str:
+    """Write what a gauge tells: 97 %, 71 °C, 1.90 GHz, 5.21 GiB.
+
+    Memory is in binary units, as the tools that people compare it with have it. A throttle is
+    written as the share of the time.
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    match quantity:
+        case Quantity.UTILISATION:
+            return f"{value:.0f} %"
+        case Quantity.TEMPERATURE:
+            return f"{value:.0f} °C"
+        case Quantity.CLOCK:
+            return _scaled(value, CLOCK)
+        case Quantity.MEMORY:
+            return _scaled(value, MEMORY)
+        case Quantity.THROTTLE:
+            return f"{100 * value:.0f} %"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,6 +10,7 @@ from monitor.energy.account import LOAD, Bill, Line, Total
 from monitor.energy.baseline import AboveIdle, Baseline, Stale
 from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe
+from monitor.power.gauge import GaugeLine
 from monitor.store.records import QueryRecord
 
 
@@ -55,6 +56,27 @@ def record_json(record: QueryRecord) -> dict[str, Any]:
         ),
         "co2": footprint_json(record.footprint),
         "embodied_g": record.embodied_g,
+        "gauges": [_gauge_json(line) for line in record.gauges],
+        "throttled": record.throttled,
+    }
+
+
+def _gauge_json(line: GaugeLine) -> dict[str, Any]:
+    """Return what a gauge told during prefill and decode; of a throttle, ``mean`` is a share."""
+    gauge, summary = line.gauge, line.summary
+    return {
+        "key": gauge.key,
+        "label": gauge.label,
+        "quantity": str(gauge.quantity),
+        "unit": gauge.quantity.unit or None,
+        "domain": str(gauge.domain),
+        "device": gauge.device,
+        "capacity": gauge.capacity,
+        "mean": summary.mean,
+        "low": summary.low,
+        "high": summary.high,
+        "samples": summary.samples,
+        "notes": list(summary.notes),
     }
 
 

@@ -14,6 +14,7 @@ import pynvml
 
 from monitor.energy.account import Bill
 from monitor.energy.baseline import AboveIdle, Baseline, Conditions, above_idle, baseline_from
+from monitor.power.asleep import nvidia_sleeps
 from monitor.power.sampler import Sampler
 from monitor.power.sysfs import read_int, read_text, sysfs_root
 from monitor.store.baselines import Baselines
@@ -219,7 +220,12 @@ def take_baseline(
 
 
 def gpu_use_percent() -> int | None:
-    """Return how much of its time the busiest NVIDIA GPU worked of late, ``None`` if not told."""
+    """Return how much of its time the busiest NVIDIA GPU worked of late, ``None`` if not told.
+
+    A GPU that is asleep does nothing, and asking would wake it.
+    """
+    if nvidia_sleeps():
+        return None
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

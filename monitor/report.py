@@ -13,6 +13,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line
 from monitor.energy.baseline import above_idle_brief, above_idle_words
 from monitor.engine.messages import Hello
+from monitor.gauge_report import device_words, throttle_words
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
 
@@ -175,6 +176,7 @@ def rows_table(rows: Sequence[QueryRow], width: int) -> RenderableType:
         column.no_wrap = True
     for row in rows:
         status = "" if row.status is Status.DONE else f"[{row.status}] "
+        status += "[throttled] " if row.throttled else ""
         cells = [
             row.id[-8:],
             row.started_at[0 if is_wide else 5 : 16].replace("T", " "),
@@ -219,6 +221,10 @@ def record_view(record: QueryRecord) -> RenderableType:
     total = record.bill.total()
     if total.energy:
         facts.add_row("idle", above_idle_words(record.above_idle, total.kind))
+    for name, words in device_words(record.gauges):
+        facts.add_row(escape(name), escape(words))
+    for words in throttle_words(record.gauges):
+        facts.add_row("throttled", Text(words, style="yellow"))
     return Group(
         facts, Text(), bill_table(record.bill), Text(),
         Text(record.prompt, style="bold"), Text(), Text(record.text),

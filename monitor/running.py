@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from monitor.carbon.choice import embodied_share_g
 from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
+from monitor.power.gauge import GaugeLine
 from monitor.power.sampler import Sampler
 from monitor.quiet import above_last_idle
 from monitor.recording import TRACE_MARGIN_S, pack_curve
@@ -195,7 +196,15 @@ class RunningQuery:
             bill=account(self._sampler.trace, self._sampler.channels(), phases),
             finish_reason=self._reason,
             error=error,
+            gauges=self._gauges(phases, end_s),
         )
+
+    def _gauges(self, phases: Sequence[Phase], end_s: float) -> tuple[GaugeLine, ...]:
+        """What gauges told during prefill and decode, which are one span."""
+        billed = [phase for phase in phases if phase.name != LOAD]
+        if not billed:
+            return ()
+        return self._sampler.gauge_trace.lines(self._sampler.gauges(), billed[0].start_s, end_s)
 
     def _thinking(self) -> "_Thinking | None":
         """Tell from the text and its marks how much of it was thought, and when that ended."""

@@ -8,9 +8,12 @@ from monitor import forms, report
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.messages import Hello
+from monitor.mend_commands import mend
+from monitor.plug_commands import plug
 from monitor.power.channel import ProbeState
 from monitor.power.sampler import Sampler
 from monitor.sensing import sampler_for
+from monitor.sensor_test_commands import test_sensors
 from monitor.store.database import StoreError
 from monitor.terminal import json_option, open_history, show, stderr
 
@@ -61,3 +64,8 @@ def _sampler() -> Sampler:
     except StoreError as error:
         stderr.print(str(error))
         return Sampler()
+
+
+sensors.add_command(test_sensors)
+sensors.add_command(mend)
+sensors.add_command(plug)

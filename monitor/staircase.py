@@ -90,7 +90,12 @@ def whole_channel(sampler: Sampler) -> Channel | None:
     nothing, and does not count.
     """
     now_s = time.monotonic()
-    wholes = [channel for channel in sampler.channels() if channel.role is Role.WHOLE]
+    wholes = [
+        channel
+        for channel in sampler.channels()
+        # A module's watts (nvml:) hold its own GPU and processor only, not the machine.
+        if channel.role is Role.WHOLE and not channel.key.startswith("nvml:")
+    ]
     latest = [(channel, sampler.trace.latest(channel.key)) for channel in wholes]
     read = [channel for channel, last in latest if last and now_s - last[0] < LATELY_S]
     return min(read, key=lambda channel: channel.key.startswith("rapl:"), default=None)

@@ -1,79 +1,156 @@
-"""The command ``watch``: the machine's power without a model."""
+"""The command ``watch``: the machine's power without a model, recorded if that is wanted."""
 
 import math
+import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
-from monitor import forms, report
+from monitor import report
+from monitor.carbon.choice import chosen_pue
 from monitor.carbon.footprint import footprint
-from monitor.energy.account import WATCH, Bill, Line, Phase, account
 from monitor.meter import chosen_zone
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
+from monitor.quiet import above_last_idle
+from monitor.recorded import Cost, Recorded
+from monitor.recorder import Recorder
+from monitor.recording_commands import COMMANDS
+from monitor.recording_forms import cost_json, cost_view, recording_json, recording_view
 from monitor.sensing import sampler_for
+from monitor.store.history import History
+from monitor.tally import Tally, settled_s
 from monitor.terminal import ctrl_c, json_option, open_history, show, stderr
 
-SLICE_S = 600.0
-"""A long watch is billed in parts: the trace remembers an hour or two, not a night."""
+LOOK_S = 0.1
+BILLED_EVERY_S = 60.0
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--seconds", type=click.FloatRange(0.1), help="Stop by itself; else with Ctrl-C.")
 @click.option("--hz", type=click.FloatRange(MIN_HZ, MAX_HZ), default=DEFAULT_HZ, show_default=True)
+@click.option("--record", "name", is_flag=False, flag_value="", metavar="[NAME]",
+              help="Keep curve and bill in the history.")  # fmt: skip
+@click.option("--mark-on-enter", "marks", is_flag=True,
+              help="With --record: a line typed marks a moment by that name.")  # fmt: skip
 @json_option
-def watch(seconds: float | None, hz: float, as_json: bool) -> None:
+@click.pass_context
+def watch(
+    ctx: click.Context, seconds: float | None, hz: float, name: str | None, marks: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Watch this machine's power, without a model; the bill of the whole time at the end.
 
-    Example: llamawatt watch --seconds 10
+    With a command it is about what was recorded with --record.
+
+    Example: llamawatt watch --seconds 10 --record "The editor"
     """
+    if ctx.invoked_subcommand is not None:
+        return
+    if marks and name is None:
+        raise click.UsageError("--mark-on-enter marks a recording: give --record as well.")
     with open_history() as history, sampler_for(history, hz) as sampler:
-        zone = chosen_zone(history)
         sampler.wait_ready()
-        seconds, bill = _watch(sampler, seconds, live=not as_json and stderr.is_terminal)
+        is_shown = not as_json and stderr.is_terminal
+        if name is None:
+            cost = _watched(history, sampler, seconds, is_shown)
+            show(cost_view(cost), lambda: cost_json(cost), as_json)
+        else:
+            recorded = _recorded(history, sampler, seconds, is_shown, name, marks)
+            recording = recorded.recording
+            show(_kept_view(recorded), lambda: recording_json(recording, recorded), as_json)
+
+
+for command in COMMANDS:
+    watch.add_command(command)
+
+
+def _watched(history: History, sampler: Sampler, seconds: float | None, is_shown: bool) -> Cost:
+    """Watch for some time, or until Ctrl-C, and return what it cost."""
+    zone, pue = chosen_zone(history), chosen_pue(history)
+    sampler.mark()
+    start_s = time.monotonic()
+    tally = Tally(sampler, start_s)
+    end_s = _wait(sampler, start_s, seconds, is_shown, lambda: tally.bill(settled_s(sampler)))
+    sampler.wait_until(end_s, timeout_s=2 / sampler.hz + 0.5)
+    bill = tally.bill(end_s)
     energy = bill.total().energy
-    carbon = footprint(energy, zone) if energy else None
-    view = report.bill_table(bill)
-    show(
-        Group(view, report.footprint_line(carbon)) if carbon else view,
-        lambda: {
-            "seconds": seconds,
-            "energy": forms.energy_json(bill),
-            "co2": forms.footprint_json(carbon),
-        },
-        as_json,
+    return Cost(
+        start_s=0.0,
+        end_s=end_s - start_s,
+        bill=bill,
+        above=above_last_idle(bill, history.store),
+        footprint=footprint(energy, zone, pue) if energy else None,
     )
 
 
-def _watch(sampler: Sampler, seconds: float | None, live: bool) -> tuple[float, Bill]:
-    """Wait for the time to pass or Ctrl-C, showing watts; return how long it was, and its bill."""
+def _recorded(
+    history: History, sampler: Sampler, seconds: float | None, is_shown: bool, name: str,
+    marks: bool,
+) -> Recorded:  # fmt: skip
+    """Record for some time, or until Ctrl-C; what was recorded is stored however it ends."""
+    recorder = Recorder(sampler, history)
+    recorder.start(name)
+    start_s = time.monotonic()
+    try:
+        with _marking(recorder, marks):
+            _wait(sampler, start_s, seconds, is_shown, lambda: None)
+    finally:
+        recorder.stop()
+    return recorder.recorded()
+
+
+@contextmanager
+def _marking(recorder: Recorder, marks: bool) -> Iterator[None]:
+    """Mark a moment for each line typed meanwhile."""
+
+    def follow() -> None:
+        for line in sys.stdin:
+            mark = recorder.mark(line)
+            stderr.print(f"Marked at {mark.at_s:.1f} s. {mark.name}", markup=False)
+
+    if marks:
+        stderr.print("Enter marks a moment; type its name before, if it is to have one.")
+        threading.Thread(target=follow, daemon=True).start()
+    yield
+
+
+def _wait(
+    sampler: Sampler,
+    start_s: float,
+    seconds: float | None,
+    is_shown: bool,
+    bill: Callable[[], object],
+) -> float:
+    """Wait for the time to pass or Ctrl-C, showing watts; return when it ended.
+
+    :param bill: called once a minute
+    """
     stopped: list[float] = []
-    lines: list[Line] = []
-    sampler.mark()
-    start_s = slice_s = time.monotonic()
     end_s = start_s + seconds if seconds else math.inf
-
-    def bill_until(until_s: float) -> None:
-        phase = Phase(WATCH, slice_s, until_s)
-        lines.extend(account(sampler.trace, sampler.channels(), [phase]).lines)
-
+    billed_s = start_s
     with (
         ctrl_c(lambda: stopped.append(time.monotonic())),
         Live(console=stderr, transient=True, auto_refresh=False) as display,
     ):
         while not stopped and (left_s := end_s - time.monotonic()) > 0:
-            if live:
+            if is_shown:
                 now = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
                 watts = [(c, last[1] if last else None) for c, last in now]
                 display.update(report.channels_table(watts), refresh=True)
-            if (read_s := sampler.read_until_s()) - slice_s > SLICE_S:
-                bill_until(read_s)
-                slice_s = read_s
-            time.sleep(min(left_s, 0.1))
-    end_s = stopped[0] if stopped else end_s
-    sampler.wait_until(end_s, timeout_s=2 / sampler.hz + 0.5)
-    bill_until(end_s)
-    return end_s - start_s, Bill(tuple(lines))
+            if time.monotonic() - billed_s > BILLED_EVERY_S:
+                billed_s = time.monotonic()
+                bill()
+            time.sleep(min(left_s, LOOK_S))
+    return stopped[0] if stopped else end_s
 
 
+def _kept_view(recorded: Recorded) -> RenderableType:
+    number = recorded.recording.id[-8:]
+    note = f"Kept. To see it again: llamawatt watch show {number}"
+    return Group(recording_view(recorded), Text(), Text(note, style="dim"))

@@ -139,6 +139,8 @@ class HistoryModel(QAbstractTableModel):
                 marks = [f"#{tag}" for tag in row.tags]
                 if row.status is not Status.DONE:
                     marks.insert(0, f"[{status_words(row.status)}]")
+                if row.throttled:
+                    marks.insert(0, self.tr("[throttled]"))
                 return " ".join([*marks, *row.prompt.split()])
             case 3:
                 return figures.marked(row.energy_kind, figures.energy(row.energy_j))

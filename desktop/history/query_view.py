@@ -20,6 +20,7 @@ from desktop.history.cards import card, energy_cell, grid
 from desktop.history.marks import Marks
 from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
+from desktop.history.while_ran import WhileItRan
 from desktop.settings.baseline import translate
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.equivalents import EquivalentLine
@@ -30,6 +31,7 @@ from monitor.details import Details
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.calibration import WallEquivalent
 from monitor.energy.forecast import Forecast
+from monitor.gauge_report import throttle_words
 from monitor.power.channel import Kind, Role
 from monitor.repeat import REPEATABLE
 from monitor.store.records import QueryRecord, QueryRow, Status
@@ -102,6 +104,9 @@ class QueryView(QScrollArea):
         if record.status is not Status.DONE:
             words = f"{status_words(record.status)}. {record.error}".strip()
             layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
+        if record.throttled:
+            held = " ".join(f"{words}." for words in throttle_words(record.gauges, self.tr))
+            layout.addWidget(label(held, "warning", wrap=True))
         layout.addWidget(self._figures(record))
         if record.bill.total().energy:
             layout.addWidget(self._above_idle(record))
@@ -123,6 +128,7 @@ class QueryView(QScrollArea):
             lambda: layout.addWidget(
                 card(self.tr("Where the joules were read"), self._channels(record))
             ),
+            lambda: self._add_gauges(layout, record),
             lambda: layout.addWidget(card(self.tr("Run with"), self._settings(record))),
             lambda: layout.addStretch(1),
         ]
@@ -149,6 +155,10 @@ class QueryView(QScrollArea):
             answer = AnswerText()
             answer.show_markdown(shown.record.text or self.tr("*no answer*"))
             layout.addWidget(card(self.tr("Answer"), answer))
+
+    def _add_gauges(self, layout: QVBoxLayout, record: QueryRecord) -> None:
+        if record.gauges:
+            layout.addWidget(card(self.tr("While it ran"), WhileItRan(record)))
 
     def _keep_warm(self, is_warm: bool) -> None:
         self._is_warm = is_warm

@@ -9,6 +9,7 @@ from desktop.keyboard.commands import Commands
 from desktop.models.deeds import ModelDeeds
 from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
+from desktop.watch.deeds import WatchDeeds
 
 
 class Desk(Protocol):
@@ -19,6 +20,7 @@ class Desk(Protocol):
     strip: StatusStrip
     models: ModelDeeds
     settings: SettingsDeeds
+    watch: WatchDeeds
 
     def tr(self, text: str, /) -> str:
         """Return a text in the window's language."""
@@ -98,6 +100,17 @@ def bind_commands(window: Desk) -> None:
         ("library", window.tr("Model library"), "Ctrl+Shift+M", window.models.open_library),
         ("file", window.tr("Open a model file"), "Ctrl+O", window.models.ask_file),
         ("load", window.tr("How the model is loaded"), "Ctrl+,", window.models.open_options),
+    )
+    commands.add(
+        window.tr("Monitor"),
+        (
+            "record",
+            window.tr("Record the machine, or stop"),
+            "Ctrl+Shift+R",
+            window.watch.record_or_stop,
+        ),
+        ("mark", window.tr("Mark this moment of the recording"), "F9", window.watch.mark),
+        ("meter", window.tr("Small window on top"), "Ctrl+Shift+W", window.watch.open_meter),
     )
     commands.add(
         window.tr("Window"),

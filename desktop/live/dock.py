@@ -1,15 +1,14 @@
-"""The dock below the pages: the live plot, its legend, and what it spans."""
+"""The dock below the pages: the live plots, their legends, and what they span."""
+
+import time
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
+from desktop.live.gauge_legend import GaugeLegend
+from desktop.live.gauge_menu import GaugeButton
+from desktop.live.gauge_plot import GaugePlot
+from desktop.live.legend import Entry, LegendRow
 from desktop.live.model import LiveModel, Series
 from desktop.live.plot import LivePlot
 from desktop.theme.icons import icon
@@ -31,41 +30,59 @@ PENS = {
 
 
 class LiveDock(QWidget):
-    """Shows a :class:`LiveModel` and lets a person choose the span or hold it still."""
+    """Shows a :class:`LiveModel` and lets a person choose gauges and span, or hold it still."""
 
     def __init__(self, model: LiveModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("dock")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._model, self._theme = model, theme
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, _PowerEntry] = {}
         self.plot = LivePlot(model, theme)
-        self._title = label(self.tr("Live power"))
-        self._legend = QHBoxLayout()
-        self._legend.setSpacing(12)
-        self._waiting = label(self.tr("waiting for the first reading …"), "muted")
-        self._legend.addWidget(self._waiting)
-        top = QHBoxLayout()
-        top.setContentsMargins(12, 6, 12, 0)
-        top.setSpacing(12)
-        top.addWidget(self._title)
-        top.addLayout(self._legend)
-        top.addStretch(1)
-        top.addLayout(self._span_buttons())
-        self._pause = tool_button(self.tr("Pause"), checkable=True)
-        self._pause.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._pause.setToolTip(self.tr("Hold the plot still; measuring goes on"))
-        self._pause.toggled.connect(self._set_paused)
-        top.addWidget(self._pause)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 4)
-        layout.setSpacing(2)
-        layout.addLayout(top)
-        layout.addWidget(self.plot)
+        self.gauges = GaugeButton(model.gauges)
+        self.gauge_plot = GaugePlot(model.gauges, theme)
+        self.gauge_legend = GaugeLegend(model.gauges, theme)
+        self._build()
+        self.gauges.changed.connect(self._show_gauges)
+        self.plot.drawn.connect(self.gauge_plot.draw_at)
         self._timer = QTimer(self, interval=LEGEND_MS)
         self._timer.timeout.connect(self.refresh)
         self._timer.start()
         self.set_theme(theme)
+
+    def _build(self) -> None:
+        self._title = label(self.tr("Live power"))
+        self._legend = LegendRow()
+        self._waiting = label(self.tr("waiting for the first reading …"), "muted")
+        self._throttled = label("", "warning")
+        self._throttled.hide()
+        top = QHBoxLayout()
+        top.setContentsMargins(12, 6, 12, 0)
+        top.setSpacing(12)
+        top.addWidget(self._title)
+        top.addWidget(self._waiting)
+        top.addWidget(self._legend, 1)
+        top.addWidget(self._throttled)
+        top.addWidget(self.gauges)
+        top.addLayout(self._span_buttons())
+        top.addWidget(self._pause_button())
+        below = QHBoxLayout()
+        below.setContentsMargins(12, 0, 12, 0)
+        below.addWidget(self.gauge_legend)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 4)
+        layout.setSpacing(2)
+        layout.addLayout(top)
+        layout.addWidget(self.plot, 3)
+        layout.addLayout(below)
+        layout.addWidget(self.gauge_plot, 2)
+
+    def _pause_button(self) -> QWidget:
+        self._pause = tool_button(self.tr("Pause"), checkable=True)
+        self._pause.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._pause.setToolTip(self.tr("Hold the plot still; measuring goes on"))
+        self._pause.toggled.connect(self._set_paused)
+        return self._pause
 
     def _span_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -87,6 +104,8 @@ class LiveDock(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         self._theme = theme
+        self.gauge_plot.set_theme(theme)
+        self.gauge_legend.set_theme(theme)
         self.plot.set_theme(theme)
         self._pause.setIcon(icon("play" if self._pause.isChecked() else "pause", theme.text))
         for key in list(self._entries):
@@ -94,10 +113,7 @@ class LiveDock(QWidget):
         self.refresh()
 
     def _drop(self, key: str) -> None:
-        entry = self._entries.pop(key)
-        self._legend.removeWidget(entry)
-        entry.hide()
-        entry.deleteLater()
+        self._legend.drop(self._entries.pop(key))
 
     def _set_paused(self, paused: bool) -> None:
         self.plot.set_paused(paused)
@@ -106,8 +122,13 @@ class LiveDock(QWidget):
         self._pause.setText(text)
         self._pause.setAccessibleName(text)
 
+    def _show_gauges(self) -> None:
+        self.gauge_legend.show_values(time.monotonic())
+        self.gauge_plot.lay_out()
+        self.plot.draw_now()
+
     def refresh(self) -> None:
-        """Bring the legend up to date."""
+        """Bring the legends up to date."""
         if not self.isVisible() and self._entries:
             return
         series = [s for s in self._model.series if s.pyramid.count]
@@ -125,59 +146,47 @@ class LiveDock(QWidget):
             if key not in self._entries:
                 self._entries[key] = self._new_entry(one, index)
             self._entries[key].show_power(self._model.recent_w(one))
+        self.gauge_legend.show_values(time.monotonic())
+        self._show_throttled()
+
+    def _show_throttled(self) -> None:
+        """Say that something is held back now: in short, and in full to who asks."""
+        held = self._model.gauges.throttled_now(time.monotonic())
+        device = held[0].partition(":")[0] if held else ""
+        one, several = self.tr("%1 throttled"), self.tr("%1 devices throttled")
+        text = several.replace("%1", str(len(held))) if held[1:] else one.replace("%1", device)
+        self._throttled.setText(text)
+        self._throttled.setToolTip("\n".join(held))
+        self._throttled.setAccessibleDescription("; ".join(held))
+        self._throttled.setVisible(bool(held))
 
     def _kind_of(self, series: Series) -> Kind:
         """A channel's kind; the total's is that of its weakest part, and may change."""
         return series.channel.kind if series.channel else self._model.kind or Kind.COUNTER
 
-    def _new_entry(self, series: Series, index: int) -> "_Entry":
+    def _new_entry(self, series: Series, index: int) -> "_PowerEntry":
         channel = series.channel
         color = self._theme.color_of(channel, index) if channel else self._theme.text
         kind = self._kind_of(series)
         name = channel.label if channel else self.tr("Total")
         # Without the model's name, which would leave no room for the watts of several GPUs.
-        entry = _Entry(" ".join(name.split()[:2]), color, kind)
+        entry = _PowerEntry(" ".join(name.split()[:2]), color, kind)
         words = {
             Kind.COUNTER: self.tr("counted by the sensor"),
             Kind.POWER: self.tr("watts of the sensor, integrated"),
             Kind.MODELLED: self.tr("modelled from the load: no sensor can be read"),
         }[kind]
         entry.setToolTip(f"{name}: {words}")
-        self._legend.addWidget(entry)
+        self._legend.add(entry)
         return entry
 
 
-class _Entry(QWidget):
-    """A sample of a line, its name and its watts."""
+class _PowerEntry(Entry):
+    """A channel's line, name and watts."""
 
     def __init__(self, name: str, color: str, kind: Kind) -> None:
-        super().__init__()
+        super().__init__(color, PENS[kind])
         self._name, self.kind = name, kind
-        self._label = label("", "legend")
-        self._label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(_Line(color, kind))
-        layout.addWidget(self._label)
 
     def show_power(self, power_w: float | None) -> None:
-        text = f"{self._name} {figures.marked(self.kind, figures.power(power_w))}"
-        if text != self._label.text():
-            self._label.setText(text)
-
-
-class _Line(QWidget):
-    """A piece of a curve as the plot draws it."""
-
-    def __init__(self, color: str, kind: Kind) -> None:
-        super().__init__()
-        self._pen = QPen(QColor(color), 2, PENS[kind])
-        self.setFixedSize(22, 12)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Draw the line across the middle."""
-        painter = QPainter(self)
-        painter.setPen(self._pen)
-        painter.drawLine(1, 6, 21, 6)
-        painter.end()
+        self.show_text(f"{self._name} {figures.marked(self.kind, figures.power(power_w))}")

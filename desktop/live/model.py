@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from desktop.live.gauges import LiveGauges
 from desktop.live.pyramid import Floats, Pyramid
 from monitor.bench.events import BenchEvent
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, weakest
@@ -51,6 +52,7 @@ class LiveModel:
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
+        self.gauges = LiveGauges(sampler)
         self.step_s = 1 / sampler.hz
         self._origin_s = time.monotonic()
         self.total = Series(None, Pyramid())

@@ -10,17 +10,21 @@ import time
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QHideEvent, QPen, QShowEvent
 from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from desktop.live.model import LAG_S, LiveModel, Series
+from desktop.live.throttle_marks import ThrottleMarks
 from desktop.theme.palette import Theme
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase
 from monitor.power.channel import Kind
 
 BUSY_MS, IDLE_MS = 200, 400
 """Time between frames while a query runs, and while there is little to see."""
+
+AXIS_WIDTH, RIGHT_MARGIN = 52, 22
+"""Pixels beside the plot: other plots over the same time stand below it with the same."""
 
 STEP_PX = 1.0
 """No frame is drawn before the curves have moved by this much: an hour's hardly move."""
@@ -41,6 +45,9 @@ def nice_ceiling(power_w: float) -> float:
     return next((step * decade for step in NICE if step * decade >= power_w * 1.08), 15 * decade)
 
 
+MARK_JOIN_PX = 3
+"""Throttled stretches no further apart are marked as one."""
+
 PIXELS_PER_TICK, TICK_HEIGHT = 4, 0.08
 """Strokes at the ends of items: not closer than this, and this share of the plot's height."""
 
@@ -52,6 +59,9 @@ class LivePlot(pg.PlotWidget):
     :param theme: colours
     """
 
+    drawn = Signal(float, float)
+    """A frame: the monotonic time of its end, and the seconds it spans."""
+
     def __init__(self, model: LiveModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=theme.surface)
         self._model, self._theme = model, theme
@@ -60,16 +70,17 @@ class LivePlot(pg.PlotWidget):
         self._ticks = pg.PlotCurveItem(antialias=False)
         self._ticks.setZValue(3)
         self.addItem(self._ticks)
+        self._throttles = ThrottleMarks(self, theme.warning)
         self._timer = QTimer(self, interval=IDLE_MS)
         self._timer.timeout.connect(self.draw)
         self.setAccessibleName(self.tr("Live power plot"))
-        self.setMinimumHeight(110)
+        self.setMinimumHeight(88)
         self.hideButtons()
         self.setMenuEnabled(False)
         self.setMouseEnabled(False, False)
         self.plotItem.vb.disableAutoRange()
         # Room for the labels at the ends of both axes.
-        self.plotItem.layout.setContentsMargins(4, 10, 22, 2)
+        self.plotItem.layout.setContentsMargins(4, 10, RIGHT_MARGIN, 2)
         self._span_s, self._top_w = 60.0, 1.0
         self._frozen_s: float | None = None
         self.set_theme(theme)
@@ -84,7 +95,8 @@ class LivePlot(pg.PlotWidget):
             axis = self.getAxis(side)
             axis.setPen(pg.mkPen(theme.line))
             axis.setTextPen(pg.mkPen(theme.muted))
-        self.getAxis("left").setWidth(52)
+        self.getAxis("left").setWidth(AXIS_WIDTH)
+        self._throttles.set_color(theme.warning)
         for curve in self._curves.values():
             self.removeItem(curve)
         self._curves.clear()
@@ -145,6 +157,19 @@ class LivePlot(pg.PlotWidget):
         self._fit_top(highest_w)
         self._shade(end_s)
         self._mark_items(end_s)
+        self._mark_throttled(end_s)
+        self.drawn.emit(end_s, self._span_s)
+
+    def _mark_throttled(self, end_s: float) -> None:
+        """Mark on the upper edge when something was held back, and say so to screen readers."""
+        join_s = MARK_JOIN_PX * self._span_s / max(self.width(), 1)
+        found = self._model.gauges.throttled(end_s - self._span_s, end_s, join_s)
+        self._throttles.show(found, end_s, self._span_s, self._top_w)
+        reasons = dict.fromkeys(line for one in found for line in one.reason.split("\n"))
+        told = self.tr("Throttled in this time: %1").replace("%1", "; ".join(reasons))
+        described = told if reasons else ""
+        if described != self.accessibleDescription():
+            self.setAccessibleDescription(described)
 
     def _new_curve(self, series: Series, index: int) -> pg.PlotCurveItem:
         color = self._theme.color_of(series.channel, index) if series.channel else self._theme.text

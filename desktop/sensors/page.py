@@ -1,43 +1,148 @@
-"""The sensors page: which sources there are, what they say, and how to mend those denied."""
+"""The sensors page: what is measured, what of it is added, and how to mend what is denied."""
+
+import math
+import time
+from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from desktop.bridge import Bridge
 from desktop.live.model import recent_power_w
+from desktop.sensors.boxes import Boxes
+from desktop.sensors.channels import ChannelTable
+from desktop.sensors.gauges import GaugeTable
+from desktop.sensors.mending import MendDialog
+from desktop.sensors.probes import ProbeList
+from desktop.sensors.scheme import scheme_of
+from desktop.sensors.testing import SelfTestRow
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
-from monitor import figures
 from monitor.engine.messages import Hello
-from monitor.power.channel import Channel, Probe, ProbeState, Role
+from monitor.power.channel import Channel, Probe
+from monitor.power.gauge import Gauge
+from monitor.power.mend import mend_for, rapl_mend
+from monitor.power.reopen import reopen
 from monitor.power.sampler import Sampler
+from monitor.power.selftest import SECONDS, Traits
+from monitor.store.history import History
 
 REFRESH_MS = 1000
 
+SLOW_S = 0.5
+"""Plugs and batteries tell less often than once or twice a second."""
+
+FRESH_PERIODS = 4
+"""A reading older than so many refreshes is no present one."""
+
+DRAWN_S = 1.5
+"""A minute drawn as wide as a finger moves two pixels a second: every other refresh will do."""
+
 
 class SensorsPage(QWidget):
-    """Shows a sampler's probes and channels while it is visible."""
+    """Shows a sampler's channels, gauges and probes while it is visible.
+
+    :param sampler: need not have started
+    :param theme: colours
+    :param bridge: for what takes time; without it and the history nothing is tested or mended
+    :param history: where what was learned of the sensors is kept
+    :param test_s: how long a test of the sensors takes
+    """
 
     engine_wanted = Signal()
     """The page is seen for the first time; :meth:`set_engine` should follow."""
     baseline_wanted = Signal()
     calibration_wanted = Signal()
+    plugs_wanted = Signal()
 
-    def __init__(self, sampler: Sampler, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        theme: Theme,
+        bridge: Bridge | None = None,
+        history: History | None = None,
+        parent: QWidget | None = None,
+        test_s: float = SECONDS,
+    ) -> None:
         super().__init__(parent)
-        self._sampler, self._theme = sampler, theme
-        self._engine = ""
-        self._advice = ""
+        self._sampler, self._theme, self._bridge = sampler, theme, bridge
+        self._has_engine = False
+        self._traits: Mapping[str, Traits] = {}
         self._shown: object = None
-        self._watts: dict[str, QLabel] = {}
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._scroll)
+        self._drawn_s = 0.0
+        self._boxes: Boxes | None = None
+        self._table: ChannelTable | None = None
+        self._gauges: GaugeTable | None = None
+        self.test_row: SelfTestRow | None = None
+        if bridge and history:
+            self.test_row = SelfTestRow(bridge, history, sampler, self, test_s)
+            self.test_row.learned.connect(self._show_traits)
+        self._build()
         self._timer = QTimer(self, interval=REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
+
+    # --- building ------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.probe_list = ProbeList()
+        self.probe_list.mend_wanted.connect(self._mend)
+        self._measured, self._explained, self._engine = (_column() for _ in range(3))
+        page = named(QWidget(), "page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(20, 16, 20, 16)
+        column.setSpacing(10)
+        column.addLayout(self._head())
+        if self.test_row:
+            column.addWidget(self.test_row)
+        column.addWidget(self.probe_list.denied)
+        column.addLayout(self._measured)
+        column.addLayout(self._explained)
+        column.addWidget(label(self.tr("Where it could come from"), "title"))
+        column.addWidget(self.probe_list)
+        column.addLayout(self._engine)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+
+    def _head(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(label(self.tr("What is measured"), "title"), 1, Qt.AlignmentFlag.AlignTop)
+        buttons = (
+            (
+                self.tr("Test the sensors"),
+                self.tr("Learn how often each refreshes, in what steps, and how quietly it rests"),
+                self._test,
+            ),
+            (
+                self.tr("Idle baseline …"),
+                self.tr("What this machine draws when it does nothing"),
+                self.baseline_wanted.emit,
+            ),
+            (
+                self.tr("Wall calibration …"),
+                self.tr("How the wall's watts follow from the sensors'"),
+                self.calibration_wanted.emit,
+            ),
+            (
+                self.tr("Wall plugs …"),
+                self.tr("Plugs that tell what the whole machine draws"),
+                self.plugs_wanted.emit,
+            ),
+        )
+        for text, tip, deed in buttons:
+            button: QToolButton = tool_button(text)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _checked=False, deed=deed: deed())
+            row.addWidget(button)
+        return row
+
+    # --- what is told ---------------------------------------------------------------------
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
@@ -47,21 +152,29 @@ class SensorsPage(QWidget):
     def set_engine(self, hello: Hello, advice: str | None) -> None:
         """Show what llama.cpp computes on, and how to have it use an idle GPU."""
         devices = ", ".join(f"{device.name} ({device.description})" for device in hello.devices)
-        self._engine = (
+        computes = (
             self.tr("llama-cpp-python %1 computes on %2.")
             .replace("%1", hello.llama_cpp)
             .replace("%2", devices)
         )
-        self._advice = advice or ""
-        self._shown = None
-        self.refresh()
+        self._has_engine = True
+        _empty(self._engine)
+        self._engine.addWidget(label(self.tr("What models run on"), "title"))
+        self._engine.addWidget(_selectable_card(computes, advice or ""))
+
+    def _show_traits(self, traits: Mapping[str, Traits]) -> None:
+        if traits != self._traits:
+            self._traits, self._shown = traits, None
+            self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Follow the sampler while visible."""
         super().showEvent(event)
         self._timer.start()
         self.refresh()
-        if not self._engine:
+        if self.test_row:
+            self.test_row.read()
+        if not self._has_engine:
             self.engine_wanted.emit()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -70,106 +183,73 @@ class SensorsPage(QWidget):
         super().hideEvent(event)
 
     def refresh(self) -> None:
-        """Show what has changed: the watts always, the rest only if it is new."""
-        probes, channels = self._sampler.probes(), self._sampler.channels()
-        if (probes, channels) != self._shown:
-            self._shown = (probes, channels)
-            self._rebuild(probes, channels)
-        for channel in channels:
-            power_w = recent_power_w(self._sampler, channel.key)
-            text = figures.marked(channel.kind, figures.power(power_w))
-            self._watts[channel.key].setText(text)
+        """Show what has changed: the figures always, the rest only if it is new."""
+        if not self.isVisible():
+            return
+        channels, gauges = self._sampler.channels(), self._sampler.gauges()
+        if (channels, gauges) != self._shown:
+            self._shown = (channels, gauges)
+            self._rebuild(channels, gauges)
+        watts = {channel.key: self._now_w(channel) for channel in channels}
+        if self._boxes and self._table:
+            self._boxes.show_watts(watts)
+            self._table.show_watts(watts)
+            if time.monotonic() - self._drawn_s > DRAWN_S:
+                self._drawn_s = time.monotonic()
+                self._table.draw(self._sampler.trace)
+        if self._gauges:
+            self._gauges.show_values(self._sampler.gauge_trace)
+        self.probe_list.show_probes(self._sampler.probes(), channels, watts)
 
-    def _rebuild(self, probes: tuple[Probe, ...], channels: tuple[Channel, ...]) -> None:
-        page = named(QWidget(), "page")
-        column = QVBoxLayout(page)
-        column.setContentsMargins(20, 16, 20, 16)
-        column.setSpacing(10)
-        column.addLayout(self._head())
-        column.addWidget(self._channels(channels))
-        column.addWidget(label(self.tr("Where it could come from"), "title"))
-        for probe in probes:
-            column.addWidget(self._probe(probe))
-        if self._engine:
-            column.addWidget(label(self.tr("What models run on"), "title"))
-            column.addWidget(_selectable_card(self._engine, self._advice))
-        column.addStretch(1)
-        self._scroll.setWidget(page)
+    def _now_w(self, channel: Channel) -> float | None:
+        """A channel's mean watts of the last second; of one that is slower than that its last."""
+        if channel.period_s < SLOW_S:
+            return recent_power_w(self._sampler, channel.key)
+        latest = self._sampler.trace.latest(channel.key)
+        if latest is None or time.monotonic() - latest[0] > FRESH_PERIODS * channel.period_s:
+            return None
+        return None if math.isnan(latest[1]) else latest[1]
 
-    def _head(self) -> QHBoxLayout:
-        baseline = tool_button(self.tr("Idle baseline …"))
-        baseline.setToolTip(self.tr("What this machine draws when it does nothing"))
-        baseline.clicked.connect(self.baseline_wanted)
-        calibration = tool_button(self.tr("Wall calibration …"))
-        calibration.setToolTip(self.tr("How the wall's watts follow from the sensors'"))
-        calibration.clicked.connect(self.calibration_wanted)
-        row = QHBoxLayout()
-        row.addWidget(label(self.tr("What is measured"), "title"), 1)
-        row.addWidget(baseline)
-        row.addWidget(calibration)
-        return row
+    def _rebuild(self, channels: tuple[Channel, ...], gauges: tuple[Gauge, ...]) -> None:
+        scheme, self._drawn_s = scheme_of(channels), 0.0
+        for column in (self._measured, self._explained):
+            _empty(column)
+        self._boxes = Boxes(scheme, self._theme)
+        self._table = ChannelTable(scheme, self._traits, self._theme)
+        self._measured.addWidget(self._boxes)
+        self._measured.addWidget(self._table)
+        self._gauges = GaugeTable(gauges, channels) if gauges else None
+        if self._gauges:
+            self._explained.addWidget(label(self.tr("What explains it, and is no energy"), "muted"))
+            self._explained.addWidget(self._gauges)
 
-    def _channels(self, channels: tuple[Channel, ...]) -> QFrame:
-        card = named(QFrame(), "card")
-        layout = QVBoxLayout(card)
-        layout.setContentsMargins(14, 10, 14, 10)
-        self._watts = {}
-        roles = {
-            Role.PART: self.tr("added to the total"),
-            Role.INSIDE: self.tr("inside a part, not added"),
-            Role.WHOLE: self.tr("the whole machine, a cross-check, not added"),
-        }
-        for channel in channels:
-            row = QHBoxLayout()
-            watts = label("")
-            watts.setMinimumWidth(90)
-            watts.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self._watts[channel.key] = watts
-            accuracy = channel.accuracy
-            doubt = f"−{accuracy.below:.0%} / +{accuracy.above:.0%}"
-            if accuracy.offset_w:
-                doubt += f", ±{accuracy.offset_w:g} W"
-            note = label(f"{roles[channel.role]} · {doubt}", "muted")
-            note.setToolTip(accuracy.source)
-            row.addWidget(label(channel.label))
-            row.addStretch(1)
-            row.addWidget(note)
-            row.addWidget(watts)
-            layout.addLayout(row)
-        if not self._watts:
-            layout.addWidget(label(self.tr("No source has answered yet."), "muted"))
-        return card
+    # --- deeds ----------------------------------------------------------------------------
 
-    def _probe(self, probe: Probe) -> QFrame:
-        card = named(QFrame(), "card")
-        layout = QVBoxLayout(card)
-        layout.setContentsMargins(14, 10, 14, 10)
-        names = {
-            "rapl": self.tr("Processor's energy counters (RAPL)"),
-            "nvml": self.tr("NVIDIA GPUs (NVML)"),
-            "model": self.tr("Model of the processor's power"),
-        }
-        states = {
-            ProbeState.AVAILABLE: self.tr("available"),
-            ProbeState.DENIED: self.tr("denied"),
-            ProbeState.ABSENT: self.tr("absent"),
-        }
-        row = QHBoxLayout()
-        row.addWidget(label(names.get(probe.source, probe.source)))
-        row.addStretch(1)
-        is_denied = probe.state is ProbeState.DENIED
-        row.addWidget(label(states[probe.state], "warning" if is_denied else "muted"))
-        layout.addLayout(row)
-        layout.addWidget(label(probe.reason, "muted", wrap=True))
-        if probe.mend:
-            layout.addWidget(_selectable(probe.mend))
-        return card
+    def _test(self) -> None:
+        if self.test_row:
+            self.test_row.start()
+
+    def _mend(self, probe: Probe) -> None:
+        """Open what can be done about a source, or taken back."""
+        if self._bridge is None:
+            return
+        dialog = MendDialog(self._bridge, mend_for(probe) or rapl_mend(), self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(lambda: reopen(self._sampler, probe.source))
+        dialog.open()
 
 
-def _selectable(text: str) -> QWidget:
-    made = label(text, wrap=True)
-    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return made
+def _column() -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(10)
+    return column
+
+
+def _empty(column: QVBoxLayout) -> None:
+    while item := column.takeAt(0):
+        if widget := item.widget():
+            widget.hide()
+            widget.deleteLater()
 
 
 def _selectable_card(*texts: str) -> QFrame:
@@ -177,5 +257,7 @@ def _selectable_card(*texts: str) -> QFrame:
     layout = QVBoxLayout(card)
     layout.setContentsMargins(14, 10, 14, 10)
     for text in filter(None, texts):
-        layout.addWidget(_selectable(text))
+        made = label(text, wrap=True)
+        made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(made)
     return card

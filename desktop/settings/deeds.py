@@ -1,4 +1,4 @@
-"""What is set up of the machine: its electricity, what it draws idle, and the wall's watts."""
+"""What is set up of the machine: its electricity, its idle draw, the wall's watts and plugs."""
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDialog, QWidget
@@ -9,13 +9,14 @@ from desktop.services import Services
 from desktop.settings.baseline import BaselineDialog, IdleKeeper
 from desktop.settings.calibration import CalibrationDialog
 from desktop.settings.carbon import CarbonDialog
+from desktop.settings.plugs import PlugsDialog
 from desktop.strip import StatusStrip
 from desktop.theme.palette import Theme
 from monitor.meter import chosen_zone
 
 
 class SettingsDeeds(QObject):
-    """Opens the dialogs of carbon, baseline and calibration; keeps the idle baseline fresh.
+    """Opens the dialogs of carbon, baseline, calibration and wall plugs; keeps the baseline fresh.
 
     :param window: above which they are opened
     """
@@ -38,6 +39,7 @@ class SettingsDeeds(QObject):
         strip.zone_wanted.connect(self.choose_zone)
         sensors.baseline_wanted.connect(self.measure_idle)
         sensors.calibration_wanted.connect(self.calibrate)
+        sensors.plugs_wanted.connect(self.open_plugs)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours for what is opened from now on."""
@@ -59,6 +61,11 @@ class SettingsDeeds(QObject):
         """Show what the idle machine draws, and measure it anew if that is wanted."""
         services = self._services
         _open(BaselineDialog(self._bridge, services.history, services.sampler, self._window))
+
+    def open_plugs(self) -> None:
+        """Show the wall plugs, and add, rename or remove one."""
+        services = self._services
+        _open(PlugsDialog(self._bridge, services.history, services.sampler, self._window))
 
     def calibrate(self) -> None:
         """Find out how the wall's watts follow from the sensors'."""

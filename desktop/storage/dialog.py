@@ -153,8 +153,14 @@ class StorageDialog(QDialog):
 
     def _tell_merged(self, merged: Merged) -> str:
         self.changed.emit()
-        text = self.tr("%1 queries and %2 benchmarks were added; %3 were here already.")
-        for place, count in (("%1", merged.queries), ("%2", merged.benchmarks)):
+        text = self.tr(
+            "%1 queries, %2 benchmarks and %4 recordings were added; %3 queries were here already."
+        )
+        for place, count in (
+            ("%1", merged.queries),
+            ("%2", merged.benchmarks),
+            ("%4", merged.recordings),
+        ):
             text = text.replace(place, f"{count:,}")
         return text.replace("%3", f"{merged.known:,}")
 

@@ -78,6 +78,7 @@ def _cost_json(run: RunResult) -> dict[str, Any]:
         "grams_per_1000_items": merit.grams_per_1000,
         "energy_delay_js": merit.energy_delay_js,
         "energy": energy_json(record.bill),
+        "throttled": record.throttled,
         "co2": footprint_json(record.footprint),
         "model": record_json(record)["model"],
         "settings": record.settings,

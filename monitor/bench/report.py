@@ -186,6 +186,8 @@ def part_name(run: RunResult) -> str:
         notes.append(f"{sums.done} items")
     if start.shots:
         notes.append(f"{start.shots}-shot")
+    if run.record.throttled:
+        notes.append("throttled")
     if sums.cut:
         notes.append(f"{sums.cut} cut to the context")
     return f"{start.part} ({', '.join(notes)})" if notes else start.part

@@ -9,6 +9,7 @@ from monitor.carbon.choice import embodied_share_g
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.energy.baseline import AboveIdle
 from monitor.energy.ledger import Ledger
+from monitor.power.gauge import join_lines
 from monitor.power.sampler import Sampler
 from monitor.quiet import above_last_idle
 from monitor.recording import pack_curve
@@ -58,6 +59,9 @@ class RunLog:
         self._pending: deque[Finished] = deque()
         self._settled: list[ItemRecord] = []
         self._phases: list[Phase] = []
+        self._gauges = record.gauges
+        self._gauged = 0
+        """Phases whose gauges are in there already."""
         self._saved_s = 0.0
 
     @property
@@ -149,6 +153,7 @@ class RunLog:
     ) -> tuple[ItemRecord, ...]:
         items = tuple(self._settled)
         sums = self.sums.plus(items)
+        self._note_gauges()
         outcome = Outcome(
             status=status,
             text=self._summary(sums),
@@ -159,11 +164,24 @@ class RunLog:
             trace=trace,
             above_idle=self._above_idle(status),
             embodied_g=embodied_share_g(self._history, self._seconds.total),
+            gauges=self._gauges,
         )
         self._history.benchmarks.progress(self.id, items, sums, outcome)
         self.sums = sums
         self._settled.clear()
         return items
+
+    def _note_gauges(self) -> None:
+        """Take in what gauges told since the last time.
+
+        All that is stored at once was computed in one go: no pause and no other run lies between.
+        """
+        fresh = self._phases[self._gauged :]
+        self._gauged = len(self._phases)
+        if fresh:
+            trace, gauges = self._sampler.gauge_trace, self._sampler.gauges()
+            told = trace.lines(gauges, fresh[0].start_s, fresh[-1].end_s)
+            self._gauges = join_lines(self._gauges, told)
 
     def _above_idle(self, status: Status) -> AboveIdle | None:
         """Reckon it at the end alone: no baseline is measured while a run goes on."""

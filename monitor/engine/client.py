@@ -28,8 +28,11 @@ from monitor.engine.messages import (
     Measure,
     Measured,
     Request,
+    Scored,
+    Text,
     Work,
 )
+from monitor.engine.worker_options import PLAIN
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +48,25 @@ class EngineDied(EngineError):
     """The engine's process ended by itself. The next request starts a new one."""
 
 
-class _Process:
-    """One engine process and the two threads that read from it."""
+class IllegalInstruction(EngineDied):
+    """It met an instruction the processor does not run."""
 
-    def __init__(self) -> None:
+
+ILLEGAL_INSTRUCTION = (-signal.SIGILL, 0xC000001D)
+"""Exit codes for it: the signal, and Windows' STATUS_ILLEGAL_INSTRUCTION (ntstatus.h)."""
+
+
+class _Process:
+    """One engine process and the two threads that read from it.
+
+    :param is_plain: without what llama.cpp does for this processor's matrix units
+    """
+
+    def __init__(self, is_plain: bool) -> None:
+        # -P: a folder named monitor where the program was started must not be taken for us.
+        command = [sys.executable, "-P", "-m", "monitor.engine.worker"]
         self._popen = subprocess.Popen(
-            # -P: a folder named monitor where the program was started must not be taken for us.
-            [sys.executable, "-P", "-m", "monitor.engine.worker"],
+            [*command, PLAIN] if is_plain else command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,7 +114,8 @@ class _Process:
         except (EOFError, pickle.UnpicklingError, ValueError):
             code = self._popen.wait()
             self._errors.join(timeout=2)
-            self.answers.put(EngineDied(_cause_of_death(code, list(self._last_lines))))
+            died = IllegalInstruction if code in ILLEGAL_INSTRUCTION else EngineDied
+            self.answers.put(died(_cause_of_death(code, list(self._last_lines))))
 
     def _read_log(self) -> None:
         assert self._popen.stderr
@@ -138,6 +154,7 @@ class Engine:
         self._hello: Hello | None = None
         self._starting, self._exchanging = threading.Lock(), threading.Lock()
         self._closed = False
+        self._is_plain = False
         self.model: Load | None = None
         self.loaded: Loaded | None = None
 
@@ -178,7 +195,7 @@ class Engine:
         if self._closed:
             raise EngineError("LlamaWatt is closing.")
         # Known from here on, so that it can be stopped while it starts.
-        process = self._process = _Process()
+        process = self._process = _Process(self._is_plain)
         try:
             first = process.answers.get(timeout=START_TIMEOUT_S)
         except queue.Empty:
@@ -196,6 +213,15 @@ class Engine:
         :raises EngineError: if it does not load
         """
         self.unload()
+        try:
+            yield from self._load(request)
+        except IllegalInstruction:
+            if self._is_plain:
+                raise
+            self._become_plain()
+            yield from self._load(request)
+
+    def _load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
         self.hello()
         try:
             for answer in self._exchange(request):
@@ -207,12 +233,33 @@ class Engine:
             self.stop()
             raise
 
+    def _become_plain(self) -> None:
+        log.warning("llama.cpp goes on without what it does for this processor's matrix units")
+        self._is_plain = True
+
     def work(self, request: Work) -> Iterator[Answer]:
         """Have the loaded model answer, score or exercise; the last message is ``Done``.
 
+        Some virtual machines claim a processor's matrix units (AMX) and do not run them, at
+        times in the middle of a prompt. The model is then loaded again without them, and the
+        request begins anew unless some of its answer has been given.
+
         :raises EngineError: if it fails; :class:`EngineDied` if the process ended
         """
-        return self._exchange(request)
+        model, is_told = self.model, False
+        try:
+            for answer in self._exchange(request):
+                is_told = is_told or isinstance(answer, Text | Scored)
+                yield answer
+        except IllegalInstruction:
+            if self._is_plain or model is None:
+                raise
+            self._become_plain()
+            if is_told:
+                raise
+            for _progress in self._load(model):
+                pass
+            yield from self._exchange(request)
 
     def measure(self, messages: tuple[ChatMessage, ...]) -> Measured | None:
         """Return what a conversation would take of the context; from any thread.

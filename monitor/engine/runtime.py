@@ -106,6 +106,7 @@ class Runtime:
     :param gate: closed while scoring is to pause between two batches
     :param progress: told of the load's progress
     :param lines: llama.cpp's log so far, read for what nothing else tells of a load
+    :param is_plain: see :data:`monitor.engine.worker_options.PLAIN`
     :raises LoadFailed: if llama.cpp cannot load the model or make its context
     :raises Cancelled: if ``abort`` was set meanwhile
     """
@@ -117,8 +118,9 @@ class Runtime:
         gate: threading.Event,
         progress: Callable[[LoadProgress], None],
         lines: Callable[[], str],
+        is_plain: bool,
     ) -> None:
-        self.abort = abort
+        self.abort, self._is_plain = abort, is_plain
         start_s = time.monotonic()
         self._model = self._load_model(request, progress, lines)
         self.vocabulary = Vocabulary(self._model)
@@ -168,6 +170,7 @@ class Runtime:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = _layers_to_offload(request)
         params.load_mode = LOAD_MODES[request.memory_map]
+        params.use_extra_bufts = not self._is_plain
         # Kept in a variable: llama.cpp holds the callback without owning it.
         callback = llama.llama_progress_callback(on_progress)
         params.progress_callback = callback

@@ -41,16 +41,21 @@ from monitor.engine.messages import (
 )
 from monitor.engine.runtime import Abort, Cancelled, LoadFailed, Runtime
 from monitor.engine.score import Scorer
+from monitor.engine.worker_options import PLAIN
 
 LOG_DEBUG, LOG_CONTINUES = 1, 5
 """enum ggml_log_level in ggml.h."""
 
 
 class Worker:
-    """Serves one client over two streams of pickles."""
+    """Serves one client over two streams of pickles.
 
-    def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
+    :param is_plain: see :data:`monitor.engine.worker_options.PLAIN`
+    """
+
+    def __init__(self, requests: BinaryIO, answers: BinaryIO, is_plain: bool) -> None:
         self._requests, self._answers = requests, answers
+        self._is_plain = is_plain
         self._abort = Abort()
         self._gate = threading.Event()
         self._gate.set()
@@ -64,7 +69,7 @@ class Worker:
         """Greet, then answer until the input closes."""
         llama.llama_log_set(self._log_callback, ctypes.c_void_p(0))
         llama.llama_backend_init()
-        self._send(_hello())
+        self._send(_hello(self._is_plain))
         threading.Thread(target=self._listen, name="requests", daemon=True).start()
         while True:
             request = self._todo.get()
@@ -97,7 +102,12 @@ class Worker:
             return
         try:
             self._runtime = Runtime(
-                request, self._abort, self._gate, self._send, lambda: "\n".join(self._lines)
+                request,
+                self._abort,
+                self._gate,
+                self._send,
+                lambda: "\n".join(self._lines),
+                self._is_plain,
             )
         except Cancelled:
             self._send(Failed("Loading was cancelled."))
@@ -147,8 +157,9 @@ def _answers(runtime: Runtime, request: Work) -> Iterator[Answer]:
             return Session(runtime).generate(request)
 
 
-def _hello() -> Hello:
-    return Hello(llama.__version__, bool(llama.llama_supports_gpu_offload()), list_devices())
+def _hello(is_plain: bool) -> Hello:
+    version = f"{llama.__version__} (plain)" if is_plain else llama.__version__
+    return Hello(version, bool(llama.llama_supports_gpu_offload()), list_devices())
 
 
 def main() -> None:
@@ -161,7 +172,7 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text("500")
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    Worker(sys.stdin.buffer, answers).run()
+    Worker(sys.stdin.buffer, answers, PLAIN in sys.argv[1:]).run()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from monitor.energy.account import Bill, Line, Phase
 from monitor.energy.interval import Interval
 from monitor.engine.messages import ChatMessage
 from monitor.exchange.capsule import BENCHMARK, FORM, QUERY
+from monitor.exchange.gauge_reading import gauges_of
 from monitor.exchange.intake import SETTINGS, Arrival, Machine, ModelFile, Origin
 from monitor.exchange.node import Node
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
@@ -136,6 +137,7 @@ def _record(node: Node, query: Node, model: Node | None, bill: Bill) -> QueryRec
         bill=bill,
         zone=_zone(node.optional_part("zone")),
         pue=max(node.number("pue"), 1.0),
+        gauges=gauges_of(query),
         # Earlier capsules did not tell.
         thinking_j=node.optional_number("thinking_j") if "thinking_j" in node.value else None,
     )
@@ -251,16 +253,11 @@ def _trace(trace: Node | None) -> StoredTrace | None:
     phases = []
     for phase in trace.parts("phases"):
         # A load may begin before what the curve's clock starts with.
-        start_s, end_s = (_signed(phase, name) for name in ("start_s", "end_s"))
+        start_s, end_s = (phase.signed(name) for name in ("start_s", "end_s"))
         phases.append(Phase(phase.text("name"), start_s, end_s))
     curves = {curve.text("key"): _curve(curve) for curve in trace.parts("curves")}
     step_s = trace.optional_number("step_s") if "step_s" in trace.value else None
     return StoredTrace(curves, tuple(phases), step_s)
-
-
-def _signed(node: Node, name: str) -> float:
-    (value,) = Node({name: [node.get(name)]}, node.place).numbers(name)
-    return value
 
 
 def _curve(curve: Node) -> Curve:

@@ -163,6 +163,7 @@ def _outcome(record: QueryRecord) -> Outcome:
         finish_reason=record.finish_reason,
         error=record.error,
         thinking_j=record.thinking_j,
+        gauges=record.gauges,
     )
 
 

@@ -63,6 +63,14 @@ class Node:
             return self._refuse(name, "a number, 0 or more", value)
         return float(value)
 
+    def signed(self, name: str) -> float:
+        """Return a number of either sign."""
+        value = self.get(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (is_number and math.isfinite(value)):
+            return self._refuse(name, "a number", value)
+        return float(value)
+
     def optional_number(self, name: str) -> float | None:
         """Return a number, ``None`` for null."""
         return None if self.get(name) is None else self.number(name)

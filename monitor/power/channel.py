@@ -1,6 +1,6 @@
 """What a power reading is: the vocabulary shared by sources, sampler, trace and bill."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -123,16 +123,23 @@ class Probe:
     :param state: available, denied or absent
     :param reason: one sentence a person understands
     :param mend: what would make it available, exactly; empty when nothing is to be mended
+    :param retry_s: a source that is not available now is probed again after so many seconds, as a
+      sleeping GPU or a plug that is off may be back by then; ``None`` if that would not help
     """
 
     source: str
     state: ProbeState
     reason: str
     mend: str = ""
+    retry_s: float | None = None
 
 
 def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
-    """Drop each modelled channel whose domain and device is measured.
+    """Return the channels as they stand to each other: no joule is in two parts.
+
+    A measured part replaces the modelled one of its domain and device. A ``soc`` part contains
+    the processor package of its device: a measured package is then ``inside`` it, a modelled one
+    is left out. Memory is outside the socket a ``soc`` reading is of, and stays a part.
 
     :param channels: every channel the sources opened
     :return: the same, in the same order, without what a measurement replaces
@@ -142,8 +149,13 @@ def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
         for channel in channels
         if channel.kind is not Kind.MODELLED and channel.role is Role.PART
     }
-    return tuple(
-        channel
-        for channel in channels
-        if channel.kind is not Kind.MODELLED or (channel.domain, channel.device) not in measured
-    )
+    standing = []
+    for channel in channels:
+        is_in_soc = channel.domain is Domain.CPU and (Domain.SOC, channel.device) in measured
+        if channel.role is Role.PART and channel.kind is Kind.MODELLED:
+            if is_in_soc or (channel.domain, channel.device) in measured:
+                continue
+        elif channel.role is Role.PART and is_in_soc:
+            channel = replace(channel, role=Role.INSIDE)
+        standing.append(channel)
+    return tuple(standing)

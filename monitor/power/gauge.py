@@ -1,8 +1,10 @@
 """Readings that are no energy: what explains a power curve, and never part of a bill."""
 
+import bisect
+import itertools
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +18,9 @@ CAPACITY = 8_400
 
 PERIOD_S = 0.5
 """Gauges are read this often: temperatures, clocks and loads tell nothing more sooner."""
+
+GAP_S = 2.0
+"""A gauge that was not read for longer than this has a gap, and no present value."""
 
 
 class Quantity(StrEnum):
@@ -32,13 +37,20 @@ class Quantity(StrEnum):
     THROTTLE = "throttle"
     """1 while something keeps the device below the clock it would choose, 0 otherwise."""
 
+    @property
+    def unit(self) -> str:
+        """The unit of the values; "" for a throttle."""
+        return {"utilisation": "%", "temperature": "°C", "clock": "MHz", "memory": "B"}.get(
+            self.value, ""
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
     """One stream of readings.
 
     :param key: unique on this machine, ``source:device:quantity``; ``nvml:GPU-1f0c:clock``
-    :param label: what a person reads
+    :param label: what a person reads; begins with the device's name: ``GPU 0 temperature``
     :param quantity: what is told, and with it the unit
     :param domain: what it is a reading of; ``SYSTEM`` for the engine's process
     :param device: which one of the domain, as in the channel it explains
@@ -86,6 +98,25 @@ class GaugeSummary:
     samples: int
     notes: tuple[str, ...]
 
+    def joined(self, later: "GaugeSummary") -> "GaugeSummary":
+        """Return the summary of two spans that share no reading."""
+        samples = self.samples + later.samples
+        return GaugeSummary(
+            mean=(self.mean * self.samples + later.mean * later.samples) / samples,
+            low=min(self.low, later.low),
+            high=max(self.high, later.high),
+            samples=samples,
+            notes=tuple(dict.fromkeys((*self.notes, *later.notes))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeLine:
+    """What one gauge told while something ran: it stands beside the lines of the bill."""
+
+    gauge: Gauge
+    summary: GaugeSummary
+
 
 @dataclass(frozen=True, slots=True)
 class GaugeCurve:
@@ -93,6 +124,19 @@ class GaugeCurve:
 
     time_s: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A time in which a device was throttled.
+
+    :param start_s: monotonic, as ``end_s``; a reading stands for half a period before and after
+    :param reason: what by, "" if that is not told
+    """
+
+    start_s: float
+    end_s: float
+    reason: str
 
 
 class _Ring:
@@ -114,9 +158,15 @@ class _Ring:
 
     def within(self, start_s: float, end_s: float) -> npt.NDArray[np.int64]:
         """Numbers of the readings between two times, both included."""
-        kept = np.arange(max(0, self.written - len(self.time_s)), self.written)
-        time_s = self.time_s[kept % len(self.time_s)]
-        return kept[(time_s >= start_s) & (time_s <= end_s)]
+        size = len(self.time_s)
+        kept = range(max(0, self.written - size), self.written)
+
+        def time_of(number: int) -> float:
+            return float(self.time_s[number % size])
+
+        first = bisect.bisect_left(kept, start_s, key=time_of)
+        last = bisect.bisect_right(kept, end_s, key=time_of)
+        return np.arange(kept.start + first, kept.start + max(first, last))
 
 
 class GaugeTrace:
@@ -168,3 +218,66 @@ class GaugeTrace:
         return GaugeSummary(
             float(value.mean()), float(value.min()), float(value.max()), len(value), notes
         )
+
+    def lines(self, gauges: Iterable[Gauge], start_s: float, end_s: float) -> tuple[GaugeLine, ...]:
+        """Return what gauges told in a span; those that were not read in it are left out."""
+        found = ((gauge, self.summary(gauge.key, start_s, end_s)) for gauge in gauges)
+        return tuple(GaugeLine(gauge, summary) for gauge, summary in found if summary)
+
+    def throttled(
+        self, key: str, start_s: float, end_s: float, join_s: float = 0.0
+    ) -> tuple[Stretch, ...]:
+        """Return when a throttle's device was held back in a span, the earliest first.
+
+        :param join_s: stretches that lie no further apart are returned as one
+        """
+        with self._lock:
+            ring = self._rings.get(key)
+            if ring is None:
+                return ()
+            numbers = ring.within(start_s, end_s)
+            numbers = numbers[ring.value[numbers % len(ring.value)] > 0]
+            time_s = ring.time_s[numbers % len(ring.time_s)]
+            reasons = [ring.notes.get(number, "") for number in numbers.tolist()]
+        # A new stretch begins where the reading before said otherwise, or lies long back.
+        apart_s = np.diff(time_s)
+        is_new = ((np.diff(numbers) > 1) | (apart_s > GAP_S)) & (apart_s > PERIOD_S + join_s)
+        breaks = np.flatnonzero(is_new) + 1
+        edges = [0, *breaks.tolist(), len(numbers)] if len(numbers) else []
+        return tuple(
+            Stretch(
+                float(time_s[first]) - PERIOD_S / 2,
+                float(time_s[after - 1]) + PERIOD_S / 2,
+                ", ".join(filter(None, dict.fromkeys(reasons[first:after]))),
+            )
+            for first, after in itertools.pairwise(edges)
+        )
+
+
+def join_lines(earlier: Iterable[GaugeLine], later: Iterable[GaugeLine]) -> tuple[GaugeLine, ...]:
+    """Return what gauges told in two spans that share no reading."""
+    joined = {line.gauge: line.summary for line in earlier}
+    for line in later:
+        known = joined.get(line.gauge)
+        joined[line.gauge] = known.joined(line.summary) if known else line.summary
+    return tuple(GaugeLine(gauge, summary) for gauge, summary in joined.items())
+
+
+def was_throttled(lines: Iterable[GaugeLine]) -> bool | None:
+    """Say whether anything was held back; ``None`` if nothing here tells that."""
+    told = [line.summary.high for line in lines if line.gauge.quantity is Quantity.THROTTLE]
+    return any(high > 0 for high in told) if told else None
+
+
+def by_device(lines: Iterable[GaugeLine]) -> list[tuple[str, list[GaugeLine]]]:
+    """Group lines by their device, with its name: the words its gauges' labels begin with."""
+    groups: dict[tuple[Domain, str], list[GaugeLine]] = {}
+    for line in lines:
+        groups.setdefault((line.gauge.domain, line.gauge.device), []).append(line)
+    return [(_device_name([line.gauge for line in group]), group) for group in groups.values()]
+
+
+def _device_name(gauges: Sequence[Gauge]) -> str:
+    columns = zip(*(gauge.label.split() for gauge in gauges), strict=False)
+    common = itertools.takewhile(lambda words: len(set(words)) == 1, columns)
+    return " ".join(words[0] for words in common) or gauges[0].label

@@ -3,6 +3,7 @@
 import math
 import sys
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -41,60 +42,79 @@ AROUND_S = 0.5
 """Readings so long before and after a window tell how doubtful its ends are."""
 
 
+def _floats(column: npt.NDArray[np.float64]) -> "memoryview[float]":
+    return column.data.cast("B").cast("d")
+
+
 class _Ring:
     """The samples of one channel. Not locked: :class:`Trace` does that."""
 
     def __init__(self, channel: Channel, capacity: int) -> None:
-        self.channel = channel
         self._time_s = np.empty(capacity)
         self._energy_j = np.empty(capacity)
         self._power_w = np.empty(capacity)
         self._gap = np.empty(capacity, np.uint8)
+        # Single samples are read and written through these, at a tenth of the cost.
+        self._time_at, self._energy_at = _floats(self._time_s), _floats(self._energy_j)
+        self._power_at, self._gap_at = _floats(self._power_w), self._gap.data
+        self._capacity = capacity
         self.written = 0
+        self._last_s, self._last_j, self._last_w = -math.inf, 0.0, math.nan
         self._counter_j: float | None = None
         self._pending = Gap.NONE
+        self._set_channel(channel)
+
+    def _set_channel(self, channel: Channel) -> None:
+        self.channel = channel
+        self._is_power = channel.kind is Kind.POWER
+        self._limit_w = PLAUSIBLE_W[channel.domain]
+        self._greatest = self._limit_w if self._is_power else channel.range_j or sys.float_info.max
+        self._slope_s = 0.0
+        if channel.kind is Kind.COUNTER:
+            self._slope_s = min(REFRESHES_PER_SLOPE * channel.period_s, LONGEST_SLOPE_S)
+
+    def reopen(self, channel: Channel) -> None:
+        """Go on with a source that was closed meanwhile: its counter may have started again."""
+        self._set_channel(channel)
+        self.miss(Gap.RESET)
 
     def miss(self, reason: Gap) -> None:
         """Note that the time since the last sample was not observed."""
         self._pending = max(self._pending, reason)
 
-    def append(self, reading: Reading) -> None:
-        last_s = float(self._at(self._time_s)) if self.written else -math.inf
-        if reading.time_s <= last_s:
-            return
-        dt_s = reading.time_s - last_s
-        is_power = self.channel.kind is Kind.POWER
-        value = reading.power_w if is_power else reading.counter_j
+    def append(self, reading: Reading) -> bool:
+        """Keep a reading later than the last; return whether it was physically possible."""
+        dt_s = reading.time_s - self._last_s
+        if not dt_s > 0 or reading.time_s == math.inf:
+            return True
+        value = reading.power_w if self._is_power else reading.counter_j
         if value is None:
             self.miss(Gap.MISSED)
-        elif not 0 <= value <= self._greatest():
+        elif not 0 <= value <= self._greatest:
             self.miss(Gap.IMPLAUSIBLE)
-        elif is_power:
+            return False
+        elif self._is_power:
             self._append_power(reading.time_s, value, dt_s)
         else:
-            self._append_counter(reading, value, dt_s)
+            return self._append_counter(reading, value, dt_s)
+        return True
 
-    def _greatest(self) -> float:
-        """The greatest value a reading of this channel can have."""
-        if self.channel.kind is Kind.POWER:
-            return PLAUSIBLE_W[self.channel.domain]
-        return self.channel.range_j or sys.float_info.max
-
-    def _append_counter(self, reading: Reading, counter_j: float, dt_s: float) -> None:
-        if self._counter_j is None:
-            first_w = math.nan if reading.power_w is None else reading.power_w
-            self._write(reading.time_s, 0.0, first_w, Gap.RESET)
-            self._counter_j = counter_j
-            return
-        delta_j, gap = self._advance(counter_j, dt_s)
-        self._counter_j = counter_j
-        energy_j = float(self._at(self._energy_j)) + delta_j
+    def _append_counter(self, reading: Reading, counter_j: float, dt_s: float) -> bool:
         power_w = reading.power_w
-        if power_w is None:
-            power_w = self._slope_w(reading.time_s, energy_j)
-        if gap is not Gap.NONE or not 0 <= power_w <= PLAUSIBLE_W[self.channel.domain]:
-            power_w = math.nan
-        self._write(reading.time_s, energy_j, power_w, gap)
+        if self._counter_j is None:
+            delta_j, gap, self._pending = 0.0, Gap.RESET, Gap.NONE
+            power_w = math.nan if power_w is None else power_w
+        else:
+            delta_j, gap = self._advance(counter_j, dt_s)
+            if gap is not Gap.NONE:
+                power_w = math.nan
+            elif power_w is None:
+                power_w = self._slope_w(reading.time_s, self._last_j + delta_j)
+            if not 0 <= power_w <= self._limit_w:
+                power_w = math.nan
+        self._counter_j = counter_j
+        self._write(reading.time_s, self._last_j + delta_j, power_w, gap)
+        return gap is not Gap.IMPLAUSIBLE
 
     def _slope_w(self, time_s: float, energy_j: float) -> float:
         """Watts up to a new sample, over long enough that the sensor's rhythm does not show.
@@ -102,40 +122,36 @@ class _Ring:
         Two readings a moment apart may lie on either side of a refresh: their difference says
         little of the power. The slope is taken from the latest sample far enough back.
         """
-        span_s = 0.0
-        if self.channel.kind is Kind.COUNTER:
-            span_s = min(REFRESHES_PER_SLOPE * self.channel.period_s, LONGEST_SLOPE_S)
-        oldest = max(0, self.written - len(self._time_s))
+        oldest = max(0, self.written - self._capacity)
         base = self.written - 1
         while base > oldest:
-            at = base % len(self._time_s)
-            if self._gap[at] != Gap.NONE or time_s - self._time_s[at] >= span_s:
+            at = base % self._capacity
+            if self._gap_at[at] != Gap.NONE or time_s - self._time_at[at] >= self._slope_s:
                 break
             base -= 1
-        at = base % len(self._time_s)
-        return float((energy_j - self._energy_j[at]) / (time_s - self._time_s[at]))
+        at = base % self._capacity
+        return (energy_j - self._energy_at[at]) / (time_s - self._time_at[at])
 
     def _advance(self, counter_j: float, dt_s: float) -> tuple[float, Gap]:
         """Return the joules since the last counter value, or 0 and why they are unknown."""
         assert self._counter_j is not None
         pending, self._pending = self._pending, Gap.NONE
-        if pending in (Gap.ASLEEP, Gap.IMPLAUSIBLE):
+        if pending in (Gap.ASLEEP, Gap.IMPLAUSIBLE, Gap.RESET):
             return 0.0, pending
         delta_j = counter_j - self._counter_j
-        limit_w = PLAUSIBLE_W[self.channel.domain]
-        if self.channel.range_j:
-            recent_w = float(self._at(self._power_w))
-            likely_w = max(3 * recent_w, 100.0) if math.isfinite(recent_w) else limit_w / 4
-            if dt_s * likely_w > self.channel.range_j:
+        if range_j := self.channel.range_j:
+            last_w = self._last_w
+            likely_w = max(3 * last_w, 100.0) if math.isfinite(last_w) else self._limit_w / 4
+            if dt_s * likely_w > range_j:
                 return 0.0, Gap.AMBIGUOUS
             if delta_j < 0:
-                delta_j += self.channel.range_j
-                return (delta_j, Gap.NONE) if delta_j <= limit_w * dt_s else (0.0, Gap.RESET)
+                delta_j += range_j
+                return (delta_j, Gap.NONE) if delta_j <= self._limit_w * dt_s else (0.0, Gap.RESET)
         if delta_j < 0:
             return 0.0, Gap.RESET
         # A counter that publishes in batches may release many periods at once, so the bound
         # allows for a whole refresh period more than has passed.
-        if delta_j > limit_w * (dt_s + self.channel.period_s):
+        if delta_j > self._limit_w * (dt_s + self.channel.period_s):
             return 0.0, Gap.IMPLAUSIBLE
         return delta_j, Gap.NONE
 
@@ -146,33 +162,31 @@ class _Ring:
             return
         if dt_s > max(LONGEST_BRIDGE_S, 25 * self.channel.period_s):
             gap = max(gap, Gap.MISSED)
-        energy_j = float(self._at(self._energy_j))
+        energy_j = self._last_j
         if gap is Gap.NONE:
-            energy_j += (float(self._at(self._power_w)) + power_w) / 2 * dt_s
+            energy_j += (self._last_w + power_w) / 2 * dt_s
         self._write(time_s, energy_j, power_w, gap)
 
     def _write(self, time_s: float, energy_j: float, power_w: float, gap: Gap) -> None:
-        at = self.written % len(self._time_s)
-        self._time_s[at], self._energy_j[at] = time_s, energy_j
-        self._power_w[at], self._gap[at] = power_w, gap
+        at = self.written % self._capacity
+        self._time_at[at], self._energy_at[at] = time_s, energy_j
+        self._power_at[at], self._gap_at[at] = power_w, gap
+        self._last_s, self._last_j, self._last_w = time_s, energy_j, power_w
         self.written += 1
-
-    def _at(self, column: npt.NDArray[np.float64]) -> np.float64:
-        return np.float64(column[(self.written - 1) % len(column)])
 
     def curve(self, first: int) -> Curve:
         """Copy the samples numbered ``first`` and on, as far as they are still kept."""
-        capacity = len(self._time_s)
+        capacity = self._capacity
         first = max(first, self.written - capacity, 0)
         rows = np.arange(first, self.written) % capacity
         return Curve(self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows])
 
     def first_after(self, time_s: float) -> int:
         """Number of the first sample later than ``time_s``, by bisection over the ring."""
-        low, high = max(0, self.written - len(self._time_s)), self.written
+        low, high = max(0, self.written - self._capacity), self.written
         while low < high:
             middle = (low + high) // 2
-            if self._time_s[middle % len(self._time_s)] > time_s:
+            if self._time_at[middle % self._capacity] > time_s:
                 high = middle
             else:
                 low = middle + 1
@@ -188,15 +202,21 @@ class Trace:
         self._lock = threading.Lock()
 
     def add(self, channel: Channel) -> None:
-        """Begin to keep a channel; does nothing if it is kept already."""
+        """Begin to keep a channel; one that is kept already goes on after a gap."""
         with self._lock:
-            self._rings.setdefault(channel.key, _Ring(channel, self._capacity))
+            if ring := self._rings.get(channel.key):
+                ring.reopen(channel)
+            else:
+                self._rings[channel.key] = _Ring(channel, self._capacity)
 
-    def record(self, readings: list[Reading]) -> None:
-        """Append readings; each channel's must come in the order of their times."""
+    def record(self, readings: Iterable[Reading]) -> list[str]:
+        """Append readings; one that is not later than its channel's last is passed over.
+
+        :return: keys of the channels whose reading was impossible, and so makes a gap
+        :raises KeyError: for a channel that was never added
+        """
         with self._lock:
-            for reading in readings:
-                self._rings[reading.key].append(reading)
+            return [r.key for r in readings if not self._rings[r.key].append(r)]
 
     def miss(self, keys: list[str], reason: Gap = Gap.MISSED) -> None:
         """Note that these channels could not be read, and why."""

@@ -9,6 +9,7 @@ from monitor.store import charts
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.database import Store
 from monitor.store.filters import EVERYTHING, Filter
+from monitor.store.gauges import THROTTLED
 from monitor.store.records import QueryRow
 from monitor.store.selection import Selection
 from monitor.store.sums import OWN
@@ -63,7 +64,8 @@ class Browse:
         rows = self._store.read().query(
             f"select {ROW_COLUMNS}, m.name model_name, m.quantisation, i.g_per_kwh, "
             "(select group_concat(tag, char(10)) from tags t where t.started_ms = q.started_ms) "
-            "tags from queries q left join models m on m.id = q.model_id "
+            f"tags, {THROTTLED} throttled "
+            "from queries q left join models m on m.id = q.model_id "
             "left join intensities i on i.id = q.intensity_id "
             "where q.started_ms in (select value from json_each(?)) order by q.started_ms desc",
             [json.dumps(numbers)],

@@ -21,6 +21,7 @@ from monitor.energy.account import Bill, Line
 from monitor.energy.baseline import AboveIdle, Stale
 from monitor.energy.interval import Interval
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
+from monitor.power.gauge import Gauge, GaugeLine, GaugeSummary, Quantity
 from monitor.store.database import Store, StoreError
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.outcomes import Outcome, update_query
@@ -130,6 +131,7 @@ def ended(record: QueryRecord, outcome: Outcome) -> QueryRecord:
         finish_reason=outcome.finish_reason,
         error=outcome.error,
         above_idle=outcome.above_idle,
+        gauges=outcome.gauges,
     )
 
 
@@ -244,6 +246,7 @@ def _read(path: Path) -> Ending:
     if above := outcome.get("above_idle"):
         stale = tuple(map(Stale, above["stale"]))
         outcome["above_idle"] = AboveIdle(**(above | {"stale": stale}))
+    outcome["gauges"] = tuple(map(_gauge_line, outcome.get("gauges", ())))
     for name in BLOBS:  # a file of an earlier version may lack one
         blob = outcome.get(name)
         outcome[name] = blob and base64.b64decode(blob)
@@ -260,3 +263,10 @@ def _line(values: Mapping[str, Any]) -> Line:
     }
     energy = values["energy"] and Interval(**values["energy"])
     return Line(**{**values, "channel": Channel(**channel), "energy": energy})
+
+
+def _gauge_line(values: Mapping[str, Any]) -> GaugeLine:
+    gauge, summary = dict(values["gauge"]), dict(values["summary"])
+    gauge |= {"quantity": Quantity(gauge["quantity"]), "domain": Domain(gauge["domain"])}
+    summary["notes"] = tuple(summary["notes"])
+    return GaugeLine(Gauge(**gauge), GaugeSummary(**summary))

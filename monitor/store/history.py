@@ -28,6 +28,7 @@ from monitor.store.edits import Edits
 from monitor.store.endings import Endings, Message, add_answer, add_message, ended
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.forecasts import Forecasts, insert_prediction
+from monitor.store.gauges import read_gauges
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
 from monitor.store.marks import TextMarks, decode_marks
@@ -259,6 +260,7 @@ class History:
             )
         )
         bills = read_bills(db, {row["started_ms"]: row["method"] for row in rows})
+        gauges = read_gauges(db, bills)
         settings = {
             row["id"]: row
             for row in db.query(
@@ -268,7 +270,10 @@ class History:
         }
         return [
             QueryRecord.from_row(
-                row, settings.get(row["settings_id"], {}), bills[row["started_ms"]]
+                row,
+                settings.get(row["settings_id"], {}),
+                bills[row["started_ms"]],
+                gauges[row["started_ms"]],
             )
             for row in rows
         ]

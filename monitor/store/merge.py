@@ -7,9 +7,7 @@ by its whole description, a carbon intensity by its value.
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,20 +16,13 @@ from typing import Any
 from sqlite_utils import Database
 
 from monitor.store.bulk import summed_together
-from monitor.store.copies import (
-    Progress,
-    copy_database,
-    has_table,
-    never,
-    open_to_read,
-    unheard,
-    version_of,
-)
-from monitor.store.database import Store, migrate
-from monitor.store.errors import NO_DATABASE, StoreError, StoreStopped, code_of, explain
+from monitor.store.copies import Progress, never, unheard
+from monitor.store.database import Store
+from monitor.store.errors import StoreError, StoreStopped, explain
+from monitor.store.merge_source import opened
+from monitor.store.processes import is_alive
 from monitor.store.records import Status
 from monitor.store.retention import thin_again
-from monitor.store.schema import SCHEMA_VERSION
 
 USED_LAST = (
     "on conflict (id) do update set pinned = max(pinned, excluded.pinned), "
@@ -80,6 +71,7 @@ class Merged:
     conversations: int = 0
     messages: int = 0
     benchmarks: int = 0
+    recordings: int = 0
 
 
 def merge(
@@ -93,40 +85,8 @@ def merge(
     :param other: only read; one of an earlier version is copied, and the copy brought up to date
     :raises StoreError: if it cannot be read; nothing is changed then, nor by a cancel
     """
-    with _opened(store.path, other) as source:
+    with opened(store.path, other) as source:
         return store.write(lambda db: _Merge(db, other, source, progress, cancelled).run()).result()
-
-
-@contextmanager
-def _opened(own: Path, other: Path) -> Iterator[sqlite3.Connection]:
-    if not other.is_file():
-        raise StoreError(f"There is no file {other}.")
-    if other.samefile(own):
-        raise StoreError(f"{other} is the history itself; there is nothing to merge.")
-    try:
-        with closing(open_to_read(other)) as source:
-            version = version_of(source)
-            if not has_table(source, "queries"):
-                raise StoreError(f"{other} is no history of LlamaWatt.")
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"{other} was written by a later version of LlamaWatt (schema {version}, "
-                    f"this one knows {SCHEMA_VERSION}). Update LlamaWatt here first."
-                )
-            if version == SCHEMA_VERSION:
-                source.execute("begin")
-                yield source
-                return
-    except sqlite3.Error as problem:
-        if code_of(problem) == NO_DATABASE:
-            raise StoreError(f"{other} is no history of LlamaWatt.") from problem
-        raise StoreError(explain(other, problem, "read")) from problem
-    with tempfile.TemporaryDirectory(prefix="llamawatt-merge-") as folder:
-        copy = Path(folder) / "history.db"
-        copy_database(other, copy)
-        with closing(sqlite3.connect(copy, check_same_thread=False)) as source:
-            migrate(Database(source), other)
-            yield source
 
 
 class _Merge:
@@ -149,6 +109,7 @@ class _Merge:
         self._progress, self._cancelled = progress, cancelled
         self._counts: dict[str, int] = {}
         self._channels: dict[int, int] = {}
+        self._gauges: dict[int, int] = {}
         self._refers: dict[str, dict[int, int]] = {}
         """Own numbers of what queries refer to, by column and the other's number."""
 
@@ -163,6 +124,7 @@ class _Merge:
                 self._queries()
             self._messages()
             self._benchmarks()
+            self._recordings()
             return Merged(**self._counts)
         finally:
             db.execute(f"pragma cache_size = {cache}")
@@ -210,6 +172,7 @@ class _Merge:
         self._add("trainings")
         self._refers["intensity_id"] = self._match("intensities")
         self._channels = self._match("channels")
+        self._gauges = self._match("gauges")
         self._baselines()
 
     def _add(self, table: str, where: str = "true", more: str = "on conflict do nothing") -> int:
@@ -225,6 +188,7 @@ class _Merge:
         known = {row[0] for row in self._db.execute("select id from baselines").fetchall()}
         self._add("baselines")
         self._add("calibrations")
+        self._add("sensor_traits")
         columns = ["baseline_id", "channel_id", "median_w", "spread_w", "samples"]
         rows = self._read(f"select {', '.join(columns)} from baseline_lines")
         new = ([row[0], self._channels[row[1]], *row[2:]] for row in rows if row[0] not in known)
@@ -314,12 +278,14 @@ class _Merge:
         rows = self._read(f"select {', '.join(columns)} from queries {where} order by 1", chosen)
         self._write("queries", columns, map(mapped, rows))
 
-        columns = ["started_ms", "channel_id"]
-        columns += self._columns("bills", *columns)
-        lines = self._read(f"select {', '.join(columns)} from bills {where}", chosen)
-        channels = self._channels
-        own_lines = ([numbers[row[0]], channels[row[1]], *row[2:]] for row in lines)
-        self._write("bills", columns, own_lines)
+        for table, refers, known in (
+            ("bills", "channel_id", self._channels),
+            ("query_gauges", "gauge_id", self._gauges),
+        ):
+            columns = ["started_ms", refers, *self._columns(table, "started_ms", refers)]
+            lines = self._read(f"select {', '.join(columns)} from {table} {where}", chosen)
+            own_lines = [[numbers[row[0]], known[row[1]], *row[2:]] for row in lines]
+            self._write(table, columns, own_lines)
 
         tags = self._read(f"select started_ms, tag from tags {where}", chosen)
         self._write("tags", ("started_ms", "tag"), map(numbered, tags))
@@ -390,3 +356,37 @@ class _Merge:
             f"select {', '.join(columns)} from bench_items where run_id = ?", [run_id]
         )
         self._write("bench_items", columns, items)
+
+    # --- the machine without a model -----------------------------------------------------
+
+    def _recordings(self) -> None:
+        """Add the recordings that have ended, each with its bill and curve."""
+        columns = self._columns("recordings")
+        at = {name: place for place, name in enumerate(columns)}
+        for row in self._read(
+            f"select {', '.join(columns)} from recordings where deleted_at is null"
+        ):
+            goes_on = row[at["ended_at"]] is None and is_alive(
+                row[at["process_id"]], row[at["process_started"]]
+            )
+            if goes_on or self._has("recordings", "id", row[at["id"]]):
+                continue
+            values = list(row)
+            values[at["intensity_id"]] = self._refers["intensity_id"].get(row[at["intensity_id"]])
+            self._write("recordings", columns, [values])
+            self._recorded(row[at["id"]])
+            self._count(recordings=1)
+
+    def _recorded(self, recording_id: str) -> None:
+        where = "where recording_id = ?"
+        columns = ["channel_id", *self._columns("recording_lines", "channel_id")]
+        lines = self._read(
+            f"select {', '.join(columns)} from recording_lines {where}", [recording_id]
+        )
+        own = [[self._channels[row[0]], *row[1:]] for row in lines]
+        self._write("recording_lines", columns, own)
+        columns = self._columns("recording_pieces")
+        pieces = self._read(
+            f"select {', '.join(columns)} from recording_pieces {where}", [recording_id]
+        )
+        self._write("recording_pieces", columns, pieces)

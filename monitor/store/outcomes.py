@@ -6,7 +6,9 @@ from sqlite_utils import Database
 
 from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.energy.baseline import AboveIdle
+from monitor.power.gauge import GaugeLine
 from monitor.store.bills import write_bill
+from monitor.store.gauges import write_gauges
 from monitor.store.processes import this_process
 from monitor.store.records import Seconds, Status, Tokens
 
@@ -21,6 +23,7 @@ class Outcome:
     :param embodied_g: its time's share of what making the machine emitted; ``None`` if that is not
       known
     :param above_idle: what it drew above the idle machine; ``None`` if no baseline fits
+    :param gauges: what gauges told during prefill and decode
     """
 
     status: Status
@@ -35,6 +38,7 @@ class Outcome:
     marks: bytes | None = None
     embodied_g: float | None = None
     above_idle: AboveIdle | None = None
+    gauges: tuple[GaugeLine, ...] = ()
 
 
 def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome) -> None:
@@ -69,6 +73,7 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
         },
     )
     write_bill(db, machine_id, started_ms, outcome.bill)
+    write_gauges(db, machine_id, started_ms, outcome.gauges)
 
 
 def _process(status: Status) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.energy.baseline import AboveIdle, Stale
 from monitor.power.channel import Kind
+from monitor.power.gauge import GaugeLine, was_throttled
 
 
 class Status(StrEnum):
@@ -80,6 +81,8 @@ class QueryRecord:
     :param thinking_j: joules of the thinking at the head of the answer
     :param embodied_g: its time's share of what making the machine emitted, beside the footprint
     :param above_idle: what it drew above the idle machine, ``None`` if no baseline fitted
+    :param gauges: what gauges told during prefill and decode; nothing of a query of an earlier
+      version, or so short that none was read in it
     """
 
     id: str
@@ -103,10 +106,15 @@ class QueryRecord:
     thinking_j: float | None = None
     embodied_g: float | None = None
     above_idle: AboveIdle | None = None
+    gauges: tuple[GaugeLine, ...] = ()
 
     @classmethod
     def from_row(
-        cls, row: Mapping[str, Any], settings: Mapping[str, Any], bill: Bill
+        cls,
+        row: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        bill: Bill,
+        gauges: tuple[GaugeLine, ...],
     ) -> "QueryRecord":
         """Make a record of a row of ``queries`` joined with its model."""
         model = None
@@ -150,7 +158,13 @@ class QueryRecord:
             thinking_j=row["thinking_j"],
             embodied_g=row["embodied_g"],
             above_idle=_above_idle(row),
+            gauges=gauges,
         )
+
+    @property
+    def throttled(self) -> bool | None:
+        """Whether a device was held back while it ran; ``None`` if nothing told that."""
+        return was_throttled(self.gauges)
 
     @property
     def footprint(self) -> Footprint | None:
@@ -215,6 +229,7 @@ class QueryRow:
     joules_per_token: float | None
     note: str
     tags: tuple[str, ...]
+    throttled: bool = False
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "QueryRow":
@@ -244,6 +259,7 @@ class QueryRow:
             joules_per_token=decode_j / tokens if tokens and decode_j is not None else None,
             note=row["note"] or "",
             tags=tuple(sorted(row["tags"].split("\n"))) if row["tags"] else (),
+            throttled=bool(row["throttled"]),
         )
 
 

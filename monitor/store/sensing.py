@@ -11,9 +11,9 @@ def know_gauges(db: Database) -> None:
     db.execute(
         "create table gauges (id integer primary key, machine_id text not null "
         "references machines (id), key text not null, label text not null, "
-        "quantity text not null, domain text not null, device text not null, capacity real, "
-        "unique (machine_id, key))"
+        "quantity text not null, domain text not null, device text not null, capacity real)"
     )
+    db.execute("create index gauges_by_key on gauges (machine_id, key)")
     db.execute(
         "create table query_gauges (started_ms integer not null references queries (started_ms), "
         "gauge_id integer not null references gauges (id), mean real not null, low real not null, "
@@ -23,21 +23,31 @@ def know_gauges(db: Database) -> None:
 
 
 def keep_recordings(db: Database) -> None:
-    """The machine watched without a model: curve, marked moments and bill of each recording."""
+    """The machine watched without a model: marked moments, bill and curve of each recording.
+
+    A curve comes in pieces, so that a long recording is stored while it goes on; the last piece
+    is written again until it is full. ``ended_at`` is null until a recording is stopped: one whose
+    process has gone by then was interrupted. ``idle`` is the baseline in use, with its lines.
+    """
     db.execute(
         "create table recordings (id text primary key, machine_id text not null "
         "references machines (id), name text not null, note text not null default '', "
-        "started_at text not null, duration_s real not null, method integer not null, "
-        "intensity_id integer references intensities (id), pue real, "
-        "marks text not null default '[]', curve blob, deleted_at text)"
+        "started_at text not null, ended_at text, duration_s real not null, "
+        "method integer not null, intensity_id integer references intensities (id), "
+        "pue real not null, marks text not null default '[]', idle text, process_id integer, "
+        "process_started real, deleted_at text)"
     )
-    db.execute("create index recordings_by_machine on recordings (machine_id, started_at)")
+    db.execute("create index recordings_by_time on recordings (started_at)")
     db.execute(
         "create table recording_lines (recording_id text not null references recordings (id), "
         "channel_id integer not null references channels (id), position integer not null, "
         "joules real, below_j real, above_j real, random_j real, mean_w real, peak_w real, "
         "samples integer, coverage real, duration_s real, resolved integer, "
-        "primary key (recording_id, channel_id)) without rowid"
+        "primary key (recording_id, channel_id))"
+    )
+    db.execute(
+        "create table recording_pieces (recording_id text not null references recordings (id), "
+        "position integer not null, curve blob not null, primary key (recording_id, position))"
     )
 
 
@@ -45,7 +55,8 @@ def know_sensors(db: Database) -> None:
     """What the self-test found each channel to be like on a machine."""
     db.execute(
         "create table sensor_traits (machine_id text not null references machines (id), "
-        "key text not null, measured_at text not null, duration_s real not null, "
-        "samples integer not null, period_s real, step_j real, idle_w real, spread_w real, "
-        "primary key (machine_id, key)) without rowid"
+        "key text not null, verdict text not null, measured_at text not null, "
+        "duration_s real not null, samples integer not null, period_s real, step_j real, "
+        "idle_w real, spread_w real, "
+        "primary key (machine_id, key))"
     )

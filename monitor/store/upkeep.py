@@ -16,6 +16,7 @@ from monitor.store.copies import Progress, check_room, never, unheard
 from monitor.store.database import Store
 from monitor.store.errors import INTERRUPTED, StoreStopped, code_of
 from monitor.store.rebilling import rebill
+from monitor.store.recordings import Recordings
 from monitor.store.retention import Pace, read_rules, thin
 
 TEXTS, QUERIES, BILLS, TRACES = "texts", "queries", "bills", "traces"
@@ -206,6 +207,7 @@ def purge_deleted(
     """
     until = ((now or datetime.now(UTC)) - older_than).isoformat(timespec="milliseconds")
     _purge_conversations(store, until, cancelled)
+    Recordings(store).purge(until)
     old = "from queries where deleted_at < ?"
     (total,) = store.read().execute(f"select count(*) {old}", [until]).fetchone()
     pace, done = Pace(), 0
@@ -227,6 +229,7 @@ def _purge(db: Database, chosen: list[tuple[Any, ...]]) -> None:
         for table, column, value in (
             ("tags", "started_ms", number),
             ("bills", "started_ms", number),
+            ("query_gauges", "started_ms", number),
             ("traces", "query_id", query_id),
             ("predictions", "query_id", query_id),
             ("bench_items", "run_id", query_id),

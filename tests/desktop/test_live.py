@@ -51,6 +51,7 @@ def test_axis_ends_on_a_round_number_above_the_curve(power_w: float, top_w: floa
 def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=5_000)
     assert window.strip.power_label.text().startswith("○")
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
     curve = next(iter(window.dock.plot._curves.values()))
     qtbot.waitUntil(lambda: curve.xData is not None and len(curve.xData) > 10, timeout=5_000)
     assert np.isfinite(curve.yData).all()

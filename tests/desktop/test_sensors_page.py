@@ -1,23 +1,50 @@
 """What the window says of sensors and GPUs, on constructed machines."""
 
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from desktop.services import start_services
+from desktop.bridge import Bridge
+from desktop.sensors.channels import ChannelTable
+from desktop.sensors.mending import MendDialog
+from desktop.sensors.page import SensorsPage
+from desktop.sensors.scheme import scheme_of
+from desktop.services import Services, start_services
 from desktop.settings.baseline import BaselineDialog
 from desktop.settings.calibration import CalibrationDialog
-from desktop.theme.palette import LIGHT
+from desktop.theme.palette import DARK, LIGHT
 from desktop.window import PAGES, MainWindow
+from monitor.power.channel import (
+    Accuracy,
+    Channel,
+    Domain,
+    Kind,
+    Probe,
+    ProbeState,
+    Reading,
+    Role,
+)
+from monitor.power.gauge import Gauge, GaugeReading, Quantity
+from monitor.power.mend import BEGUN
+from monitor.power.sampler import Sampler
+from monitor.power.selftest import Traits, Verdict
+from monitor.store.sensor_traits import SensorTraits
 from tests.hardware.curve import PowerCurve
 from tests.hardware.sysfs import FakeSysfs, PciDevice, RaplZone, build_tree, can_deny
 
 PACKAGE = RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(30.0))
 CORE = RaplZone("intel-rapl:0:0", "core", PowerCurve.constant(20.0))
 DRAM = RaplZone("intel-rapl:0:1", "dram", PowerCurve.constant(5.0))
+PSYS = RaplZone("intel-rapl:1", "psys", PowerCurve.constant(44.0))
+CLOSED = RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(9.0), readable=False)
+
+ACCURACY = Accuracy(0.05, 0.05, 0.5, "a test")
 
 
 def open_window(qtbot: QtBot) -> MainWindow:
@@ -30,26 +57,235 @@ def open_window(qtbot: QtBot) -> MainWindow:
 @pytest.fixture
 def counted(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
     """A window on a machine with energy counters and a GPU llama.cpp cannot use."""
-    with FakeSysfs(tmp_path / "sys", [PACKAGE, CORE, DRAM], [PciDevice()]) as machine:
+    zones = [PACKAGE, CORE, DRAM, PSYS]
+    with FakeSysfs(tmp_path / "sys", zones, [PciDevice()]) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         window = open_window(qtbot)
         yield window
         window.close()
 
 
-def texts(window: MainWindow) -> str:
-    return "\n".join(label.text() for label in window.sensors_page.findChildren(QLabel))
+OpenPage = Callable[..., SensorsPage]
 
 
-def test_parts_are_told_from_what_they_contain(qtbot: QtBot, counted: MainWindow) -> None:
+@pytest.fixture
+def open_page(qtbot: QtBot) -> Iterator[OpenPage]:
+    """Show the page alone, over real services; all of it is closed in the end."""
+    opened: list[tuple[SensorsPage, Bridge, Services]] = []
+
+    def show(sampler: Sampler | None = None) -> SensorsPage:
+        services = start_services()
+        bridge = Bridge(services)
+        page = SensorsPage(sampler or services.sampler, LIGHT, bridge, services.history, test_s=1.0)
+        opened.append((page, bridge, services))
+        page.resize(1000, 700)
+        page.show()
+        return page
+
+    yield show
+    for page, bridge, services in opened:
+        page.close()
+        bridge.close()
+        services.close()
+        page.deleteLater()
+
+
+def texts(widget: QWidget) -> str:
+    if isinstance(widget, MainWindow):
+        widget = widget.sensors_page
+    return "\n".join(label.text() for label in widget.findChildren(QLabel) if label.isVisible())
+
+
+def button(widget: QWidget, text: str) -> QToolButton:
+    buttons = [
+        each
+        for each in widget.findChildren(QToolButton)
+        if each.isVisible() and text in each.text()
+    ]
+    assert len(buttons) == 1, text
+    return buttons[0]
+
+
+def said(page: SensorsPage) -> str:
+    """Return what a screen reader is told of the boxes."""
+    frames = page.findChildren(QFrame)
+    return " ".join(frame.accessibleDescription() for frame in frames if frame.isVisible())
+
+
+# What is measured, and what of it is added.
+
+
+def test_parts_are_told_from_what_they_contain_and_what_contains_them(
+    qtbot: QtBot, counted: MainWindow
+) -> None:
     counted.show_page("sensors")
-    qtbot.waitUntil(
-        lambda: all(watts in texts(counted) for watts in ("● 30.0 W", "● 5.00 W")), timeout=10_000
+    total = "Total ● 35.0 W = CPU 30.0 W + DRAM 5.00 W"
+    qtbot.waitUntil(lambda: total in texts(counted), timeout=10_000)
+    qtbot.waitUntil(lambda: texts(counted).count("● 44.0 W") == 2, timeout=5_000)
+    lines = texts(counted).split("\n")
+    assert lines.count("added") == 2
+    # The core; LlamaWatt and its engine.
+    assert lines.count("inside, not added") == 3
+    assert lines.count("cross-check, not added") == 1
+    tips = {
+        label.text(): label.toolTip()
+        for label in counted.sensors_page.findChildren(QLabel)
+        if label.toolTip()
+    }
+    assert "Intel documents no bound" in tips["±5% ±0.5 W"]
+    assert "As documented" in tips["1.00 ms"]
+    told = said(counted.sensors_page)
+    assert "Inside CPU 0, not added again: CPU 0 core ● 20.0 W" in told
+    assert "The whole machine, a cross-check, not added: Platform (psys) ● 44.0 W" in told
+
+
+def test_what_is_not_measured_is_left_out_and_a_plug_may_be_added(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_tree(tmp_path / "sys", [])
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+    page = open_page()
+    qtbot.waitUntil(lambda: "Total ○" in texts(page), timeout=5_000)
+    with qtbot.waitSignal(page.plugs_wanted, timeout=1_000):
+        button(page, "Wall plugs …").click()
+    assert "DRAM: not measured here, left out of the total." in said(page)
+    assert "is not measured here: a wall plug would be a cross-check" in texts(page)
+
+
+def channel(
+    key: str,
+    device: str,
+    domain: Domain = Domain.CPU,
+    role: Role = Role.PART,
+    kind: Kind = Kind.COUNTER,
+) -> Channel:
+    return Channel(key, key, domain, device, kind, role, 0.1, 0.0, ACCURACY)
+
+
+def test_each_inside_lies_in_the_part_of_its_device() -> None:
+    channels = (
+        channel("cpu0", "package-0"),
+        channel("core0", "package-0", role=Role.INSIDE),
+        channel("dram0", "package-0", Domain.DRAM),
+        channel("cpu1", "package-1"),
+        channel("core1", "package-1", role=Role.INSIDE),
+        channel("gpu", "GPU-a", Domain.GPU),
+        channel("memory", "GPU-a", Domain.GPU, Role.INSIDE),
+        channel("own", "own", role=Role.INSIDE, kind=Kind.MODELLED),
+        channel("plug", "plug", Domain.SYSTEM, Role.WHOLE, Kind.POWER),
     )
-    shown = texts(counted)
-    assert shown.count("added to the total") == 2
-    assert "inside a part, not added" in shown
-    assert "● 5.00 W" in shown
+    scheme = scheme_of(channels)
+    inside = {part.channel.key: [each.key for each in part.inside] for part in scheme.parts}
+    assert inside == {
+        "cpu0": ["core0"],
+        "dram0": [],
+        "cpu1": ["core1"],
+        "gpu": ["memory"],
+    }
+    # Which processor runs this program is not known.
+    assert [each.key for each in scheme.spread] == ["own"]
+    assert [each.key for each in scheme.wholes] == ["plug"]
+    assert scheme.missing == ()
+
+
+def test_the_processor_of_an_soc_lies_within_it() -> None:
+    channels = (
+        channel("soc", "package-0", Domain.SOC),
+        channel("cpu", "package-0", role=Role.INSIDE),
+        channel("own", "own", role=Role.INSIDE, kind=Kind.MODELLED),
+    )
+    scheme = scheme_of(channels)
+    (part,) = scheme.parts
+    assert [each.key for each in part.inside] == ["cpu", "own"]
+    assert scheme.missing == (Domain.DRAM,)
+
+
+def test_a_part_without_a_reading_makes_the_total_unknown_not_smaller() -> None:
+    scheme = scheme_of((channel("a", "package-0"), channel("b", "package-1")))
+    assert scheme.total_w({"a": 3.0, "b": 4.0}) == 7.0
+    assert scheme.total_w({"a": 3.0, "b": None}) is None
+
+
+# Rows, gauges and their cost.
+
+
+class Machine:
+    """Two sockets with memory and four GPUs, each with what is inside it, and gauges."""
+
+    name = "machine"
+
+    def __init__(self) -> None:
+        self._channels: list[Channel] = []
+        for socket in ("package-0", "package-1"):
+            self._channels += [
+                channel(f"cpu {socket}", socket),
+                channel(f"core {socket}", socket, role=Role.INSIDE),
+                channel(f"dram {socket}", socket, Domain.DRAM),
+            ]
+        for gpu in range(4):
+            self._channels += [
+                channel(f"gpu {gpu}", f"GPU-{gpu}", Domain.GPU),
+                channel(f"memory {gpu}", f"GPU-{gpu}", Domain.GPU, Role.INSIDE),
+            ]
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "Scripted.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return tuple(self._channels)
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        return [Reading(each.key, now_s, counter_j=20 * now_s) for each in self._channels]
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        return tuple(
+            Gauge(f"{gpu}:{quantity}", f"GPU {gpu} {quantity}", quantity, Domain.GPU, f"GPU-{gpu}")
+            for gpu in range(4)
+            for quantity in (Quantity.TEMPERATURE, Quantity.THROTTLE)
+        )
+
+    def read_gauges(self) -> list[GaugeReading]:
+        now_s, told = time.monotonic(), []
+        for gpu in range(4):
+            told.append(GaugeReading(f"{gpu}:temperature", now_s, 50.0 + gpu))
+            note = "power cap" if gpu == 3 else ""
+            told.append(GaugeReading(f"{gpu}:throttle", now_s, float(gpu == 3), note))
+        return told
+
+    def close(self) -> None:
+        pass
+
+
+class Asked(Sampler):
+    """A sampler that counts how often the window asks it."""
+
+    times = 0
+
+    def channels(self) -> tuple[Channel, ...]:
+        self.times += threading.current_thread() is threading.main_thread()
+        return super().channels()
+
+
+def test_a_large_machine_has_a_row_for_each_channel_and_device(
+    qtbot: QtBot, open_page: OpenPage
+) -> None:
+    with Asked(10.0, [Machine()]) as sampler:
+        page = open_page(sampler)
+        qtbot.waitUntil(lambda: "Total ● 160 W" in texts(page), timeout=5_000)
+        table = page.findChild(ChannelTable)
+        assert table.height() < 15 * 32
+        lines = texts(page).split("\n")
+        assert lines.count("● 20.0 W") == 2 * 14
+        assert "53 °C" in lines
+        assert "power cap" in lines
+        # A theme's colours come without a flicker of what is read.
+        page.set_theme(DARK)
+        qtbot.waitUntil(lambda: texts(page).split("\n").count("● 20.0 W") == 2 * 14, timeout=500)
+        page.hide()
+        asked = sampler.times
+        qtbot.wait(1_100)
+        assert sampler.times == asked
 
 
 def test_strip_and_legend_show_the_counted_total_of_the_parts(
@@ -61,6 +297,9 @@ def test_strip_and_legend_show_the_counted_total_of_the_parts(
         "CPU 0",
         "DRAM 0",
     ]
+
+
+# Sources.
 
 
 def test_idle_gpu_is_announced_once_and_the_page_has_the_command(
@@ -76,32 +315,127 @@ def test_idle_gpu_is_announced_once_and_the_page_has_the_command(
     assert counted.advice._find() is None
 
 
-@pytest.mark.skipif(not can_deny(), reason="no file here can be denied to this user")
-def test_denied_counters_show_their_mend(
-    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_absent_sources_are_one_line_until_it_is_opened(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "sys"
-    build_tree(
-        root, [RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(9.0), readable=False)]
-    )
+    with FakeSysfs(tmp_path / "sys", [PACKAGE]) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        page = open_page()
+        qtbot.waitUntil(lambda: "Total ●" in texts(page), timeout=5_000)
+        assert "This machine has no battery." not in texts(page)
+        button(page, "Not on this machine").click()
+        assert "Battery: This machine has no battery." in texts(page)
+        page.refresh()
+        assert "This machine has no battery." in texts(page)
+
+
+def put_pkexec(folder: Path, script: str) -> None:
+    program = folder / "pkexec"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def denied(
+    open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[SensorsPage, Path, Path]:
+    """A page on a machine whose counters are closed; its /sys, and where pkexec is looked for."""
+    if not can_deny():
+        pytest.skip("no file here can be denied to this user")
+    root, programs = tmp_path / "sys", tmp_path / "bin"
+    build_tree(root, [CLOSED])
+    programs.mkdir()
     monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
-    window = open_window(qtbot)
-    window.show_page("sensors")
-    qtbot.waitUntil(lambda: "udevadm" in texts(window), timeout=10_000)
-    assert "denied" in texts(window)
-    window.close()
+    monkeypatch.setenv("PATH", str(programs))
+    return open_page(), root, programs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pkexec is of Linux")
+def test_closed_counters_are_mended_from_the_page(
+    qtbot: QtBot, denied: tuple[SensorsPage, Path, Path]
+) -> None:
+    page, root, programs = denied
+    counter = root / "class/powercap/intel-rapl:0/energy_uj"
+    qtbot.waitUntil(lambda: "denied" in texts(page), timeout=5_000)
+    button(page, "Mend …").click()
+    dialog = page.window().findChild(MendDialog)
+    assert "CVE-2020-8694" in texts(dialog)
+    assert "groupadd" in dialog.script.toPlainText()
+    # Refused first: nothing has changed, and the person may try again.
+    put_pkexec(programs, "exit 126")
+    dialog.install.click()
+    qtbot.waitUntil(lambda: "nothing was changed" in texts(dialog), timeout=5_000)
+    assert dialog.install.isEnabled()
+    # What root's script does to the kernel's file is done here to the constructed one.
+    put_pkexec(programs, f"/bin/rm {counter}; echo 1000 > {counter}; echo '{BEGUN}'")
+    dialog.install.click()
+    qtbot.waitUntil(lambda: "can be read now" in texts(dialog), timeout=5_000)
+    dialog.close()
+    qtbot.waitUntil(lambda: "denied" not in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "CPU 0" in texts(page), timeout=5_000)
+
+
+# The self-test.
+
+
+def test_what_the_test_learned_stands_in_the_rows(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waves = tuple((at / 50, 60.0 + 7 * (at % 9)) for at in range(2000))
+    uneven = RaplZone("intel-rapl:0", "package-0", PowerCurve(waves))
+    with FakeSysfs(tmp_path / "sys", [uneven], update_s=0.02) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        page = open_page()
+        qtbot.waitUntil(lambda: "CPU 0" in texts(page), timeout=5_000)
+        # By itself, as nothing is known of this machine's sensors.
+        assert page.test_row is not None
+        page.test_row.start_first()
+        qtbot.waitUntil(lambda: page.test_row.is_running, timeout=2_000)
+        assert page.test_row.cancel.isVisible()
+        qtbot.waitUntil(lambda: "Tested." in texts(page), timeout=8_000)
+        qtbot.waitUntil(lambda: "ms learned" in texts(page), timeout=3_000)
+        assert not page.test_row.cancel.isVisible()
+        # Once is enough.
+        page.test_row.start_first()
+        qtbot.wait(300)
+        assert not page.test_row.is_running
+
+
+def test_a_test_can_be_stopped(qtbot: QtBot, open_page: OpenPage) -> None:
+    page = open_page()
+    assert page.test_row is not None
+    page.test_row.start()
+    page.test_row.stop()
+    qtbot.waitUntil(lambda: "nothing was kept" in texts(page), timeout=5_000)
+    assert not page.test_row.is_running
+
+
+def test_a_sensor_that_stood_still_is_said_to(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standing = RaplZone("intel-rapl:0", "package-0", PACKAGE.curve, start_uj=1_000_000)
+    build_tree(tmp_path / "sys", [standing])
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+    services = start_services()
+    still = Traits("rapl:package-0", Verdict.STILL, None, None, None, None, 9, 60.0)
+    SensorTraits(services.history.store).keep([still])
+    services.close()
+    page = open_page()
+    qtbot.waitUntil(lambda: "stood still" in texts(page), timeout=5_000)
+
+
+# Where the page leads.
 
 
 def test_the_page_leads_to_idle_baseline_and_wall_calibration(
     qtbot: QtBot, window: MainWindow
 ) -> None:
     window.show_page("sensors")
-    buttons = {button.text(): button for button in window.sensors_page.findChildren(QToolButton)}
     for words, kind in (
         ("Idle baseline …", BaselineDialog),
         ("Wall calibration …", CalibrationDialog),
     ):
-        buttons[words].click()
+        button(window.sensors_page, words).click()
         dialog = window.findChild(kind)
         assert dialog.isVisible()
         dialog.close()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from desktop.models.dialog import ModelsDialog
 from desktop.settings.carbon import CarbonDialog
 from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme
 from desktop.window import PAGES, MainWindow
+from monitor import cli
+from monitor.recorded import State
+from monitor.store.history import History
+from monitor.store.recordings import Recordings
 from tests.unit.builders import write_gguf
 
 
@@ -42,10 +47,21 @@ def test_texts_and_curves_can_be_told_from_their_ground(theme: Theme) -> None:
 
 
 def test_pages_are_reached_by_keyboard(qtbot: QtBot, window: MainWindow) -> None:
-    for number, name in ((2, "bench"), (3, "history"), (4, "compare"), (5, "sensors"), (1, "chat")):
+    for number, name in (
+        (2, "bench"),
+        (3, "history"),
+        (4, "compare"),
+        (5, "watch"),
+        (6, "sensors"),
+        (1, "chat"),
+    ):
         key = getattr(Qt.Key, f"Key_{number}")
         qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
         assert PAGES[window.pages.currentIndex()] == name
+
+
+def test_the_command_knows_the_pages(window: MainWindow) -> None:
+    assert tuple(window.page_titles()) == cli.PAGES == PAGES
 
 
 def test_everything_that_takes_focus_has_a_name(qtbot: QtBot, window: MainWindow) -> None:
@@ -77,6 +93,30 @@ def test_theme_changes_everywhere_and_back(qtbot: QtBot, window: MainWindow) -> 
     assert light > 0.8
     assert dark < 0.25
     assert corner() == pytest.approx(light)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)
+def test_closing_keeps_a_recording_and_takes_the_small_window_along(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    """By keys alone, from whatever page: record, mark, open the small window, close."""
+    control = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_R, control)
+    qtbot.waitUntil(lambda: window.watch.model.is_recording)
+    assert PAGES[window.pages.currentIndex()] == "watch"
+    window.show_page("history")
+    qtbot.keyClick(window, Qt.Key.Key_F9)
+    qtbot.keyClick(window, Qt.Key.Key_W, control)
+    meter = window.watch.meter
+    assert meter is not None
+    assert meter.isVisible()
+    path = window._services.history.store.path
+    window.close()
+    assert not meter.isVisible()
+    with closing(History(path)) as again:
+        (kept,) = Recordings(again.store).listed()
+    assert kept.state is State.DONE
+    assert len(kept.marks) == 1
 
 
 def test_nothing_is_wider_than_a_small_window(qtbot: QtBot, window: MainWindow) -> None:

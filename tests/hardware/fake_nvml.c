@@ -13,6 +13,7 @@
 
 #include "fake_nvml_gpu.h"
 
+enum { SCOPE_GPU = 0, SCOPE_MODULE = 1, SCOPE_MEMORY = 2, CLOCK_SM = 1 };
 enum { FIELD_TOTAL_ENERGY = 83, FIELD_POWER_AVERAGE = 185, FIELD_POWER_INSTANT = 186 };
 enum { VALUE_UNSIGNED_INT = 1, VALUE_UNSIGNED_LONG_LONG = 3 };
 
@@ -54,15 +55,25 @@ typedef struct {
 } Temperature;
 
 static int init_count;
+static unsigned int inits;
 
 /* The build hides all other symbols, which could clash with the test process's own. */
 #pragma GCC visibility push(default)
+
+/* For the tests: what was asked of the library, which a sleeping GPU must not notice. */
+
+unsigned int fakeInits(void) { return inits; }
+
+unsigned int fakeHandlesGiven(unsigned int index) {
+  return index < gpu_count ? gpus[index].handles_given : 0;
+}
 
 /* System calls of NVML. */
 
 Result nvmlInitWithFlags(unsigned int flags) {
   (void)flags;
-  Result result = load_script();
+  inits++;
+  Result result = load_script(init_count == 0);
   if (result == SUCCESS) init_count++;
   return result;
 }
@@ -87,7 +98,10 @@ const char *nvmlErrorString(Result result) {
     case NOT_FOUND: return "Not Found";
     case INSUFFICIENT_SIZE: return "Insufficient Size";
     case DRIVER_NOT_LOADED: return "Driver Not Loaded";
+    case FUNCTION_NOT_FOUND: return "Function Not Found";
     case GPU_IS_LOST: return "GPU is lost";
+    case LIB_RM_VERSION_MISMATCH: return "Driver/library version mismatch";
+    case NO_DATA: return "No data";
     default: return "Unknown Error";
   }
 }
@@ -121,8 +135,7 @@ Result nvmlDeviceGetCount_v2(unsigned int *count) {
 static Result check(const Gpu *gpu) {
   if (init_count == 0) return UNINITIALIZED;
   if (gpu < gpus || gpu >= gpus + gpu_count) return INVALID_ARGUMENT;
-  double time_s = now_s();
-  return time_s >= gpu->lost_from_s && time_s < gpu->lost_until_s ? GPU_IS_LOST : SUCCESS;
+  return state_of(gpu);
 }
 
 /* Stores a value if the device answers and supports it. */
@@ -137,7 +150,27 @@ static Result check(const Gpu *gpu) {
 
 Result nvmlDeviceGetHandleByIndex_v2(unsigned int index, Gpu **handle) {
   if (init_count > 0 && index >= gpu_count) return INVALID_ARGUMENT;
+  if (init_count > 0) gpus[index].handles_given++;
   ANSWER(&gpus[index], 1, handle, &gpus[index]);
+}
+
+static int same_address(const char *one, const char *other) {
+  unsigned int domain[2], bus[2], device[2];
+  if (sscanf(one, "%x:%x:%x", domain, bus, device) != 3) return 0;
+  if (sscanf(other, "%x:%x:%x", domain + 1, bus + 1, device + 1) != 3) return 0;
+  return domain[0] == domain[1] && bus[0] == bus[1] && device[0] == device[1];
+}
+
+Result nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, Gpu **handle) {
+  if (init_count == 0) return UNINITIALIZED;
+  for (unsigned int i = 0; i < gpu_count; i++) {
+    if (same_address(bus_id, gpus[i].pci_bus_id)) return nvmlDeviceGetHandleByIndex_v2(i, handle);
+  }
+  return NOT_FOUND;
+}
+
+Result nvmlDeviceGetIndex(Gpu *gpu, unsigned int *index) {
+  ANSWER(gpu, 1, index, (unsigned int)(gpu - gpus));
 }
 
 Result nvmlDeviceGetName(Gpu *gpu, char *buffer, unsigned int size) {
@@ -178,12 +211,20 @@ static void fill(const Gpu *gpu, FieldValue *field) {
   field->value_type = VALUE_UNSIGNED_INT;
   field->value.ull = 0;
   field->result = SUCCESS;
-  /* Scope 0 is the GPU; its memory and module have no sensor of their own here. */
-  unsigned int wanted = field->scope_id == 0 ? field->field_id : 0;
-  if (wanted == FIELD_POWER_INSTANT && gpu->has_instant) {
-    field->value.ui = instant_mw(gpu);
-  } else if (wanted == FIELD_POWER_AVERAGE && gpu->has_power) {
-    field->value.ui = average_mw(gpu);
+  unsigned int wanted = field->field_id;
+  int is_instant = wanted == FIELD_POWER_INSTANT && gpu->has_instant;
+  int is_average = wanted == FIELD_POWER_AVERAGE && gpu->has_power;
+  unsigned int gpu_mw = is_average ? average_mw(gpu) : instant_mw(gpu);
+  /* Drivers before the scopes look at none of them. */
+  unsigned int scope = gpu->one_scope ? SCOPE_GPU : field->scope_id;
+  if (scope == SCOPE_MEMORY && is_average && gpu->memory_mw) {
+    field->value.ui = (unsigned int)gpu->memory_mw;
+  } else if (scope == SCOPE_MODULE && (is_instant || is_average) && gpu->module_extra_mw) {
+    field->value.ui = gpu_mw + (unsigned int)gpu->module_extra_mw;
+  } else if (scope != SCOPE_GPU) {
+    field->result = NOT_SUPPORTED;
+  } else if (is_instant || is_average) {
+    field->value.ui = is_instant && gpu->zero_instant ? 0 : gpu_mw;
   } else if (wanted == FIELD_TOTAL_ENERGY && gpu->has_energy) {
     field->value_type = VALUE_UNSIGNED_LONG_LONG;
     field->value.ull = total_mj(gpu);
@@ -194,6 +235,11 @@ static void fill(const Gpu *gpu, FieldValue *field) {
 
 Result nvmlDeviceGetFieldValues(Gpu *gpu, int count, FieldValue *fields) {
   Result result = check(gpu);
+  if (result == SUCCESS && !gpu->has_fields) result = FUNCTION_NOT_FOUND;
+  if (result != SUCCESS && result != INVALID_ARGUMENT && gpu->lost_by_field) {
+    for (int i = 0; i < count; i++) fields[i].result = result;
+    return SUCCESS;
+  }
   for (int i = 0; result == SUCCESS && i < count; i++) fill(gpu, &fields[i]);
   return result;
 }
@@ -209,7 +255,7 @@ static Memory memory_of(const Gpu *gpu) {
 }
 
 Result nvmlDeviceGetMemoryInfo(Gpu *gpu, Memory *memory) {
-  ANSWER(gpu, 1, memory, memory_of(gpu));
+  ANSWER(gpu, gpu->has_gauges, memory, memory_of(gpu));
 }
 
 Result nvmlDeviceGetMemoryInfo_v2(Gpu *gpu, MemoryV2 *memory) {
@@ -221,11 +267,11 @@ Result nvmlDeviceGetMemoryInfo_v2(Gpu *gpu, MemoryV2 *memory) {
 }
 
 Result nvmlDeviceGetUtilizationRates(Gpu *gpu, Utilization *rates) {
-  ANSWER(gpu, 1, rates, ((Utilization){(unsigned int)gpu->utilization, 0}));
+  ANSWER(gpu, gpu->has_gauges, rates, ((Utilization){(unsigned int)gpu->utilization, 0}));
 }
 
 Result nvmlDeviceGetTemperature(Gpu *gpu, unsigned int sensor, unsigned int *temperature_c) {
-  ANSWER(gpu, sensor == 0, temperature_c, (unsigned int)gpu->temperature_c);
+  ANSWER(gpu, gpu->has_gauges && sensor == 0, temperature_c, (unsigned int)gpu->temperature_c);
 }
 
 Result nvmlDeviceGetTemperatureV(Gpu *gpu, Temperature *reading) {
@@ -244,9 +290,23 @@ Result nvmlDeviceGetCudaComputeCapability(Gpu *gpu, int *major, int *minor) {
   return SUCCESS;
 }
 
+Result nvmlDeviceGetClockInfo(Gpu *gpu, unsigned int clock, unsigned int *mhz) {
+  ANSWER(gpu, gpu->has_gauges && clock == CLOCK_SM, mhz, (unsigned int)gpu->sm_clock_mhz);
+}
+
+Result nvmlDeviceGetCurrentClocksThrottleReasons(Gpu *gpu, unsigned long long *reasons) {
+  ANSWER(gpu, gpu->has_gauges, reasons, (unsigned long long)gpu->event_reasons);
+}
+
+/* A driver without this call cannot be told from one that says so. */
+Result nvmlDeviceGetCurrentClocksEventReasons(Gpu *gpu, unsigned long long *reasons) {
+  if (!gpu->has_event_reasons) return FUNCTION_NOT_FOUND;
+  return nvmlDeviceGetCurrentClocksThrottleReasons(gpu, reasons);
+}
+
 Result nvmlDeviceGetMigMode(Gpu *gpu, unsigned int *current, unsigned int *pending) {
-  (void)pending;
-  ANSWER(gpu, 0, current, 0);
+  *pending = gpu->mig_mode > 0;
+  ANSWER(gpu, gpu->mig_mode >= 0, current, (unsigned int)gpu->mig_mode);
 }
 
 #pragma GCC visibility pop

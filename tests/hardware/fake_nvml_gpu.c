@@ -7,9 +7,14 @@
 #include <string.h>
 #include <time.h>
 
-Gpu gpus[MAX_GPUS];
+enum { BANKS = 4 };
+static Gpu banks[BANKS][MAX_GPUS];
+Gpu *gpus = banks[0];
+static unsigned int bank;
 unsigned int gpu_count;
 static double epoch_s;
+/* When NVML was initialised last while nobody used it. */
+static double fresh_s;
 
 double now_s(void) {
   struct timespec now;
@@ -43,10 +48,18 @@ unsigned int average_mw(const Gpu *gpu) {
 }
 
 unsigned long long total_mj(const Gpu *gpu) {
-  double time_s = fmax(now_s(), 0);
+  double time_s = fmin(fmax(now_s(), 0), gpu->frozen_from_s);
   if (gpu->energy_step_s > 0) time_s = floor(time_s / gpu->energy_step_s) * gpu->energy_step_s;
   return (unsigned long long)gpu->energy_start_mj +
-         (unsigned long long)(1e3 * energy_j(gpu, 0, time_s));
+         (unsigned long long)(1e3 * gpu->energy_scale * energy_j(gpu, 0, time_s));
+}
+
+Result state_of(const Gpu *gpu) {
+  double time_s = now_s();
+  if (time_s < gpu->lost_from_s) return SUCCESS;
+  int is_back = time_s >= gpu->lost_until_s;
+  if (gpu->lost_until_init) is_back = is_back && fresh_s >= gpu->lost_until_s;
+  return is_back ? SUCCESS : (Result)gpu->lost_error;
 }
 
 /* Takes one line of the script into a GPU. */
@@ -67,8 +80,17 @@ static void set(Gpu *gpu, const char *key, char *text) {
       {"has_energy", 0, &gpu->has_energy, 0, 0},
       {"has_power", 0, &gpu->has_power, 0, 0},
       {"has_instant", 0, &gpu->has_instant, 0, 0},
+      {"zero_instant", 0, &gpu->zero_instant, 0, 0},
+      {"has_fields", 0, &gpu->has_fields, 0, 0},
+      {"one_scope", 0, &gpu->one_scope, 0, 0},
+      {"has_gauges", 0, &gpu->has_gauges, 0, 0},
+      {"has_event_reasons", 0, &gpu->has_event_reasons, 0, 0},
+      {"lost_by_field", 0, &gpu->lost_by_field, 0, 0},
+      {"lost_until_init", 0, &gpu->lost_until_init, 0, 0},
       {"average_ns", 0, 0, &gpu->average_s, 0},
       {"energy_step_ns", 0, 0, &gpu->energy_step_s, 0},
+      {"energy_scale_e9", 0, 0, &gpu->energy_scale, 0},
+      {"frozen_from_ns", 0, 0, &gpu->frozen_from_s, 0},
       {"lost_from_ns", 0, 0, &gpu->lost_from_s, 0},
       {"lost_until_ns", 0, 0, &gpu->lost_until_s, 0},
       {"limit_mw", 0, 0, 0, &gpu->limit_mw},
@@ -80,6 +102,12 @@ static void set(Gpu *gpu, const char *key, char *text) {
       {"compute_minor", 0, 0, 0, &gpu->minor},
       {"temperature_c", 0, 0, 0, &gpu->temperature_c},
       {"utilization_percent", 0, 0, 0, &gpu->utilization},
+      {"memory_mw", 0, 0, 0, &gpu->memory_mw},
+      {"module_extra_mw", 0, 0, 0, &gpu->module_extra_mw},
+      {"sm_clock_mhz", 0, 0, 0, &gpu->sm_clock_mhz},
+      {"event_reasons", 0, 0, 0, &gpu->event_reasons},
+      {"mig_mode", 0, 0, 0, &gpu->mig_mode},
+      {"lost_error", 0, 0, 0, &gpu->lost_error},
   };
   if (!strcmp(key, "step") && gpu->steps < MAX_STEPS) {
     gpu->step_s[gpu->steps] = seconds;
@@ -97,7 +125,7 @@ static void set(Gpu *gpu, const char *key, char *text) {
   fprintf(stderr, "fake_nvml: cannot use key %s\n", key);
 }
 
-Result load_script(void) {
+Result load_script(int fresh) {
   const char *path = getenv("FAKE_NVML_SCRIPT");
   Result init_error = SUCCESS;
   FILE *file = path ? fopen(path, "r") : 0;
@@ -106,6 +134,7 @@ Result load_script(void) {
     fprintf(stderr, "fake_nvml: FAKE_NVML_SCRIPT names no readable file\n");
     return UNKNOWN;
   }
+  if (fresh) gpus = banks[++bank % BANKS];
   gpu_count = 0;
   while (fgets(line, sizeof line, file)) {
     line[strcspn(line, "\n")] = 0;
@@ -122,11 +151,16 @@ Result load_script(void) {
     } else if (!strcmp(line, "gpu") && gpu_count < MAX_GPUS) {
       memset(&gpus[gpu_count], 0, sizeof *gpus);
       gpus[gpu_count].lost_from_s = gpus[gpu_count].lost_until_s = INFINITY;
+      gpus[gpu_count].frozen_from_s = INFINITY;
+      gpus[gpu_count].energy_scale = 1;
+      gpus[gpu_count].lost_error = GPU_IS_LOST;
+      gpus[gpu_count].mig_mode = -1;
       gpu_count++;
     } else if (gpu_count > 0) {
       set(&gpus[gpu_count - 1], line, text);
     }
   }
   fclose(file);
+  if (fresh) fresh_s = now_s();
   return init_error;
 }

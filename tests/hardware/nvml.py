@@ -38,18 +38,33 @@ class FakeGpu:
         has_energy: Whether the energy counter is supported.
         has_power: Whether the (averaged) power is supported.
         has_instant: Whether NVML_FI_DEV_POWER_INSTANT is supported.
+        zero_instant: That field of the GPU answers, but with nothing (0 W).
+        memory_w: Average power of the memory scope; None: the scope is not supported.
+        module_extra_w: What the module draws beyond the GPU; None: the scope is not supported.
+        has_fields: Whether the driver can be asked for fields.
+        one_scope: The driver looks at no scope: each of them answers as the GPU does.
         average_s: `nvmlDeviceGetPowerUsage` is the mean of this long before now; 0: no mean.
         energy_step_s: The energy counter moves only at multiples of this; 0: at all times.
+        energy_scale: The energy counter advances by this times the true energy.
+        frozen_from_s: From this time on the energy counter stands still.
         limit_w: Enforced power limit.
         memory_total_bytes: Size of the GPU's memory.
         memory_used_bytes: Used part of it.
         lost_from_s: From this time on every call for the GPU says that it is lost.
         lost_until_s: The end of that, if it ends.
+        lost_until_init: It ends only with the first `nvmlInit` after that, NVML being unused.
+        lost_by_field: A call for several fields says so of each of them, and succeeds.
+        lost_error: The NVML_ERROR_* number such a call returns.
         energy_start_mj: The energy counter at time 0.
         architecture: A NVML_DEVICE_ARCH_* number.
         compute_capability: Major and minor CUDA version.
         temperature_c: Temperature in degrees Celsius.
         utilization_percent: Busy share of the GPU.
+        sm_clock_mhz: Clock of the multiprocessors.
+        event_reasons: The nvmlClocksEventReason* bits that hold the clock down.
+        has_event_reasons: Whether the driver knows these reasons by their present name.
+        has_gauges: Whether load, temperature, clock, memory and reasons are supported.
+        mig_mode: 0 or 1 where the GPU can be divided by MIG; None where it cannot.
     """
 
     name: str = "NVIDIA GeForce RTX 4090"
@@ -59,18 +74,33 @@ class FakeGpu:
     has_energy: bool = True
     has_power: bool = True
     has_instant: bool = True
+    zero_instant: bool = False
+    memory_w: float | None = None
+    module_extra_w: float | None = None
+    has_fields: bool = True
+    one_scope: bool = False
     average_s: float = 0.0
     energy_step_s: float = 0.02
+    energy_scale: float = 1.0
+    frozen_from_s: float | None = None
     limit_w: float = 450.0
     memory_total_bytes: int = 24 * 1024**3
     memory_used_bytes: int = 1024**3
     lost_from_s: float | None = None
     lost_until_s: float | None = None
+    lost_until_init: bool = False
+    lost_by_field: bool = False
+    lost_error: int = 15
     energy_start_mj: int = 0
     architecture: int = 8
     compute_capability: tuple[int, int] = (8, 9)
     temperature_c: int = 40
     utilization_percent: int = 0
+    sm_clock_mhz: int = 2520
+    event_reasons: int = 0
+    has_event_reasons: bool = True
+    has_gauges: bool = True
+    mig_mode: int | None = None
 
 
 def find_compiler() -> str | None:
@@ -138,6 +168,16 @@ def load_in_process(library: Path, script: Path) -> None:
     ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
 
 
+def init_calls() -> int:
+    """Return how often this process has asked the library to initialise, in vain or not."""
+    return int(ctypes.CDLL(_SONAME).fakeInits())
+
+
+def handles_given(index: int) -> int:
+    """Return how often a GPU's handle was asked for since the library was initialised last."""
+    return int(ctypes.CDLL(_SONAME).fakeHandlesGiven(index))
+
+
 def _nano(value: float) -> int:
     return round(value * 1e9)
 
@@ -163,10 +203,27 @@ def _describe(gpu: FakeGpu) -> list[str]:
         f"compute_minor {gpu.compute_capability[1]}",
         f"temperature_c {gpu.temperature_c}",
         f"utilization_percent {gpu.utilization_percent}",
+        f"zero_instant {gpu.zero_instant:d}",
+        f"has_fields {gpu.has_fields:d}",
+        f"one_scope {gpu.one_scope:d}",
+        f"energy_scale_e9 {_nano(gpu.energy_scale)}",
+        f"lost_until_init {gpu.lost_until_init:d}",
+        f"lost_by_field {gpu.lost_by_field:d}",
+        f"lost_error {gpu.lost_error}",
+        f"sm_clock_mhz {gpu.sm_clock_mhz}",
+        f"event_reasons {gpu.event_reasons}",
+        f"has_event_reasons {gpu.has_event_reasons:d}",
+        f"has_gauges {gpu.has_gauges:d}",
     ]
-    if gpu.lost_from_s is not None:
-        lines.append(f"lost_from_ns {_nano(gpu.lost_from_s)}")
-    if gpu.lost_until_s is not None:
-        lines.append(f"lost_until_ns {_nano(gpu.lost_until_s)}")
+    times_s = {
+        "frozen_from_ns": gpu.frozen_from_s,
+        "lost_from_ns": gpu.lost_from_s,
+        "lost_until_ns": gpu.lost_until_s,
+    }
+    lines += [f"{key} {_nano(at_s)}" for key, at_s in times_s.items() if at_s is not None]
+    watts = {"memory_mw": gpu.memory_w, "module_extra_mw": gpu.module_extra_w}
+    lines += [f"{key} {round(power_w * 1e3)}" for key, power_w in watts.items() if power_w]
+    if gpu.mig_mode is not None:
+        lines.append(f"mig_mode {gpu.mig_mode}")
     lines += [f"step {_nano(at_s)} {round(power_w * 1e6)}" for at_s, power_w in gpu.curve.steps]
     return lines

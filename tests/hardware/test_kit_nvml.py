@@ -147,6 +147,118 @@ print(json.dumps([
     assert observe(code, [gpu]) == ["NVMLError_NotSupported"] * 2 + [3, 3, 3]
 
 
+def test_scopes_are_told_apart(observe: Observe) -> None:
+    code = """
+nvml.nvmlInit()
+def scopes(gpu):
+    return [field(gpu, (number, scope)) for scope in (1, 2) for number in (185, 186)]
+gpu, old, zero = handle(0), handle(1), handle(2)
+print(json.dumps([scopes(gpu), scopes(old), field(zero, 186), field(zero, 185)]))
+"""
+    gpu = FakeGpu(curve=PowerCurve.constant(300.0), memory_w=60.0, module_extra_w=150.0)
+    old = FakeGpu(curve=PowerCurve.constant(300.0), one_scope=True)
+    told = observe(code, [gpu, old, FakeGpu(zero_instant=True)])
+    assert told == [
+        [[0, 1, 450_000], [0, 1, 450_000], [0, 1, 60_000], [3, 1, 0]],
+        [[0, 1, 300_000]] * 4,
+        *[[0, 1, 0], [0, 1, 20_000]],
+    ]
+
+
+def test_a_driver_without_fields(observe: Observe) -> None:
+    code = """
+nvml.nvmlInit()
+gpu = handle()
+print(json.dumps([error(field, gpu, 186), nvml.nvmlDeviceGetPowerUsage(gpu)]))
+"""
+    told = observe(code, [FakeGpu(has_fields=False)])
+    assert told == ["NVMLError_FunctionNotFound", 20_000]
+
+
+def test_a_gpu_is_found_by_its_address_and_counted(observe: Observe) -> None:
+    code = """
+from tests.hardware.nvml import handles_given, init_calls
+nvml.nvmlInit()
+gpu = nvml.nvmlDeviceGetHandleByPciBusId("0000:41:00.0")
+missing = error(nvml.nvmlDeviceGetHandleByPciBusId, "0000:42:00.0")
+print(json.dumps([nvml.nvmlDeviceGetIndex(gpu), missing, init_calls(),
+    handles_given(0), handles_given(1)]))
+"""
+    told = observe(code, [FakeGpu(), FakeGpu(pci_bus_id="00000000:41:00.0")])
+    assert told == [1, "NVMLError_NotFound", 1, 0, 1]
+
+
+def test_a_counter_that_is_slow_and_then_stops(observe: Observe) -> None:
+    code = """
+nvml.nvmlInit()
+slow, stopped = handle(0), handle(1)
+print(json.dumps([nvml.nvmlDeviceGetTotalEnergyConsumption(gpu) for gpu in (slow, stopped)]))
+"""
+    curve = PowerCurve.constant(100.0)
+    gpus = [FakeGpu(curve=curve, energy_scale=0.5), FakeGpu(curve=curve, frozen_from_s=10.0)]
+    slow_mj, stopped_mj = observe(code, gpus, time.monotonic() - 1000.0)
+    assert slow_mj == pytest.approx(50_000_000, rel=0.05)
+    assert stopped_mj == pytest.approx(1_000_000, rel=0.01)
+
+
+def test_what_explains_the_power(observe: Observe) -> None:
+    code = """
+nvml.nvmlInit()
+gpu, old, bare = handle(0), handle(1), handle(2)
+print(json.dumps([
+    nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM),
+    nvml.nvmlDeviceGetCurrentClocksEventReasons(gpu), nvml.nvmlDeviceGetMigMode(gpu),
+    error(nvml.nvmlDeviceGetCurrentClocksEventReasons, old),
+    nvml.nvmlDeviceGetCurrentClocksThrottleReasons(old),
+    error(nvml.nvmlDeviceGetUtilizationRates, bare), error(nvml.nvmlDeviceGetMemoryInfo, bare),
+]))
+"""
+    gpu = FakeGpu(sm_clock_mhz=1410, event_reasons=0x24, mig_mode=1)
+    old = FakeGpu(event_reasons=0x4, has_event_reasons=False)
+    assert observe(code, [gpu, old, FakeGpu(has_gauges=False)]) == [
+        *[1410, 0x24, [1, 1], "NVMLError_FunctionNotFound", 0x4],
+        *["NVMLError_NotSupported"] * 2,
+    ]
+
+
+def test_a_gpu_that_needs_a_fresh_init_is_lost_until_then(observe: Observe) -> None:
+    code = """
+from pathlib import Path
+from tests.hardware.nvml import FakeGpu, write_script
+epoch_s = time.monotonic()
+back = FakeGpu(lost_from_s=0.1, lost_until_s=0.2, lost_until_init=True, lost_error=1)
+write_script(Path(sys.argv[2]), [back], epoch_s)
+nvml.nvmlInit()
+gpu = handle()
+seen = [error(nvml.nvmlDeviceGetPowerUsage, gpu)]
+time.sleep(0.25)
+seen.append(error(nvml.nvmlDeviceGetPowerUsage, gpu))
+nvml.nvmlInit()
+seen.append(error(nvml.nvmlDeviceGetPowerUsage, gpu))
+nvml.nvmlShutdown()
+nvml.nvmlShutdown()
+nvml.nvmlInit()
+print(json.dumps([*seen, error(nvml.nvmlDeviceGetPowerUsage, handle()),
+    error(nvml.nvmlDeviceGetPowerUsage, gpu)]))
+"""
+    lost, stale = "NVMLError_Uninitialized", "NVMLError_InvalidArgument"
+    assert observe(code, []) == [None, lost, lost, None, stale]
+
+
+def test_fields_may_each_say_that_a_gpu_is_lost(observe: Observe) -> None:
+    code = """
+from pathlib import Path
+from tests.hardware.nvml import FakeGpu, write_script
+lost = FakeGpu(lost_from_s=0.1, lost_by_field=True)
+write_script(Path(sys.argv[2]), [lost], time.monotonic())
+nvml.nvmlInit()
+gpu = handle()
+time.sleep(0.12)
+print(json.dumps([field(gpu, 186)[0], error(nvml.nvmlDeviceGetPowerUsage, gpu)]))
+"""
+    assert observe(code, []) == [15, "NVMLError_GpuIsLost"]
+
+
 def test_lost_gpu_comes_back_in_process(observe: Observe) -> None:
     code = """
 from pathlib import Path

@@ -243,6 +243,51 @@ def test_abort_inside_llama_cpp_names_the_signal(starter: Path) -> None:
     engine.stop()
 
 
+LONG = "What is a watt? " * 150
+
+
+def loaded(starter: Path) -> Engine:
+    engine = Engine()
+    for _ in engine.load(Load(str(starter), 2048, 2)):
+        pass
+    return engine
+
+
+def strike(engine: Engine, moment: type[Answer]) -> list[Answer]:
+    """Ask, and have the engine meet an instruction its processor does not run."""
+    answers = []
+    for answer in engine.work(Generate((ChatMessage("user", LONG),), GREEDY)):
+        if isinstance(answer, moment) and not any(isinstance(each, moment) for each in answers):
+            assert engine.pid
+            os.kill(engine.pid, signal.SIGILL)
+        answers.append(answer)
+    return answers
+
+
+def test_matrix_units_that_do_not_run_are_left_out_and_the_answer_comes(starter: Path) -> None:
+    engine = loaded(starter)
+    struck = engine.pid
+    answers = strike(engine, PrefillStarted)
+    assert engine.pid != struck
+    assert isinstance(answers[-1], Done)
+    assert text_of(answers)
+    assert engine.hello().llama_cpp.endswith("(plain)")
+    with pytest.raises(EngineDied, match="SIGILL"):
+        strike(engine, PrefillStarted)  # nothing is left that could be left out
+    engine.stop()
+
+
+def test_what_was_answered_already_is_not_answered_twice(starter: Path) -> None:
+    engine = loaded(starter)
+    with pytest.raises(EngineDied, match="SIGILL"):
+        strike(engine, Text)
+    for _ in engine.load(Load(str(starter), 2048, 2)):
+        pass
+    assert engine.hello().llama_cpp.endswith("(plain)")
+    assert text_of(ask(engine, "What is a watt?"))
+    engine.stop()
+
+
 def test_engine_does_not_outlive_its_program(starter: Path, tmp_path: Path) -> None:
     import subprocess
     import sys

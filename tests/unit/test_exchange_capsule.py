@@ -37,6 +37,7 @@ from monitor.store.records import QueryRecord, Status
 from tests.unit.builders import BILL, CPU, outcome, query_start, stored_query
 from tests.unit.test_baseline import idle_of
 from tests.unit.test_bench_store import FIRST, PLAN, stored_run
+from tests.unit.test_gauge_store import LINES
 
 TRACE = StoredTrace(
     {
@@ -85,7 +86,8 @@ def record(history: History) -> QueryRecord:
         pue=1.2,
     )
     began = history.begin(start)
-    return history.finish(began.query_id, outcome(trace=encode_trace(TRACE, 0.0)))
+    ended = outcome(trace=encode_trace(TRACE, 0.0), gauges=LINES)
+    return history.finish(began.query_id, ended)
 
 
 def written(record_id: str, path: Path) -> Path:

@@ -265,7 +265,7 @@ def test_the_power_curve_is_kept_with_its_query(history: History) -> None:
 # --- the record's form -------------------------------------------------------------------
 
 TOP = {"id", "kind", "status", "started_at", "model", "settings", "text", "tokens", "seconds"}
-TOP |= {"method", "energy", "co2", "embodied_g"}
+TOP |= {"method", "energy", "co2", "embodied_g", "gauges", "throttled"}
 EXTRAS = {"error", "prompt", "finish_reason"}
 LINE = {"key", "label", "domain", "device", "kind", "role", "joules", "low_j", "high_j"}
 LINE |= {"mean_w", "peak_w", "samples", "coverage"}

@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
+from monitor.energy.account import WATCH, Bill
+from monitor.meter import chosen_zone
+from monitor.power.window import Curve
+from monitor.recorded import Mark
 from monitor.store import history as history_module
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.database import StoreError
@@ -21,9 +25,10 @@ from monitor.store.filters import Filter
 from monitor.store.history import Began, History
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.merge import merge
+from monitor.store.recordings import Progress, Recordings
 from monitor.store.schema import SCHEMA_VERSION
 from monitor.store.sums import FACET, drop_triggers, sum_up
-from tests.unit.builders import REPOSITORY, outcome, query_start, stored_query
+from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, stored_query
 from tests.unit.test_bench_store import item, run_start
 from tests.unit.test_copies import old_history
 
@@ -273,6 +278,27 @@ def test_benchmarks_come_with_their_items(on_machine: Open) -> None:
     assert desk.benchmarks.runs(suite) == laptop.benchmarks.runs(suite)
     assert desk.benchmarks.items(row.id) == items
     check_sums(desk)
+
+
+def test_recordings_come_with_bill_and_curve_once_they_have_ended(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    stored_query(desk)  # so that the machines' channels have other numbers here
+    kept = Recordings(laptop.store, "laptop")
+    began = kept.begin("Rendering", "2026-11-26T10:00:00.000+00:00", chosen_zone(laptop), 1.2)
+    curve = Curve(np.array([0.0, 1.0]), np.array([0.0, 9.0]), np.array([9.0, 9.0]), np.zeros(2))
+    curve = replace(curve, gap=curve.gap.astype(np.uint8))
+    pieces = {0: encode_trace(StoredTrace({CPU.key: curve}, ()), 0.0)}
+    bill = Bill(tuple(replace(each, phase=WATCH) for each in BILL.lines if each.phase == "decode"))
+    marks = (Mark(0.5, "begins"),)
+    kept.write(began.id, Progress(1.0, bill, marks, pieces))
+    assert merge(desk.store, laptop.store.path).recordings == 0, "it is still going on"
+    kept.write(began.id, Progress(1.0, bill, marks, pieces, None, "2026-11-26T10:00:01.000+00:00"))
+    assert merge(desk.store, laptop.store.path).recordings == 1
+    assert merge(desk.store, laptop.store.path).recordings == 0, "nothing twice"
+    theirs, ours = kept.load(began.id), Recordings(desk.store).load(began.id)
+    assert ours.recording == theirs.recording
+    assert ours.recording.bill == bill
+    np.testing.assert_array_equal(ours.curves[CPU.key].energy_j, [0.0, 9.0])
 
 
 def test_a_file_of_an_earlier_version_is_brought_up_to_date_in_a_copy(

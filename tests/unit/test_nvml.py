@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import closing
 from ctypes.util import find_library
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from monitor.energy.account import DECODE, Phase, account
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role
 from monitor.power.sampler import Sampler
-from monitor.power.sources.nvml import Nvml
+from monitor.power.sources.nvml import Nvml, no_library_mend
 from monitor.power.trace import Gap
 from tests.hardware.curve import PowerCurve
 from tests.hardware.nvml import FakeGpu
@@ -27,11 +28,23 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 LOAD = PowerCurve(((0.0, 60.0), (0.6, 300.0), (1.3, 220.0)))
 FIRST = FakeGpu(uuid="GPU-first", curve=LOAD)
-SECOND = FakeGpu(uuid="GPU-second", name="NVIDIA A100-SXM4-80GB", curve=PowerCurve.constant(90.0))
+SECOND = FakeGpu(
+    uuid="GPU-second",
+    name="NVIDIA A100-SXM4-80GB",
+    pci_bus_id="00000000:02:00.0",
+    curve=PowerCurve.constant(90.0),
+    compute_capability=(8, 0),
+)
 OLDER = FakeGpu(
     uuid="GPU-older", name="NVIDIA GeForce GTX 1080", has_energy=False, has_instant=False
 )
 DARK = FakeGpu(uuid="GPU-dark", has_energy=False, has_power=False, has_instant=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu_on_the_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this machine's own GPUs out."""
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
 
 
 def opened() -> tuple[Channel, ...]:
@@ -87,11 +100,24 @@ def test_a_card_whose_sensor_looks_at_a_quarter_of_the_time_is_less_sure(
         ([FIRST], 0, ProbeState.AVAILABLE, "GPU 0 GeForce RTX 4090", ""),
         ([], 0, ProbeState.ABSENT, "no GPU", ""),
         ([DARK], 0, ProbeState.ABSENT, "tells its power", ""),
-        ([FakeGpu(lost_from_s=0.0)], 0, ProbeState.ABSENT, "tells its power", ""),
+        ([FakeGpu(lost_from_s=0.0)], 0, ProbeState.ABSENT, "GPU 0 does not answer", ""),
+        ([FakeGpu(lost_from_s=0.0, lost_error=4)], 0, ProbeState.DENIED, "refuses", "group"),
+        ([FIRST, FakeGpu(lost_from_s=0.0)], 0, ProbeState.AVAILABLE, "GPU 1 does not answer", ""),
+        ([FIRST], 18, ProbeState.DENIED, "updated", "Restart the computer"),
         ([FIRST], 9, ProbeState.ABSENT, "Driver Not Loaded", ""),
         ([FIRST], 4, ProbeState.DENIED, "refuses this user", "group"),
     ],
-    ids=["available", "no gpus", "no sensor", "lost", "driver not loaded", "no permission"],
+    ids=[
+        "available",
+        "no gpus",
+        "no sensor",
+        "lost",
+        "one not permitted",
+        "one of two lost",
+        "driver updated",
+        "driver not loaded",
+        "no permission",
+    ],
 )
 def test_probe_tells_what_it_found(
     fake_gpus: FakeGpus,
@@ -110,11 +136,19 @@ def test_probe_tells_what_it_found(
     assert bool(probe.mend) is bool(mend)
 
 
+def test_the_mend_for_a_missing_driver_suits_the_system() -> None:
+    assert no_library_mend("6.8.0-45-generic", has_gpu=False) == ""
+    assert "nouveau" in no_library_mend("6.8.0-45-generic", has_gpu=True)
+    assert "wsl --shutdown" in no_library_mend("5.15.153.1-microsoft-standard-WSL2", has_gpu=False)
+
+
 @pytest.mark.skipif(find_library("nvidia-ml") is not None, reason="a real NVML is installed")
 def test_a_machine_without_the_library_has_no_driver() -> None:
     code = """
 import json
-from monitor.power.sources.nvml import Nvml
+from monitor.power.sources import nvml as nvml_source
+from monitor.power.sources.nvml import Nvml, no_library_mend
+from monitor.power.sources.nvml_gauges import throttled_by
 nvml = Nvml()
 probe = nvml.probe()
 nvml.close()
@@ -130,6 +164,80 @@ print(json.dumps([probe.source, probe.state, probe.reason, probe.mend]))
         timeout=60,
     )
     assert json.loads(done.stdout) == ["nvml", "absent", "No NVIDIA driver is installed.", ""]
+
+
+# Scopes.
+
+
+def test_memory_is_inside_the_card_and_the_module_around_it(fake_gpus: FakeGpus) -> None:
+    hopper = FakeGpu(
+        uuid="GPU-gh", curve=PowerCurve.constant(300.0), memory_w=60.0, module_extra_w=150.0
+    )
+    fake_gpus([hopper])
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        start_s = time.monotonic()
+        time.sleep(0.4)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s, timeout_s=10.0)
+        bill = account(sampler.trace, sampler.channels(), [Phase(DECODE, start_s, end_s)])
+    lines = {line.channel.key: line for line in bill.lines}
+    roles = {key: line.channel.role for key, line in lines.items()}
+    assert roles == {
+        "nvml:GPU-gh": Role.PART,
+        "nvml:GPU-gh:memory": Role.INSIDE,
+        "nvml:GPU-gh:module": Role.WHOLE,
+    }
+    assert lines["nvml:GPU-gh:memory"].mean_w == pytest.approx(60.0, rel=0.01)
+    assert lines["nvml:GPU-gh:module"].mean_w == pytest.approx(450.0, rel=0.01)
+    assert bill.total().joules == pytest.approx(lines["nvml:GPU-gh"].joules)
+
+
+def test_a_driver_that_ignores_scopes_shows_no_memory_and_no_module(fake_gpus: FakeGpus) -> None:
+    fake_gpus([FakeGpu(memory_w=5.0, module_extra_w=50.0, one_scope=True)])
+    assert [channel.role for channel in opened()] == [Role.PART]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "period_s"),
+    [
+        (FakeGpu(), 0.1),
+        (FakeGpu(has_instant=False), 1.0),
+        (FakeGpu(has_fields=False, compute_capability=(8, 6)), 1.0),
+        (FakeGpu(has_fields=False, compute_capability=(8, 0)), 0.1),
+        (FakeGpu(has_fields=False, compute_capability=(7, 0)), 0.1),
+    ],
+    ids=["instant", "average", "usage of an RTX 3090", "usage of an A100", "usage of a V100"],
+)
+def test_averaged_watts_are_as_old_as_what_they_average(
+    fake_gpus: FakeGpus, gpu: FakeGpu, period_s: float
+) -> None:
+    fake_gpus([replace(gpu, has_energy=False)])
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        (channel,) = nvml.open()
+        (reading,) = nvml.read()
+    assert channel.period_s == period_s
+    assert reading.power_w == pytest.approx(20.0)
+
+
+def test_an_instant_field_that_says_nothing_is_not_taken_for_no_power(fake_gpus: FakeGpus) -> None:
+    fake_gpus([FakeGpu(has_energy=False, zero_instant=True, curve=PowerCurve.constant(70.0))])
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        nvml.open()
+        (reading,) = nvml.read()
+    assert reading.power_w == pytest.approx(70.0)
+
+
+def test_a_card_divided_by_mig_is_one_card(fake_gpus: FakeGpus) -> None:
+    fake_gpus([replace(SECOND, mig_mode=1), FakeGpu(mig_mode=0)])
+    with closing(Nvml()) as nvml:
+        probe = nvml.probe()
+        divided, other = nvml.open()
+    assert divided.label == "GPU 0 A100-SXM4-80GB (whole card, MIG)"
+    assert "whole card, whichever of its instances" in probe.reason
+    assert "MIG" not in other.label
 
 
 # What is read.
@@ -218,6 +326,7 @@ def test_a_lost_gpu_is_missing_while_others_go_on_and_comes_back(
             eventually(lambda key=key, at_s=back_s: sampler.trace.latest(key)[0] > at_s)
         trace = sampler.trace
         end_s = min(trace.latest(key)[0] for key in keys)
+        assert "does not answer" not in sampler.probes()[0].reason
     for key in keys[:2]:
         time_s = trace.curve(key).time_s - epoch_s
         assert not np.any((time_s > lost_from_s + 0.05) & (time_s < lost_until_s))
@@ -244,3 +353,37 @@ def test_a_machine_whose_only_gpu_is_lost_says_so(
         assert sampler.wait_ready(timeout_s=10.0)
         eventually(lambda: "failing" in sampler.probes()[0].reason)
         assert "lost" in sampler.probes()[0].reason.lower()
+
+
+@pytest.mark.parametrize(
+    ("lost_error", "has_energy"),
+    [(15, True), (1, False)],
+    ids=["counts, fallen off the bus", "tells watts, driver reloaded"],
+)
+def test_a_gpu_that_needs_a_fresh_start_gets_one_without_a_hole_in_the_others(
+    fake_gpus: FakeGpus, eventually: Eventually, lost_error: int, has_energy: bool
+) -> None:
+    lost = FakeGpu(
+        uuid="GPU-lost",
+        curve=PowerCurve.constant(200.0),
+        has_energy=has_energy,
+        lost_by_field=True,
+        lost_from_s=0.3,
+        lost_until_s=0.5,
+        lost_until_init=True,
+        lost_error=lost_error,
+    )
+    epoch_s = fake_gpus([lost, SECOND])
+    with Sampler(hz=20, sources=[Nvml(revive_s=0.3)]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        eventually(lambda: time.monotonic() > epoch_s + 0.5)
+        back_s = time.monotonic()
+        eventually(lambda: sampler.trace.latest("nvml:GPU-lost")[0] > back_s)
+        trace = sampler.trace
+    seen_s = trace.curve("nvml:GPU-lost").time_s - epoch_s
+    assert not np.any((seen_s > 0.35) & (seen_s < 0.5))
+    assert np.all(np.diff(trace.curve("nvml:GPU-lost").energy_j) >= 0.0)
+    other = trace.curve("nvml:GPU-second")
+    assert trace.window("nvml:GPU-second", other.time_s[0], other.time_s[-1]).coverage == 1.0
+    # Opening the whole source anew would take longer.
+    assert np.max(np.diff(other.time_s)) < 2.0

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from monitor.power import reader as reader_module
 from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role, counted
 from monitor.power.sampler import Sampler
@@ -203,8 +204,12 @@ def test_waiting_leaves_out_a_channel_that_vanished(
 
 
 def test_a_source_that_recovers_loses_no_counted_joule_but_the_watts_between(
-    steady: MakeSource, make_channel: MakeChannel, eventually: Eventually
+    steady: MakeSource,
+    make_channel: MakeChannel,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(reader_module, "RETRY_S", 0.1)
     counting = steady("counting")
     telling = steady("telling", make_channel("telling:one", kind=Kind.POWER, period_s=0.01))
     sources = [counting, telling]
@@ -238,15 +243,16 @@ def test_a_source_that_recovers_loses_no_counted_joule_but_the_watts_between(
 
 
 def test_a_failing_source_is_logged_once_and_asked_seldom(
-    steady: MakeSource, caplog: pytest.LogCaptureFixture
+    steady: MakeSource, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(reader_module, "RETRY_S", 0.2)
     bad = steady("bad", raise_in="read")
     with caplog.at_level(logging.WARNING), Sampler(hz=50, sources=[bad]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
-        time.sleep(1.3)
+        time.sleep(0.5)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "bad fails to read" in caplog.text
-    # Its rate of 50 Hz would have made 65.
+    # Its rate of 50 Hz would have made 25.
     assert len(bad.read_at_s) <= 3
 
 
@@ -255,7 +261,7 @@ def test_a_suspend_is_a_gap_of_every_channel(
 ) -> None:
     """Tests cannot suspend the machine: the clock that tells of it is set forward instead."""
     asleep_s = [100.0]
-    monkeypatch.setattr(sampler_module, "_asleep_s", lambda: asleep_s[0])
+    monkeypatch.setattr(reader_module, "asleep_s", lambda: asleep_s[0])
     sources = [steady("one"), steady("two")]
     with Sampler(hz=50, sources=sources) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
@@ -345,14 +351,17 @@ def test_marks_put_off_no_later_sample(steady: MakeSource, eventually: Eventuall
 
 
 @pytest.mark.parametrize("call", ["probe", "read"])
-def test_stop_returns_though_a_source_hangs(steady: MakeSource, call: str) -> None:
+def test_stop_returns_though_a_source_hangs(
+    steady: MakeSource, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampler_module, "CLOSING_S", 0.3)
     bad, good = steady("bad", hang_in=call), steady("good")
     sampler = Sampler(sources=[bad, good])
     sampler.start()
     sampler.wait_ready(timeout_s=0.1)
     began_s = time.monotonic()
     sampler.stop()
-    assert time.monotonic() - began_s < 8.0
+    assert time.monotonic() - began_s < 3.0
     assert good.closed
     read = len(good.read_at_s)
     time.sleep(0.15)

@@ -262,6 +262,71 @@ def test_watts_not_read_are_a_gap(make_channel: MakeChannel, cause: Gap | None) 
     assert (partly.joules, partly.coverage) == (pytest.approx(50.0), pytest.approx(0.2))
 
 
+@pytest.mark.parametrize("kind", [Kind.COUNTER, Kind.MODELLED, Kind.POWER])
+def test_a_channel_that_is_opened_anew_goes_on_after_a_gap(
+    make_channel: MakeChannel, kind: Kind
+) -> None:
+    # A counter that began again and is beyond where it was looks as if it had never stopped.
+    channel = make_channel(kind=kind, period_s=0.1)
+    trace = traced(channel, (0.0, 100.0), (1.0, 200.0))
+    trace.add(channel)
+    for time_s, value in ((2.0, 250.0), (3.0, 350.0)):
+        told = {"power_w": value} if kind is Kind.POWER else {"counter_j": value}
+        trace.record([Reading(channel.key, time_s, **told)])
+    assert trace.curve(channel.key).gap[1:].tolist() == [Gap.NONE, Gap.RESET, Gap.NONE]
+    window = trace.window(channel.key, 0.0, 3.0)
+    assert window.joules == pytest.approx(150.0 + 300.0 if kind is Kind.POWER else 200.0)
+    assert window.coverage == pytest.approx(2 / 3)
+
+
+def test_a_channel_that_is_opened_anew_may_have_been_found_out_more_of(
+    make_channel: MakeChannel,
+) -> None:
+    trace = traced(make_channel(range_j=None), (0.0, 990.0), (1.0, 995.0))
+    trace.add(make_channel(range_j=1000.0))
+    for time_s, counter_j in ((2.0, 998.0), (3.0, 3.0)):
+        trace.record([Reading("test:one", time_s, counter_j=counter_j)])
+    assert trace.window("test:one", 2.0, 3.0).joules == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("time_s", [math.nan, math.inf, -math.inf])
+def test_a_reading_of_no_time_changes_nothing(make_channel: MakeChannel, time_s: float) -> None:
+    channel = make_channel()
+    trace = traced(channel, (0.0, 100.0), (1.0, 200.0), (time_s, 250.0), (2.0, 300.0))
+    curve = trace.curve(channel.key)
+    assert curve.time_s.tolist() == [0.0, 1.0, 2.0]
+    assert curve.energy_j.tolist() == [0.0, 100.0, 200.0]
+
+
+@pytest.mark.parametrize("value", [-1.0, math.nan, 1e7])
+def test_an_impossible_reading_is_named(make_channel: MakeChannel, value: float) -> None:
+    good, bad = make_channel("good", kind=Kind.POWER), make_channel("bad", kind=Kind.POWER)
+    trace = traced(good)
+    trace.add(bad)
+    assert trace.record([Reading("good", 0.0, power_w=5.0), Reading("bad", 0.0, power_w=5.0)]) == []
+    readings = [Reading("good", 1.0, power_w=5.0), Reading("bad", 1.0, power_w=value)]
+    assert trace.record(readings) == ["bad"]
+
+
+@pytest.mark.parametrize("told_w", [-5.0, math.nan, 1e7])
+def test_impossible_watts_beside_a_counter_cost_the_curve_and_not_the_bill(
+    make_channel: MakeChannel, told_w: float
+) -> None:
+    trace = traced(make_channel("gpu", domain=Domain.GPU))
+    for time_s, power_w in ((0.0, 100.0), (1.0, told_w), (2.0, 100.0)):
+        trace.record([Reading("gpu", time_s, counter_j=100 * time_s, power_w=power_w)])
+    assert np.isnan(trace.curve("gpu").power_w).tolist() == [False, True, False]
+    assert trace.window("gpu", 0.0, 2.0).joules == pytest.approx(200.0)
+
+
+def test_a_counter_tells_no_watts_across_a_gap(make_channel: MakeChannel) -> None:
+    channel = make_channel()
+    trace = traced(channel, (0.0, 0.0), (1.0, 90.0), (1.5, Gap.ASLEEP), (2.0, 95.0), (3.0, 185.0))
+    power_w = trace.curve(channel.key).power_w
+    assert np.isnan(power_w).tolist() == [True, False, True, False]
+    assert power_w[3] == pytest.approx(90.0)
+
+
 def test_a_reading_that_says_nothing_is_a_missed_one(make_channel: MakeChannel) -> None:
     channel = make_channel(kind=Kind.POWER)
     trace = traced(channel, (0.0, 100.0), (1.0, 100.0))

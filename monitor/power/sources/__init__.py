@@ -5,8 +5,15 @@ from typing import Protocol, runtime_checkable
 
 from monitor.power.channel import Channel, Probe, Reading
 from monitor.power.gauge import Gauge, GaugeReading
+from monitor.power.sources.amdgpu import AmdGpu
+from monitor.power.sources.apple import Apple
+from monitor.power.sources.battery import Battery
+from monitor.power.sources.emi import Emi
+from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
+from monitor.power.sources.own import OwnCost
+from monitor.power.sources.processor import ProcessorGauges
 from monitor.power.sources.rapl import Rapl
 
 
@@ -20,7 +27,10 @@ class Source(Protocol):
         ...
 
     def open(self) -> tuple[Channel, ...]:
-        """Return the channels; called once, after a probe that said available."""
+        """Return the channels; called once after each probe that said available.
+
+        A source that fails again and again is closed, probed and opened anew.
+        """
         ...
 
     def read(self) -> list[Reading]:
@@ -51,4 +61,25 @@ class Gauged(Protocol):
         ...
 
 
-SOURCES: tuple[Callable[[], Source], ...] = (Rapl, Nvml, ModelledCpu)
+@runtime_checkable
+class Remarking(Protocol):
+    """What a :class:`Source` has as well if it finds out, while it is read, what a person should
+    know."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say what has been found since the probe, a sentence each; called from any thread."""
+        ...
+
+
+SOURCES: tuple[Callable[[], Source], ...] = (
+    Rapl,
+    Nvml,
+    AmdGpu,
+    IntelGpu,
+    Battery,
+    Emi,
+    Apple,
+    ModelledCpu,
+    OwnCost,
+    ProcessorGauges,
+)

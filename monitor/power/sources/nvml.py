@@ -1,164 +1,285 @@
 """NVIDIA GPUs through NVML (``nvidia-ml-py``).
 
 A card of the Volta generation or later counts its energy (millijoules since the driver was
-loaded); older ones only give watts, which are integrated. For the curve the instantaneous power
-field is used where it answers, since ``nvmlDeviceGetPowerUsage`` is a one-second average on
-Ampere and later. Every call may fail on its own and is then a missing reading. See the NVML API
-reference, nvmlDeviceQueries and nvmlFieldValueEnums. Built and tested against a compiled fake
-library (tests/hardware), not yet against a real driver.
+loaded); older ones only give watts, which are integrated. Every call may fail on its own and is
+then a missing reading. MIG instances have no sensor: what is read is the whole card.
+
+A GPU that sleeps is not woken; it is read from when a program has woken it. From then on it is
+kept awake, as an open handle does, and that is said: letting go of it would leave holes in the
+bills. A GPU that is lost is a gap until a fresh start of NVML brings it back.
+
+See the NVML API reference and :mod:`monitor.power.sources.nvml_gpu`. Built and tested against a
+compiled stand-in for the library (tests/hardware); not yet met on hardware, for which there is
+tests/hardware/test_gpu.py.
 """
 
-import re
+import platform
 import time
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 import pynvml
 
-from monitor.power.accuracy import accuracy_of
-from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.asleep import BusGpu, nvidia_gpus
+from monitor.power.channel import Channel, Probe, ProbeState, Reading
+from monitor.power.crosscheck import WINDOW_S
+from monitor.power.gauge import Gauge, GaugeReading
+from monitor.power.sources.nvml_gauges import read_gauges
+from monitor.power.sources.nvml_gpu import GONE, Gpu, open_gpu
 
-PERIOD_S = 0.1
-"""Power and energy are refreshed every 20 to 100 ms, by card (arXiv 2312.02741, table 2)."""
+RETRY_ASLEEP_S = 10.0
+"""How often it is looked whether a sleeping GPU has woken, which costs reading a small file."""
 
-STEP_J = 0.001
-"""The energy counter is in whole millijoules."""
+RETRY_DRIVER_S = 60.0
+"""How often a driver that does not start is tried again: it may be loaded or updated meanwhile."""
 
-SAMPLED_QUARTER = ("A100", "A800", "H100", "H800", "H200", "GH200")
-"""Cards whose power sensor looks at a quarter of the time (arXiv 2312.02741, section 4.3).
+RETRY_LOST_S = 10.0
+"""How often GPUs are looked for where none answers."""
 
-The study covers A100 and H100; the others carry the same chips.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Gpu:
-    handle: Any
-    channel: Channel
-    has_instant: bool
+FIRST_REVIVAL_S, LONGEST_REVIVAL_S = 5.0, 600.0
+"""A lost GPU among others is looked for after so long, then after twice as long each time: NVML is
+started anew for it, which costs the others a moment."""
 
 
 class Nvml:
-    """The ``nvml`` source: one part channel a GPU."""
+    """The ``nvml`` source: channels and gauges of each GPU.
+
+    :param check_s: how long a stretch each counter is compared with its watts over
+    :param revive_s: after how long a lost GPU is looked for at first
+    """
 
     name = "nvml"
 
-    def __init__(self) -> None:
-        self._gpus: tuple[_Gpu, ...] = ()
+    def __init__(self, check_s: float = WINDOW_S, revive_s: float = FIRST_REVIVAL_S) -> None:
+        self._check_s = check_s
+        self._first_revival_s = self._revival_s = revive_s
+        self._gpus: tuple[Gpu, ...] = ()
+        self._asleep: frozenset[str] = frozenset()
         self._started = False
+        self._revive_at_s: float | None = None
+        self._looked_s = time.monotonic()
 
     def probe(self) -> Probe:
-        """Load NVML and look for GPUs that tell their power."""
+        """Load NVML, unless that would wake a GPU, and look for GPUs that tell their power."""
+        self.close()
+        on_bus = nvidia_gpus()
+        self._asleep = frozenset(gpu.address for gpu in on_bus if gpu.asleep)
+        if on_bus and len(self._asleep) == len(on_bus):
+            whose = "The NVIDIA GPU is" if len(on_bus) == 1 else "The NVIDIA GPUs are"
+            return self._absent(
+                f"{whose} asleep. Reading would wake it; it is read when a program uses it.",
+                retry_s=RETRY_ASLEEP_S,
+            )
         try:
             pynvml.nvmlInit()
         except pynvml.NVMLError as error:
-            return self._cannot_start(error)
+            return _cannot_start(error, has_gpu=bool(on_bus))
         self._started = True
-        count = pynvml.nvmlDeviceGetCount()
-        if not count:
-            return Probe(
-                self.name, ProbeState.ABSENT, "The NVIDIA driver is loaded but shows no GPU."
-            )
-        self._gpus = tuple(gpu for gpu in map(_open_gpu, range(count)) if gpu)
-        if not self._gpus:
-            return Probe(
-                self.name, ProbeState.ABSENT, f"None of {count} NVIDIA GPUs tells its power."
-            )
-        labels = ", ".join(gpu.channel.label for gpu in self._gpus)
-        return Probe(self.name, ProbeState.AVAILABLE, f"Reading {labels}.")
-
-    def _cannot_start(self, error: pynvml.NVMLError) -> Probe:
-        if error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
-            return Probe(self.name, ProbeState.ABSENT, "No NVIDIA driver is installed.")
-        if error.value == pynvml.NVML_ERROR_NO_PERMISSION:
-            return Probe(
-                self.name,
-                ProbeState.DENIED,
-                "The NVIDIA driver refuses this user.",
-                "Give this user access to /dev/nvidiactl and /dev/nvidia0, usually by adding "
-                "it to the group that owns them: ls -l /dev/nvidia*",
-            )
-        return Probe(self.name, ProbeState.ABSENT, f"The NVIDIA driver does not start: {error}.")
+        return self._look(on_bus)
 
     def open(self) -> tuple[Channel, ...]:
-        """Return a channel for each GPU found by :meth:`probe`."""
-        return tuple(gpu.channel for gpu in self._gpus)
+        """Return the channels of each GPU found by :meth:`probe`."""
+        return tuple(channel for gpu in self._gpus for channel in gpu.channels)
 
     def read(self) -> list[Reading]:
-        """Read every GPU: joules where it counts them, watts where it tells them."""
-        readings, error = [], None
+        """Read every GPU: joules where it counts them, watts where it tells them.
+
+        :raises OSError: if none answers, or the source is to be opened anew: a GPU that slept has
+          woken, or a counter has been found broken, so that watts are integrated instead
+        """
+        now_s = time.monotonic()
+        self._look_for_woken(now_s)
+        for gpu in self._gpus:
+            if gpu.is_broken:
+                raise OSError(
+                    f"the energy counter of {gpu.name} does not follow its watts any more"
+                )
+        self._revive_if_due(now_s)
+        readings: list[Reading] = []
+        error: pynvml.NVMLError | None = None
         for gpu in self._gpus:
             try:
-                readings.append(_read_gpu(gpu))
+                readings += gpu.read()
             except pynvml.NVMLError as failed:
                 error = failed
+                gpu.miss()
+                if failed.value in GONE:
+                    self._lose(gpu, failed, now_s)
+            else:
+                gpu.lost = ""
         if not readings and error:
             raise OSError(str(error))
         return readings
 
     def close(self) -> None:
-        """Shut NVML down."""
+        """Shut NVML down, which lets a GPU fall asleep."""
         if self._started:
             self._started = False
-            pynvml.nvmlShutdown()
+            with suppress(pynvml.NVMLError):
+                pynvml.nvmlShutdown()
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the gauges of each GPU."""
+        return tuple(gauge for gpu in self._gpus for gauge in gpu.gauges)
+
+    def read_gauges(self) -> list[GaugeReading]:
+        """Read every gauge now; one that does not answer is left out."""
+        return [reading for gpu in self._gpus for reading in read_gauges(gpu.handle, gpu.gauges)]
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say what has been found since :meth:`probe`, a sentence each. From any thread."""
+        return tuple(remark for gpu in self._gpus for remark in gpu.remarks())
+
+    def _look(self, on_bus: tuple[BusGpu, ...]) -> Probe:
+        """Open the GPUs that are awake, and say what was found."""
+        found: list[Gpu] = []
+        errors: dict[int, pynvml.NVMLError] = {}
+        handles = self._handles()
+        for index, handle in handles:
+            try:
+                if isinstance(handle, pynvml.NVMLError):
+                    raise handle
+                gpu = open_gpu(index, handle, self._check_s)
+            except pynvml.NVMLError as error:
+                errors[index] = error
+            else:
+                found += [gpu] if gpu else []
+        self._gpus = tuple(found)
+        silent = [f"GPU {index} does not answer ({error})." for index, error in errors.items()]
+        if found:
+            return self._available(silent, on_bus)
+        self.close()
+        for failed in errors.values():
+            if failed.value == pynvml.NVML_ERROR_NO_PERMISSION:
+                return _cannot_start(failed, has_gpu=True)
+        if silent:
+            return self._absent(" ".join(silent), retry_s=RETRY_LOST_S)
+        if not handles:
+            return self._absent("The NVIDIA driver is loaded but shows no GPU.")
+        return self._absent(f"None of {len(handles)} NVIDIA GPUs tells its power.")
+
+    def _available(self, silent: list[str], on_bus: tuple[BusGpu, ...]) -> Probe:
+        words = [f"Reading {', '.join(gpu.part.label for gpu in self._gpus)}."]
+        words += [note for gpu in self._gpus for note in gpu.notes]
+        words += silent
+        for gpu in on_bus:
+            if gpu.asleep:
+                words.append(f"The GPU at {gpu.address} is asleep; it is not woken.")
+            elif gpu.may_sleep:
+                words.append(f"The GPU at {gpu.address} cannot fall asleep while it is read.")
+        return Probe(self.name, ProbeState.AVAILABLE, " ".join(words))
+
+    def _absent(self, reason: str, retry_s: float | None = None) -> Probe:
+        return Probe(self.name, ProbeState.ABSENT, reason, retry_s=retry_s)
+
+    def _handles(self) -> list[tuple[int, Any]]:
+        """Return number and handle of each GPU that is awake, or the error in the handle's place.
+
+        NVML initialises a GPU as its handle is asked for (API reference, nvmlInit_v2).
+        """
+        if not self._asleep:
+            return [(index, _handle(index)) for index in range(pynvml.nvmlDeviceGetCount())]
+        handles = []
+        for gpu in nvidia_gpus():
+            if gpu.address in self._asleep:
+                continue
+            # One that another driver has, or that a container hides, is no error.
+            with suppress(pynvml.NVMLError):
+                handle = pynvml.nvmlDeviceGetHandleByPciBusId(gpu.address)
+                handles.append((int(pynvml.nvmlDeviceGetIndex(handle)), handle))
+        return handles
+
+    def _look_for_woken(self, now_s: float) -> None:
+        """Look now and then whether a GPU that slept is awake.
+
+        :raises OSError: if so, until the source is opened anew
+        """
+        if self._asleep and now_s - self._looked_s >= RETRY_ASLEEP_S:
+            asleep = {gpu.address for gpu in nvidia_gpus() if gpu.asleep}
+            if not self._asleep <= asleep:
+                raise OSError("a GPU that slept has woken, and all are opened anew")
+            self._looked_s = now_s
+
+    def _lose(self, gpu: Gpu, error: pynvml.NVMLError, now_s: float) -> None:
+        gpu.lost = str(error)
+        if self._revive_at_s is None:
+            self._revive_at_s = now_s + self._revival_s
+
+    def _revive_if_due(self, now_s: float) -> None:
+        """Start NVML anew while a GPU is lost, and take each up where it was left."""
+        if self._revive_at_s is None:
+            return
+        if not any(gpu.lost for gpu in self._gpus):
+            self._revive_at_s, self._revival_s = None, self._first_revival_s
+        elif now_s >= self._revive_at_s:
+            self._start_anew()
+            self._revival_s = min(2 * self._revival_s, LONGEST_REVIVAL_S)
+            self._revive_at_s = now_s + self._revival_s
+
+    def _start_anew(self) -> None:
+        self.close()
+        handles: dict[str, Any] = {}
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            self._started = True
+            for _, handle in self._handles():
+                with suppress(pynvml.NVMLError):
+                    handles[str(pynvml.nvmlDeviceGetUUID(handle))] = handle
+        for gpu in self._gpus:
+            gpu.handle = handles.get(gpu.part.device, gpu.handle)
 
 
-def _open_gpu(index: int) -> _Gpu | None:
-    """Find out what one GPU tells; ``None`` if neither energy nor power, or it is lost."""
+def _handle(index: int) -> Any:
+    """Return the handle of a GPU, or why there is none."""
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        uuid = str(pynvml.nvmlDeviceGetUUID(handle))
-        model = str(pynvml.nvmlDeviceGetName(handle))
-    except pynvml.NVMLError:
-        return None
-    counts_energy = _energy_j(handle) is not None
-    has_instant = _instant_w(handle) is not None
-    if not counts_energy and not has_instant and _average_w(handle) is None:
-        return None
-    quarter = re.search(rf"\b({'|'.join(SAMPLED_QUARTER)})\b", model) is not None
-    channel = Channel(
-        key=f"nvml:{uuid}",
-        label=f"GPU {index} {model.removeprefix('NVIDIA ')}",
-        domain=Domain.GPU,
-        device=uuid,
-        kind=Kind.COUNTER if counts_energy else Kind.POWER,
-        role=Role.PART,
-        period_s=PERIOD_S,
-        step_j=STEP_J if counts_energy else 0.0,
-        accuracy=accuracy_of("nvml.sampled_quarter" if quarter else "nvml"),
-    )
-    return _Gpu(handle, channel, has_instant)
+        return pynvml.nvmlDeviceGetHandleByIndex(index)
+    except pynvml.NVMLError as error:
+        return error
 
 
-def _read_gpu(gpu: _Gpu) -> Reading:
-    power_w = _instant_w(gpu.handle) if gpu.has_instant else _average_w(gpu.handle)
-    energy_j = None
-    if gpu.channel.kind is Kind.COUNTER:
-        energy_j = pynvml.nvmlDeviceGetTotalEnergyConsumption(gpu.handle) / 1e3
-    elif power_w is None:
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_NO_DATA)
-    return Reading(gpu.channel.key, time.monotonic(), counter_j=energy_j, power_w=power_w)
+def _cannot_start(error: pynvml.NVMLError, has_gpu: bool) -> Probe:
+    """Say why NVML does not start, and what to do.
+
+    :param has_gpu: whether the bus shows an NVIDIA GPU
+    """
+    state, mend, retry_s = ProbeState.ABSENT, "", None
+    match error.value:
+        case pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
+            reason = "No NVIDIA driver is installed."
+            mend = no_library_mend(platform.release(), has_gpu)
+        case pynvml.NVML_ERROR_NO_PERMISSION:
+            state, reason = ProbeState.DENIED, "The NVIDIA driver refuses this user."
+            mend = (
+                "Give this user access to /dev/nvidiactl and /dev/nvidia0, usually by adding "
+                "it to the group that owns them: ls -l /dev/nvidia*"
+            )
+        case pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
+            state = ProbeState.DENIED
+            reason = "The NVIDIA driver was updated, but the old one is still at work."
+            mend = "Restart the computer."
+        case pynvml.NVML_ERROR_DRIVER_NOT_LOADED:
+            reason, retry_s = f"The NVIDIA driver does not start: {error}.", RETRY_DRIVER_S
+            mend = "Load it: sudo modprobe nvidia" if has_gpu else ""
+        case _:
+            reason, retry_s = f"The NVIDIA driver does not start: {error}.", RETRY_DRIVER_S
+            mend = "See what it says: sudo dmesg | grep -i -e nvrm -e nvidia" if has_gpu else ""
+    return Probe(Nvml.name, state, reason, mend, retry_s)
 
 
-def _energy_j(handle: Any) -> float | None:
-    try:
-        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
-    except pynvml.NVMLError:
-        return None
+def no_library_mend(kernel: str, has_gpu: bool) -> str:
+    """Say how to get the driver's library; empty where there is no GPU to use it for.
 
-
-def _average_w(handle: Any) -> float | None:
-    try:
-        return float(pynvml.nvmlDeviceGetPowerUsage(handle)) / 1e3
-    except pynvml.NVMLError:
-        return None
-
-
-def _instant_w(handle: Any) -> float | None:
-    try:
-        (field,) = pynvml.nvmlDeviceGetFieldValues(handle, [pynvml.NVML_FI_DEV_POWER_INSTANT])
-    except pynvml.NVMLError:
-        return None
-    if field.nvmlReturn != pynvml.NVML_SUCCESS or not field.value.uiVal:
-        return None
-    return float(field.value.uiVal) / 1e3
+    :param kernel: the system's release, in which WSL names Microsoft
+    :param has_gpu: whether the bus shows an NVIDIA GPU, which WSL does not
+    """
+    if "microsoft" in kernel.lower():
+        return (
+            "If this computer has an NVIDIA GPU: install its driver in Windows, none inside WSL, "
+            "then run `wsl --shutdown` in Windows. The driver's library is in /usr/lib/wsl/lib."
+        )
+    if has_gpu:
+        return (
+            "Install NVIDIA's own driver, as your system's documentation says. The open driver "
+            "nouveau does not tell a GPU's energy."
+        )
+    return ""

@@ -1,0 +1,148 @@
+"""The sensors' self-test in the window: once by itself, and on demand."""
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+
+from desktop.bridge import Bridge
+from desktop.theme.widgets import label
+from monitor.power.channel import Kind
+from monitor.power.sampler import Sampler
+from monitor.power.selftest import SECONDS, Traits
+from monitor.sensor_testing import SensorTest
+from monitor.store.errors import StoreError
+from monitor.store.history import History
+from monitor.store.sensor_traits import SensorTraits
+
+LOOK_MS = 500
+
+FIRST_MS = 20_000
+"""By itself it waits until the window is there and the models are listed."""
+
+PLUG = "plug:"
+"""Beginning of the keys of what is asked over the network and never tested."""
+
+
+class SelfTestRow(QWidget):
+    """Progress of the self-test and what came of it; hidden while there is nothing to say.
+
+    :param seconds: how long a test takes
+    """
+
+    learned = Signal(object)
+    """What is known of the sensors now: traits by the channels' keys."""
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        history: History,
+        sampler: Sampler,
+        parent: QWidget | None = None,
+        seconds: float = SECONDS,
+    ) -> None:
+        super().__init__(parent)
+        self._bridge, self._sampler, self._seconds = bridge, sampler, seconds
+        self._traits = SensorTraits(history.store)
+        self._test: SensorTest | None = None
+        self._share = 0.0
+        self.told = label("", "muted", wrap=True)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(160)
+        self.bar.setAccessibleName(self.tr("Progress of the sensors' test"))
+        self.cancel = QPushButton(self.tr("Cancel"))
+        self.cancel.clicked.connect(self.stop)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.told, 1)
+        row.addWidget(self.bar)
+        row.addWidget(self.cancel)
+        self._look = QTimer(self, interval=LOOK_MS)
+        self._look.timeout.connect(lambda: self.bar.setValue(round(1000 * self._share)))
+        self._first = QTimer(self, interval=FIRST_MS)
+        self._first.timeout.connect(self.start_first)
+        if not history.store.is_read_only:
+            self._first.start()
+        self.hide()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a test is under way."""
+        return self._test is not None
+
+    def read(self) -> None:
+        """Ask what is known; :attr:`learned` follows."""
+        self._bridge.read(self._traits.all, self._tell)
+
+    def _tell(self, known: dict[str, Traits]) -> None:
+        self.learned.emit(known)
+
+    def start_first(self) -> None:
+        """Test by itself if there is a sensor of which nothing is known, and no model at work."""
+        if self._bridge.busy or self.is_running:
+            return
+        self._first.stop()
+        self._bridge.read(self._traits.all, self._start_unless_known)
+
+    def _start_unless_known(self, known: dict[str, Traits]) -> None:
+        measured = {
+            channel.key
+            for channel in self._sampler.channels()
+            if channel.kind is not Kind.MODELLED and not channel.key.startswith(PLUG)
+        }
+        if measured - known.keys():
+            self.start()
+
+    def start(self) -> None:
+        """Begin a test, unless one is under way or a model is at work."""
+        if self.is_running:
+            return
+        self.show()
+        if self._bridge.busy:
+            self._say(self.tr("A model is at work. Wait until it has ended."))
+            return
+        test = self._test = SensorTest(self._seconds)
+        self._share = 0.0
+        self._say(self.tr("Looking how often each sensor refreshes, for a minute …"))
+        self._look.start()
+        self._bridge.transfer(lambda: self._run(test), self._end)
+
+    def stop(self) -> None:
+        """End the test; nothing of it is kept."""
+        if self._test:
+            self._test.cancel()
+            self.cancel.setEnabled(False)
+
+    def _run(self, test: SensorTest) -> str:
+        """Test and keep what is found, beside the window's thread; return what to say of it."""
+
+        def told(share: float) -> None:
+            self._share = share
+            if self._bridge.is_closed:
+                test.cancel()
+
+        findings = test.run(told)
+        if test.is_cancelled:
+            return self.tr("Stopped; nothing was kept.")
+        if not findings:
+            return self.tr("There is no sensor to test: nothing here measures power.")
+        try:
+            self._traits.keep(finding.traits for finding in findings)
+        except StoreError as problem:
+            return str(problem)
+        return self.tr(
+            "Tested. What was learned widens or narrows the intervals from the next start on."
+        )
+
+    def _end(self, words: str) -> None:
+        self._test = None
+        self._look.stop()
+        self._say(words)
+        self.read()
+
+    def _say(self, words: str) -> None:
+        self.told.setText(words)
+        self.bar.setValue(0)
+        for widget in (self.bar, self.cancel):
+            widget.setVisible(self.is_running)
+        self.cancel.setEnabled(True)

@@ -1,0 +1,331 @@
+"""A small window that stays on top: watts now, joules since it was opened, temperature."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QDateTime, QLocale, QPoint, QRect, QSettings, QSize, Qt, QTimer
+from PySide6.QtGui import (
+    QCloseEvent,
+    QColor,
+    QFocusEvent,
+    QGuiApplication,
+    QHideEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QScreen,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from desktop.live.model import LAG_S
+from desktop.theme.bill import kind_words
+from desktop.theme.icons import icon
+from desktop.theme.palette import Theme
+from desktop.theme.widgets import label, named, tool_button
+from desktop.watch.plot import clock
+from monitor import figures
+from monitor.energy.account import Bill, weakest
+from monitor.power.channel import Kind, Role
+from monitor.power.gauge import Quantity
+from monitor.power.sampler import Sampler
+from monitor.tally import Tally, settled_s
+
+DRAW_MS = 1000
+
+SHOWN_S = 2.0
+"""A temperature that was read before is not told as of now."""
+
+OPACITY = 238
+"""Of 255: what lies below is guessed at, and the text stays legible."""
+
+EDGE_PX = 12
+RADIUS = 10
+
+PLACE = "meter/place"
+
+Reckon = Callable[[Callable[[], "Now"], Callable[["Now"], None]], None]
+"""Asks a question beside the window's thread and hands the answer over in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What the small window shows.
+
+    :param power_w: of the parts together, ``None`` if one was not read
+    :param bill: since it was opened or its joules were set to zero
+    :param heat: name and degrees Celsius of the hottest device, ``None`` if none tells
+    """
+
+    power_w: float | None
+    kind: Kind | None
+    bill: Bill
+    heat: tuple[str, float] | None
+
+
+def look(sampler: Sampler, tally: Tally) -> Now:
+    """Return what is to be shown now."""
+    end_s = time.monotonic() - LAG_S
+    parts = [channel for channel in sampler.channels() if channel.role is Role.PART]
+    watts = [sampler.trace.window(part.key, end_s - 1.0, end_s).mean_w for part in parts]
+    known_w = [power_w for power_w in watts if power_w is not None]
+    return Now(
+        # A part without a reading makes the total unknown, not smaller.
+        power_w=sum(known_w) if parts and len(known_w) == len(parts) else None,
+        kind=weakest(part.kind for part in parts),
+        bill=tally.bill(settled_s(sampler)),
+        heat=hottest(sampler),
+    )
+
+
+def hottest(sampler: Sampler) -> tuple[str, float] | None:
+    """Return name and degrees Celsius of the hottest device, ``None`` if no gauge tells."""
+    now_s, found = time.monotonic(), []
+    for gauge in sampler.gauges():
+        if gauge.quantity is Quantity.TEMPERATURE:
+            last = sampler.gauge_trace.latest(gauge.key)
+            if last and now_s - last.time_s <= SHOWN_S:
+                found.append((gauge.label, last.value))
+    return max(found, key=lambda each: each[1], default=None)
+
+
+class FloatingMeter(QWidget):
+    """Frameless and on top. Dragged to where it is wanted, and there again the next time.
+
+    Its joules begin when it is opened, or when a double click or its button sets them to zero.
+    Nothing is drawn while it is hidden.
+
+    :param reckon: see :data:`Reckon`
+    """
+
+    def __init__(self, sampler: Sampler, reckon: Reckon, theme: Theme) -> None:
+        super().__init__(
+            None,
+            Qt.WindowType.Tool
+            | Qt.WindowType.FramelessWindowHint
+            | Qt.WindowType.WindowStaysOnTopHint,
+        )
+        self._sampler, self._reckon, self._theme = sampler, reckon, theme
+        self._is_reading = False
+        self._dragged: QPoint | None = None
+        self._begin()
+        self.setWindowTitle(self.tr("LlamaWatt meter"))
+        self.setAccessibleName(self.tr("LlamaWatt meter"))
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        # The program ends with its main window, whatever floats.
+        self.setAttribute(Qt.WidgetAttribute.WA_QuitOnClose, False)
+        self.setAttribute(Qt.WidgetAttribute.WA_MacAlwaysShowToolWindow)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._build()
+        self._timer = QTimer(self, interval=DRAW_MS)
+        self._timer.timeout.connect(self.refresh)
+        application = QGuiApplication.instance()
+        assert isinstance(application, QGuiApplication)
+        application.screenRemoved.connect(self._come_back)
+        self.set_theme(theme)
+
+    def _build(self) -> None:
+        self.power, self.energy, self.heat = label(""), label(""), label("", "muted")
+        font = self.power.font()
+        font.setPointSizeF(font.pointSizeF() * 1.8)
+        font.setBold(True)
+        self.power.setFont(font)
+        self.power.setAccessibleDescription(self.tr("Power now"))
+        self.energy.setAccessibleDescription(self.tr("Energy since the start"))
+        self.heat.setAccessibleDescription(self.tr("Temperature of the hottest device"))
+        self.reset_button = named(tool_button(self.tr("Joules from zero")), "small")
+        self.close_button = named(tool_button(self.tr("Close")), "small")
+        for button in (self.reset_button, self.close_button):
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+            button.setIconSize(QSize(14, 14))
+        self.reset_button.setToolTip(self.tr("Count the joules from zero (double click)"))
+        self.close_button.setToolTip(self.tr("Close (Esc)"))
+        self.reset_button.clicked.connect(self.reset)
+        self.close_button.clicked.connect(self.close)
+        top = QHBoxLayout()
+        top.setSpacing(2)
+        top.addWidget(self.power, 1)
+        for button in (self.reset_button, self.close_button):
+            top.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 8, 8, 10)
+        layout.setSpacing(2)
+        layout.addLayout(top)
+        layout.addWidget(self.energy)
+        layout.addWidget(self.heat)
+        # Wide enough for any figure, so that it does not twitch from second to second.
+        self.energy.setMinimumWidth(self.fontMetrics().horizontalAdvance("● 000.0 kWh · 00:00:00"))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take a theme's colours."""
+        self._theme = theme
+        self.reset_button.setIcon(icon("again", theme.muted))
+        self.close_button.setIcon(icon("close", theme.muted))
+        self.update()
+
+    # --- what it shows -------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._start_s = time.monotonic()
+        self._since = QDateTime.currentDateTime()
+        self._tally = Tally(self._sampler, self._start_s)
+
+    def reset(self) -> None:
+        """Count the joules from zero again."""
+        self._sampler.mark()
+        self._begin()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reckon what is to be shown, unless that is being done."""
+        if not self._is_reading:
+            self._is_reading = True
+            sampler, tally = self._sampler, self._tally
+            self._reckon(lambda: look(sampler, tally), self.show_now)
+
+    def show_now(self, now: Now) -> None:
+        """Show what was reckoned."""
+        self._is_reading = False
+        total = now.bill.total()
+        self.power.setText(figures.marked(now.kind, figures.power(now.power_w)))
+        self.power.setToolTip(kind_words(now.kind))
+        energy = figures.marked(total.kind, figures.energy(total.joules))
+        self.energy.setText(f"{energy} · {clock(time.monotonic() - self._start_s)}")
+        at = QLocale().toString(self._since.time(), QLocale.FormatType.ShortFormat)
+        since = self.tr("Since %1: %2").replace("%1", at)
+        self.energy.setToolTip(since.replace("%2", f"{energy} {figures.bounds(total.energy)}"))
+        self.heat.setVisible(now.heat is not None)
+        if now.heat:
+            name, degrees = now.heat
+            metrics, room = self.heat.fontMetrics(), self.energy.minimumWidth()
+            text = f"{degrees:.0f} °C · {name}"
+            self.heat.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, room))
+            self.heat.setToolTip(text)
+        before = self.size()
+        self.adjustSize()
+        if self.size() != before and self._dragged is None:
+            self._come_back()  # what has grown may reach beyond the screen
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint the ground."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        ground = QColor(self._theme.surface)
+        ground.setAlpha(OPACITY)
+        painter.setBrush(ground)
+        painter.setPen(QPen(QColor(self._theme.accent if self.hasFocus() else self._theme.line), 1))
+        painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), RADIUS, RADIUS)
+        painter.end()
+
+    # --- opening and closing -------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Come back to where it was, and follow the sampler."""
+        super().showEvent(event)
+        self.adjustSize()
+        self._come_back()
+        self._timer.start()
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Draw nothing while hidden."""
+        self._timer.stop()
+        super().hideEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember where it was."""
+        QSettings().setValue(PLACE, self.pos())
+        super().closeEvent(event)
+
+    def open(self) -> None:
+        """Show it, with its joules from zero if it was closed."""
+        if not self.isVisible():
+            self._begin()
+        self.show()
+        self.activateWindow()
+        self.setFocus()
+
+    def _come_back(self, _gone: QScreen | None = None) -> None:
+        """Go to where it was, or near it where there is a screen."""
+        kept = QSettings().value(PLACE)
+        wanted = QRect(kept, self.size()) if isinstance(kept, QPoint) else None
+        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+        if screens:
+            self.move(place_on(screens, wanted, self.size()))
+
+    # --- moving and keys -----------------------------------------------------------------
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show by the frame's colour that keys are heeded."""
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the colour back."""
+        super().focusOutEvent(event)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to drag; where the system moves windows itself, it is asked to."""
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        handle = self.windowHandle()
+        if not (is_wayland() and handle and handle.startSystemMove()):
+            self._dragged = event.globalPosition().toPoint() - self.pos()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Follow the mouse."""
+        if self._dragged is not None:
+            self.move(event.globalPosition().toPoint() - self._dragged)
+
+    def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
+        """Stay, and remember where."""
+        if self._dragged is not None:
+            self._dragged = None
+            QSettings().setValue(PLACE, self.pos())
+
+    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
+        """Count the joules from zero."""
+        self._dragged = None
+        self.reset()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape closes; arrow keys move."""
+        steps = {
+            Qt.Key.Key_Left: QPoint(-EDGE_PX, 0),
+            Qt.Key.Key_Right: QPoint(EDGE_PX, 0),
+            Qt.Key.Key_Up: QPoint(0, -EDGE_PX),
+            Qt.Key.Key_Down: QPoint(0, EDGE_PX),
+        }
+        if event.key() == Qt.Key.Key_Escape:
+            self.close()
+        elif step := steps.get(Qt.Key(event.key())):
+            self.move(self.pos() + step)
+            QSettings().setValue(PLACE, self.pos())
+        else:
+            super().keyPressEvent(event)
+
+
+def is_wayland() -> bool:
+    """Whether the system lets no program place a window, or keep it on top."""
+    return QGuiApplication.platformName().startswith("wayland")
+
+
+def place_on(screens: list[QRect], wanted: QRect | None, size: QSize) -> QPoint:
+    """Return where a window of some size is seen whole: where it is wanted, or next to that.
+
+    :param screens: the parts of the screens that windows may take, the main one first
+    :param wanted: where it was; ``None`` for the upper right corner of the main screen
+    """
+    if wanted is None:
+        return screens[0].topRight() + QPoint(-size.width() - EDGE_PX, EDGE_PX)
+    seen = [screen.intersected(wanted) for screen in screens]
+    shares = [part.width() * part.height() if part.isValid() else 0 for part in seen]
+    screen = screens[shares.index(max(shares))]
+    return QPoint(
+        max(screen.left(), min(wanted.left(), screen.right() + 1 - size.width())),
+        max(screen.top(), min(wanted.top(), screen.bottom() + 1 - size.height())),
+    )

@@ -1,0 +1,92 @@
+"""A recording and its figures in words."""
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from desktop.settings import baseline as idle
+from desktop.theme.bill import when_words
+from desktop.watch.plot import clock
+from monitor import figures
+from monitor.energy.baseline import above_idle_words
+from monitor.recorded import Cost, Recording, State
+from monitor.recording_forms import span_name
+from monitor.report import lacks_memory
+
+TEXTS = (
+    QT_TRANSLATE_NOOP("Watch", "before the first mark"),
+    QT_TRANSLATE_NOOP("Watch", "Mark %1"),
+    QT_TRANSLATE_NOOP("Watch", "Recording of %1"),
+    QT_TRANSLATE_NOOP("Watch", "interrupted"),
+    QT_TRANSLATE_NOOP("Watch", "not measured"),
+    QT_TRANSLATE_NOOP("Watch", "mean %1"),
+    QT_TRANSLATE_NOOP("Watch", "too short to resolve"),
+    QT_TRANSLATE_NOOP("Watch", "read for %1 of the time"),
+    QT_TRANSLATE_NOOP("Watch", "Memory (DRAM) is not measured here and not in the total."),
+)
+"""What :func:`translate` is asked for, where Qt's tools look for it."""
+
+WELL_READ = 0.995
+"""With less of the time read, it is said how much was."""
+
+
+def translate(text: str) -> str:
+    """Return a text of this module in the window's language."""
+    return QCoreApplication.translate("Watch", text)
+
+
+def title_of(recording: Recording) -> str:
+    """Return what a recording is called: its name, or when it was."""
+    when = when_words(recording.started_at)
+    return recording.name or translate("Recording of %1").replace("%1", when)
+
+
+def part_words(number: int, name: str) -> str:
+    """Name the part that begins with a mark; see :func:`span_name`."""
+    return span_name(number, name, translate)
+
+
+def detail_of(recording: Recording) -> str:
+    """Say when a recording was, how long, and what it cost."""
+    total = recording.bill.total()
+    parts = [when_words(recording.started_at)] if recording.name else []
+    parts += [
+        clock(recording.duration_s),
+        figures.marked(total.kind, figures.energy(total.joules)),
+    ]
+    if recording.state is State.INTERRUPTED:
+        parts.append(translate("interrupted"))
+    return " · ".join(parts)
+
+
+def energy_words(cost: Cost, with_mean: bool = True) -> str:
+    """Write a span's joules with their interval, its mean watts, and its CO2.
+
+    :param with_mean: whether there is room for the watts
+    """
+    total, length_s = cost.bill.total(), cost.end_s - cost.start_s
+    if total.energy is None:
+        return translate("not measured")
+    energy = figures.marked(total.kind, figures.energy(total.joules))
+    parts = [f"{energy} {figures.bounds(total.energy)}"]
+    if total.coverage < WELL_READ:
+        parts.append(translate("read for %1 of the time").replace("%1", f"{total.coverage:.0%}"))
+    elif with_mean and length_s > 0:
+        mean = figures.marked(total.kind, figures.power(total.energy.joules / length_s))
+        parts.append(translate("mean %1").replace("%1", mean))
+    if not total.resolved:
+        parts.append(translate("too short to resolve"))
+    if cost.footprint:
+        parts.append(f"{figures.mass(cost.footprint.grams)} CO₂e")
+    return " · ".join(parts)
+
+
+def notes_of(cost: Cost) -> str:
+    """Say what a span drew above idle, what its grams were reckoned with, and what is left out."""
+    total = cost.bill.total()
+    if total.energy is None:
+        return ""
+    notes = [above_idle_words(cost.above, total.kind, idle.translate)]
+    if carbon := cost.footprint:
+        notes.append(f"{carbon.intensity_g_per_kwh:g} g/kWh ({carbon.zone} {carbon.year})")
+    text = " · ".join(notes)
+    memory = translate("Memory (DRAM) is not measured here and not in the total.")
+    return f"{text}\n{memory}" if lacks_memory(cost.bill) else text

@@ -1,0 +1,115 @@
+"""The command ``sensors mend``: what makes closed energy counters readable, shown and done."""
+
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from monitor.power.channel import Probe, ProbeState
+from monitor.power.mend import (
+    GROUP,
+    RULE_FILE,
+    Mend,
+    Outcome,
+    OutcomeState,
+    mend_for,
+    rapl_mend,
+    run,
+)
+from monitor.power.sources.rapl import Rapl
+from monitor.terminal import echo_json, json_option, stderr, stdout
+
+WAYS = (
+    "`llamawatt sensors mend --apply` asks, and then runs this as root through pkexec or sudo; "
+    "`llamawatt sensors mend --undo` takes it back."
+)
+
+
+@click.command()
+@click.option("--apply", "is_apply", is_flag=True, help="Do it, after a question.")
+@click.option("--undo", is_flag=True, help="Take it back, after a question.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def mend(is_apply: bool, undo: bool, yes: bool, as_json: bool) -> None:
+    """Show how the processor's energy counters become readable, and do it if told to.
+
+    Without --apply or --undo nothing is changed.
+
+    Example: llamawatt sensors mend --apply
+    """
+    if is_apply and undo:
+        raise click.UsageError("--apply and --undo are opposites; name one.")
+    if sys.platform != "linux":
+        raise click.ClickException("The processor's counters are mended on Linux only.")
+    probe = _probe()
+    found = rapl_mend() if undo else mend_for(probe)
+    outcome = None
+    if found and (is_apply or undo):
+        _print_plan(stderr, found, undo)
+        if not yes and not click.confirm("Run this as root?", err=True):
+            stderr.print("Nothing was changed.")
+            raise SystemExit(1)
+        outcome = run(found, undo)
+    if as_json:
+        echo_json(mend_json(probe, found, outcome))
+    else:
+        _print(probe, found, outcome)
+    if outcome and outcome.state is not OutcomeState.DONE:
+        raise SystemExit(1)
+
+
+def _probe() -> Probe:
+    source = Rapl()
+    try:
+        return source.probe()
+    finally:
+        source.close()
+
+
+def _print_plan(console: Console, found: Mend, undo: bool) -> None:
+    """Show what root is about to run."""
+    console.print(Text("Take it back:" if undo else f"{found.title}. {found.why}"))
+    console.print()
+    # As it is, whatever the terminal's width: it is to be copied.
+    script = found.undo_script if undo else found.script
+    console.print(Text(script), soft_wrap=True)
+
+
+def _print(probe: Probe, found: Mend | None, outcome: Outcome | None) -> None:
+    if outcome:
+        stdout.print(Text(outcome.words), soft_wrap=True)
+    elif found:
+        stdout.print(Text(probe.reason))
+        _print_plan(stdout, found, undo=False)
+        stdout.print(Text(WAYS, style="dim"))
+    elif probe.mend:
+        stdout.print(Text(f"{probe.reason}\n{probe.mend}"), soft_wrap=True)
+    else:
+        is_fine = probe.state is ProbeState.AVAILABLE
+        stdout.print(Text(f"Nothing {'is to' if is_fine else 'can'} be mended. {probe.reason}"))
+
+
+def mend_json(probe: Probe, found: Mend | None, outcome: Outcome | None) -> dict[str, Any]:
+    """Return what is denied, what would be done about it, and what has been."""
+    return {
+        "source": probe.source,
+        "state": str(probe.state),
+        "reason": probe.reason,
+        "mend": found
+        and {
+            "title": found.title,
+            "why": found.why,
+            "group": GROUP,
+            "rule_file": RULE_FILE,
+            "script": found.script,
+            "undo_script": found.undo_script,
+        },
+        "outcome": outcome
+        and {
+            "state": str(outcome.state),
+            "words": outcome.words,
+            "works_now": outcome.works_now,
+        },
+    }

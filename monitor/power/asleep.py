@@ -1,0 +1,53 @@
+"""Which NVIDIA GPUs are asleep, told without waking them.
+
+A laptop's GPU is powered down while nobody uses it. Any call to the driver, even opening its
+library, wakes it, and an open handle keeps it awake; the kernel's own record of its state does
+neither. See the kernel's Documentation/ABI/testing/sysfs-devices-power (``runtime_status``) and
+"PCI-Express Runtime D3 Power Management" in the README of NVIDIA's driver.
+"""
+
+from dataclasses import dataclass
+
+from monitor.power.sysfs import read_text, sysfs_root
+
+NVIDIA = "0x10de"
+DISPLAY_CLASS = "0x03"
+"""PCI class of display controllers (PCI code and ID assignment specification)."""
+
+ASLEEP = ("suspended", "suspending")
+
+
+@dataclass(frozen=True, slots=True)
+class BusGpu:
+    """A GPU as the bus shows it.
+
+    :param address: PCI address, ``0000:01:00.0``
+    :param asleep: whether it is powered down, or about to be
+    :param may_sleep: whether the kernel powers it down when nobody uses it
+    """
+
+    address: str
+    asleep: bool
+    may_sleep: bool
+
+
+def nvidia_gpus() -> tuple[BusGpu, ...]:
+    """Return the NVIDIA GPUs of the PCI bus, in the order of their addresses.
+
+    Only Linux tells; elsewhere, in WSL and in some containers there are none.
+    """
+    found = []
+    for folder in sorted((sysfs_root() / "bus/pci/devices").glob("*")):
+        if read_text(folder / "vendor") != NVIDIA:
+            continue
+        if not (read_text(folder / "class") or "").startswith(DISPLAY_CLASS):
+            continue
+        asleep = read_text(folder / "power/runtime_status") in ASLEEP
+        may_sleep = read_text(folder / "power/control") == "auto"
+        found.append(BusGpu(folder.name, asleep, may_sleep))
+    return tuple(found)
+
+
+def nvidia_sleeps() -> bool:
+    """Return whether an NVIDIA GPU is asleep, which opening NVML on all of them would wake."""
+    return any(gpu.asleep for gpu in nvidia_gpus())

@@ -1,0 +1,53 @@
+"""The engine's process, found among the children of this one.
+
+A power source knows nothing of the engine: what starts it and what reads it meet in the list of
+processes alone.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+WORKER = "monitor.engine.worker"
+"""The module the engine's process runs; its command line names it."""
+
+
+def engine_process() -> psutil.Process | None:
+    """Return the engine's process, the newest where one is just ending; ``None`` without one.
+
+    Costs a few file reads on Linux; elsewhere a look at every process of the machine.
+    """
+    for pid in sorted(_children(), reverse=True):
+        try:
+            process = psutil.Process(pid)
+            if WORKER in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+def _children() -> list[int]:
+    """Identifiers of this process's children.
+
+    ``/proc/PID/task/TID/children`` lists those that one thread has begun (proc_pid_task(5); kernels
+    built without CONFIG_PROC_CHILDREN lack it).
+    """
+    if sys.platform == "linux":
+        try:
+            tasks = [task / "children" for task in Path(f"/proc/{os.getpid()}/task").iterdir()]
+            return [int(pid) for task in tasks for pid in _text(task).split()]
+        except FileNotFoundError:
+            pass
+    return [child.pid for child in psutil.Process().children()]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        if path.parent.exists():
+            raise  # this kernel has no such files
+        return ""  # a thread that has just ended

@@ -1,0 +1,148 @@
+"""One source as the sampler keeps it: its readers, one after the other, and how it fares in words.
+
+A source object is touched by one thread only. One that raises again and again is opened anew by
+its own thread (:mod:`monitor.power.reader`). One that hangs cannot be: its thread is left behind,
+and another takes over with another object, where there is a factory to make one.
+"""
+
+import math
+import time
+from collections.abc import Callable, Set
+from dataclasses import replace
+
+from monitor.power.channel import Channel, Probe, ProbeState, Role
+from monitor.power.gauge import Gauge
+from monitor.power.reader import Desk, Known, Reader, Use, delay_s
+from monitor.power.sources import Source
+
+SILENT_S = 3.0
+"""A call that takes longer than this is told of."""
+
+HUNG_READING_S, HUNG_OPENING_S = 10.0, 30.0
+"""A call that takes longer than this is given up. Drivers are loaded while a source is opened:
+NVML's may take seconds for each GPU where its persistence mode is off."""
+
+MOST_LEFT = 3
+"""So many threads of one source are left hanging; then none is started until one of them ends."""
+
+
+class Feed:
+    """A source among those that are sampled.
+
+    :param source: the object to begin with
+    :param make: makes another one when this one has failed or hangs
+    """
+
+    def __init__(self, source: Source, make: Callable[[], Source] | None, desk: Desk) -> None:
+        self.name = source.name
+        self._make, self._desk = make, desk
+        self._reader = Reader(self.name, source, make, desk, Known())
+        self._left: list[Reader] = []
+
+    def start(self) -> None:
+        """Begin to read; returns at once."""
+        self._reader.start()
+
+    def end(self) -> None:
+        """Have the source closed as soon as it lets go; returns at once."""
+        self._reader.end()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end, at most so long."""
+        self._reader.join(timeout_s)
+
+    def mark(self) -> None:
+        """Read as soon as the source's own refresh allows."""
+        self._reader.mark()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels it opened, also while it is dead."""
+        return self._reader.known.channels
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """The gauges it opened."""
+        return self._reader.known.gauges
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has answered its probe, and has been asked for readings if it has any."""
+        known = self._reader.known
+        return known.probe is not None and (not known.is_read or known.tried_s > -math.inf)
+
+    @property
+    def read_s(self) -> float | None:
+        """When it was last asked for watts; ``None`` for one that is not asked for any."""
+        known = self._reader.known
+        return known.tried_s if known.is_read and known.channels else None
+
+    @property
+    def use(self) -> Use:
+        """What rests on it at present."""
+        return self._reader.known.use
+
+    def set_use(self, roles: Set[Role | None]) -> None:
+        """Find out what rests on it.
+
+        :param roles: those of its channels; ``None`` for what others measure
+        """
+        known, before = self._reader.known, self._reader.known.use
+        if roles == {None}:
+            known.use = Use.NONE
+        elif roles <= {None, Role.INSIDE}:
+            known.use = Use.SHOWN
+        else:
+            known.use = Use.TOTAL
+        if known.use.value < before.value:
+            self.mark()
+
+    @property
+    def interval_s(self) -> float:
+        """Time between readings."""
+        periods_s = (channel.period_s for channel in self.channels)
+        return max(1 / self._desk.hz, min(periods_s, default=0.0))
+
+    def silent_s(self) -> float:
+        """Seconds for which it has not returned from the present call; 0 without one."""
+        return self._reader.silent_s(time.monotonic())
+
+    def watch(self) -> None:
+        """Put another reader in the place of one that hangs, if another object can be made."""
+        reader, known = self._reader, self._reader.known
+        longest_s = HUNG_READING_S if known.is_read else HUNG_OPENING_S
+        if self._make is None or self.silent_s() <= longest_s:
+            return
+        self._left = [left for left in self._left if left.is_alive]
+        if len(self._left) >= MOST_LEFT:
+            return
+        reader.end()
+        self._left.append(reader)
+        wait_s = delay_s(known.failed)
+        after = replace(
+            known,
+            failing=f"it did not answer for {longest_s:.0f} s",
+            failed=known.failed + 1,
+            is_read=False,
+            asked_s=None,
+            next_s=time.monotonic() + wait_s,
+        )
+        self._reader = Reader(self.name, None, self._make, self._desk, after, wait_s)
+        self._reader.start()
+
+    def told(self) -> Probe:
+        """Return the source's own answer, with what has gone wrong since."""
+        known, now_s = self._reader.known, time.monotonic()
+        probe = known.probe or Probe(self.name, ProbeState.ABSENT, "It has not answered yet.")
+        words = [probe.reason, *self._reader.remarks()]
+        if known.failing:
+            words.append(f"Now failing: {known.failing}.")
+        if known.refused:
+            words.append(f"Refused as impossible: the last reading of {', '.join(known.refused)}.")
+        if (silent_s := self.silent_s()) >= SILENT_S:
+            words.append(f"It has not answered for {silent_s:.0f} s.")
+        if known.restarts:
+            words.append(f"Restarted {known.restarts} time{'s' if known.restarts > 1 else ''}.")
+        if known.next_s is not None:
+            words.append(f"Next attempt in {math.ceil(max(known.next_s - now_s, 0.0))} s.")
+        return replace(probe, reason=" ".join(words)) if len(words) > 1 else probe

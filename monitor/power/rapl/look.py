@@ -1,0 +1,241 @@
+"""A short look at counters before they are believed: which are dead, which show another's count.
+
+Some counters are there and never count: ``psys`` on many boards, all of them in some virtual
+machines. What stands at zero while the others count would be 0 W, counted; it is left out.
+
+On some AMD processors of several dies each die shows the counter of the whole package, so that two
+"packages" are one. Those are told by how they advance. Between two readings of A, one before and
+one after a reading of B, the difference of both counters is known to within what A advanced
+meanwhile. For a mirror it stays the same for ever; two real packages drift apart by as much as
+their powers differ.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from monitor.power.channel import Domain, Role
+from monitor.power.rapl.counter import PERIOD_S, STEP_J, Counter, is_package
+
+ROUND_S = 0.01
+"""Time between two comparisons: ten refreshes."""
+
+DEAD_S = 0.1
+"""A counter at zero for so long is dead: 1 W would have moved it by 1,600 steps."""
+
+SAME_COUNT_S = 0.25
+"""Two counters that show the same large number and advance alike for so long are one.
+
+Packages that differ have counted from the machine's start, each on its own: that their numbers,
+out of a range of 262 kJ, lie within a refresh of each other is no coincidence.
+"""
+
+LARGE = 10_000
+"""A number so many times what two readings differ by is large. Counts that have just begun, as
+those of perf events have, are all small and say nothing by being the same."""
+
+ALIKE_S = 1.5
+"""Two counters that differ, but by the same amount for so long, are one.
+
+They then agree within two refreshes in 1,500. No study tells how alike two packages can work: this
+is taken to be closer than any two that do something. Should it happen all the same, the watch that
+goes on with each reading finds them out.
+"""
+
+LONGEST_S = ALIKE_S + 0.3
+"""After this the look ends, whatever is still unknown."""
+
+FEWEST_ROUNDS = 8
+"""Comparisons, each with an advance since the one before, before two counters are called one."""
+
+BASE_ROUNDS = 3
+"""The difference that must stay is the median of so many comparisons."""
+
+STRAYS = 3
+"""Comparisons in a row that must disagree: one alone may be a reading that was held up."""
+
+
+class Verdict(StrEnum):
+    """What is known of two counters."""
+
+    UNKNOWN = "unknown"
+    ONE = "one"
+    TWO = "two"
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two counters that may be one.
+
+    :param first: the number of the one that is read first
+    :param second: the number of the other
+    :param range_j: where both return to zero; ``None`` if that is not known
+    """
+
+    first: int
+    second: int
+    range_j: float | None
+    verdict: Verdict = Verdict.UNKNOWN
+    has_moved: bool = False
+    _began_s: float = math.nan
+    _last: tuple[float, float] | None = None
+    _bases_j: list[float] = field(default_factory=list)
+    _rounds: int = 0
+    _strays: int = 0
+
+    def compare(self, time_s: float, before_j: float, other_j: float, after_j: float) -> None:
+        """Take a comparison. What was one may drift apart later; what is two stays so.
+
+        :param time_s: monotonic time of the first reading
+        :param before_j: the first counter
+        :param other_j: the second counter, read later
+        :param after_j: the first counter again, read later still
+        """
+        if self.verdict is Verdict.TWO:
+            return
+        if self._last is None:
+            self._began_s, self._last = time_s, (time_s, before_j)
+            return
+        last_s, last_j = self._last
+        if before_j == last_j:
+            return  # Two counters that stand still say nothing of each other.
+        self._last, self.has_moved = (time_s, before_j), True
+        held_up_j = abs(self._apart(after_j, before_j))
+        difference_j = self._apart(other_j, before_j) - held_up_j / 2
+        if len(self._bases_j) < BASE_ROUNDS:
+            self._bases_j.append(difference_j)
+            return
+        power_w = abs(self._apart(before_j, last_j)) / (time_s - last_s)
+        # Each counter is as old as its last refresh.
+        slack_j = 2 * PERIOD_S * power_w + 2 * STEP_J
+        base_j = statistics.median(self._bases_j)
+        is_stray = abs(self._apart(difference_j, base_j)) > slack_j + held_up_j / 2
+        self._strays = self._strays + 1 if is_stray else 0
+        self._rounds += 1
+        if self._strays >= STRAYS:
+            self.verdict = Verdict.TWO
+        elif self._rounds >= FEWEST_ROUNDS and not self._strays:
+            is_same_count = abs(base_j) <= slack_j and before_j >= LARGE * slack_j
+            if time_s - self._began_s >= (SAME_COUNT_S if is_same_count else ALIKE_S):
+                self.verdict = Verdict.ONE
+
+    def _apart(self, later_j: float, earlier_j: float) -> float:
+        """Return the difference of two counts, over the wrap where that is shorter."""
+        if not self.range_j:
+            return later_j - earlier_j
+        return (later_j - earlier_j + self.range_j / 2) % self.range_j - self.range_j / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at counters has found.
+
+    :param believed: the counters that count, each something of its own
+    :param dead: those that stand at zero
+    :param mirrors: a counter, and the one that shows the same
+    :param packages: those that were compared
+    :param pairs: what is known of each two of them
+    """
+
+    believed: tuple[Counter, ...]
+    dead: tuple[Counter, ...]
+    mirrors: tuple[tuple[Counter, Counter], ...]
+    packages: tuple[Counter, ...]
+    pairs: tuple[Pair, ...]
+
+    def has_changed(self) -> bool:
+        """Compare again what may not stay as it was found, and say whether it has not.
+
+        Costs nothing where every two packages are known to be two.
+        """
+        doubtful = [pair for pair in self.pairs if pair.verdict is not Verdict.TWO]
+        were_one = [pair.verdict is Verdict.ONE for pair in doubtful]
+        if doubtful:
+            compare(self.packages, doubtful)
+        return were_one != [pair.verdict is Verdict.ONE for pair in doubtful]
+
+
+def look_at(counters: Sequence[Counter]) -> Look:
+    """Watch counters until it is known which to believe.
+
+    Takes no time where all count and there is one package; a few hundredths of a second for
+    packages whose powers differ; up to :data:`ALIKE_S` for those that differ little.
+    """
+    packages = _comparable(counters)
+    silent = [counter for counter in counters if _should_count(counter) and counter.read_j() == 0]
+    pairs = pairs_of(packages)
+    began_s = time.monotonic()
+    moved = False
+    while silent or _open(pairs):
+        seconds = time.monotonic() - began_s
+        if seconds >= (LONGEST_S if moved and _open(pairs) else DEAD_S):
+            break
+        time.sleep(ROUND_S)
+        silent = [counter for counter in silent if counter.read_j() == 0]
+        if _open(pairs):
+            moved = compare(packages, pairs) or moved
+    return _concluded(counters, packages, silent, pairs)
+
+
+def pairs_of(packages: Sequence[Counter]) -> list[Pair]:
+    """Return every two packages, to be compared; their numbers are places in the list."""
+    return [
+        Pair(first, second, packages[first].channel.range_j)
+        for second in range(len(packages))
+        for first in range(second)
+        if packages[first].channel.range_j == packages[second].channel.range_j
+    ]
+
+
+def compare(packages: Sequence[Counter], pairs: Sequence[Pair]) -> bool:
+    """Compare packages once more; returns whether any has advanced since it was first read."""
+    time_s = time.monotonic()
+    before_j = [counter.read_j() for counter in packages]
+    after_j = [counter.read_j() for counter in packages]
+    for pair in pairs:
+        first_j, other_j, again_j = before_j[pair.first], before_j[pair.second], after_j[pair.first]
+        if first_j is not None and other_j is not None and again_j is not None:
+            pair.compare(time_s, first_j, other_j, again_j)
+    return any(pair.has_moved for pair in pairs)
+
+
+def _comparable(counters: Sequence[Counter]) -> list[Counter]:
+    """Return the packages that may be mirrors: AMD's, which have no counter for memory.
+
+    AMD has registers for cores and for packages alone (MSR C001_029A and C001_029B of its Processor
+    Programming References). Each of Intel's packages has a counter of its own, so that two of them
+    are two, however alike they work.
+    """
+    with_memory = {c.package for c in counters if c.channel.domain is Domain.DRAM}
+    return [c for c in counters if is_package(c) and c.package not in with_memory]
+
+
+def _open(pairs: Sequence[Pair]) -> bool:
+    return any(pair.verdict is Verdict.UNKNOWN for pair in pairs)
+
+
+def _should_count(counter: Counter) -> bool:
+    """Whether a counter at zero is dead: a graphics unit asleep may stand at zero rightly."""
+    return counter.channel.role is not Role.INSIDE
+
+
+def _concluded(
+    counters: Sequence[Counter],
+    packages: Sequence[Counter],
+    dead: Sequence[Counter],
+    pairs: Sequence[Pair],
+) -> Look:
+    shown_by: dict[int, int] = {}
+    for pair in pairs:
+        if pair.verdict is Verdict.ONE and pair.first not in shown_by:
+            shown_by.setdefault(pair.second, pair.first)
+    mirrors = tuple((packages[second], packages[first]) for second, first in shown_by.items())
+    # What stands below a mirror (its cores) is a mirror too.
+    mirrored = {mirror.package for mirror, _ in mirrors}
+    believed = tuple(
+        counter for counter in counters if counter.package not in mirrored and counter not in dead
+    )
+    return Look(believed, tuple(dead), mirrors, tuple(packages), tuple(pairs))

@@ -1,0 +1,321 @@
+"""The thread that reads one source, opens it anew when it fails, and says how it fares."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from monitor.power.channel import Channel, Probe, ProbeState, Reading
+from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
+from monitor.power.gauge import Gauge, GaugeTrace
+from monitor.power.sources import Gauged, Remarking, Source
+from monitor.power.trace import Gap, Trace
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+"""A source that raised is asked again after this long, so that a fault costs no time."""
+
+DEAD_S = 2.0
+"""A source that has raised for so long, whenever it was asked, is closed and opened anew."""
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
+"""Before a source is opened anew; doubled each time until it was read well for a while."""
+
+HEALTHY_S = 60.0
+"""A source that was read for so long before it failed begins with the shortest wait again."""
+
+HAS_BOOTTIME = hasattr(time, "CLOCK_BOOTTIME")
+
+ASLEEP_S = 0.5
+"""A suspend is longer than this; less is what two clocks read one after the other differ by."""
+
+
+class Use(Enum):
+    """What rests on a source's readings; its value is how many seconds may lie between them.
+
+    Each reading wakes a thread, which costs more than most readings. Whatever is in use is read
+    at each moment that is marked as well.
+    """
+
+    TOTAL = 0.0
+    SHOWN = 0.5
+    """All of it lies inside other channels, or is no energy."""
+    NONE = 5.0
+    """A model of what is measured: read so that it can go on at once where a sensor is gone."""
+
+
+def delay_s(failed: int) -> float:
+    """Seconds until a source is opened anew that failed so often in a row: 1, 2, 4 … 60."""
+    return min(FIRST_DELAY_S * 2.0 ** min(failed, 10), LONGEST_DELAY_S)
+
+
+def asleep_s() -> float:
+    """Seconds this machine has been suspended since it started; 0 where that is not told."""
+    if not HAS_BOOTTIME:
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the threads of all sources work with.
+
+    :param hz: readings a second
+    :param refine: what is known better of a channel on this machine, applied as it is opened
+    :param changed: notified after each attempt to open or to read
+    """
+
+    hz: float
+    refine: Callable[[Channel], Channel]
+    trace: Trace = field(default_factory=Trace)
+    gauge_trace: GaugeTrace = field(default_factory=GaugeTrace)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of a source. Written by its thread, read by all.
+
+    :param probe: its last answer; ``None`` before the first
+    :param channels: those it opened; kept while it is dead, so that no bill changes its kind
+    :param failing: why it cannot be read at present
+    :param refused: the labels of channels whose last reading was impossible
+    :param restarts: how often it was opened anew because it had failed
+    :param failed: how often in a row it failed without having been read well for long
+    :param is_read: whether it is open, and asked for readings
+    :param tried_s: when the last attempt to read began that has ended, well or not
+    :param asked_s: when the call began that has not returned yet
+    :param next_s: when it will be opened anew
+    :param use: what rests on it at present
+    """
+
+    probe: Probe | None = None
+    channels: tuple[Channel, ...] = ()
+    gauges: tuple[Gauge, ...] = ()
+    failing: str = ""
+    refused: tuple[str, ...] = ()
+    restarts: int = 0
+    failed: int = 0
+    is_read: bool = False
+    tried_s: float = -math.inf
+    asked_s: float | None = None
+    next_s: float | None = None
+    use: Use = Use.TOTAL
+
+
+class Reader:
+    """A thread and the source object that it alone touches.
+
+    :param source: the object to begin with; ``None`` to have one made
+    :param make: makes another object when one has failed; ``None``: it is opened again itself
+    :param known: what is known of the source already
+    :param wait_s: how long to wait before it is opened
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source | None,
+        make: Callable[[], Source] | None,
+        desk: Desk,
+        known: Known,
+        wait_s: float = 0.0,
+    ) -> None:
+        self.name, self.known = name, known
+        self._source, self._make, self._desk, self._wait_s = source, make, desk, wait_s
+        self._labels: dict[str, str] = {}
+        self._gauges_read_s = -math.inf
+        self._wake, self._ended = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"power-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def mark(self) -> None:
+        """Read as soon as the source's own refresh allows."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """Close the source as soon as it lets go; returns at once."""
+        self._ended.set()
+        self._wake.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end, at most so long."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs, or hangs."""
+        return self._thread.is_alive()
+
+    def remarks(self) -> tuple[str, ...]:
+        """What the source has found while it was read, a sentence each."""
+        source = self._source
+        return source.remarks() if self.known.is_read and isinstance(source, Remarking) else ()
+
+    def silent_s(self, now_s: float) -> float:
+        """Seconds for which the source has not returned from the present call; 0 without one."""
+        asked_s = self.known.asked_s
+        return 0.0 if asked_s is None else now_s - asked_s
+
+    def _run(self) -> None:
+        wait_s = self._wait_s
+        while not self._ended.wait(wait_s):
+            if self.known.next_s is not None:
+                self.known.restarts += 1
+            wait_s = self._attempt()
+            if wait_s == math.inf:
+                break
+
+    def _attempt(self) -> float:
+        """Open the source and read it until it fails; return when to try again, in seconds."""
+        known, began_s = self.known, math.inf
+        try:
+            probe = self._open()
+            self._tell(probe)
+            if known.is_read:
+                began_s = time.monotonic()
+                self._read_until_dead()
+            elif probe.retry_s is not None:
+                return probe.retry_s
+            elif not known.channels:
+                return math.inf
+        except Exception as error:  # a third-party driver may raise anything
+            log.warning("Opening %s failed", self.name, exc_info=not known.failed)
+            self._tell(Probe(self.name, ProbeState.ABSENT, f"It failed to open: {error}."))
+        finally:
+            known.is_read = False
+            self._close()
+        if time.monotonic() - began_s > HEALTHY_S:
+            known.failed = 0
+        wait_s = delay_s(known.failed)
+        known.failed += 1
+        known.next_s = time.monotonic() + wait_s
+        return wait_s
+
+    def _open(self) -> Probe:
+        """Probe the source and, if it is available, begin to keep its channels."""
+        known, desk = self.known, self._desk
+        known.asked_s, known.next_s = time.monotonic(), None
+        if self._source is None:
+            assert self._make
+            self._source = self._make()
+        probe = self._source.probe()
+        if probe.state is ProbeState.AVAILABLE:
+            channels = tuple(map(desk.refine, self._source.open()))
+            gauges = self._source.gauges() if isinstance(self._source, Gauged) else ()
+            if not self._ended.is_set():
+                for channel in channels:
+                    desk.trace.add(channel)
+                known.channels, known.gauges = channels, gauges
+                known.is_read = bool(channels or gauges)
+                self._labels = {channel.key: channel.label for channel in channels}
+        known.asked_s = None
+        return probe
+
+    def _tell(self, probe: Probe) -> None:
+        """Say what the source answered."""
+        with self._desk.changed:
+            self.known.probe, self.known.asked_s = probe, None
+            self._desk.changed.notify_all()
+        log.info("%s: %s. %s", probe.source, probe.state, probe.reason)
+
+    def _close(self) -> None:
+        """Close the source; where another can be made, it is not used again."""
+        if self._source is None:
+            return
+        self.known.asked_s = time.monotonic()
+        try:
+            self._source.close()
+        except Exception:
+            log.exception("Closing %s failed", self.name)
+        self.known.asked_s = None
+        if self._make:
+            self._source = None
+
+    def _read_until_dead(self) -> None:
+        """Read in time, until the end or until the source has failed too often in a row."""
+        known = self.known
+        fastest_s = min((channel.period_s for channel in known.channels), default=GAUGE_PERIOD_S)
+        slept_s = asleep_s()
+        due_s = time.monotonic()
+        failing_s: float | None = None
+        while not self._ended.is_set():
+            if asleep_s() - slept_s > ASLEEP_S:
+                slept_s = asleep_s()
+                self._desk.trace.miss([channel.key for channel in known.channels], Gap.ASLEEP)
+            is_well = self._read()
+            self._read_gauges()
+            last_s = time.monotonic()
+            if is_well:
+                failing_s = None
+            elif failing_s is None:
+                failing_s = last_s
+            elif last_s - failing_s >= DEAD_S:
+                return
+            interval_s = max(1 / self._desk.hz, fastest_s, known.use.value)
+            # Due times keep their rhythm, whatever is marked in between; after a stall the
+            # missed ones are not made up. They come sooner when more rests on the source now.
+            if not is_well:
+                due_s = last_s + RETRY_S
+            elif due_s <= last_s:
+                due_s += interval_s * (1 + (last_s - due_s) // interval_s)
+            else:
+                due_s = min(due_s, last_s + interval_s)
+            if self._wake.wait(max(0.0, due_s - time.monotonic())):
+                self._wake.clear()
+                self._ended.wait(max(0.0, last_s + fastest_s - time.monotonic()))
+
+    def _read(self) -> bool:
+        """Read once, and say whether the source answered."""
+        assert self._source
+        known, desk = self.known, self._desk
+        known.asked_s = began_s = time.monotonic()
+        try:
+            readings = self._source.read()
+            if not self._ended.is_set():
+                self._record(readings)
+        except Exception as error:
+            if not known.failing:
+                log.warning("Reading %s failed: %s", self.name, error)
+            known.failing = str(error).rstrip(".") or type(error).__name__
+            desk.trace.miss([channel.key for channel in known.channels])
+        else:
+            known.failing = ""
+        with desk.changed:
+            known.tried_s, known.asked_s = began_s, None
+            desk.changed.notify_all()
+        return not known.failing
+
+    def _record(self, readings: list[Reading]) -> None:
+        """Keep what was read of this source's own channels, unless it is of the future."""
+        known, trace = self.known, self._desk.trace
+        now_s = time.monotonic()
+        own = [r for r in readings if r.key in self._labels and r.time_s <= now_s]
+        refused = trace.record(own)
+        known.refused = tuple(self._labels[key] for key in refused)
+        answered = {reading.key for reading in own}
+        if len(answered) < len(self._labels):
+            trace.miss([key for key in self._labels if key not in answered])
+
+    def _read_gauges(self) -> None:
+        """Read a source's gauges if they are due; what they say is worth no gap and no retry."""
+        known, now_s = self.known, time.monotonic()
+        if not known.gauges or now_s - self._gauges_read_s < GAUGE_PERIOD_S:
+            return
+        self._gauges_read_s = known.asked_s = now_s
+        assert isinstance(self._source, Gauged)
+        try:
+            readings = self._source.read_gauges()
+            if not self._ended.is_set():
+                self._desk.gauge_trace.record(readings)
+        except Exception as error:
+            log.debug("The gauges of %s cannot be read: %s", self.name, error)
+        known.asked_s = None

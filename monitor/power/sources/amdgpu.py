@@ -1,0 +1,315 @@
+"""AMD GPUs through the hardware monitor of the ``amdgpu`` driver.
+
+``power1_input`` (instantaneous) or ``power1_average``, in microwatts, and ``energy1_input`` in
+microjoules where there is one. On an APU both powers include the processor, as the kernel says
+("DOC: hwmon" in drivers/gpu/drm/amd/pm/amdgpu_pm.c): such a card is a ``soc`` part of the package
+it sits in, which is then not added to it (see :func:`monitor.power.channel.counted`). What is
+told is the power of the socket; memory in slots lies outside and stays a part of its own.
+
+Reading a card keeps it awake on kernels that count that as use; one that sleeps is not woken.
+
+Not yet met on hardware: built from the kernel's documentation and source, tested on constructed
+trees (tests/hardware/hwmon.py).
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.power.accuracy import accuracy_of
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.gauge import Gauge, GaugeReading, Quantity
+from monitor.power.sources.hwmon import (
+    PERIOD_S,
+    Card,
+    Dial,
+    EnergyCounter,
+    cards,
+    labelled,
+    read_dials,
+)
+from monitor.power.sysfs import read_int, read_text, sysfs_root
+
+VENDOR = "0x1002"
+
+STEP_J = 15.3e-6
+"""The accumulator of AMD's firmware counts in 15.3 uJ (AMD SMI, amdsmi_get_energy_count)."""
+
+CHECK_S = 0.3
+"""So long a counter is watched before it is believed: three refreshes, 1.5 J of a card that idles
+at 5 W."""
+
+LEAST_AGREEMENT, MOST_AGREEMENT = 0.1, 10.0
+"""A counter is believed if its joules are so many times those of the power beside it. Far from 1,
+since the two look at different moments; a wrong unit or a dead accumulator is farther off."""
+
+MI300A = "0x74a0"
+"""The one APU without a north bridge voltage: pciidlist in drivers/gpu/drm/amd/amdgpu_drv.c."""
+
+APU_METRICS = (2, 3)
+"""Revisions of ``gpu_metrics`` whose fields are those "on APUs" in kgd_pp_interface.h."""
+
+
+@dataclass(slots=True)
+class _Gpu:
+    """A card, and how it is read.
+
+    :param power: the file to read watts from, if any
+    :param counter: if the card counts its energy and that is believed
+    :param remark: why its power is integrated although it has a counter
+    """
+
+    card: Card
+    monitor: Path
+    channel: Channel
+    power: Path | None
+    counter: EnergyCounter | None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """Joules and watts of a card before a counter is believed."""
+
+    time_s: float
+    energy_j: float | None
+    power_w: float | None
+
+
+class AmdGpu:
+    """The ``amdgpu`` source: one part channel a card."""
+
+    name = "amdgpu"
+
+    def __init__(self) -> None:
+        self._gpus: tuple[_Gpu, ...] = ()
+        self._dials: dict[str, tuple[Dial, ...]] = {}
+
+    def probe(self) -> Probe:
+        """Look for cards and find out how each is to be read."""
+        here = cards(VENDOR)
+        if not here:
+            return Probe(self.name, ProbeState.ABSENT, "There is no AMD GPU.")
+        found = [(card, card.monitors().get("amdgpu")) for card in here]
+        self._gpus = tuple(_gpus([(card, monitor) for card, monitor in found if monitor]))
+        if not self._gpus:
+            return Probe(
+                self.name,
+                ProbeState.ABSENT,
+                "There is an AMD GPU, but its driver does not tell what it draws; amdgpu does for "
+                "most cards.",
+            )
+        return Probe(self.name, ProbeState.AVAILABLE, " ".join(map(_sentence, self._gpus)))
+
+    def open(self) -> tuple[Channel, ...]:
+        """Return a channel for each card found by :meth:`probe`."""
+        return tuple(gpu.channel for gpu in self._gpus)
+
+    def read(self) -> list[Reading]:
+        """Read every card that is awake.
+
+        :raises OSError: if a counter has frozen, so that this source is opened anew and finds it
+          out, or if no card that is awake answers
+        """
+        readings, problem = [], ""
+        for gpu in self._gpus:
+            now_s = time.monotonic()
+            if gpu.card.is_asleep():
+                if gpu.counter:
+                    gpu.counter.rest()
+                continue
+            reading = _read_gpu(gpu, now_s)
+            if reading:
+                readings.append(reading)
+            elif gpu.counter and gpu.counter.is_frozen(now_s):
+                raise OSError(f"the energy counter of {gpu.channel.label} stands still")
+            elif _is_silent(gpu):
+                problem = f"{gpu.channel.label} does not tell any more what it draws"
+        if problem and not readings:
+            raise OSError(problem)
+        return readings
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return load, temperature, clock and memory of each card, as far as they are told."""
+        self._dials = {gpu.card.address: tuple(_dials(gpu)) for gpu in self._gpus}
+        return tuple(dial.gauge for dials in self._dials.values() for dial in dials)
+
+    def read_gauges(self) -> list[GaugeReading]:
+        """Read the gauges of every card that is awake."""
+        now_s = time.monotonic()
+        readings = []
+        for gpu in self._gpus:
+            if not gpu.card.is_asleep():
+                readings += read_dials(self._dials[gpu.card.address], now_s)
+        return readings
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _gpus(found: list[tuple[Card, Path]]) -> list[_Gpu]:
+    """Return the cards that tell watts or joules; takes a moment if a counter is to be checked."""
+    first = {card.address: _check(card, monitor) for card, monitor in found}
+    if any(check.energy_j is not None for check in first.values()):
+        time.sleep(CHECK_S)
+    gpus = []
+    for card, monitor in found:
+        power = _power_file(card, monitor)
+        remark = _doubt(first[card.address], _check(card, monitor))
+        energy = monitor / "energy1_input"
+        counts = energy.exists() and not card.is_asleep() and not remark
+        if counts or power:
+            channel = _channel(card, monitor, Kind.COUNTER if counts else Kind.POWER)
+            counter = EnergyCounter(energy) if counts else None
+            gpus.append(_Gpu(card, monitor, channel, power, counter, remark))
+    return gpus
+
+
+def _power_file(card: Card, monitor: Path) -> Path | None:
+    """Return the file to read watts from: what the card draws now, before a mean over a while."""
+    files = [monitor / "power1_input", monitor / "power1_average"]
+    if card.is_asleep():
+        return next((file for file in files if file.exists()), None)
+    return next((file for file in files if read_int(file) is not None), None)
+
+
+def _check(card: Card, monitor: Path) -> _Check:
+    """Read joules and watts of a card; neither of one that sleeps."""
+    if card.is_asleep():
+        return _Check(time.monotonic(), None, None)
+    energy_uj = read_int(monitor / "energy1_input")
+    power_w = _power_w(_power_file(card, monitor))
+    return _Check(time.monotonic(), None if energy_uj is None else energy_uj / 1e6, power_w)
+
+
+def _doubt(before: _Check, after: _Check) -> str:
+    """Say why a counter is not believed; nothing if it is, or if there is none.
+
+    Accumulators are known to freeze (ROCm/amdsmi issue 38) or to stay 0 (ollama issue 9633).
+    """
+    if before.energy_j is None or after.energy_j is None:
+        return ""
+    counted_w = (after.energy_j - before.energy_j) / (after.time_s - before.time_s)
+    if not counted_w:
+        return "its energy counter stands still, so its power is integrated instead"
+    if before.power_w is None or after.power_w is None:
+        return ""
+    told_w = (before.power_w + after.power_w) / 2
+    if LEAST_AGREEMENT * told_w <= counted_w <= MOST_AGREEMENT * told_w:
+        return ""
+    return (
+        f"its energy counter says {counted_w:.3g} W where its power is {told_w:.3g} W, so its "
+        "power is integrated instead"
+    )
+
+
+def _channel(card: Card, monitor: Path, kind: Kind) -> Channel:
+    is_apu = _is_apu(card, monitor)
+    product = read_text(card.device / "product_name")
+    name = f"GPU {card.number} {product}" if product else f"AMD GPU {card.number}"
+    return Channel(
+        key=f"amdgpu:{card.address}",
+        label=f"{name} with its processor (APU)" if is_apu else name,
+        domain=Domain.SOC if is_apu else Domain.GPU,
+        device=f"package-{_package_of(card)}" if is_apu else card.address,
+        kind=kind,
+        role=Role.PART,
+        period_s=PERIOD_S,
+        step_j=STEP_J if kind is Kind.COUNTER else 0.0,
+        accuracy=accuracy_of("amdgpu.apu" if is_apu else "amdgpu"),
+    )
+
+
+def _is_apu(card: Card, monitor: Path) -> bool:
+    """Whether a card is part of a processor, so that its power includes the processor's.
+
+    The driver shows a north bridge voltage, ``vddnb``, for APUs only (amdgpu_pm.c,
+    hwmon_attributes_visible), and their metrics have a revision of their own. An APU taken for a
+    card would be counted twice, so one sign is enough.
+    """
+    if read_text(monitor / "in1_label") == "vddnb":
+        return True
+    if read_text(card.device / "device") == MI300A:
+        return True
+    return not card.is_asleep() and _metrics_revision(card) in APU_METRICS
+
+
+def _metrics_revision(card: Card) -> int | None:
+    """Format revision of ``gpu_metrics``: the byte after a 16 bit size (kgd_pp_interface.h)."""
+    try:
+        with (card.device / "gpu_metrics").open("rb") as file:
+            header = file.read(4)
+    except OSError:
+        return None
+    return header[2] if len(header) == 4 else None
+
+
+def _package_of(card: Card) -> int:
+    """Return the number of the package an APU's graphics belong to; 0 if that is not told."""
+    near = read_text(card.device / "local_cpulist") or ""
+    first = near.replace("-", ",").split(",")[0]
+    topology = sysfs_root() / f"devices/system/cpu/cpu{first}/topology"
+    return read_int(topology / "physical_package_id") or 0
+
+
+def _read_gpu(gpu: _Gpu, now_s: float) -> Reading | None:
+    power_w = _power_w(gpu.power)
+    if gpu.counter is None:
+        return None if power_w is None else Reading(gpu.channel.key, now_s, power_w=power_w)
+    counter_j = gpu.counter.read_j(now_s)
+    if counter_j is None:
+        return None
+    return Reading(gpu.channel.key, now_s, counter_j=counter_j, power_w=power_w)
+
+
+def _is_silent(gpu: _Gpu) -> bool:
+    """Whether a card that gave no reading is unreadable, rather than not refreshed yet."""
+    return gpu.counter is None or read_int(gpu.counter.file) is None
+
+
+def _power_w(file: Path | None) -> float | None:
+    power_uw = read_int(file) if file else None
+    return None if power_uw is None else power_uw / 1e6
+
+
+def _sentence(gpu: _Gpu) -> str:
+    how = "its energy is counted" if gpu.counter else "its power is integrated"
+    words = f"{gpu.channel.label}: {gpu.remark or how}."
+    if gpu.card.is_asleep():
+        words = f"{gpu.channel.label} is asleep: it is read once something wakes it."
+    if gpu.channel.domain is Domain.SOC:
+        words += " The processor is inside what it tells, and not added to it."
+    return words
+
+
+def _dials(gpu: _Gpu) -> list[Dial]:
+    """Find what a card tells beside its power ("DOC: hwmon" and "DOC: gpu_busy_percent").
+
+    Of the temperatures the hottest place of the chip, which limits it, before its edge.
+    """
+    device, monitor, channel = gpu.card.device, gpu.monitor, gpu.channel
+    temperature = labelled(monitor, "temp", "junction") or monitor / "temp1_input"
+    clock = labelled(monitor, "freq", "sclk") or monitor / "freq1_input"
+    wanted = [
+        (Quantity.UTILISATION, "load", device / "gpu_busy_percent", 1.0),
+        (Quantity.TEMPERATURE, "temperature", temperature, 1e3),
+        (Quantity.CLOCK, "clock", clock, 1e6),
+        (Quantity.MEMORY, "memory", device / "mem_info_vram_used", 1.0),
+    ]
+    capacity = read_int(device / "mem_info_vram_total")
+    return [
+        Dial(
+            Gauge(
+                key=f"amdgpu:{gpu.card.address}:{quantity}",
+                label=f"{channel.label} {word}",
+                quantity=quantity,
+                domain=channel.domain,
+                device=channel.device,
+                capacity=capacity if quantity is Quantity.MEMORY else None,
+            ),
+            file,
+            per_unit,
+        )
+        for quantity, word, file, per_unit in wanted
+        if file.exists()
+    ]

@@ -1,0 +1,180 @@
+"""The battery: what the whole machine draws, while it runs on it.
+
+``power_now`` in microwatts, or ``current_now`` in microamperes times ``voltage_now`` in
+microvolts (ABI file sysfs-class-power). All batteries of the machine are one channel. It is the
+machine's draw only while a battery is discharged and no charger is connected; at other times the
+reading is missing. A cross-check, never added: the parts are inside it.
+
+Not yet met on hardware: built from the kernel's documentation, tested on constructed trees
+(tests/hardware/hwmon.py).
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.power.accuracy import accuracy_of
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.sysfs import read_int, read_text, sysfs_root
+
+PERIOD_S = 1.0
+"""The kernel asks the battery's controller at most once a second (cache_time in
+drivers/acpi/battery.c). Many controllers measure more seldom still: no document says how often."""
+
+KEY = "battery:machine"
+
+DISCHARGING = "Discharging"
+
+IDLE = ("Full", "Not charging")
+"""Neither charged nor discharged: a second battery that waits its turn."""
+
+
+class NotTheDraw(Exception):
+    """What the battery says is not what the machine draws now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Battery:
+    name: str
+    folder: Path
+
+    def status(self) -> str:
+        return read_text(self.folder / "status") or ""
+
+    def power_w(self) -> float | None:
+        """Watts, whichever way they flow; ``None`` where the controller says nothing or 0.
+
+        Drivers differ in the sign of a current. Zero is what some controllers answer before
+        they have measured: a machine that runs draws something.
+        """
+        power_uw = read_int(self.folder / "power_now")
+        if power_uw:
+            return abs(power_uw) / 1e6
+        current_ua = read_int(self.folder / "current_now")
+        voltage_uv = read_int(self.folder / "voltage_now")
+        if current_ua and voltage_uv:
+            return abs(current_ua) / 1e6 * voltage_uv / 1e6
+        return None
+
+
+class Battery:
+    """The ``battery`` source: one channel for the whole machine."""
+
+    name = "battery"
+
+    def __init__(self) -> None:
+        self._batteries: tuple[_Battery, ...] = ()
+
+    def probe(self) -> Probe:
+        """Look for batteries of the machine that tell their power."""
+        here = _batteries()
+        self._batteries = tuple(battery for battery in here if _tells_power(battery))
+        if not here:
+            return Probe(self.name, ProbeState.ABSENT, "This machine has no battery.")
+        if len(self._batteries) < len(here):
+            silent = ", ".join(each.name for each in here if each not in self._batteries)
+            self._batteries = ()
+            return Probe(
+                self.name,
+                ProbeState.ABSENT,
+                f"{silent} tells its charge, but neither power nor current.",
+            )
+        names = " and ".join(battery.name for battery in self._batteries)
+        try:
+            power_w = _draw_w(self._batteries)
+        except NotTheDraw as error:
+            return Probe(self.name, ProbeState.AVAILABLE, f"{names}: {error}")
+        state = "discharging" if power_w else "discharging, but silent at the moment"
+        return Probe(
+            self.name,
+            ProbeState.AVAILABLE,
+            f"{names}: {state}. Read as the whole machine's draw, to compare the sum with.",
+        )
+
+    def open(self) -> tuple[Channel, ...]:
+        """Return the one channel, also on mains: the charger may be unplugged later."""
+        return (
+            Channel(
+                key=KEY,
+                label="Battery",
+                domain=Domain.SYSTEM,
+                device="battery",
+                kind=Kind.POWER,
+                role=Role.WHOLE,
+                period_s=PERIOD_S,
+                step_j=0.0,
+                accuracy=accuracy_of("battery"),
+            ),
+        )
+
+    def read(self) -> list[Reading]:
+        """Read what all batteries give together; nothing on mains.
+
+        :raises OSError: if no battery is there any more
+        """
+        if not any(battery.folder.exists() for battery in self._batteries):
+            raise OSError("the battery is gone")
+        try:
+            power_w = _draw_w(self._batteries)
+        except NotTheDraw:
+            return []
+        return [] if power_w is None else [Reading(KEY, time.monotonic(), power_w=power_w)]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _supplies() -> list[Path]:
+    """Return the machine's own supplies: not the batteries of mice and headsets."""
+    folders = sorted((sysfs_root() / "class/power_supply").glob("*"))
+    return [folder for folder in folders if read_text(folder / "scope") != "Device"]
+
+
+def _batteries() -> list[_Battery]:
+    return [
+        _Battery(folder.name, folder)
+        for folder in _supplies()
+        if read_text(folder / "type") == "Battery" and read_int(folder / "present") != 0
+    ]
+
+
+def _tells_power(battery: _Battery) -> bool:
+    files = battery.folder
+    by_current = (files / "current_now").exists() and (files / "voltage_now").exists()
+    return (files / "power_now").exists() or by_current
+
+
+def _is_charger_connected() -> bool:
+    return any(
+        read_int(folder / "online")
+        for folder in _supplies()
+        if read_text(folder / "type") != "Battery"
+    )
+
+
+def _draw_w(batteries: tuple[_Battery, ...]) -> float | None:
+    """Return the watts that all batteries give together.
+
+    ``None`` if one of them does not say what it gives: the others would be too little.
+
+    :raises NotTheDraw: if none is discharged, or a charger is connected
+    """
+    states = {battery: battery.status() for battery in batteries}
+    if _is_charger_connected() or not {DISCHARGING, "Unknown"} & set(states.values()):
+        raise NotTheDraw(
+            "on mains the battery does not tell what the machine draws. It is read while the "
+            "charger is unplugged."
+        )
+    if DISCHARGING not in states.values():
+        raise NotTheDraw("it does not say whether it is charged or discharged.")
+    total_w = 0.0
+    for battery, state in states.items():
+        power_w = battery.power_w()
+        if state == DISCHARGING:
+            if power_w is None:
+                return None
+            total_w += power_w
+        elif state not in IDLE and (state == "Charging" or power_w is not None):
+            # Charged by the other, or in a state nobody knows: the way of its watts is unclear.
+            return None
+    return total_w

@@ -1,0 +1,248 @@
+"""Intel graphics cards through the hardware monitors of the ``i915`` and ``xe`` drivers.
+
+Counters in microjoules, of discrete cards only (ABI files sysfs-driver-intel-i915-hwmon and
+sysfs-driver-intel-xe-hwmon): of the whole card, and of what is inside it (a GT, the package).
+What an integrated GPU draws is inside the processor's package; RAPL shows it as ``uncore``. The
+register behind a counter has 32 bits, at 2^-14 J about 262 kJ; the driver adds its wraps up into
+63 bits, so that a file does not wrap (hwm_energy in i915_hwmon.c, xe_hwmon_energy_get in
+xe_hwmon.c). It misses a wrap if nobody reads for longer: four minutes at 1,000 W.
+
+A card that sleeps is not read, since both drivers wake it for a reading.
+
+Not yet met on hardware: built from the kernel's documentation and source, tested on constructed
+trees (tests/hardware/hwmon.py).
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.power.accuracy import accuracy_of
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.gauge import Gauge, GaugeReading, Quantity
+from monitor.power.sources.hwmon import (
+    PERIOD_S,
+    Card,
+    Dial,
+    EnergyCounter,
+    cards,
+    labelled,
+    read_dials,
+)
+from monitor.power.sysfs import read_int, read_text
+
+VENDOR = "0x8086"
+
+STEP_J = 2**-14
+"""The unit of the energy register in the drivers' own example (hwm_energy, i915_hwmon.c)."""
+
+WHOLE_CARD, PACKAGE = "card", "pkg"
+"""Labels of the xe driver's counters."""
+
+XE_LABELS = {1: WHOLE_CARD, 2: PACKAGE}
+"""What energy1 and energy2 of xe are where no label says so (sysfs-driver-intel-xe-hwmon)."""
+
+INTEGRATED = re.compile(r"0000:00:02\.\d")
+"""Where an integrated GPU sits on every Intel processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meter:
+    card: Card
+    channel: Channel
+    counter: EnergyCounter
+
+
+@dataclass(frozen=True, slots=True)
+class _Throttle:
+    """The file that says whether a card is held back, and those that say by what."""
+
+    gauge: Gauge
+    status: Path
+    reasons: dict[str, Path]
+
+
+class IntelGpu:
+    """The ``intelgpu`` source: one part channel a card, and what is inside it."""
+
+    name = "intelgpu"
+
+    def __init__(self) -> None:
+        self._meters: tuple[_Meter, ...] = ()
+        self._dials: tuple[tuple[Card, Dial], ...] = ()
+        self._throttles: tuple[tuple[Card, _Throttle], ...] = ()
+
+    def probe(self) -> Probe:
+        """Look for discrete cards that count their energy."""
+        here = cards(VENDOR)
+        self._meters = tuple(meter for card in here for meter in _meters(card))
+        if self._meters:
+            asleep = {meter.card.number for meter in self._meters if meter.card.is_asleep()}
+            rest = "".join(
+                f" Intel GPU {number} is asleep: it is read once something wakes it."
+                for number in sorted(asleep)
+            )
+            labels = ", ".join(meter.channel.label for meter in self._meters)
+            return Probe(self.name, ProbeState.AVAILABLE, f"Reading {labels}.{rest}")
+        if not here:
+            reason = "There is no Intel GPU."
+        elif all(INTEGRATED.fullmatch(card.address) for card in here):
+            reason = (
+                "The Intel GPU is part of the processor. What it draws is inside the processor's "
+                "package, where RAPL shows it as uncore: there is nothing to add."
+            )
+        else:
+            reason = (
+                "There is an Intel graphics card, but its driver shows no energy counter: i915 "
+                "does since Linux 6.2, xe since 6.8."
+            )
+        return Probe(self.name, ProbeState.ABSENT, reason)
+
+    def open(self) -> tuple[Channel, ...]:
+        """Return a channel for each counter found by :meth:`probe`."""
+        return tuple(meter.channel for meter in self._meters)
+
+    def read(self) -> list[Reading]:
+        """Read every counter of the cards that are awake, in joules."""
+        readings, problem = [], ""
+        for meter in self._meters:
+            now_s = time.monotonic()
+            if meter.card.is_asleep():
+                meter.counter.rest()
+                continue
+            counter_j = meter.counter.read_j(now_s)
+            if counter_j is not None:
+                readings.append(Reading(meter.channel.key, now_s, counter_j=counter_j))
+            elif meter.counter.is_frozen(now_s):
+                problem = f"the energy counter of {meter.channel.label} stands still"
+            elif read_int(meter.counter.file) is None:
+                problem = f"the energy counter of {meter.channel.label} cannot be read any more"
+        if problem and not readings:
+            raise OSError(problem)
+        return readings
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return temperature, clock and throttling of each card, as far as they are told."""
+        here = {meter.card.address: meter.card for meter in self._meters}.values()
+        self._dials = tuple((card, dial) for card in here for dial in _dials(card))
+        self._throttles = tuple((card, each) for card in here for each in _throttle(card))
+        return (
+            *(dial.gauge for _, dial in self._dials),
+            *(throttle.gauge for _, throttle in self._throttles),
+        )
+
+    def read_gauges(self) -> list[GaugeReading]:
+        """Read the gauges of every card that is awake."""
+        now_s = time.monotonic()
+        awake = [dial for card, dial in self._dials if not card.is_asleep()]
+        readings = read_dials(awake, now_s)
+        for card, throttle in self._throttles:
+            status = None if card.is_asleep() else read_int(throttle.status)
+            if status is not None:
+                why = [name for name, file in throttle.reasons.items() if read_int(file)]
+                note = ", ".join(why) if status else ""
+                readings.append(GaugeReading(throttle.gauge.key, now_s, float(bool(status)), note))
+        return readings
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _meters(card: Card) -> Iterator[_Meter]:
+    """Find the counters of a card: one part, and what is inside that."""
+    monitors = card.monitors()
+    if "xe" in monitors:
+        yield from _xe_meters(card, monitors["xe"])
+    for name, monitor in monitors.items():
+        counter = monitor / "energy1_input"
+        gt = re.fullmatch(r"i915_(gt\d+)", name)
+        if counter.exists() and (gt or name == "i915"):
+            yield _meter(card, counter, gt[1] if gt else "")
+
+
+def _xe_meters(card: Card, monitor: Path) -> Iterator[_Meter]:
+    counters = {}
+    for file in sorted(monitor.glob("energy*_input")):
+        number = int(re.sub(r"\D", "", file.name))
+        label = read_text(file.with_name(f"energy{number}_label"))
+        counters[label or XE_LABELS.get(number, f"energy{number}")] = file
+    # Of the older cards xe counts the package only, which is then the best there is.
+    part = WHOLE_CARD if WHOLE_CARD in counters else PACKAGE
+    for label, file in counters.items():
+        yield _meter(card, file, "" if label == WHOLE_CARD else label, is_part=label == part)
+
+
+def _meter(card: Card, file: Path, inner: str, is_part: bool | None = None) -> _Meter:
+    """Make a meter.
+
+    :param inner: what of the card is counted; empty for the whole of it
+    :param is_part: whether it is added to the total; unless given, if it is the whole
+    """
+    role = Role.PART if (not inner if is_part is None else is_part) else Role.INSIDE
+    words = {PACKAGE: " package"}.get(inner, f" {inner.upper()}" if inner else "")
+    channel = Channel(
+        key=f"intelgpu:{card.address}:{inner}" if inner else f"intelgpu:{card.address}",
+        label=f"Intel GPU {card.number}{words}",
+        domain=Domain.GPU,
+        device=card.address,
+        kind=Kind.COUNTER,
+        role=role,
+        period_s=PERIOD_S,
+        step_j=STEP_J,
+        accuracy=accuracy_of("intelgpu"),
+    )
+    # A GT may be switched off while the card is awake; the card itself never is.
+    return _Meter(card, channel, EnergyCounter(file, may_rest=role is Role.INSIDE))
+
+
+def _gauge(card: Card, quantity: Quantity, word: str) -> Gauge:
+    return Gauge(
+        key=f"intelgpu:{card.address}:{quantity}",
+        label=f"Intel GPU {card.number} {word}",
+        quantity=quantity,
+        domain=Domain.GPU,
+        device=card.address,
+    )
+
+
+def _gts(card: Card) -> list[Path]:
+    """Return the folders of a card's first GT as i915 and xe lay them out, as far as there.
+
+    i915: ``cardN/gt/gt0`` (intel_gt_sysfs.c). xe: ``device/tile0/gt0/freq0`` (xe_gt_freq.c).
+    """
+    folders = [card.folder / "gt/gt0", card.device / "tile0/gt0/freq0"]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _dials(card: Card) -> Iterator[Dial]:
+    monitors = card.monitors()
+    monitor = monitors.get("xe") or monitors.get("i915")
+    if monitor:
+        file = labelled(monitor, "temp", PACKAGE) or monitor / "temp1_input"
+        if file.exists():
+            yield Dial(_gauge(card, Quantity.TEMPERATURE, "temperature"), file, 1e3)
+    # The clock it has, not the one it was asked for.
+    files = [gt / name for gt in _gts(card) for name in ("rps_act_freq_mhz", "act_freq")]
+    clock = next(filter(Path.exists, [*files, card.folder / "gt_act_freq_mhz"]), None)
+    if clock:
+        yield Dial(_gauge(card, Quantity.CLOCK, "clock"), clock)
+
+
+def _throttle(card: Card) -> Iterator[_Throttle]:
+    """Find the throttle files: ``throttle_reason_*`` of i915, ``throttle/reason_*`` of xe."""
+    for gt in _gts(card):
+        for status, prefix in (
+            (gt / "throttle_reason_status", "throttle_reason_"),
+            (gt / "throttle/status", "reason_"),
+        ):
+            if status.exists():
+                reasons = {
+                    file.name.removeprefix(prefix).replace("_", " "): file
+                    for file in sorted(status.parent.glob(f"{prefix}*"))
+                    if file != status
+                }
+                gauge = _gauge(card, Quantity.THROTTLE, "throttling")
+                yield _Throttle(gauge, status, reasons)
+                return

@@ -1,0 +1,351 @@
+"""One NVIDIA GPU as NVML shows it: which joules and watts it tells, and how they are read.
+
+The *part* is the card: its energy counter (Volta and later), else its watts. Where the driver
+tells them apart by scope, the watts of the card's memory lie *inside* the part, and those of the
+module (a Grace processor with its GPU on one board) contain it: that is a cross-check of role
+*whole*, since adding it would count the GPU twice, and the processor too where it is measured.
+See the NVML API reference, nvmlDeviceQueries, nvmlFieldValueEnums (185, 186) and
+nvmlPowerScopeType_t. Built and tested against a compiled stand-in; not yet met on hardware.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pynvml
+
+from monitor.power.accuracy import accuracy_of
+from monitor.power.channel import Channel, Domain, Kind, Reading, Role
+from monitor.power.crosscheck import CrossCheck, is_plausible
+from monitor.power.gauge import Gauge
+from monitor.power.sources.nvml_gauges import gauges_of
+
+PERIOD_S = 0.1
+"""Power and energy are refreshed every 20 to 100 ms, by card (arXiv 2312.02741, table 2)."""
+
+AVERAGED_S = 1.0
+"""Averaged watts are a mean over so long (nvmlFieldValueEnums, NVML_FI_DEV_POWER_AVERAGE)."""
+
+STEP_J = 0.001
+"""The energy counter is in whole millijoules."""
+
+GA100, GH100 = (8, 0), (9, 0)
+"""CUDA compute capabilities of the chips of A100, A30, H100, H200 (CUDA programming guide)."""
+
+SAMPLED_QUARTER = (GA100, GH100)
+"""Chips whose power sensor looks at a quarter of the time (arXiv 2312.02741, section 4.3)."""
+
+GONE = (
+    pynvml.NVML_ERROR_UNINITIALIZED,
+    pynvml.NVML_ERROR_GPU_IS_LOST,
+    pynvml.NVML_ERROR_RESET_REQUIRED,
+    pynvml.NVML_ERROR_GPU_NOT_FOUND,
+    pynvml.NVML_ERROR_UNKNOWN,
+)
+"""Errors after which a handle answers no more, and only a fresh start of NVML brings it back."""
+
+LONGEST_FOLLOWED_S = 0.6
+"""A counter that has not moved twice, and as the watts say, in so long is broken."""
+
+Scope = tuple[int, int]
+"""A power field and the scope it is asked for."""
+
+GPU = pynvml.NVML_POWER_SCOPE_GPU
+MODULE = pynvml.NVML_POWER_SCOPE_MODULE
+MEMORY = pynvml.NVML_POWER_SCOPE_MEMORY
+
+
+def _fields(scope: int) -> list[Scope]:
+    """Power fields of a scope, the better one first: instantaneous, then averaged watts."""
+    return [(pynvml.NVML_FI_DEV_POWER_INSTANT, scope), (pynvml.NVML_FI_DEV_POWER_AVERAGE, scope)]
+
+
+@dataclass(slots=True)
+class Gpu:
+    """A GPU that is read.
+
+    :param handle: NVML's; it changes when NVML is started anew
+    :param name: what it is called in labels, ``GPU 0``
+    :param part: its channel
+    :param fields: the power field of each channel that has one, by the channel's key
+    :param has_usage: whether the part's watts are asked for by the older call, for want of a field
+    :param beside: its other channels, inside it or around it
+    :param gauges: what else it tells
+    :param notes: what a person should know of it, a sentence each
+    :param check: compares its counter with its watts, where it has both
+    :param lost: why it does not answer; empty while it does
+    """
+
+    handle: Any
+    name: str
+    part: Channel
+    fields: dict[str, Scope]
+    has_usage: bool
+    beside: tuple[Channel, ...]
+    gauges: tuple[Gauge, ...]
+    notes: tuple[str, ...]
+    check: CrossCheck | None
+    lost: str = ""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """All its channels, the part first."""
+        return (self.part, *self.beside)
+
+    def read(self) -> list[Reading]:
+        """Read every channel; one that does not answer is left out.
+
+        :raises pynvml.NVMLError: if the part does not answer
+        """
+        told_w = self._told_w()
+        counter_j = None
+        # Last, as it is what is billed: the calls before it may take milliseconds.
+        if self.part.kind is Kind.COUNTER:
+            counter_j = pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle) / 1e3
+        now_s = time.monotonic()
+        power_w = told_w.pop(self.part.key, None)
+        if counter_j is None and power_w is None:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NO_DATA)
+        part = Reading(self.part.key, now_s, counter_j, power_w)
+        if self.check:
+            self.check.add(part)
+        return [part, *(Reading(key, now_s, power_w=watts) for key, watts in told_w.items())]
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether its counter has been found to be none."""
+        return bool(self.check and self.check.disagreement and self.check.disagreement.broken)
+
+    def miss(self) -> None:
+        """Note that it did not answer."""
+        if self.check:
+            self.check.miss()
+
+    def _told_w(self) -> dict[str, float]:
+        """Watts by channel; what is not told now is left out."""
+        told_w = {}
+        try:
+            watts = watts_of(self.handle, list(self.fields.values()))
+            told_w = {key: w for key, w in zip(self.fields, watts, strict=True) if w is not None}
+            if self.has_usage and (usage_w := _usage_w(self.handle)):
+                told_w[self.part.key] = usage_w
+        except pynvml.NVMLError as error:
+            if error.value in GONE:
+                raise
+        return told_w
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say what has been found since it was opened, a sentence each."""
+        if self.lost:
+            return (f"{self.name} does not answer ({self.lost}); it is asked again.",)
+        if not self.check or not self.check.disagreement:
+            return ()
+        found = self.check.disagreement
+        return (
+            f"{self.name}: its energy counter and its watts disagree, {found.counted_j:.0f} J "
+            f"against {found.integrated_j:.0f} J over {found.seconds:.0f} s. "
+            "The counter is billed.",
+        )
+
+
+def open_gpu(index: int, handle: Any, check_s: float) -> Gpu | None:
+    """Find out what one GPU tells.
+
+    :param index: NVML's number of it
+    :param check_s: how long a stretch its counter is compared with its watts over
+    :return: ``None`` if it tells neither energy nor power
+    :raises pynvml.NVMLError: if it does not answer at all
+    """
+    uuid = str(pynvml.nvmlDeviceGetUUID(handle))
+    model = str(pynvml.nvmlDeviceGetName(handle)).removeprefix("NVIDIA ")
+    name = f"GPU {index}"
+    offered = _offered(handle)
+    has_usage = GPU not in offered and _tells_usage(handle)
+    counts = _counter_j(handle) is not None
+    if not counts and not has_usage and GPU not in offered:
+        return None
+    notes = []
+    if counts and not _counter_follows(handle, offered.get(GPU), has_usage):
+        counts = False
+        notes.append(
+            f"The energy counter of {name} does not follow its watts, which are integrated instead."
+        )
+    label = f"{name} {model}"
+    if _is_divided(handle):
+        label += " (whole card, MIG)"
+        notes.append(
+            f"{name} is divided by MIG: its power is that of the whole card, whichever of its "
+            "instances a program runs in."
+        )
+    part, power_period_s = _part(handle, uuid, label, counts, offered.get(GPU))
+    beside = _beside(uuid, name, offered)
+    keys = {GPU: part.key, MEMORY: f"{part.key}:memory", MODULE: f"{part.key}:module"}
+    return Gpu(
+        handle=handle,
+        name=name,
+        part=part,
+        fields={keys[scope]: field for scope, field in offered.items()},
+        has_usage=has_usage,
+        beside=beside,
+        gauges=gauges_of(handle, name, uuid),
+        notes=tuple(notes),
+        check=CrossCheck(part, power_period_s, check_s) if counts else None,
+    )
+
+
+def _part(
+    handle: Any, uuid: str, label: str, counts: bool, field: Scope | None
+) -> tuple[Channel, float]:
+    """Return the channel of the card, and over how long its watts reach back."""
+    chip = _capability(handle)
+    averaged = chip > GA100 if field is None else field[0] == pynvml.NVML_FI_DEV_POWER_AVERAGE
+    power_period_s = AVERAGED_S if averaged else PERIOD_S
+    channel = Channel(
+        key=f"nvml:{uuid}",
+        label=label,
+        domain=Domain.GPU,
+        device=uuid,
+        kind=Kind.COUNTER if counts else Kind.POWER,
+        role=Role.PART,
+        period_s=PERIOD_S if counts else power_period_s,
+        step_j=STEP_J if counts else 0.0,
+        accuracy=accuracy_of("nvml.sampled_quarter" if chip in SAMPLED_QUARTER else "nvml"),
+    )
+    return channel, power_period_s
+
+
+def _beside(uuid: str, name: str, offered: dict[int, Scope]) -> tuple[Channel, ...]:
+    """Return the channels inside the card and around it."""
+    kinds = {
+        MEMORY: ("memory", f"{name} memory", Domain.GPU, Role.INSIDE),
+        MODULE: ("module", f"{name} module, with its processor", Domain.SYSTEM, Role.WHOLE),
+    }
+    return tuple(
+        Channel(
+            key=f"nvml:{uuid}:{word}",
+            label=label,
+            domain=domain,
+            device=uuid,
+            kind=Kind.POWER,
+            role=role,
+            period_s=AVERAGED_S
+            if offered[scope][0] == pynvml.NVML_FI_DEV_POWER_AVERAGE
+            else PERIOD_S,
+            step_j=0.0,
+            accuracy=accuracy_of(f"nvml.{word}"),
+        )
+        for scope, (word, label, domain, role) in kinds.items()
+        if scope in offered
+    )
+
+
+def watts_of(handle: Any, fields: list[Scope]) -> list[float | None]:
+    """Ask for power fields in one call; ``None`` for each that is not told.
+
+    A GPU that answers draws something: drivers say 0 where they know nothing.
+
+    :raises pynvml.NVMLError: if the call fails, or a field because the GPU is gone
+    """
+    if not fields:
+        return []
+    values = pynvml.nvmlDeviceGetFieldValues(handle, fields)
+    for value in values:
+        if value.nvmlReturn in GONE:
+            raise pynvml.NVMLError(value.nvmlReturn)
+    return [
+        value.value.uiVal / 1e3
+        if value.nvmlReturn == pynvml.NVML_SUCCESS and value.value.uiVal
+        else None
+        for value in values
+    ]
+
+
+def _offered(handle: Any) -> dict[int, Scope]:
+    """Return the better power field of each scope that the driver really tells apart."""
+    fields = [field for scope in (GPU, MEMORY, MODULE) for field in _fields(scope)]
+    try:
+        told = dict(zip(fields, watts_of(handle, fields), strict=True))
+    except pynvml.NVMLError:
+        return {}
+    offered: dict[int, Scope] = {}
+    for number, scope in fields:
+        watts, card_w = told[number, scope], told[number, GPU]
+        if watts is None or scope in offered:
+            continue
+        # A driver older than the scopes ignores them and tells the card's watts for each.
+        if scope == MEMORY and not (card_w and watts < card_w):
+            continue
+        if scope == MODULE and not (card_w and watts > card_w):
+            continue
+        offered[scope] = (number, scope)
+    return offered
+
+
+def _usage_w(handle: Any) -> float | None:
+    return float(pynvml.nvmlDeviceGetPowerUsage(handle)) / 1e3 or None
+
+
+def _tells_usage(handle: Any) -> bool:
+    try:
+        return _usage_w(handle) is not None
+    except pynvml.NVMLError:
+        return False
+
+
+def _counter_j(handle: Any) -> float | None:
+    try:
+        return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+    except pynvml.NVMLError:
+        return None
+
+
+def _counter_follows(handle: Any, field: Scope | None, has_usage: bool) -> bool:
+    """Whether the counter advances as watts of that order make it do.
+
+    It is followed over two of its own steps, a fifth of a second at most on a card that works.
+    Where no watts are told it is believed.
+    """
+    began_w = _now_w(handle, field, has_usage)
+    if not began_w:
+        return True
+    steps: list[tuple[float, float]] = []
+    until_s = time.monotonic() + LONGEST_FOLLOWED_S
+    last_j = _counter_j(handle)
+    while time.monotonic() < until_s:
+        time.sleep(0.005)
+        counter_j = _counter_j(handle)
+        if counter_j is None or counter_j == last_j:
+            continue
+        last_j = counter_j
+        steps.append((time.monotonic(), counter_j))
+        dt_s, moved_j = steps[-1][0] - steps[0][0], counter_j - steps[0][1]
+        watts = (began_w, _now_w(handle, field, has_usage) or began_w)
+        if len(steps) > 1 and any(is_plausible(moved_j, power_w * dt_s) for power_w in watts):
+            return True
+    return False
+
+
+def _now_w(handle: Any, field: Scope | None, has_usage: bool) -> float | None:
+    try:
+        if field:
+            return watts_of(handle, [field])[0]
+        return _usage_w(handle) if has_usage else None
+    except pynvml.NVMLError:
+        return None
+
+
+def _capability(handle: Any) -> tuple[int, int]:
+    """Return the CUDA compute capability, (0, 0) if it is not told."""
+    try:
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+    except pynvml.NVMLError:
+        return (0, 0)
+    return int(major), int(minor)
+
+
+def _is_divided(handle: Any) -> bool:
+    try:
+        current, _ = pynvml.nvmlDeviceGetMigMode(handle)
+    except pynvml.NVMLError:
+        return False
+    return bool(current == pynvml.NVML_DEVICE_MIG_ENABLE)

@@ -1,0 +1,244 @@
+"""What was recorded of the machine without a model, and the bill of any span of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import numpy as np
+
+from monitor.carbon.footprint import Footprint, footprint
+from monitor.carbon.intensity import Zone
+from monitor.energy.account import WATCH, Bill, Phase, account
+from monitor.energy.baseline import AboveIdle, Baseline, Stale, above_idle
+from monitor.power.channel import Channel
+from monitor.power.trace import AROUND_S, Trace
+from monitor.power.window import EMPTY, Curve, Gap, Window, window_of
+
+
+class State(StrEnum):
+    """How far a recording came."""
+
+    RUNNING = "running"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    """The program ended before it was stopped; there is what had been written until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment that a person marked.
+
+    :param at_s: seconds since the recording began
+    :param name: "" if it was given none
+    """
+
+    at_s: float
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a span of a recording cost.
+
+    :param start_s: seconds since the recording began, as ``end_s``
+    :param above: what the parts drew above idle, ``None`` if no baseline fitted
+    :param footprint: ``None`` if nothing was read
+    """
+
+    start_s: float
+    end_s: float
+    bill: Bill
+    above: AboveIdle | None
+    footprint: Footprint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording with its bill.
+
+    :param name: what a person called it, "" if nothing
+    :param started_at: UTC, ISO 8601
+    :param duration_s: billed seconds; those in which the machine slept are not among them
+    :param bill: of all of it, one line a channel
+    :param zone: the intensity in force when it began
+    :param pue: power usage effectiveness
+    :param marks: in the order of time
+    :param baseline: what the machine drew idle, ``None`` if that was not measured
+    :param stale: why that was stale already
+    """
+
+    id: str
+    name: str
+    note: str
+    started_at: str
+    duration_s: float
+    state: State
+    bill: Bill
+    zone: Zone
+    pue: float
+    marks: tuple[Mark, ...] = ()
+    baseline: Baseline | None = None
+    stale: tuple[Stale, ...] = ()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The channels that were recorded."""
+        return tuple(line.channel for line in self.bill.lines)
+
+    @property
+    def cost(self) -> Cost:
+        """What all of it cost."""
+        return self.cost_of(0.0, self.duration_s, self.bill)
+
+    def cost_of(self, start_s: float, end_s: float, bill: Bill) -> Cost:
+        """Return a span's bill with what follows from it."""
+        energy = bill.total().energy
+        return Cost(
+            start_s=start_s,
+            end_s=end_s,
+            bill=bill,
+            above=above_idle(bill, self.baseline, self.stale) if self.baseline else None,
+            footprint=footprint(energy, self.zone, self.pue) if energy else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a recording between two marks, or a mark and an end.
+
+    :param number: of the mark it begins with, from 1; 0 for what is before the first
+    :param name: of that mark
+    """
+
+    number: int
+    name: str
+    start_s: float
+    end_s: float
+
+
+class _StillTrace(Trace):
+    """A trace to which nothing is added: the curves of a recording, on the recording's clock."""
+
+    def __init__(self, channels: Sequence[Channel], curves: Mapping[str, Curve]) -> None:
+        super().__init__(capacity=0)
+        self._channels = {channel.key: channel for channel in channels}
+        self._curves = curves
+
+    def window(self, key: str, start_s: float, end_s: float) -> Window:
+        """Return the energy of a channel between two moments."""
+        channel, curve = self._channels.get(key), self._curves.get(key)
+        if channel is None or curve is None:
+            return EMPTY
+        around = _cut(curve, start_s - AROUND_S, end_s + AROUND_S)
+        return window_of(channel, around, start_s, end_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording with its power curves.
+
+    :param curves: by channel key; their times are seconds since the recording began
+    """
+
+    recording: Recording
+    curves: Mapping[str, Curve]
+
+    def cost(self, start_s: float, end_s: float) -> Cost:
+        """Return what a span cost; its ends are put inside the recording, and in their order."""
+        last_s = self.recording.duration_s
+        low_s, high_s = sorted(min(max(at_s, 0.0), last_s) for at_s in (start_s, end_s))
+        trace = _StillTrace(self.recording.channels, self.curves)
+        bill = account(trace, self.recording.channels, [Phase(WATCH, low_s, high_s)])
+        return self.recording.cost_of(low_s, high_s, bill)
+
+    def part(self, start_s: float, end_s: float) -> "Recorded":
+        """Return a span as if it alone had been recorded, on a clock of its own.
+
+        Marks inside it stay; it has neither identifier, name nor note.
+        """
+        cost, whole = self.cost(start_s, end_s), self.recording
+        began = datetime.fromisoformat(whole.started_at) + timedelta(seconds=cost.start_s)
+        recording = replace(
+            whole,
+            id="",
+            name="",
+            note="",
+            started_at=began.isoformat(timespec="milliseconds"),
+            duration_s=cost.end_s - cost.start_s,
+            bill=cost.bill,
+            marks=tuple(
+                Mark(mark.at_s - cost.start_s, mark.name)
+                for mark in whole.marks
+                if cost.start_s <= mark.at_s < cost.end_s
+            ),
+        )
+        curves = {
+            key: replace(around, time_s=around.time_s - cost.start_s)
+            for key, curve in self.curves.items()
+            if len((around := _cut(curve, cost.start_s, cost.end_s)).time_s)
+        }
+        return Recorded(recording, curves)
+
+
+def spans(recording: Recording) -> list[Span]:
+    """Return the parts between the marks; none if nothing was marked."""
+    if not recording.marks:
+        return []
+    starts = [Mark(0.0), *recording.marks]
+    ends_s = [mark.at_s for mark in recording.marks] + [recording.duration_s]
+    return [
+        Span(number, mark.name, mark.at_s, end_s)
+        for number, (mark, end_s) in enumerate(zip(starts, ends_s, strict=True))
+        if end_s > mark.at_s
+    ]
+
+
+def _cut(curve: Curve, start_s: float, end_s: float) -> Curve:
+    """Return the readings between two moments, with one before and one after."""
+    first = max(int(np.searchsorted(curve.time_s, start_s)) - 1, 0)
+    stop = int(np.searchsorted(curve.time_s, end_s, side="right")) + 1
+    return _part(curve, slice(first, stop))
+
+
+def _part(curve: Curve, rows: slice) -> Curve:
+    return Curve(curve.time_s[rows], curve.energy_j[rows], curve.power_w[rows], curve.gap[rows])
+
+
+def join_curves(pieces: Sequence[Curve]) -> Curve:
+    """Join pieces of one channel's curve, in their order.
+
+    A piece begins with the last reading of the one before, by which their joules are joined. One
+    that does not has a gap before it: what came in between was not read.
+    """
+    joined: list[Curve] = []
+    for piece in pieces:
+        if not len(piece.time_s):
+            continue
+        if not joined:
+            joined.append(piece)
+            continue
+        last = joined[-1]
+        new = int(np.searchsorted(piece.time_s, last.time_s[-1], side="right"))
+        if new == len(piece.time_s):
+            continue
+        shift_j = last.energy_j[-1] - piece.energy_j[max(new - 1, 0)]
+        rest = _part(piece, slice(new, None))
+        gap = rest.gap.copy()
+        if new == 0:
+            gap[0] = max(gap[0], Gap.MISSED)
+        joined.append(Curve(rest.time_s, rest.energy_j + shift_j, rest.power_w, gap))
+    if not joined:
+        return Curve(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.uint8))
+    return Curve(
+        np.concatenate([each.time_s for each in joined]),
+        np.concatenate([each.energy_j for each in joined]),
+        np.concatenate([each.power_w for each in joined]),
+        np.concatenate([each.gap for each in joined]),
+    )
+
+
+def joined_pieces(pieces: Sequence[Mapping[str, Curve]]) -> dict[str, Curve]:
+    """Join the pieces of every channel."""
+    keys = dict.fromkeys(key for piece in pieces for key in piece)
+    return {key: join_curves([piece[key] for piece in pieces if key in piece]) for key in keys}

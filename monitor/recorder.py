@@ -1,0 +1,290 @@
+"""Records the machine without a model: its bill, the moments a person marks, and its curve."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from monitor.carbon.choice import chosen_pue
+from monitor.energy.account import WATCH, Bill, Phase, account
+from monitor.meter import chosen_zone
+from monitor.power.sampler import Sampler
+from monitor.power.window import Curve
+from monitor.quiet import present_conditions
+from monitor.recorded import Mark, Recorded, Recording, State, joined_pieces
+from monitor.store.baselines import Baselines
+from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.database import StoreError
+from monitor.store.history import History
+from monitor.store.identifiers import utc_now
+from monitor.store.recordings import Progress, Recordings
+from monitor.tally import Tally, settled_s
+
+log = logging.getLogger(__name__)
+
+WRITE_S = 5.0
+"""A crash or a power cut takes so many seconds of a recording at most."""
+
+PIECE_S = 60.0
+"""Seconds of curve packed at once: small enough to be written again every few seconds until it is
+full, and large enough to be compressed well."""
+
+
+class Recorder:
+    """One recording, from :meth:`start` to :meth:`stop`. Safe to use from several threads.
+
+    It has a thread of its own that takes the curve off the trace and stores it every few seconds.
+    What cannot be stored is kept in memory and stored as soon as that is possible. The curve is
+    kept in memory as well: about 1 MB an hour for each channel at 10 Hz.
+
+    :param sampler: running
+    :param write_s: seconds between writes
+    :param piece_s: seconds of curve in a piece
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        history: History,
+        write_s: float = WRITE_S,
+        piece_s: float = PIECE_S,
+    ) -> None:
+        self._sampler, self._history = sampler, history
+        self._recordings = Recordings(history.store)
+        self._write_s, self._piece_s = write_s, piece_s
+        self._recording: Recording | None = None
+        self._start_s = self._piece_from_s = 0.0
+        self._end_s: float | None = None
+        self._pieces: list[Mapping[str, Curve]] = []
+        self._stored = 0
+        self._taken_until_s: dict[str, float] = {}
+        self._lock, self._naming = threading.RLock(), threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self.problem = ""
+        """Why the last attempt to store it failed, "" if it did not."""
+
+    def start(self, name: str = "") -> Recording:
+        """Begin to record.
+
+        :param name: what it is called; "" for nothing
+        :raises StoreError: if it cannot be stored; then nothing is recorded
+        """
+        zone, pue = chosen_zone(self._history), chosen_pue(self._history)
+        self._sampler.mark()
+        self._start_s = self._piece_from_s = time.monotonic()
+        self._recording = self._recordings.begin(name, utc_now(), zone, pue)
+        self._take_baseline()
+        self._tally = Tally(self._sampler, self._start_s)
+        self._thread.start()
+        return self._recording
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it could be started."""
+        return self._recording is not None
+
+    @property
+    def id(self) -> str:
+        """The recording's identifier."""
+        return self._begun().id
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start; up to the stop, after that."""
+        return (self._end_s or time.monotonic()) - self._start_s
+
+    def mark(self, name: str = "") -> Mark:
+        """Mark this moment; it is stored with the next write."""
+        made = Mark(self.elapsed_s, name.strip())
+        self._sampler.mark()
+        self._alter(lambda recording: replace(recording, marks=(*recording.marks, made)))
+        return made
+
+    def name_mark(self, number: int, name: str) -> None:
+        """Give a mark another name.
+
+        :param number: from 0, in the order of time
+        """
+
+        def rename(recording: Recording) -> Recording:
+            marks = list(recording.marks)
+            marks[number] = replace(marks[number], name=name.strip())
+            return replace(recording, marks=tuple(marks))
+
+        self._alter(rename)
+
+    def rename(self, name: str) -> None:
+        """Give the recording another name.
+
+        :raises StoreError: if it cannot be stored
+        """
+        self._alter(lambda recording: replace(recording, name=name.strip()))
+        self._recordings.rename(self._begun().id, name)
+
+    def note(self, text: str) -> None:
+        """Keep a note with the recording.
+
+        :raises StoreError: if it cannot be stored
+        """
+        self._alter(lambda recording: replace(recording, note=text.strip()))
+        self._recordings.note(self._begun().id, text)
+
+    def now(self) -> Recording:
+        """Return the recording up to what was read for certain."""
+        with self._lock:
+            until_s = self._read_until_s()
+            return self._until(until_s, self._tally.bill(until_s))
+
+    def recorded(self) -> Recorded:
+        """Return the same with its curves."""
+        with self._lock:
+            recording = self.now()
+            pieces = [*self._pieces, self._open_piece(self._start_s + recording.duration_s)]
+        return Recorded(recording, joined_pieces(pieces))
+
+    def stop(self) -> Recording:
+        """End the recording and store the last of it.
+
+        :raises StoreError: if it cannot be stored: nothing is lost, and it can be called again
+        """
+        if self._end_s is None:
+            self._end_s = time.monotonic()
+            self._stopping.set()
+            self._thread.join()
+            self._sampler.wait_until(self._end_s, timeout_s=2 / self._sampler.hz + 0.5)
+            self._take_baseline()
+        with self._lock:
+            self._write(self._end_s, utc_now())
+            self._alter(lambda recording: replace(recording, state=State.DONE))
+            return self.now()
+
+    # --- inside, on its own thread -------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._write_s):
+            try:
+                self._write(self._read_until_s())
+            except StoreError as error:
+                if not self.problem:
+                    log.warning("A recording cannot be stored now: %s", error)
+                self.problem = str(error)
+
+    def _write(self, until_s: float, ended_at: str | None = None) -> None:
+        """Store what is new up to a moment, and begin a new piece when this one is full."""
+        with self._lock:
+            recording = self._until(until_s, self._tally.bill(until_s))
+            self._pieces.append(self._open_piece(until_s))
+            pieces = {
+                number: encode_trace(StoredTrace(self._pieces[number], ()), 0.0)
+                for number in range(self._stored, len(self._pieces))
+            }
+            is_full = until_s - self._piece_from_s >= self._piece_s
+            if is_full:
+                self._close_piece(until_s)
+            else:
+                self._pieces.pop()
+            baseline = recording.baseline
+            idle = (baseline, recording.stale) if baseline else None
+            self._recordings.write(
+                recording.id,
+                Progress(recording.duration_s, recording.bill, recording.marks, pieces, idle,
+                         ended_at),
+            )  # fmt: skip
+            self._stored = len(self._pieces)
+            self.problem = ""
+
+    def _open_piece(self, until_s: float) -> dict[str, Curve]:
+        """Return the curves since the last full piece, beginning with its last readings."""
+        # One whose source has gone meanwhile has readings all the same.
+        for channel in self._sampler.channels():
+            self._taken_until_s.setdefault(channel.key, self._start_s)
+        found = {}
+        for key, from_s in self._taken_until_s.items():
+            curve = self._sampler.trace.curve(key, from_s, until_s)
+            found[key] = replace(curve, time_s=curve.time_s - self._start_s)
+        return found
+
+    def _close_piece(self, until_s: float) -> None:
+        self._piece_from_s = until_s
+        for key, curve in self._pieces[-1].items():
+            if len(curve.time_s):
+                self._taken_until_s[key] = self._start_s + float(curve.time_s[-1])
+
+    def _read_until_s(self) -> float:
+        return max(self._end_s or settled_s(self._sampler), self._start_s)
+
+    def _until(self, until_s: float, bill: Bill) -> Recording:
+        return replace(self._begun(), duration_s=until_s - self._start_s, bill=bill)
+
+    def _alter(self, change: Callable[[Recording], Recording]) -> None:
+        """Change what is told of the recording; waits for no write."""
+        with self._naming:
+            self._recording = change(self._begun())
+
+    def _begun(self) -> Recording:
+        assert self._recording, "it was not started"
+        return self._recording
+
+    def _take_baseline(self) -> None:
+        """Lay the recording beside the idle baseline that fits best now."""
+        found = Baselines(self._history.store).fitting(present_conditions(), datetime.now(UTC))
+        if found:
+            baseline, stale = found
+            self._alter(lambda recording: replace(recording, baseline=baseline, stale=stale))
+
+
+def keep(history: History, recorded: Recorded, name: str = "") -> Recording:
+    """Store what was not recorded as a recording: the last minutes, or a part of another.
+
+    :raises StoreError: if it cannot be stored
+    """
+    recordings, found = Recordings(history.store), recorded.recording
+    made = recordings.begin(name, found.started_at, found.zone, found.pue)
+    ended = datetime.fromisoformat(found.started_at) + timedelta(seconds=found.duration_s)
+    progress = Progress(
+        found.duration_s,
+        found.bill,
+        found.marks,
+        {0: encode_trace(StoredTrace(recorded.curves, ()), 0.0)},
+        (found.baseline, found.stale) if found.baseline else None,
+        ended.isoformat(timespec="milliseconds"),
+    )
+    recordings.write(made.id, progress)
+    return recordings.get(made.id)
+
+
+def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
+    """Return what the trace remembers of the last seconds, as if it had been recorded.
+
+    :raises CarbonError: if the zone a person chose cannot be read
+    """
+    end_s, channels = settled_s(sampler), sampler.channels()
+    curves = {
+        channel.key: sampler.trace.curve(channel.key, end_s - seconds, end_s)
+        for channel in channels
+    }
+    first_s = [float(curve.time_s[0]) for curve in curves.values() if len(curve.time_s)]
+    start_s = max(end_s - seconds, min(first_s, default=end_s))
+    baseline, stale = Baselines(history.store).fitting(present_conditions(), datetime.now(UTC)) or (
+        None,
+        (),
+    )
+    began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - start_s)
+    recording = Recording(
+        id="",
+        name="",
+        note="",
+        started_at=began.isoformat(timespec="milliseconds"),
+        duration_s=end_s - start_s,
+        state=State.RUNNING,
+        bill=account(sampler.trace, channels, [Phase(WATCH, start_s, end_s)]),
+        zone=chosen_zone(history),
+        pue=chosen_pue(history),
+        baseline=baseline,
+        stale=stale,
+    )
+    shifted = {key: replace(curve, time_s=curve.time_s - start_s) for key, curve in curves.items()}
+    return Recorded(recording, shifted)

@@ -1,0 +1,470 @@
+"""AMD GPUs on constructed /sys trees: cards and APUs, counters that lie, nothing twice."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from monitor.power import reader
+from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role
+from monitor.power.gauge import Gauge, GaugeTrace, Quantity
+from monitor.power.sampler import Sampler
+from monitor.power.sources import SOURCES, Gauged, amdgpu, hwmon
+from monitor.power.sources.amdgpu import AmdGpu
+from monitor.power.sources.modelled import ModelledCpu
+from tests.hardware.hwmon import AMD, INTEL, FakeCard, Says, opened_files, say
+from tests.unit.conftest import Eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+
+PutCard = Callable[[FakeCard], Path]
+
+APU_MONITOR: Says = {"name": "amdgpu", "power1_average": 15_000_000, "in1_label": "vddnb"}
+V1_METRICS, V2_METRICS = "\x10\x00\x01\x03", "\x10\x00\x02\x01"
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PutCard:
+    """Put a card into this test's /sys; returns its PCI device's folder."""
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+    return lambda card: card.put(tmp_path / "sys")
+
+
+def card(number: int = 0, address: str = "0000:03:00.0", **monitor: int | str) -> FakeCard:
+    """A discrete card that draws 40 W, unless the test says otherwise."""
+    says = {"name": "amdgpu", **(monitor or {"power1_average": 40_000_000})}
+    return FakeCard(AMD, number, address, (says,))
+
+
+def opened() -> tuple[AmdGpu, dict[str, Channel]]:
+    source = AmdGpu()
+    assert source.probe().state is ProbeState.AVAILABLE
+    return source, {channel.key: channel for channel in source.open()}
+
+
+def monitor_of(device: Path) -> Path:
+    return device / "hwmon/hwmon3"
+
+
+# What is found.
+
+
+def test_the_source_is_registered() -> None:
+    assert AmdGpu in SOURCES
+    assert isinstance(AmdGpu(), Gauged)
+
+
+def test_a_card_is_a_gpu_part_that_is_integrated(put: PutCard) -> None:
+    put(card())
+    source, channels = opened()
+    (channel,) = channels.values()
+    assert (channel.key, channel.device) == ("amdgpu:0000:03:00.0", "0000:03:00.0")
+    assert (channel.domain, channel.kind, channel.role) == (Domain.GPU, Kind.POWER, Role.PART)
+    (reading,) = source.read()
+    assert (reading.key, reading.power_w, reading.counter_j) == (channel.key, 40.0, None)
+
+
+def test_what_is_drawn_now_is_read_before_a_mean(put: PutCard) -> None:
+    put(card(power1_average=40_000_000, power1_input=55_500_000))
+    source, _ = opened()
+    assert [reading.power_w for reading in source.read()] == [55.5]
+
+
+def test_a_power_that_does_not_answer_gives_way_to_the_other(put: PutCard) -> None:
+    put(card(power1_input="", power1_average=40_000_000))
+    source, _ = opened()
+    assert [reading.power_w for reading in source.read()] == [40.0]
+
+
+def test_only_amd_cards_are_taken_and_each_once(put: PutCard) -> None:
+    # A network card's monitor, an Intel GPU, and a second AMD card on another number.
+    put(card(1, "0000:0a:00.0"))
+    put(card(0, "0000:03:00.0"))
+    put(FakeCard(INTEL, 2, "0000:00:02.0", ({"name": "amdgpu", "power1_average": 1},)))
+    _, channels = opened()
+    assert list(channels) == ["amdgpu:0000:03:00.0", "amdgpu:0000:0a:00.0"]
+    assert [channel.label for channel in channels.values()] == ["AMD GPU 0", "AMD GPU 1"]
+
+
+def test_partitions_of_one_accelerator_are_one_card(put: PutCard) -> None:
+    device = put(card(1))
+    second = device / "drm/card2"
+    second.mkdir()
+    (second / "device").symlink_to("../..")
+    (device.parents[2] / "class/drm/card2").symlink_to(second)
+    _, channels = opened()
+    assert [channel.label for channel in channels.values()] == ["AMD GPU 1"]
+
+
+def test_a_card_that_names_its_product_is_called_so(put: PutCard) -> None:
+    device = put(card())
+    say(device, {"product_name": "Instinct MI210"})
+    _, channels = opened()
+    assert [channel.label for channel in channels.values()] == ["GPU 0 Instinct MI210"]
+
+
+@pytest.mark.parametrize(
+    ("cards", "says"),
+    [
+        ((), "no AMD GPU"),
+        ((FakeCard(AMD, monitors=({"name": "radeon", "temp1_input": 1},)),), "driver"),
+        ((FakeCard(AMD, monitors=({"name": "amdgpu", "temp1_input": 1},)),), "driver"),
+    ],
+)
+def test_silence_has_a_reason(put: PutCard, cards: tuple[FakeCard, ...], says: str) -> None:
+    for each in cards:
+        put(each)
+    probe = AmdGpu().probe()
+    assert (probe.source, probe.state) == ("amdgpu", ProbeState.ABSENT)
+    assert says in probe.reason
+
+
+# Counters.
+
+
+def count(device: Path, energy_uj: int) -> None:
+    say(monitor_of(device), {"energy1_input": energy_uj})
+
+
+def running(device: Path, power_w: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the counter run at `power_w` while the source's probe waits; the wait takes no time."""
+
+    def wait(seconds: float) -> None:
+        count(device, int(1_000_000 + power_w * seconds * 1e6))
+        now_s[0] += seconds
+
+    now_s = [time.monotonic()]
+    monkeypatch.setattr(time, "sleep", wait)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+
+
+@pytest.mark.parametrize(
+    ("counted_w", "kind"),
+    [
+        (40.0, Kind.COUNTER),
+        (5.0, Kind.COUNTER),
+        (390.0, Kind.COUNTER),
+        (0.0, Kind.POWER),
+        (3.0, Kind.POWER),
+        (410.0, Kind.POWER),
+        (40_000.0, Kind.POWER),
+    ],
+)
+def test_a_counter_is_believed_if_it_agrees_with_the_power(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch, counted_w: float, kind: Kind
+) -> None:
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    source = AmdGpu()
+    with monkeypatch.context() as clock:
+        running(device, counted_w, clock)
+        probe = source.probe()
+    (channel,) = source.open()
+    assert channel.kind is kind
+    assert ("counted" in probe.reason) == (kind is Kind.COUNTER)
+    assert ("integrated" in probe.reason) == (kind is Kind.POWER)
+    (reading,) = source.read()
+    assert reading.power_w == 40.0
+    assert (reading.counter_j is None) == (kind is Kind.POWER)
+
+
+def test_a_disagreement_is_told_with_both_figures(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    source = AmdGpu()
+    running(device, 1000.0, monkeypatch)
+    reason = source.probe().reason
+    assert "1e+03 W" in reason
+    assert "40 W" in reason
+
+
+def test_a_dead_counter_without_watts_leaves_nothing_to_read(put: PutCard) -> None:
+    put(card(energy1_input=0))
+    assert AmdGpu().probe().state is ProbeState.ABSENT
+
+
+def test_a_value_that_was_not_refreshed_is_not_told_as_zero_watts(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    source = AmdGpu()
+    with monkeypatch.context() as clock:
+        running(device, 40.0, clock)
+        source.probe()
+    assert len(source.read()) == 1
+    assert source.read() == []
+    count(device, 20_000_000)
+    assert [reading.counter_j for reading in source.read()] == [20.0]
+
+
+def test_a_counter_that_freezes_later_is_replaced_by_its_power(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hwmon, "FROZEN_S", 0.1)
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    source = AmdGpu()
+    with monkeypatch.context() as clock:
+        running(device, 40.0, clock)
+        source.probe()
+    assert source.read()
+    assert source.read() == []
+    time.sleep(0.1)
+    with pytest.raises(OSError, match="stands still"):
+        source.read()
+    # The sampler opens a source that fails anew.
+    again, channels = opened()
+    assert [channel.kind for channel in channels.values()] == [Kind.POWER]
+    assert [reading.power_w for reading in again.read()] == [40.0]
+
+
+def test_a_counter_may_stand_while_its_card_sleeps(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hwmon, "FROZEN_S", 0.02)
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    source = AmdGpu()
+    with monkeypatch.context() as clock:
+        running(device, 40.0, clock)
+        source.probe()
+    source.read()
+    source.read()
+    say(device, {"power/runtime_status": "suspended"})
+    assert source.read() == []
+    time.sleep(0.03)
+    say(device, {"power/runtime_status": "active"})
+    assert source.read() == []
+    count(device, 20_000_000)
+    assert [reading.counter_j for reading in source.read()] == [20.0]
+
+
+def test_a_card_that_is_gone_is_a_fault_but_not_of_the_other(put: PutCard) -> None:
+    first = put(card(0, "0000:03:00.0"))
+    second = put(card(1, "0000:0a:00.0"))
+    source, _ = opened()
+    (monitor_of(first) / "power1_average").unlink()
+    assert [reading.key for reading in source.read()] == ["amdgpu:0000:0a:00.0"]
+    (monitor_of(second) / "power1_average").unlink()
+    with pytest.raises(OSError, match="AMD GPU"):
+        source.read()
+
+
+# Cards that sleep.
+
+
+def test_a_card_that_sleeps_is_not_woken(put: PutCard) -> None:
+    # Reading any of these files resumes the card on older kernels.
+    waking = {"power1_input", "power1_average", "energy1_input", "gpu_busy_percent"}
+    waking |= {"temp1_input", "freq1_input", "gpu_metrics"}
+    device = put(
+        FakeCard(
+            AMD,
+            monitors=({"name": "amdgpu", **dict.fromkeys(sorted(waking), 30_000_000)},),
+            files={"gpu_busy_percent": 3, "gpu_metrics": V1_METRICS},
+            runtime_status="suspended",
+        )
+    )
+    with opened_files() as names:
+        source = AmdGpu()
+        probe = source.probe()
+        source.open()
+        source.gauges()
+        assert source.read() == []
+        assert source.read_gauges() == []
+    assert not waking & set(names)
+    assert "runtime_status" in names
+    assert probe.state is ProbeState.AVAILABLE
+    assert "asleep" in probe.reason
+    say(device, {"power/runtime_status": "active"})
+    assert [reading.power_w for reading in source.read()] == [30.0]
+    assert source.read_gauges()
+
+
+def test_a_sleeping_card_delays_nobody_and_is_a_gap(put: PutCard) -> None:
+    device = put(card())
+    say(device, {"power/runtime_status": "suspended"})
+    with Sampler(hz=50, sources=[AmdGpu()]) as sampler:
+        began_s = time.monotonic()
+        assert sampler.wait_ready()
+        assert time.monotonic() - began_s < 2.0
+        sampler.wait_until(time.monotonic())
+        (channel,) = sampler.channels()
+        assert sampler.trace.window(channel.key, began_s, time.monotonic()).coverage == 0.0
+        assert "failing" not in sampler.probes()[0].reason
+
+
+# APUs: the processor is inside.
+
+
+@pytest.mark.parametrize(
+    "fake",
+    [
+        FakeCard(AMD, monitors=(APU_MONITOR,)),
+        FakeCard(AMD, monitors=(APU_MONITOR,), runtime_status="suspended"),
+        FakeCard(
+            AMD,
+            monitors=({"name": "amdgpu", "power1_input": 1},),
+            files={"gpu_metrics": V2_METRICS},
+        ),
+        FakeCard(
+            AMD, monitors=({"name": "amdgpu", "power1_input": 1},), files={"device": "0x74a0"}
+        ),
+    ],
+    ids=["north bridge voltage", "asleep", "metrics", "MI300A"],
+)
+def test_an_apu_is_a_soc_of_its_package(put: PutCard, fake: FakeCard) -> None:
+    put(fake)
+    source, channels = opened()
+    (channel,) = channels.values()
+    assert "not added" in source.probe().reason
+    assert (channel.domain, channel.device) == (Domain.SOC, "package-0")
+    assert channel.role is Role.PART
+    assert "processor" in channel.label
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {"gpu_metrics": V1_METRICS}, {"gpu_metrics": ""}, {"device": "0x74a1"}]
+)
+def test_a_card_of_its_own_is_no_soc(put: PutCard, files: dict[str, str]) -> None:
+    monitor = {"name": "amdgpu", "power1_average": 1, "in0_label": "vddgfx"}
+    put(FakeCard(AMD, monitors=(monitor,), files=files))
+    _, channels = opened()
+    assert [channel.domain for channel in channels.values()] == [Domain.GPU]
+
+
+def test_each_apu_of_several_belongs_to_the_package_it_is_near(
+    put: PutCard, tmp_path: Path
+) -> None:
+    for number, near in enumerate(["0-23,96-119", "24-47"]):
+        fake = FakeCard(AMD, number, f"000{number}:01:00.0", (APU_MONITOR,))
+        say(put(fake), {"local_cpulist": near})
+        topology = f"devices/system/cpu/cpu{24 * number}/topology"
+        say(tmp_path / "sys", {f"{topology}/physical_package_id": number})
+    _, channels = opened()
+    assert [channel.device for channel in channels.values()] == ["package-0", "package-1"]
+
+
+# Through the sampler.
+
+
+def test_an_apu_and_a_card_are_all_there_is_to_add(put: PutCard) -> None:
+    # On a machine of one socket: of two, the other package would stay modelled.
+    put(FakeCard(AMD, 0, "0000:c1:00.0", (APU_MONITOR,)))
+    put(card(1))
+    with Sampler(sources=[ModelledCpu(), AmdGpu()]) as sampler:
+        assert sampler.wait_ready()
+        parts = {channel.key for channel in sampler.channels() if channel.role is Role.PART}
+    assert parts - {"model:package-1"} == {"amdgpu:0000:c1:00.0", "amdgpu:0000:03:00.0"}
+
+
+def test_integrated_watts_are_billed(put: PutCard, eventually: Eventually) -> None:
+    put(card())
+    with Sampler(hz=50, sources=[AmdGpu()]) as sampler:
+        assert sampler.wait_ready()
+        (channel,) = sampler.channels()
+        start_s = time.monotonic()
+        eventually(lambda: time.monotonic() - start_s > 0.5)
+        sampler.wait_until(time.monotonic())
+        end_s = start_s + 0.4
+        window = sampler.trace.window(channel.key, start_s, end_s)
+    assert window.joules == pytest.approx(40.0 * 0.4, rel=0.01)
+
+
+@contextmanager
+def counter_at(device: Path, power_w: float) -> Iterator[None]:
+    """Let a card's counter run in the block; afterwards it stands."""
+    stop = threading.Event()
+    start_s = time.monotonic()
+
+    def move() -> None:
+        while not stop.wait(0.005):
+            count(device, int(power_w * (time.monotonic() - start_s) * 1e6))
+
+    thread = threading.Thread(target=move)
+    count(device, 0)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_the_bill_goes_on_when_a_counter_freezes(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    # A second or two in earnest: what counts is the order in which things happen.
+    monkeypatch.setattr(hwmon, "FROZEN_S", 0.1)
+    monkeypatch.setattr(amdgpu, "CHECK_S", 0.05)
+    monkeypatch.setattr(reader, "RETRY_S", 0.01)
+    monkeypatch.setattr(reader, "delay_s", lambda failed: 0.05)
+    device = put(card(power1_average=40_000_000))
+    with counter_at(device, 40.0):
+        # Its first value has to be there before the source looks.
+        sampler = Sampler(hz=50, sources=[AmdGpu()])
+        sampler.start()
+        assert sampler.wait_ready()
+        (channel,) = sampler.channels()
+        assert channel.kind is Kind.COUNTER
+        start_s = time.monotonic()
+        eventually(lambda: time.monotonic() - start_s > 0.3)
+    frozen_s = time.monotonic()
+    eventually(lambda: sampler.channels()[0].kind is Kind.POWER)
+    back_s = time.monotonic()
+    eventually(lambda: time.monotonic() - back_s > 0.4)
+    sampler.wait_until(time.monotonic())
+    before = sampler.trace.window(channel.key, start_s, start_s + 0.25)
+    frozen = sampler.trace.window(channel.key, frozen_s + 0.05, back_s - 0.02)
+    after = sampler.trace.window(channel.key, back_s + 0.1, back_s + 0.3)
+    reason = sampler.probes()[0].reason
+    sampler.stop()
+    assert before.joules == pytest.approx(40.0 * 0.25, rel=0.15)
+    assert after.joules == pytest.approx(40.0 * 0.2, rel=0.02)
+    # What was not read is a gap, not zero watts.
+    assert frozen.coverage < 0.2
+    assert "integrated" in reason
+
+
+# Gauges.
+
+
+def test_gauges_explain_the_card(put: PutCard) -> None:
+    monitor = {"name": "amdgpu", "power1_average": 40_000_000}
+    monitor |= {"temp1_input": 48_000, "temp1_label": "edge"}
+    monitor |= {"temp2_input": 61_500, "temp2_label": "junction"}
+    monitor |= {"freq1_input": 2_105_000_000, "freq1_label": "sclk"}
+    files = {"gpu_busy_percent": 87, "mem_info_vram_used": 3_000_000_000}
+    files |= {"mem_info_vram_total": 16_000_000_000}
+    put(FakeCard(AMD, monitors=(monitor,), files=files))
+    source, channels = opened()
+    gauges = {gauge.quantity: gauge for gauge in source.gauges()}
+    values = {reading.key: reading.value for reading in source.read_gauges()}
+    assert {quantity: values[gauge.key] for quantity, gauge in gauges.items()} == {
+        Quantity.UTILISATION: 87.0,
+        Quantity.TEMPERATURE: 61.5,
+        Quantity.CLOCK: 2105.0,
+        Quantity.MEMORY: 3e9,
+    }
+    assert gauges[Quantity.MEMORY].capacity == 16e9
+    (channel,) = channels.values()
+    assert {(gauge.domain, gauge.device) for gauge in gauges.values()} == {
+        (channel.domain, channel.device)
+    }
+    assert all(gauge.label.startswith(channel.label) for gauge in gauges.values())
+
+
+def test_a_card_tells_what_it_can_and_no_more(put: PutCard) -> None:
+    device = put(card(power1_average=1, temp1_input=48_000))
+    source, _ = opened()
+    (gauge,) = source.gauges()
+    assert isinstance(gauge, Gauge)
+    trace = GaugeTrace()
+    trace.record(source.read_gauges())
+    latest = trace.latest(gauge.key)
+    assert latest is not None
+    assert (gauge.quantity, latest.value) == (Quantity.TEMPERATURE, 48.0)
+    (monitor_of(device) / "temp1_input").unlink()
+    assert source.read_gauges() == []

@@ -1,0 +1,244 @@
+"""Intel graphics cards on constructed /sys trees: a card is added once, what is inside never."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
+from monitor.power.gauge import Quantity
+from monitor.power.sources import SOURCES, Gauged, hwmon
+from monitor.power.sources.intelgpu import IntelGpu
+from monitor.power.trace import Trace
+from tests.hardware.hwmon import AMD, INTEL, FakeCard, Says, opened_files, say
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+
+PutCard = Callable[[FakeCard], Path]
+
+ARC = "intelgpu:0000:03:00.0"
+I915: Says = {"name": "i915", "energy1_input": 5_000_000}
+XE_CARD = {"energy1_input": 7_000_000, "energy1_label": "card"}
+XE_PACKAGE = {"energy2_input": 6_000_000, "energy2_label": "pkg"}
+
+
+@pytest.fixture
+def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PutCard:
+    """Put a card into this test's /sys; returns its PCI device's folder."""
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+    return lambda card: card.put(tmp_path / "sys")
+
+
+def opened() -> tuple[IntelGpu, dict[str, Channel]]:
+    source = IntelGpu()
+    assert source.probe().state is ProbeState.AVAILABLE
+    return source, {channel.key: channel for channel in source.open()}
+
+
+def arc(*monitors: Says, files: Says | None = None, card_files: Says | None = None) -> FakeCard:
+    return FakeCard(INTEL, monitors=monitors, files=files or {}, card_files=card_files or {})
+
+
+def test_the_source_is_registered() -> None:
+    assert IntelGpu in SOURCES
+    assert isinstance(IntelGpu(), Gauged)
+
+
+# What is counted.
+
+
+def test_the_counter_of_i915_is_the_whole_card(put: PutCard) -> None:
+    put(arc(I915))
+    source, channels = opened()
+    (channel,) = channels.values()
+    assert (channel.key, channel.domain, channel.device) == (ARC, Domain.GPU, "0000:03:00.0")
+    assert (channel.kind, channel.role, channel.range_j) == (Kind.COUNTER, Role.PART, None)
+    assert [(reading.key, reading.counter_j) for reading in source.read()] == [(ARC, 5.0)]
+
+
+def test_a_gt_is_inside_its_card(put: PutCard) -> None:
+    gts = [{"name": f"i915_gt{n}", "energy1_input": 1_000_000 * n} for n in (1, 2)]
+    put(arc(gts[0], I915, gts[1]))
+    source, channels = opened()
+    assert {key: channel.role for key, channel in channels.items()} == {
+        ARC: Role.PART,
+        f"{ARC}:gt1": Role.INSIDE,
+        f"{ARC}:gt2": Role.INSIDE,
+    }
+    assert {reading.key: reading.counter_j for reading in source.read()} == {
+        ARC: 5.0,
+        f"{ARC}:gt1": 1.0,
+        f"{ARC}:gt2": 2.0,
+    }
+    assert len({channel.label for channel in channels.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("counters", "roles"),
+    [
+        (XE_CARD | XE_PACKAGE, {ARC: Role.PART, f"{ARC}:pkg": Role.INSIDE}),
+        # Labels tell which is which, whatever their numbers.
+        (
+            {"energy1_input": 6_000_000, "energy1_label": "pkg"}
+            | {"energy2_input": 7_000_000, "energy2_label": "card"},
+            {ARC: Role.PART, f"{ARC}:pkg": Role.INSIDE},
+        ),
+        # Without labels the kernel's documentation says it.
+        ({"energy1_input": 7_000_000}, {ARC: Role.PART}),
+        (
+            {"energy1_input": 7_000_000, "energy2_input": 6_000_000},
+            {ARC: Role.PART, f"{ARC}:pkg": Role.INSIDE},
+        ),
+        # Some cards count their package only.
+        (XE_PACKAGE, {f"{ARC}:pkg": Role.PART}),
+        # A counter of a later kernel is shown, never added.
+        (
+            XE_CARD | {"energy3_input": 1_000_000, "energy3_label": "novelty"},
+            {ARC: Role.PART, f"{ARC}:novelty": Role.INSIDE},
+        ),
+    ],
+)
+def test_xe_counts_card_and_package(put: PutCard, counters: Says, roles: dict[str, Role]) -> None:
+    put(arc({"name": "xe", **counters}))
+    source, channels = opened()
+    assert {key: channel.role for key, channel in channels.items()} == roles
+    values = {reading.key: reading.counter_j for reading in source.read()}
+    assert values.get(ARC, 7.0) == 7.0
+    assert values.get(f"{ARC}:pkg", 6.0) == 6.0
+    assert set(values) == set(roles)
+
+
+def test_two_cards_are_both_added(put: PutCard) -> None:
+    put(arc(I915))
+    put(FakeCard(INTEL, 1, "0000:0a:00.0", ({"name": "xe", **XE_CARD},)))
+    _, channels = opened()
+    standing = counted(tuple(channels.values()))
+    parts = [channel.key for channel in standing if channel.role is Role.PART]
+    assert parts == [ARC, "intelgpu:0000:0a:00.0"]
+
+
+def test_a_counter_beyond_its_register_goes_on(put: PutCard) -> None:
+    # The driver adds the wraps of the register's 32 bits up: 262 kJ are no limit of the file.
+    device = put(arc({"name": "i915", "energy1_input": 262_143_999_000}))
+    source, channels = opened()
+    trace = Trace()
+    trace.add(channels[ARC])
+    (first,) = source.read()
+    say(device / "hwmon/hwmon3", {"energy1_input": 262_144_001_000})
+    (second,) = source.read()
+    trace.record([first, second])
+    assert trace.curve(ARC).energy_j[-1] == pytest.approx(0.002)
+
+
+@pytest.mark.parametrize(
+    ("cards", "says"),
+    [
+        ((), "no Intel GPU"),
+        ((FakeCard(AMD, monitors=(I915,)),), "no Intel GPU"),
+        ((FakeCard(INTEL, address="0000:00:02.0"),), "uncore"),
+        ((FakeCard(INTEL),), "driver"),
+        ((FakeCard(INTEL, monitors=({"name": "i915", "temp1_input": 1},)),), "driver"),
+    ],
+    ids=["none", "another vendor's", "integrated", "no monitor", "no counter"],
+)
+def test_silence_has_a_reason(put: PutCard, cards: tuple[FakeCard, ...], says: str) -> None:
+    for card in cards:
+        put(card)
+    probe = IntelGpu().probe()
+    assert (probe.source, probe.state) == ("intelgpu", ProbeState.ABSENT)
+    assert says in probe.reason
+
+
+# Faults and sleep.
+
+
+def test_a_card_that_stands_still_is_a_fault_but_a_gt_may_rest(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hwmon, "FROZEN_S", 0.0)
+    device = put(arc(I915, {"name": "i915_gt0", "energy1_input": 1_000_000}))
+    source, _ = opened()
+    source.read()
+    # The card's counter has not moved: no reading rather than zero watts.
+    assert [reading.key for reading in source.read()] == [f"{ARC}:gt0"]
+    (device / "hwmon/hwmon4/energy1_input").unlink()
+    with pytest.raises(OSError, match="Intel GPU 0"):
+        source.read()
+
+
+def test_a_counter_that_vanishes_is_a_fault(put: PutCard) -> None:
+    device = put(arc(I915))
+    source, _ = opened()
+    (device / "hwmon/hwmon3/energy1_input").unlink()
+    with pytest.raises(OSError, match="cannot be read"):
+        source.read()
+
+
+def test_a_card_that_sleeps_is_not_woken(put: PutCard) -> None:
+    monitor = {"name": "xe", **XE_CARD, "temp2_input": 40_000, "temp2_label": "pkg"}
+    files = {"tile0/gt0/freq0/act_freq": 0, "tile0/gt0/freq0/throttle/status": 0}
+    device = put(arc(monitor, files=files))
+    say(device, {"power/runtime_status": "suspended"})
+    with opened_files() as names:
+        source, _ = opened()
+        probe = source.probe()
+        assert len(source.gauges()) == 3
+        assert source.read() == []
+        assert source.read_gauges() == []
+    assert not {"energy1_input", "temp2_input", "act_freq", "status"} & set(names)
+    assert "asleep" in probe.reason
+    say(device, {"power/runtime_status": "active"})
+    assert [reading.counter_j for reading in source.read()] == [7.0]
+    assert len(source.read_gauges()) == 3
+
+
+# Gauges.
+
+
+@pytest.mark.parametrize(
+    ("monitor", "files", "card_files"),
+    [
+        (
+            {**I915, "temp1_input": 55_000},
+            {},
+            {"gt/gt0/rps_act_freq_mhz": 2_050, "gt/gt0/rps_cur_freq_mhz": 2_400}
+            | {"gt/gt0/throttle_reason_status": 1, "gt/gt0/throttle_reason_pl1": 1}
+            | {"gt/gt0/throttle_reason_thermal": 0, "gt/gt0/throttle_reason_vr_tdc": 1},
+        ),
+        (
+            {"name": "xe", **XE_CARD, "temp2_input": 55_000, "temp2_label": "pkg"}
+            | {"temp3_input": 70_000, "temp3_label": "vram"},
+            {"tile0/gt0/freq0/act_freq": 2_050, "tile0/gt0/freq0/cur_freq": 2_400}
+            | {"tile0/gt0/freq0/throttle/status": 1, "tile0/gt0/freq0/throttle/reason_pl1": 1}
+            | {"tile0/gt0/freq0/throttle/reason_thermal": 0}
+            | {"tile0/gt0/freq0/throttle/reason_vr_tdc": 1},
+            {},
+        ),
+    ],
+    ids=["i915", "xe"],
+)
+def test_gauges_explain_the_card(
+    put: PutCard, monitor: Says, files: Says, card_files: Says
+) -> None:
+    put(arc(monitor, files=files, card_files=card_files))
+    source, channels = opened()
+    gauges = {gauge.quantity: gauge for gauge in source.gauges()}
+    readings = {reading.key: reading for reading in source.read_gauges()}
+    assert {quantity: readings[gauge.key].value for quantity, gauge in gauges.items()} == {
+        Quantity.TEMPERATURE: 55.0,
+        Quantity.CLOCK: 2050.0,
+        Quantity.THROTTLE: 1.0,
+    }
+    assert readings[gauges[Quantity.THROTTLE].key].note == "pl1, vr tdc"
+    assert {gauge.device for gauge in gauges.values()} == {channels[ARC].device}
+
+
+def test_an_unhindered_card_gives_no_reason(put: PutCard) -> None:
+    # A reason may still stand for a moment after the throttling ended.
+    throttle = {"gt/gt0/throttle_reason_status": 0, "gt/gt0/throttle_reason_pl1": 1}
+    put(arc(I915, card_files={**throttle, "gt_act_freq_mhz": 1_300}))
+    source, _ = opened()
+    gauges = {gauge.key: gauge.quantity for gauge in source.gauges()}
+    readings = {gauges[r.key]: (r.value, r.note) for r in source.read_gauges()}
+    assert readings == {Quantity.THROTTLE: (0.0, ""), Quantity.CLOCK: (1300.0, "")}

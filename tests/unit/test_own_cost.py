@@ -1,0 +1,176 @@
+"""What LlamaWatt itself costs: from the processor time of its real processes."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from monitor.power.channel import Domain, Kind, ProbeState, Role, counted
+from monitor.power.cpu import this_processor
+from monitor.power.cpu_model import Activity, nominal_power, package_w
+from monitor.power.engine_process import WORKER
+from monitor.power.sampler import Sampler
+from monitor.power.sources import SOURCES
+from monitor.power.sources import own as own_module
+from monitor.power.sources.modelled import ModelledCpu
+from monitor.power.sources.own import APP, ENGINE, OwnCost
+from tests.unit.conftest import Eventually, MakeChannel
+
+BUSY = "while True: pass"
+
+
+@contextmanager
+def engine(folder: Path, program: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A child whose command line is the engine's, and which does something else."""
+    module = folder / (WORKER.replace(".", "/") + ".py")
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text(program, encoding="utf-8")
+    process = subprocess.Popen([sys.executable, "-m", WORKER], cwd=folder)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def spent(source: OwnCost, work: Callable[[], object]) -> tuple[float, float]:
+    """Joules of this process and of the engine that some work costs."""
+    before = [reading.counter_j for reading in source.read()]
+    work()
+    after = [reading.counter_j for reading in source.read()]
+    app_j, engine_j = (new - old for old, new in zip(before, after, strict=True) if new is not None)
+    return app_j, engine_j
+
+
+def be_busy(seconds: float) -> None:
+    """Use so much processor time."""
+    until_s = time.process_time() + seconds
+    while time.process_time() < until_s:
+        pass
+
+
+def one_thread_w() -> float:
+    """What a package is modelled to draw more for one busy thread."""
+    processor = this_processor()
+    nominal = nominal_power(processor)
+    cores = processor.physical_cores / len(processor.packages)
+    busy, idle = (
+        package_w(Activity(load, load / cores, nominal.clock_ghz), nominal.power_w)
+        for load in (1.0, 0.0)
+    )
+    return busy - idle
+
+
+@pytest.fixture(name="own")
+def _own(monkeypatch: pytest.MonkeyPatch) -> OwnCost:
+    monkeypatch.setattr(own_module, "LOOK_FOR_ENGINE_S", 0.05)
+    source = OwnCost()
+    assert source.probe().state is ProbeState.AVAILABLE
+    source.open()
+    return source
+
+
+def test_both_are_inside_and_added_to_no_total(make_channel: MakeChannel) -> None:
+    channels = OwnCost().open()
+    assert [channel.label for channel in channels] == ["LlamaWatt itself", "Engine (llama.cpp)"]
+    for channel in channels:
+        assert (channel.role, channel.kind, channel.domain) == (
+            Role.INSIDE,
+            Kind.MODELLED,
+            Domain.CPU,
+        )
+    # A measured package replaces the model of the package, not the model of what is inside.
+    packages = [make_channel(f"rapl:{n}", device=f"package-{n}") for n in this_processor().packages]
+    assert set(channels) < set(counted((*packages, *channels)))
+
+
+def test_it_is_among_the_sources_that_are_used() -> None:
+    assert OwnCost in SOURCES
+
+
+def test_busy_time_of_this_process_is_paid_for_and_idle_time_is_not(own: OwnCost) -> None:
+    busy_j, _ = spent(own, lambda: be_busy(0.2))
+    # However long that took beside others, it was 0.2 s of one thread.
+    assert busy_j == pytest.approx(0.2 * one_thread_w(), rel=0.1)
+    idle_j, _ = spent(own, lambda: time.sleep(0.2))
+    assert 0 <= idle_j < 0.1 * busy_j
+
+
+def test_without_an_engine_its_watts_are_known_to_be_none(own: OwnCost) -> None:
+    (_, reading) = own.read()
+    assert (reading.key, reading.counter_j) == (ENGINE, 0.0)
+    _, engine_j = spent(own, lambda: be_busy(0.05))
+    assert engine_j == 0.0
+
+
+def test_the_engine_is_paid_for_apart_and_its_end_costs_nothing_more(
+    own: OwnCost, tmp_path: Path, eventually: Eventually
+) -> None:
+    with engine(tmp_path, BUSY) as process:
+        used = psutil.Process(process.pid)
+        eventually(lambda: spent(own, lambda: time.sleep(0.03))[1] > 0)
+        before_s = sum(used.cpu_times()[:2])
+        app_j, engine_j = spent(own, lambda: time.sleep(0.3))
+        used_s = sum(used.cpu_times()[:2]) - before_s
+        # Its time is told in ticks of 10 ms.
+        assert engine_j == pytest.approx(used_s * one_thread_w(), abs=0.04 * one_thread_w())
+        assert app_j < 0.2 * engine_j
+    spent(own, lambda: None)
+    assert spent(own, lambda: time.sleep(0.1))[1] == 0.0
+    with engine(tmp_path, BUSY):
+        eventually(lambda: spent(own, lambda: time.sleep(0.03))[1] > 0)
+
+
+def test_what_the_engine_used_before_it_was_found_is_not_told(tmp_path: Path) -> None:
+    with engine(tmp_path, BUSY) as process:
+        used = psutil.Process(process.pid)
+        while used.cpu_times().user < 0.1:
+            time.sleep(0.01)
+        source = OwnCost()
+        source.open()
+        assert source.read()[1].counter_j == 0.0
+
+
+def test_a_child_that_is_not_the_engine_is_not_paid_for(own: OwnCost) -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY]) as other:
+        try:
+            _, engine_j = spent(own, lambda: time.sleep(0.2))
+        finally:
+            other.kill()
+    assert engine_j == 0.0
+
+
+def test_all_that_is_told_lies_within_what_the_packages_are_modelled_to_draw(
+    tmp_path: Path,
+) -> None:
+    with engine(tmp_path, BUSY), Sampler(sources=[ModelledCpu(), OwnCost()]) as sampler:
+        assert sampler.wait_ready(10.0)
+        start_s = time.monotonic()
+        be_busy(0.2)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s, timeout_s=5.0)
+        joules = {
+            channel.key: sampler.trace.window(channel.key, start_s, end_s).joules
+            for channel in sampler.channels()
+        }
+    inside_j = (joules.pop(APP) or 0.0) + (joules.pop(ENGINE) or 0.0)
+    assert 0 < inside_j < sum(value or 0.0 for value in joules.values())
+
+
+def test_its_load_is_told_as_a_share_of_the_machine(own: OwnCost) -> None:
+    (gauge,) = own.gauges()
+    own.read_gauges()
+    time.sleep(0.1)
+    own.read_gauges()
+    began_s = time.monotonic()
+    be_busy(0.1)
+    lasted_s = time.monotonic() - began_s
+    (reading,) = own.read_gauges()
+    assert reading.key == gauge.key
+    share = 0.1 / lasted_s / this_processor().threads
+    assert reading.value == pytest.approx(100 * share, rel=0.15)

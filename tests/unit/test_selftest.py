@@ -1,0 +1,301 @@
+"""What the self-test finds of sensors whose rhythm is known: real files, a compiled driver."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
+from monitor.power.selftest import (
+    PLAUSIBLE,
+    READS,
+    Finding,
+    Traits,
+    Verdict,
+    examine,
+    period_of,
+    refined,
+    spread_of,
+    step_of,
+)
+from monitor.power.sources.modelled import ModelledCpu
+from monitor.power.sources.nvml import Nvml
+from monitor.sensor_test_commands import test_sensors as sensors_test_command
+from monitor.sensor_testing import SensorTest
+from tests.hardware.curve import PowerCurve
+from tests.hardware.nvml import FakeGpu
+from tests.hardware.sysfs import FakeSysfs, RaplZone
+from tests.unit.conftest import FakeGpus, MakeChannel, StillSysfs
+
+SINUS = tuple((at / 50, 100 + 50 * float(np.sin(at / 3))) for at in range(200))
+UNEVEN = PowerCurve(SINUS)
+PACKAGE = RaplZone("intel-rapl:0", "package-0", UNEVEN)
+DRAM = RaplZone("intel-rapl:0:0", "dram", PowerCurve.constant(0.0), start_uj=5_000_000)
+
+GO_ON = threading.Event()
+
+
+def traits_by_key(findings: tuple[Finding, ...]) -> dict[str, Traits]:
+    return {finding.channel.key: finding.traits for finding in findings}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSysfs]:
+    """Counters of which one refreshes every 20 ms and the other stands still."""
+    with FakeSysfs(tmp_path / "sys", [PACKAGE, DRAM], update_s=0.02) as made:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(made.root))
+        yield made
+
+
+# On sensors whose rhythm is known.
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+def test_each_gpu_of_a_driver_has_its_own_period(fake_gpus: FakeGpus) -> None:
+    quick = FakeGpu(uuid="GPU-quick", curve=UNEVEN, energy_step_s=0.02)
+    slow = FakeGpu(uuid="GPU-slow", curve=UNEVEN, energy_step_s=0.04)
+    fake_gpus([quick, slow])
+    found = traits_by_key(examine(Nvml(), 0.7, GO_ON))
+    for gpu in (quick, slow):
+        traits = found[f"nvml:{gpu.uuid}"]
+        assert traits.verdict is Verdict.FOUND
+        assert traits.period_s == pytest.approx(gpu.energy_step_s, rel=0.2)
+        assert traits.step_j == 0.001
+
+
+def test_a_modelled_channel_is_no_sensor() -> None:
+    began_s = time.monotonic()
+    assert examine(ModelledCpu(), 5.0, GO_ON) == ()
+    assert time.monotonic() - began_s < 2.0
+
+
+class Scripted:
+    """A sensor whose watts or joules are a function of time."""
+
+    name = "scripted"
+
+    def __init__(self, channel: Channel, told: "object") -> None:
+        self._channel, self._told = channel, told
+        self.reads, self.is_closed = 0, False
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "Scripted.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (self._channel,)
+
+    def read(self) -> list[Reading]:
+        self.reads += 1
+        now_s = time.monotonic()
+        value = self._told(now_s)  # type: ignore[operator]
+        if self._channel.kind is Kind.COUNTER:
+            return [Reading(self._channel.key, now_s, counter_j=value)]
+        return [Reading(self._channel.key, now_s, power_w=value)]
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_what_changes_at_every_reading_refreshes_faster_than_is_read(
+    make_channel: MakeChannel,
+) -> None:
+    """The learned period bounds the true one, and only a documented one that is longer yields."""
+    for documented_s, is_learned in ((0.4, True), (0.0001, False)):
+        channel = make_channel(period_s=documented_s)
+        (finding,) = examine(Scripted(channel, lambda now_s: 30 * now_s), 0.25, GO_ON)
+        assert finding.traits.verdict is Verdict.FAST
+        learned = refined(channel, finding.traits)
+        assert (learned.period_s < documented_s) is is_learned
+        assert learned.period_s >= min(documented_s, 0.00025)
+
+
+def test_a_period_far_from_the_documented_one_is_refused(make_channel: MakeChannel) -> None:
+    channel = make_channel(period_s=0.0003)
+    period_s = 1.2 * PLAUSIBLE * channel.period_s
+    source = Scripted(channel, lambda now_s: 30 * (now_s // period_s))
+    (finding,) = examine(source, 1.0, GO_ON)
+    assert finding.traits.verdict is Verdict.REFUSED
+    assert refined(channel, finding.traits).period_s == channel.period_s
+    assert source.is_closed
+    # Found in the third stage at the latest; a rest then.
+    assert source.reads < 3 * READS + 5
+
+
+def test_watts_tell_a_period_and_no_step(make_channel: MakeChannel) -> None:
+    channel = make_channel(kind=Kind.POWER, period_s=0.1)
+    source = Scripted(channel, lambda now_s: 40 + (7 * (now_s // 0.04)) % 5)
+    (finding,) = examine(source, 0.9, GO_ON)
+    assert finding.traits.period_s == pytest.approx(0.04, rel=0.2)
+    assert finding.traits.step_j is None
+
+
+def test_a_source_that_never_answers_is_said_to_be_silent(make_channel: MakeChannel) -> None:
+    def fail(_now_s: float) -> float:
+        raise OSError("gone")
+
+    (finding,) = examine(Scripted(make_channel(period_s=0.01), fail), 0.1, GO_ON)
+    assert (finding.traits.verdict, finding.traits.samples) == (Verdict.SILENT, 0)
+
+
+def test_a_cancelled_test_ends_at_once_and_finds_nothing(make_channel: MakeChannel) -> None:
+    source = Scripted(make_channel(), lambda _now_s: 1.0)
+    test = SensorTest(60.0, [lambda: source])
+    threading.Timer(0.2, test.cancel).start()
+    began_s = time.monotonic()
+    assert test.run() == ()
+    assert test.is_cancelled
+    assert time.monotonic() - began_s < 2.0
+    assert source.is_closed
+
+
+def test_a_source_that_fails_to_open_disturbs_no_other(make_channel: MakeChannel) -> None:
+    class Broken(Scripted):
+        def open(self) -> tuple[Channel, ...]:
+            raise RuntimeError("driver error 42")
+
+    channel = make_channel(period_s=0.01)
+    sources = [
+        lambda: Broken(make_channel("test:broken"), float),
+        lambda: Scripted(channel, lambda now_s: now_s // 0.01),
+    ]
+    shares: list[float] = []
+    findings = SensorTest(0.4, sources).run(shares.append)
+    assert [finding.channel.key for finding in findings] == [channel.key]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+class Hastened(Scripted):
+    """A sensor whose clock runs so fast that half a second holds ten."""
+
+    SPEED = 20
+
+    def read(self) -> list[Reading]:
+        self.reads += 1
+        time_s = self.SPEED * time.monotonic()
+        return [Reading(self._channel.key, time_s, counter_j=self._told(time_s))]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("most_cores", "is_idle"), [(1e6, True), (-1.0, False)])
+def test_what_a_busy_machine_draws_is_not_taken_for_idle(
+    make_channel: MakeChannel, most_cores: float, is_idle: bool
+) -> None:
+    channel = make_channel(period_s=0.2)
+    sources = [lambda: Hastened(channel, lambda time_s: 30 * (time_s // 0.2) * 0.2)]
+    (finding,) = SensorTest(0.7, sources, most_cores).run()
+    assert (finding.traits.idle_w is not None) is is_idle
+    if is_idle:
+        assert finding.traits.idle_w == pytest.approx(30.0, rel=0.05)
+        assert finding.traits.spread_w is not None
+        assert 0 <= finding.traits.spread_w < 6
+
+
+# The reckoning alone.
+
+
+@given(
+    period_s=st.floats(0.002, 2.0),
+    reads_a_period=st.floats(3.0, 16.0),
+    phase=st.floats(0.0, 1.0),
+    stalls=st.sets(st.integers(0, 149), max_size=6),
+)
+def test_a_steady_refresh_is_found_though_some_readings_are_late(
+    period_s: float, reads_a_period: float, phase: float, stalls: set[int]
+) -> None:
+    dt_s = np.full(200, period_s / reads_a_period)
+    dt_s[list(stalls)] *= 4
+    time_s = np.cumsum(dt_s)
+    told = period_of(time_s, np.floor(time_s / period_s + phase))
+    assert told is not None
+    verdict, found_s = told
+    assert verdict is Verdict.FOUND
+    assert found_s == pytest.approx(period_s, rel=0.2)
+
+
+def test_too_few_changes_say_nothing() -> None:
+    time_s = np.arange(100) / 100
+    assert period_of(time_s, np.zeros(100)) is None
+    assert period_of(time_s, np.floor(time_s * 5)) is None
+
+
+def test_changes_without_a_rhythm_have_no_period() -> None:
+    changes = np.cumsum([5, 90, 12, 240, 33, 7, 150, 60, 400, 19, 120, 9])
+    value = np.zeros(1300)
+    value[changes] = 1.0
+    told = period_of(np.arange(1300) / 1000, np.cumsum(value))
+    assert told == (Verdict.UNSURE, None)
+
+
+counts = st.lists(st.integers(1, 5000), min_size=12, max_size=60, unique=True)
+
+
+@given(counts=counts, start_j=st.floats(0, 1e7))
+def test_a_step_of_whole_millijoules_is_exact(counts: list[int], start_j: float) -> None:
+    common = np.gcd.reduce(counts)
+    counter_j = (round(start_j * 1e3) + np.cumsum([0, *counts])) / 1e3
+    assert step_of(np.diff(counter_j)) == pytest.approx(common * 1e-3, rel=1e-9)
+
+
+@given(counts=counts, exponent=st.sampled_from([14, 16]), start=st.integers(0, 2**32))
+def test_a_processors_unit_shows_through_its_whole_microjoules(
+    counts: list[int], exponent: int, start: int
+) -> None:
+    """Driver and processor: 2^-14 or 2^-16 J, rounded down to microjoules."""
+    units = start + np.cumsum([0, *counts])
+    counter_j = (units * 1_000_000 >> exponent) / 1e6
+    found = step_of(np.diff(counter_j))
+    # A common divisor of the counts makes the step a multiple, as of any counter.
+    assert found is not None
+    assert found * 2**exponent == pytest.approx(round(found * 2**exponent))
+    if np.gcd.reduce(counts) == 1:
+        assert found == 2.0**-exponent
+
+
+def test_a_steady_load_tells_no_step() -> None:
+    """Two joules at each refresh: a property of the load, not of the counter."""
+    assert step_of(np.array([0.0, 2.0, 2.0, 0.0, 4.0, 2.0] * 10)) is None
+
+
+def test_the_spread_is_that_of_the_seconds_and_ignores_a_burst() -> None:
+    watts = np.array([10.0, 10.2, 9.8, 10.1, 9.9, 60.0])
+    idle_w, spread_w = spread_of(watts)
+    assert idle_w == pytest.approx(10.05)
+    assert spread_w is not None
+    assert 0.1 < spread_w < 0.4
+    assert spread_of(watts[:3]) == (None, None)
+
+
+# The command.
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+def test_the_command_finds_period_and_step_of_counters_in_files(
+    machine: FakeSysfs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(sensors_test_command, ["--seconds", "1.2", "--json"])
+    assert done.exit_code == 0, done.output
+    package, dram = json.loads(done.stdout)["sensors"]
+    assert package["label"] == "CPU 0"
+    assert package["period_s"] == pytest.approx(0.02, rel=0.2)
+    assert package["step_j"] == 1e-6
+    assert package["measured_at"] > "2020"
+    assert [dram[name] for name in ("verdict", "period_s", "step_j")] == ["still", None, None]
+
+
+def test_the_command_says_that_there_is_no_sensor(
+    still_sysfs: StillSysfs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still_sysfs()
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(sensors_test_command, ["--seconds", "30"])
+    assert done.exit_code == 1
+    assert "no sensor to test" in done.output

@@ -1,0 +1,108 @@
+"""What was learned of sensors is kept, and used by those who read them afterwards."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitor.power.channel import Channel, Probe, ProbeState, Reading
+from monitor.power.sampler import Sampler
+from monitor.power.selftest import Traits, Verdict
+from monitor.store.history import History
+from monitor.store.sensor_traits import SensorTraits, traits_of
+from tests.unit.conftest import Eventually, MakeChannel
+
+FOUND = Traits("rapl:package-0", Verdict.FOUND, 0.00098, 2.0**-14, 4.2, 0.1, 812, 60.0)
+STILL = Traits("rapl:package-0:dram", Verdict.STILL, None, None, None, None, 812, 60.0)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with closing(History(tmp_path / "history.db")) as opened:
+        yield opened
+
+
+def test_what_is_kept_is_read_back_with_its_time(history: History) -> None:
+    traits = SensorTraits(history.store)
+    assert traits.all() == {}
+    kept = traits.keep([FOUND, STILL])
+    assert all(each.measured_at for each in kept)
+    assert traits.all() == {each.key: each for each in kept}
+
+
+def test_a_new_test_replaces_what_it_looked_at_and_nothing_else(history: History) -> None:
+    traits = SensorTraits(history.store)
+    traits.keep([FOUND, STILL])
+    again = Traits("rapl:package-0", Verdict.FAST, None, None, None, None, 5, 2.0)
+    (kept,) = traits.keep([again])
+    known = traits.all()
+    assert known["rapl:package-0"] == kept
+    assert known[STILL.key].verdict is Verdict.STILL
+
+
+def test_another_machines_sensors_are_not_taken_for_this_ones(history: History) -> None:
+    other = {"id": "other", "name": "a", "system": "b", "processor": "c", "threads": 1}
+    history.store.write(
+        lambda db: db.table("machines").insert({**other, "memory_bytes": 1})
+    ).result()
+    SensorTraits(history.store, "other").keep([FOUND])
+    assert SensorTraits(history.store).all() == {}
+
+
+def test_channels_take_what_was_learned_of_them(
+    history: History, make_channel: MakeChannel
+) -> None:
+    SensorTraits(history.store).keep([FOUND, STILL])
+    refine = traits_of(history)
+    learned = refine(make_channel("rapl:package-0", period_s=0.001, step_j=1e-6))
+    assert (learned.period_s, learned.step_j) == (0.00098, 2.0**-14)
+    # Nothing was learned of these: what is documented stays.
+    for key in ("rapl:package-0:dram", "nvml:unknown"):
+        channel = make_channel(key, period_s=0.001, step_j=1e-6)
+        assert refine(channel) == channel
+
+
+class Counter:
+    """100 W, told ten times a second, whatever is documented."""
+
+    name = "test"
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "Scripted.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (self._channel,)
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        return [Reading(self._channel.key, now_s, counter_j=100 * (now_s // 0.1) * 0.1)]
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_sampler_widens_its_intervals_by_what_was_learned(
+    history: History, make_channel: MakeChannel, eventually: Eventually
+) -> None:
+    """A counter that refreshes every 0.1 s rather than every millisecond is off by more."""
+    channel = make_channel("test:one", period_s=0.001)
+    documented = Sampler(50, [Counter(channel)])
+    SensorTraits(history.store).keep(
+        [Traits(channel.key, Verdict.FOUND, 0.1, None, None, None, 500, 60.0)]
+    )
+    learned = Sampler(50, [Counter(channel)], refine=traits_of(history))
+    edges_j = []
+    with documented, learned:
+        start_s = time.monotonic() + 0.2
+        eventually(lambda: time.monotonic() > start_s + 0.8)
+        for sampler in (documented, learned):
+            edges_j.append(sampler.trace.window(channel.key, start_s, start_s + 0.5).edge_j)
+        assert learned.channels()[0].period_s == 0.1
+    # At each end the uniform doubt of a refresh of 0.1 s at 100 W, in quadrature.
+    assert edges_j[1] == pytest.approx(2**0.5 * 100 * 0.1 / 12**0.5, rel=0.1)
+    assert edges_j[0] < edges_j[1] / 4
