@@ -1,4 +1,4 @@
-"""How fast the program answers: cancel, start of the window, the sampler's share of a core.
+"""How fast the program answers: cancel, start of the window.
 
 Run with ``pytest tests/speed -m speed -n 0 -s``.
 """
@@ -25,10 +25,6 @@ from monitor.engine.messages import (
     PrefillStarted,
     Sampling,
 )
-from monitor.power.sampler import Sampler
-from tests.hardware.curve import PowerCurve
-from tests.hardware.nvml import FakeGpu, load_in_process, write_script
-from tests.hardware.sysfs import FakeSysfs, RaplZone
 
 pytestmark = [pytest.mark.speed, pytest.mark.timeout(300)]
 
@@ -71,31 +67,3 @@ def test_window_is_usable(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)
     print(f"window usable after {time.monotonic() - start_s:.2f} s (budget 1.5)")
     window.close()
-
-
-def test_sampler_share_of_a_core(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nvml_library: Path
-) -> None:
-    """Budget: 1 % of a core at 10 Hz with 2 packages, DRAM, psys and 4 GPUs."""
-    power = PowerCurve.constant(50.0)
-    zones = [
-        RaplZone("intel-rapl:0", "package-0", power),
-        RaplZone("intel-rapl:0:0", "dram", power),
-        RaplZone("intel-rapl:1", "package-1", power),
-        RaplZone("intel-rapl:1:0", "dram", power),
-        RaplZone("intel-rapl:2", "psys", power),
-    ]
-    script = tmp_path / "gpus"
-    with FakeSysfs(tmp_path / "sys", zones, update_s=0.02) as machine:
-        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
-        write_script(script, [FakeGpu(uuid=f"GPU-{i}") for i in range(4)], machine.epoch_s)
-        load_in_process(nvml_library / "libnvidia-ml.so.1", script)
-        with Sampler() as sampler:
-            sampler.wait_ready()
-            assert len(sampler.channels()) == 9
-            process = psutil.Process()
-            before, start_s = process.cpu_times(), time.monotonic()
-            time.sleep(10)
-            after, end_s = process.cpu_times(), time.monotonic()
-    used_s = after.user + after.system - before.user - before.system
-    print(f"sampler: {100 * used_s / (end_s - start_s):.2f} % of a core (budget 1)")
