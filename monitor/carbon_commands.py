@@ -175,21 +175,13 @@ def sci_(query_id: str, as_json: bool) -> None:
         operational = record.footprint
         if operational is None:
             raise click.ClickException(f"No energy was measured of {record.id}.")
-        embodied_g = stored_embodied_g(stored, record)
-        scores = _scores(stored, record, operational, embodied_g)
+        scores = _scores(stored, record, operational, record.embodied_g)
     total_s = record.seconds.total
     show(
         sci_view(operational, scores, total_s),
         lambda: {"id": record.id, **sci_json(operational, scores, total_s)},
         as_json,
     )
-
-
-def stored_embodied_g(stored: History, record: QueryRecord) -> float | None:
-    """Return the device's share as it was stored with a query, ``None`` if it was not."""
-    found = stored.store.read().execute("select embodied_g from queries where id = ?", [record.id])
-    grams: float | None = found.fetchone()[0]
-    return grams
 
 
 def _scores(

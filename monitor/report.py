@@ -218,6 +218,9 @@ def record_view(record: QueryRecord) -> RenderableType:
     carbon = record.footprint
     if carbon:
         facts.add_row("emissions", footprint_line(carbon))
+    if record.embodied_g is not None:
+        share = f"{figures.mass(record.embodied_g)} CO2e, the hardware's share beside them"
+        facts.add_row("embodied", share)
     total = record.bill.total()
     if total.energy:
         facts.add_row("idle", above_idle_words(record.above_idle, total.kind))

@@ -224,6 +224,16 @@ class QueryView(QScrollArea):
         line.addWidget(again, 0, Qt.AlignmentFlag.AlignBottom)
         return holder
 
+    def _carbon_note(self, record: QueryRecord) -> str:
+        """Say what the grams were reckoned with, and the hardware's share, which is not in them."""
+        notes = []
+        if carbon := record.footprint:
+            notes.append(f"{carbon.zone} {carbon.year}, {carbon.intensity_g_per_kwh:.0f} g/kWh")
+        if record.embodied_g is not None:
+            share = self.tr("beside it the hardware's share: %1")
+            notes.append(share.replace("%1", figures.mass(record.embodied_g)))
+        return "\n".join(notes)
+
     def _figures(self, record: QueryRecord) -> QWidget:
         total, carbon = record.bill.total(), record.footprint
         energy = figures.marked(total.kind, figures.energy(total.joules))
@@ -236,7 +246,7 @@ class QueryView(QScrollArea):
             (
                 self.tr("CO₂e"),
                 figures.mass(carbon.grams if carbon else None),
-                carbon and f"{carbon.zone} {carbon.year}, {carbon.intensity_g_per_kwh:.0f} g/kWh",
+                self._carbon_note(record),
                 carbon and carbon.source,
             ),
             (

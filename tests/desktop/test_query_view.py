@@ -19,6 +19,7 @@ from desktop.history.scrub import Scrub
 from desktop.history.timed_text import MOST_LINES, TimedText
 from desktop.history.tint import LEVELS, tint
 from desktop.theme.palette import DARK, LIGHT, Theme
+from monitor import figures
 from monitor.details import Details
 from monitor.energy.account import DECODE, PREFILL, Phase, account
 from monitor.energy.forecast import Fit, Forecast
@@ -297,6 +298,25 @@ def test_without_energy_heat_cannot_be_switched_on(qtbot: QtBot, kept: Kept) -> 
     qtbot.addWidget(scrub)
     assert not scrub.heat.isEnabled()
     assert "No sensor" in scrub.heat.toolTip()
+
+
+def test_the_hardware_s_share_stands_beside_the_grams_and_not_in_them(
+    qtbot: QtBot, tmp_path: Path, kept: Kept
+) -> None:
+    def shown(record: QueryRecord) -> str:
+        view = QueryView(LIGHT)
+        qtbot.addWidget(view)
+        view.show_details(Details(record, None, None))
+        view.settle()
+        return texts(view)
+
+    bare = shown(kept.record)
+    told = shown(ask(tmp_path / "other.db", embodied_g=0.012).record)
+    assert "hardware's share" not in bare
+    assert "beside it the hardware's share: 12.0 mg" in told
+    carbon = kept.record.footprint
+    assert carbon
+    assert figures.mass(carbon.grams) in told
 
 
 def test_phases_tell_thinking_and_what_reuse_saved(qtbot: QtBot, kept: Kept) -> None:

@@ -254,6 +254,8 @@ def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
 
 def test_markup_in_questions_and_answers_is_shown_as_text() -> None:
     shown = printed(report.record_view(record()))
+    assert "embodied" not in shown
+    assert "12.0 mg" in printed(report.record_view(record(embodied_g=0.012)))
     assert "What is a [bold]watt[/bold]?" in shown
     assert "A [red]joule[/red] a second." in shown
 
