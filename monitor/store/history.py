@@ -34,7 +34,7 @@ from monitor.store.machine import this_machine
 from monitor.store.marks import TextMarks, decode_marks
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
-from monitor.store.records import Conversation, QueryRecord, Status, Turn
+from monitor.store.records import QueryRecord, Status
 from monitor.store.references import free_number, intensity_id, model_id, settings_id
 from monitor.store.standings import Standings
 from monitor.store.trainings import Trainings
@@ -308,35 +308,6 @@ class History:
             "select marks from traces where query_id = ? and marks is not null", [query_id]
         )
         return next((decode_marks(blob) for (blob,) in rows), None)
-
-    # --- conversations -------------------------------------------------------------------
-
-    def conversations(self, limit: int = 200) -> list[Conversation]:
-        """Return the conversations, the latest used first, without their turns."""
-        return [
-            Conversation(row["id"], row["title"], row["updated_at"])
-            for row in self._store.read().query(
-                "select id, title, updated_at from conversations order by updated_at desc limit ?",
-                [limit],
-            )
-        ]
-
-    def conversation(self, conversation_id: str) -> Conversation:
-        """Return a conversation with its turns.
-
-        :raises KeyError: if there is none
-        """
-        db = self._store.read()
-        for row in db.query("select * from conversations where id = ?", [conversation_id]):
-            turns = db.query(
-                "select role, content, query_id from messages where conversation_id = ? "
-                "and (role = 'user' or content <> '') order by id",
-                [conversation_id],
-            )
-            return Conversation(
-                row["id"], row["title"], row["updated_at"], tuple(Turn(**turn) for turn in turns)
-            )
-        raise KeyError(f"There is no conversation {conversation_id}.")
 
     # --- models and preferences ----------------------------------------------------------
 

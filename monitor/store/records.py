@@ -261,22 +261,3 @@ class QueryRow:
             tags=tuple(sorted(row["tags"].split("\n"))) if row["tags"] else (),
             throttled=bool(row["throttled"]),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message of a stored conversation; ``query_id`` is the query that wrote an answer."""
-
-    role: str
-    content: str
-    query_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A conversation's place in the list."""
-
-    id: str
-    title: str
-    updated_at: str
-    turns: tuple[Turn, ...] = ()

@@ -15,6 +15,7 @@ from monitor.energy.account import Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import ModelInfo
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
+from monitor.store.conversations import Said
 from monitor.store.history import History, QueryStart
 from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
@@ -196,3 +197,8 @@ def stored_query(history: History, prompt: str = "What is a watt?", **changes: A
     """Store a query from its beginning to its end."""
     began = history.begin(query_start(prompt=prompt))
     return history.finish(began.query_id, outcome(**changes))
+
+
+def said(history: History, conversation_id: str) -> tuple[Said, ...]:
+    """Return the messages of the branch of a conversation that is shown."""
+    return history.talks.path(history.talks.talk(conversation_id).leaf_id)

@@ -21,7 +21,7 @@ from monitor.store.endings import Endings, ended
 from monitor.store.history import History
 from monitor.store.records import Status
 from monitor.store.rescue import rescue
-from tests.unit.builders import outcome, query_start, stored_query
+from tests.unit.builders import outcome, query_start, said, stored_query
 from tests.unit.conftest import Eventually
 from tests.unit.test_copies import old_history
 
@@ -161,7 +161,12 @@ def test_an_end_left_in_a_file_is_taken_in_once_at_the_next_start(
         hasty.close()
     kept = path.with_name(f"unsaved-{first.query_id}.json")
     assert kept.exists()
-    second = query_start(kind="chat", prompt="Two", conversation_id=first.conversation_id)
+    second = query_start(
+        kind="chat",
+        prompt="Two",
+        conversation_id=first.conversation_id,
+        parent_id=first.answer_id,
+    )
     history.finish(history.begin(second).query_id, outcome(text="Second answer"))
     copied = kept.read_text()
     for taken in (1, 1, 0):
@@ -174,8 +179,8 @@ def test_an_end_left_in_a_file_is_taken_in_once_at_the_next_start(
     assert (record.status, record.bill, record.text) == (Status.DONE, end.bill, end.text)
     assert (history.trace(first.query_id) is not None) == with_trace
     assert first.conversation_id
-    said = [turn.content for turn in history.conversation(first.conversation_id).turns]
-    assert said == ["One", end.text, "Two", "Second answer"]
+    texts = [each.content for each in said(history, first.conversation_id)]
+    assert texts == ["One", end.text, "Two", "Second answer"]
 
 
 def test_a_file_that_is_no_end_of_a_query_is_left_alone(history: History, path: Path) -> None:
@@ -298,8 +303,8 @@ def test_all_but_the_damaged_page_is_saved(path: Path, tmp_path: Path) -> None:
         assert len(saved) == found.rows["queries"]
         assert all(records[query_id] == record for query_id, record in saved.items())
         assert history.preference("zone") == "DEU"
-        (conversation,) = history.conversations()
-        assert len(history.conversation(conversation.id).turns) == 2
+        (conversation,) = history.talks.listed()
+        assert len(said(history, conversation.id)) == 2
         db = history._store.read()
         assert db.execute("pragma foreign_key_check").fetchall() == []
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]

@@ -19,10 +19,11 @@ from monitor.energy.account import METHOD, Bill, Phase
 from monitor.forms import record_json
 from monitor.power.channel import Domain, Kind
 from monitor.power.trace import Curve
+from monitor.store.conversations import Said
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
 from monitor.store.identifiers import new_id
-from monitor.store.records import QueryRecord, Seconds, Status, Tokens, Turn
+from monitor.store.records import QueryRecord, Seconds, Status, Tokens
 from tests.unit.builders import (
     BILL,
     CPU,
@@ -35,6 +36,7 @@ from tests.unit.builders import (
     model_info,
     outcome,
     query_start,
+    said,
     stored_query,
 )
 
@@ -364,14 +366,15 @@ def test_an_unknown_id_says_how_to_find_one(history: History, unknown: str) -> N
 
 
 def test_an_empty_history_lists_nothing(history: History) -> None:
-    assert (history.records(), history.browse.rows(), history.conversations()) == ([], [], [])
+    assert (history.records(), history.browse.rows(), history.talks.listed()) == ([], [], [])
 
 
 # --- conversations -----------------------------------------------------------------------
 
 
 def chat_turn(history: History, prompt: str, answer: str, conversation: str | None = None) -> str:
-    start = query_start(kind="chat", prompt=prompt, conversation_id=conversation)
+    after = history.talks.talk(conversation).leaf_id if conversation else None
+    start = query_start(kind="chat", prompt=prompt, conversation_id=conversation, parent_id=after)
     began = history.begin(start)
     history.finish(began.query_id, outcome(text=answer))
     assert began.conversation_id is not None
@@ -380,13 +383,13 @@ def chat_turn(history: History, prompt: str, answer: str, conversation: str | No
 
 def test_a_chat_begins_a_conversation_called_after_its_prompt(history: History) -> None:
     conversation_id = chat_turn(history, "What is\n a watt?", "A joule a second.")
-    (listed,) = history.conversations()
+    (listed,) = history.talks.listed()
     assert (listed.id, listed.title) == (conversation_id, "What is a watt?")
 
 
 def test_a_long_prompt_makes_a_title_of_one_line(history: History) -> None:
     prompt = "Tell me everything there is to know about watts, joules, volts and amperes."
-    title = history.conversation(chat_turn(history, prompt, "No.")).title
+    title = history.talks.talk(chat_turn(history, prompt, "No.")).title
     assert len(title) <= 60
     assert title.endswith("…")
     assert prompt.startswith(title[:-1])
@@ -395,7 +398,7 @@ def test_a_long_prompt_makes_a_title_of_one_line(history: History) -> None:
 
 def test_a_command_needs_no_conversation(history: History) -> None:
     assert history.begin(query_start(kind="ask")).conversation_id is None
-    assert history.conversations() == []
+    assert history.talks.listed() == []
 
 
 def test_a_conversation_keeps_its_turns_in_order_and_who_wrote_them(history: History) -> None:
@@ -403,11 +406,11 @@ def test_a_conversation_keeps_its_turns_in_order_and_who_wrote_them(history: His
     chat_turn(history, "two", "2")
     assert chat_turn(history, "three", "3", first) == first
     ids = [record.id for record in reversed(history.records())]
-    assert history.conversation(first).turns == (
-        Turn("user", "one", ids[0]),
-        Turn("assistant", "1", ids[0]),
-        Turn("user", "three", ids[2]),
-        Turn("assistant", "3", ids[2]),
+    assert said(history, first) == (
+        Said("user", "one", ids[0]),
+        Said("assistant", "1", ids[0]),
+        Said("user", "three", ids[2]),
+        Said("assistant", "3", ids[2]),
     )
 
 
@@ -417,18 +420,18 @@ def test_the_conversation_used_last_comes_first(history: History) -> None:
         made.append(chat_turn(history, prompt, "1"))
         time.sleep(0.002)
     chat_turn(history, "more", "2", made[1])
-    assert [listed.title for listed in history.conversations()] == ["two", "three", "one"]
-    assert [listed.title for listed in history.conversations(1)] == ["two"]
+    assert [listed.title for listed in history.talks.listed()] == ["two", "three", "one"]
+    assert [listed.title for listed in history.talks.listed(limit=1)] == ["two"]
 
 
-def test_an_answer_that_never_came_is_no_turn(history: History) -> None:
-    conversation_id = chat_turn(history, "one", "")
-    assert [turn.role for turn in history.conversation(conversation_id).turns] == ["user"]
+def test_an_answer_that_never_came_is_none(history: History) -> None:
+    (turn,) = history.talks.talk(chat_turn(history, "one", "")).turns
+    assert (turn.question, turn.answer) == ("one", "")
 
 
 def test_an_unknown_conversation_is_a_sentence(history: History) -> None:
     with pytest.raises(KeyError, match="There is no conversation nobody"):
-        history.conversation("nobody")
+        history.talks.talk("nobody")
 
 
 # --- models and preferences --------------------------------------------------------------
@@ -483,7 +486,7 @@ def test_a_query_whose_process_was_killed_is_interrupted_and_keeps_what_it_had(p
     query_id, conversation_id = out.split()
     with closing(History(path)) as history:
         record = history.record(query_id)
-        turns = history.conversation(conversation_id).turns
+        turns = said(history, conversation_id)
         (row,) = history.browse.rows()
     assert record.status is Status.INTERRUPTED
     assert (record.text, record.bill) == ("A jou", BILL)
@@ -493,7 +496,7 @@ def test_a_query_whose_process_was_killed_is_interrupted_and_keeps_what_it_had(p
         ("assistant", "A jou"),
     ]
     with closing(History(path)) as again:
-        assert len(again.conversation(conversation_id).turns) == 2
+        assert len(said(again, conversation_id)) == 2
 
 
 def test_a_query_killed_before_its_first_token_is_interrupted_too(path: Path) -> None:
@@ -502,7 +505,8 @@ def test_a_query_killed_before_its_first_token_is_interrupted_too(path: Path) ->
     query_id, conversation_id = out.split()
     with closing(History(path)) as history:
         assert history.record(query_id).status is Status.INTERRUPTED
-        assert len(history.conversation(conversation_id).turns) == 1
+        (turn,) = history.talks.talk(conversation_id).turns
+        assert (turn.question, turn.answer) == ("What is a watt?", "")
 
 
 def test_a_query_of_a_living_process_runs_on_until_that_has_died(path: Path) -> None:

@@ -28,7 +28,7 @@ from monitor.store.merge import merge
 from monitor.store.recordings import Progress, Recordings
 from monitor.store.schema import SCHEMA_VERSION
 from monitor.store.sums import FACET, drop_triggers, sum_up
-from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, stored_query
+from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, said, stored_query
 from tests.unit.test_bench_store import item, run_start
 from tests.unit.test_copies import old_history
 
@@ -132,8 +132,7 @@ def test_a_second_merge_adds_nothing_and_a_later_one_what_is_new(on_machine: Ope
     laptop.finish(chat.query_id, outcome())
     assert merge(desk._store, laptop._store.path).queries == 1
     assert chat.conversation_id
-    conversation = desk.conversation(chat.conversation_id)
-    assert [turn.query_id for turn in conversation.turns] == [chat.query_id] * 2
+    assert [each.query_id for each in said(desk, chat.conversation_id)] == [chat.query_id] * 2
     before = contents(desk)
     again = merge(desk._store, laptop._store.path)
     assert (again.queries, again.known, again.messages) == (0, 2, 0)

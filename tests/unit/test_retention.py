@@ -28,7 +28,7 @@ from monitor.store.retention import (
     write_rules,
 )
 from monitor.store.upkeep import purge_deleted, sizes, vacuum
-from tests.unit.builders import channel, outcome, query_start, stored_query
+from tests.unit.builders import channel, outcome, query_start, said, stored_query
 
 NOW = datetime.now(UTC)
 
@@ -256,6 +256,6 @@ def test_what_was_deleted_long_ago_goes_for_good(history: History) -> None:
         db.execute("select prompt_text from queries where prompt_text = 'Secret'").fetchall() == []
     )
     assert chat.conversation_id
-    turns = history.conversation(chat.conversation_id).turns
+    turns = said(history, chat.conversation_id)
     assert [turn.query_id for turn in turns] == [None, None]
     assert db.execute("pragma foreign_key_check").fetchall() == []
