@@ -208,6 +208,7 @@ def sensors_json(
                 "state": str(probe.state),
                 "reason": probe.reason,
                 "mend": probe.mend,
+                "doubt": probe.doubt,
             }
             for probe in probes
         ],

@@ -11,9 +11,13 @@ from monitor.carbon.footprint import Footprint, footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.energy.baseline import AboveIdle, Baseline, Stale, above_idle
-from monitor.power.channel import Channel
+from monitor.power.channel import Channel, Role
+from monitor.power.present import total_w
 from monitor.power.trace import AROUND_S, Trace
 from monitor.power.window import EMPTY, Curve, Gap, Window, window_of
+
+WELL_READ = 0.995
+"""With less of the time read, joules are not of all of it: it is said how much was."""
 
 
 class State(StrEnum):
@@ -52,6 +56,30 @@ class Cost:
     above: AboveIdle | None
     footprint: Footprint | None
 
+    @property
+    def mean_w(self) -> float | None:
+        """Mean watts of the total over the time that was read, which may be less than the span.
+
+        ``None`` if parts were read for unlike times, or one not at all: they have no common mean.
+        """
+        parts = [line for line in self.bill.by_channel() if line.channel.role is Role.PART]
+        read = [line.coverage for line in parts]
+        if not read or max(read) - min(read) > 1 - WELL_READ:
+            return None
+        return total_w(line.mean_w for line in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A time in which the machine was suspended, and the recording's clock stood still.
+
+    :param at_s: where on that clock: all from here on was read after the machine woke
+    :param length_s: how long it slept
+    """
+
+    at_s: float
+    length_s: float
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -66,6 +94,7 @@ class Recording:
     :param marks: in the order of time
     :param baseline: what the machine drew idle, ``None`` if that was not measured
     :param stale: why that was stale already
+    :param ended_at: UTC, ISO 8601, of the end of what is billed; "" where that is not known
     """
 
     id: str
@@ -80,6 +109,14 @@ class Recording:
     marks: tuple[Mark, ...] = ()
     baseline: Baseline | None = None
     stale: tuple[Stale, ...] = ()
+    ended_at: str = ""
+
+    @property
+    def ended(self) -> datetime:
+        """When what is billed ended; where only its length is known, no sleep is reckoned with."""
+        if self.ended_at:
+            return datetime.fromisoformat(self.ended_at)
+        return datetime.fromisoformat(self.started_at) + timedelta(seconds=self.duration_s)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -139,10 +176,18 @@ class Recorded:
     """A recording with its power curves.
 
     :param curves: by channel key; their times are seconds since the recording began
+    :param sleeps: in the order of time
     """
 
     recording: Recording
     curves: Mapping[str, Curve]
+    sleeps: tuple[Sleep, ...] = ()
+
+    def moment(self, at_s: float) -> datetime:
+        """Return the UTC time at which the recording's clock showed so many seconds."""
+        slept_s = sum(sleep.length_s for sleep in self.sleeps if sleep.at_s <= at_s)
+        began = datetime.fromisoformat(self.recording.started_at)
+        return began + timedelta(seconds=at_s + slept_s)
 
     def cost(self, start_s: float, end_s: float) -> Cost:
         """Return what a span cost; its ends are put inside the recording, and in their order."""
@@ -158,13 +203,12 @@ class Recorded:
         Marks inside it stay; it has neither identifier, name nor note.
         """
         cost, whole = self.cost(start_s, end_s), self.recording
-        began = datetime.fromisoformat(whole.started_at) + timedelta(seconds=cost.start_s)
         recording = replace(
             whole,
             id="",
             name="",
             note="",
-            started_at=began.isoformat(timespec="milliseconds"),
+            started_at=self.moment(cost.start_s).isoformat(timespec="milliseconds"),
             duration_s=cost.end_s - cost.start_s,
             bill=cost.bill,
             marks=tuple(
@@ -172,13 +216,35 @@ class Recorded:
                 for mark in whole.marks
                 if cost.start_s <= mark.at_s < cost.end_s
             ),
+            ended_at=self.moment(cost.end_s).isoformat(timespec="milliseconds"),
+        )
+        sleeps = tuple(
+            Sleep(sleep.at_s - cost.start_s, sleep.length_s)
+            for sleep in self.sleeps
+            if cost.start_s < sleep.at_s <= cost.end_s
         )
         curves = {
             key: replace(around, time_s=around.time_s - cost.start_s)
             for key, curve in self.curves.items()
             if len((around := _cut(curve, cost.start_s, cost.end_s)).time_s)
         }
-        return Recorded(recording, curves)
+        return Recorded(recording, curves, sleeps)
+
+
+SLEEP = "asleep"
+"""What a sleep is called among the phases that are stored with a curve."""
+
+
+def sleep_phases(sleeps: Sequence[Sleep]) -> tuple[Phase, ...]:
+    """Return sleeps as they are stored with a curve; see :func:`sleeps_of`."""
+    return tuple(Phase(SLEEP, each.at_s, each.at_s + each.length_s) for each in sleeps)
+
+
+def sleeps_of(phases: Sequence[Phase]) -> tuple[Sleep, ...]:
+    """Return the sleeps among the phases that were stored with a curve."""
+    return tuple(
+        Sleep(phase.start_s, phase.end_s - phase.start_s) for phase in phases if phase.name == SLEEP
+    )
 
 
 def spans(recording: Recording) -> list[Span]:

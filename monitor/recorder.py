@@ -10,10 +10,19 @@ from datetime import UTC, datetime, timedelta
 from monitor.carbon.choice import chosen_pue
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.meter import chosen_zone
+from monitor.power.reader import ASLEEP_S, asleep_s
 from monitor.power.sampler import Sampler
-from monitor.power.window import Curve
+from monitor.power.window import Curve, Gap
 from monitor.quiet import present_conditions
-from monitor.recorded import Mark, Recorded, Recording, State, joined_pieces
+from monitor.recorded import (
+    Mark,
+    Recorded,
+    Recording,
+    Sleep,
+    State,
+    joined_pieces,
+    sleep_phases,
+)
 from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.database import StoreError
@@ -30,6 +39,10 @@ WRITE_S = 5.0
 PIECE_S = 60.0
 """Seconds of curve packed at once: small enough to be written again every few seconds until it is
 full, and large enough to be compressed well."""
+
+
+JUST_BEFORE_S = 0.001
+"""Between a sleep and the first reading after it: stored times are rounded by less."""
 
 
 class Recorder:
@@ -57,6 +70,9 @@ class Recorder:
         self._recording: Recording | None = None
         self._start_s = self._piece_from_s = 0.0
         self._end_s: float | None = None
+        self._ended_at = ""
+        self._slept_s = self._looked_s = 0.0
+        self._sleeps: tuple[Sleep, ...] = ()
         self._pieces: list[Mapping[str, Curve]] = []
         self._stored = 0
         self._taken_until_s: dict[str, float] = {}
@@ -75,6 +91,7 @@ class Recorder:
         zone, pue = chosen_zone(self._history), chosen_pue(self._history)
         self._sampler.mark()
         self._start_s = self._piece_from_s = time.monotonic()
+        self._slept_s = asleep_s()
         self._recording = self._recordings.begin(name, utc_now(), zone, pue)
         self._take_baseline()
         self._tally = Tally(self._sampler, self._start_s)
@@ -143,7 +160,7 @@ class Recorder:
         with self._lock:
             recording = self.now()
             pieces = [*self._pieces, self._open_piece(self._start_s + recording.duration_s)]
-        return Recorded(recording, joined_pieces(pieces))
+        return Recorded(recording, joined_pieces(pieces), self._sleeps)
 
     def stop(self) -> Recording:
         """End the recording and store the last of it.
@@ -151,13 +168,13 @@ class Recorder:
         :raises StoreError: if it cannot be stored: nothing is lost, and it can be called again
         """
         if self._end_s is None:
-            self._end_s = time.monotonic()
+            self._end_s, self._ended_at = time.monotonic(), utc_now()
             self._stopping.set()
             self._thread.join()
             self._sampler.wait_until(self._end_s, timeout_s=2 / self._sampler.hz + 0.5)
             self._take_baseline()
         with self._lock:
-            self._write(self._end_s, utc_now())
+            self._write(self._end_s, self._ended_at)
             self._alter(lambda recording: replace(recording, state=State.DONE))
             return self.now()
 
@@ -177,8 +194,9 @@ class Recorder:
         with self._lock:
             recording = self._until(until_s, self._tally.bill(until_s))
             self._pieces.append(self._open_piece(until_s))
+            phases = sleep_phases(self._sleeps)
             pieces = {
-                number: encode_trace(StoredTrace(self._pieces[number], ()), 0.0)
+                number: encode_trace(StoredTrace(self._pieces[number], phases), 0.0)
                 for number in range(self._stored, len(self._pieces))
             }
             is_full = until_s - self._piece_from_s >= self._piece_s
@@ -205,7 +223,25 @@ class Recorder:
         for key, from_s in self._taken_until_s.items():
             curve = self._sampler.trace.curve(key, from_s, until_s)
             found[key] = replace(curve, time_s=curve.time_s - self._start_s)
+        self._note_sleep(found)
         return found
+
+    def _note_sleep(self, piece: Mapping[str, Curve]) -> None:
+        """Note how long the machine has slept, and where: before the first reading after it."""
+        read_s = max((float(c.time_s[-1]) for c in piece.values() if len(c.time_s)), default=0.0)
+        slept_s = asleep_s() - self._slept_s
+        if slept_s <= ASLEEP_S:
+            self._looked_s = read_s
+            return
+        woken_s = [
+            float(at_s)
+            for curve in piece.values()
+            for at_s in curve.time_s[curve.gap == Gap.ASLEEP]
+            if at_s > self._looked_s  # what had been read before does not come after this sleep
+        ]
+        if woken_s:
+            self._sleeps += (Sleep(min(woken_s) - JUST_BEFORE_S, slept_s),)
+            self._slept_s, self._looked_s = self._slept_s + slept_s, read_s
 
     def _close_piece(self, until_s: float) -> None:
         self._piece_from_s = until_s
@@ -217,7 +253,8 @@ class Recorder:
         return max(self._end_s or settled_s(self._sampler), self._start_s)
 
     def _until(self, until_s: float, bill: Bill) -> Recording:
-        return replace(self._begun(), duration_s=until_s - self._start_s, bill=bill)
+        duration_s, ended_at = until_s - self._start_s, self._ended_at
+        return replace(self._begun(), duration_s=duration_s, bill=bill, ended_at=ended_at)
 
     def _alter(self, change: Callable[[Recording], Recording]) -> None:
         """Change what is told of the recording; waits for no write."""
@@ -243,14 +280,13 @@ def keep(history: History, recorded: Recorded, name: str = "") -> Recording:
     """
     recordings, found = Recordings(history.store), recorded.recording
     made = recordings.begin(name, found.started_at, found.zone, found.pue)
-    ended = datetime.fromisoformat(found.started_at) + timedelta(seconds=found.duration_s)
     progress = Progress(
         found.duration_s,
         found.bill,
         found.marks,
-        {0: encode_trace(StoredTrace(recorded.curves, ()), 0.0)},
+        {0: encode_trace(StoredTrace(recorded.curves, sleep_phases(recorded.sleeps)), 0.0)},
         (found.baseline, found.stale) if found.baseline else None,
-        ended.isoformat(timespec="milliseconds"),
+        recorded.moment(found.duration_s).isoformat(timespec="milliseconds"),
     )
     recordings.write(made.id, progress)
     return recordings.get(made.id)

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -51,8 +51,7 @@ def recording_json(recording: Recording, recorded: Recorded | None = None) -> di
 
     :param recorded: with it the bills between its marks are told as well
     """
-    began = datetime.fromisoformat(recording.started_at)
-    ended = began + timedelta(seconds=recording.duration_s)
+    ended = recording.ended
     return {
         "id": recording.id,
         "name": recording.name,
@@ -81,7 +80,6 @@ def write_csv(recorded: Recorded, file: TextIO) -> int:
     :param file: open for writing, with ``newline=""``
     """
     recording = recorded.recording
-    began = datetime.fromisoformat(recording.started_at)
     rows: list[tuple[float, tuple[str, ...]]] = [
         (mark.at_s, ("", "", "", "", "", "", "", mark.name or f"Mark {number}"))
         for number, mark in enumerate(recording.marks, start=1)
@@ -101,7 +99,7 @@ def write_csv(recorded: Recorded, file: TextIO) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for at_s, cells in rows:
-        moment = (began + timedelta(seconds=at_s)).isoformat(timespec="milliseconds")
+        moment = recorded.moment(at_s).isoformat(timespec="milliseconds")
         writer.writerow([moment, f"{at_s:.4f}", *cells])
     return len(rows)
 
@@ -185,16 +183,15 @@ def recording_view(recorded: Recorded) -> RenderableType:
             right=("from", "length", "energy", "95 % interval", "mean"),
         )  # fmt: skip
         for span in found:
-            total = recorded.cost(span.start_s, span.end_s).bill.total()
-            length_s = span.end_s - span.start_s
-            mean_w = None if total.joules is None else total.joules / length_s
+            cost = recorded.cost(span.start_s, span.end_s)
+            total = cost.bill.total()
             table.add_row(
                 escape(span_name(span.number, span.name)),
                 figures.duration(span.start_s),
-                figures.duration(length_s),
+                figures.duration(span.end_s - span.start_s),
                 figures.marked(total.kind, figures.energy(total.joules)),
                 figures.bounds(total.energy).strip("()"),
-                figures.power(mean_w),
+                figures.marked(total.kind, figures.power(cost.mean_w)),
             )
         parts += [Text(), table]
     return Group(*parts)

@@ -80,8 +80,12 @@ def ending_note(record: QueryRecord) -> str:
 
 
 def lacks_memory(bill: Bill) -> bool:
-    """Whether the bill's total leaves memory out because nothing measures it here."""
-    return not any(line.channel.domain in (Domain.DRAM, Domain.SOC) for line in bill.lines)
+    """Whether the bill's total leaves memory out because nothing measures it here.
+
+    What is told of a ``soc`` is the power of the socket: memory in slots lies outside, and where
+    memory is on the package, its source has a channel for it.
+    """
+    return not any(line.channel.domain is Domain.DRAM for line in bill.lines)
 
 
 def bill_table(bill: Bill) -> RenderableType:
@@ -146,7 +150,8 @@ def probes_table(probes: Sequence[Probe]) -> RenderableType:
         table.add_row(
             probe.source,
             Text(str(probe.state), style=STATE_STYLES[probe.state]),
-            escape(probe.reason + (f"\nMend: {probe.mend}" if probe.mend else "")),
+            escape(probe.reason + (f"\nMend: {probe.mend}" if probe.mend else ""))
+            + (f"\n[yellow]{escape(probe.doubt)}[/]" if probe.doubt else ""),
         )
     return table
 
@@ -239,15 +244,20 @@ def sensors_view(
     channels: Sequence[tuple[Channel, float | None]],
     hello: Hello | None,
     advice: str | None,
+    hint: str = "",
 ) -> RenderableType:
-    """Draw sources, channels, and what llama.cpp can compute on."""
+    """Draw sources, channels, and what llama.cpp can compute on.
+
+    :param advice: how to have llama.cpp use what is idle
+    :param hint: what else a person may do about the channels
+    """
     engine = "llama.cpp does not start."
     if hello:
         devices = ", ".join(f"{device.name} ({device.description})" for device in hello.devices)
         engine = f"llama-cpp-python {hello.llama_cpp} computes on {devices}."
     parts = [
         probes_table(probes), Text(), channels_table(channels), Text(LEGEND, style="dim"),
-        Text(), Text(engine),
+        *([Text(hint, style="dim")] if hint else []), Text(), Text(engine),
     ]  # fmt: skip
     return Group(*parts, *([Text(advice, style="yellow")] if advice else []))
 

@@ -1,6 +1,7 @@
 """The command ``sensors``: what measures here, and what could."""
 
 import time
+from collections.abc import Container
 
 import click
 
@@ -11,10 +12,13 @@ from monitor.engine.messages import Hello
 from monitor.mend_commands import mend
 from monitor.plug_commands import plug
 from monitor.power.channel import ProbeState
+from monitor.power.present import watts_now
 from monitor.power.sampler import Sampler
 from monitor.sensing import sampler_for
-from monitor.sensor_test_commands import test_sensors
+from monitor.sensor_test_commands import HINT, test_sensors
+from monitor.sensor_testing import untested
 from monitor.store.database import StoreError
+from monitor.store.sensor_traits import SensorTraits
 from monitor.terminal import json_option, open_history, show, stderr
 
 
@@ -40,30 +44,34 @@ def _show_all(as_json: bool) -> None:
         hello, problem = None, str(error)
     finally:
         engine.stop()
-    with _sampler() as sampler:
+    made, tested = _sampler()
+    with made as sampler:
         sampler.wait_ready()
         # Two readings further, counters have watts too.
         sampler.wait_until(time.monotonic() + 2.5 / sampler.hz, timeout_s=2)
         probes = sampler.probes()
-        latest = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
-    channels = [(c, last[1] if last and last[1] == last[1] else None) for c, last in latest]
+        channels = watts_now(sampler)
     nvml = any(p.source == "nvml" and p.state is ProbeState.AVAILABLE for p in probes)
     advice = offload_advice(hello, nvml) if hello else problem
+    hint = HINT if untested((c for c, _ in channels), tested) else ""
     show(
-        report.sensors_view(probes, channels, hello, advice),
+        report.sensors_view(probes, channels, hello, advice, hint),
         lambda: forms.sensors_json(probes, channels, hello, advice),
         as_json,
     )
 
 
-def _sampler() -> Sampler:
-    """Return this machine's sampler, also where the history cannot be opened."""
+def _sampler() -> tuple[Sampler, Container[str]]:
+    """Return this machine's sampler, also where the history cannot be opened.
+
+    :return: and the keys of the channels that were tested here
+    """
     try:
         with open_history() as history:
-            return sampler_for(history)
+            return sampler_for(history), SensorTraits(history.store).all()
     except StoreError as error:
         stderr.print(str(error))
-        return Sampler()
+        return Sampler(), ()
 
 
 sensors.add_command(test_sensors)

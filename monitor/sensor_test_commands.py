@@ -19,6 +19,12 @@ NO_SENSOR = (
     "`llamawatt sensors` shows what could measure, and what keeps it from that."
 )
 
+HINT = (
+    "`llamawatt sensors test` learns in a minute how often each sensor refreshes here, so that "
+    "the intervals fit this machine."
+)
+"""For who has a sensor that was never tested; the window tests by itself."""
+
 VERDICTS = {
     Verdict.FOUND: "",
     Verdict.FAST: "faster than it can be read",

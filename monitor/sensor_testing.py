@@ -4,11 +4,13 @@ import logging
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
+from monitor.power.channel import Channel, Kind
 from monitor.power.selftest import SECONDS, Finding, examine
 from monitor.power.sources import SOURCES, Source
+from monitor.power.sources.plug import PREFIX
 from monitor.quiet import LoadMeter, most_busy_cores
 
 log = logging.getLogger(__name__)
@@ -91,6 +93,20 @@ class SensorTest:
             return
         with self._lock:
             self._findings[at] = found
+
+
+def untested(channels: Iterable[Channel], known: Container[str]) -> list[Channel]:
+    """Return the channels that have a sensor to test, of which nothing is known.
+
+    :param known: keys of those that were tested here
+    """
+    return [
+        channel
+        for channel in channels
+        if channel.kind is not Kind.MODELLED
+        and not channel.key.startswith(PREFIX)
+        and channel.key not in known
+    ]
 
 
 def _without_idle(finding: Finding) -> Finding:

@@ -14,7 +14,7 @@ from monitor.burn import Burner
 from monitor.energy.calibration import CannotCalibrate, Floats, Samples
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.messages import Exercise, Load
-from monitor.power.channel import Channel, Role
+from monitor.power.channel import Channel, Kind, Role
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 
@@ -86,19 +86,14 @@ class _Stretch:
 def whole_channel(sampler: Sampler) -> Channel | None:
     """Return the channel that reads the whole machine best now, ``None`` if none does.
 
-    A plug or battery before ``psys``, which not every board wires up. On mains a battery says
-    nothing, and does not count.
+    A plug or battery, which tell watts, before a board's own counter (``psys``), which not every
+    board wires up. On mains a battery says nothing, and does not count.
     """
     now_s = time.monotonic()
-    wholes = [
-        channel
-        for channel in sampler.channels()
-        # A module's watts (nvml:) hold its own GPU and processor only, not the machine.
-        if channel.role is Role.WHOLE and not channel.key.startswith("nvml:")
-    ]
+    wholes = [channel for channel in sampler.channels() if channel.is_machine]
     latest = [(channel, sampler.trace.latest(channel.key)) for channel in wholes]
     read = [channel for channel, last in latest if last and now_s - last[0] < LATELY_S]
-    return min(read, key=lambda channel: channel.key.startswith("rapl:"), default=None)
+    return min(read, key=lambda channel: channel.kind is Kind.COUNTER, default=None)
 
 
 def processor_loads() -> Loads:

@@ -16,6 +16,7 @@ from monitor import report
 from monitor.carbon.choice import chosen_pue
 from monitor.carbon.footprint import footprint
 from monitor.meter import chosen_zone
+from monitor.power.present import watts_now
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.quiet import above_last_idle
 from monitor.recorded import Cost, Recorded
@@ -140,9 +141,7 @@ def _wait(
     ):
         while not stopped and (left_s := end_s - time.monotonic()) > 0:
             if is_shown:
-                now = [(c, sampler.trace.latest(c.key)) for c in sampler.channels()]
-                watts = [(c, last[1] if last else None) for c, last in now]
-                display.update(report.channels_table(watts), refresh=True)
+                display.update(report.channels_table(watts_now(sampler)), refresh=True)
             if time.monotonic() - billed_s > BILLED_EVERY_S:
                 billed_s = time.monotonic()
                 bill()

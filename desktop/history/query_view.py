@@ -21,10 +21,11 @@ from desktop.history.marks import Marks
 from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
 from desktop.history.while_ran import WhileItRan
-from desktop.settings.baseline import translate
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.equivalents import EquivalentLine
+from desktop.theme.idle import translate
 from desktop.theme.palette import Theme
+from desktop.theme.roles import role_note
 from desktop.theme.widgets import label, named
 from monitor import figures, report
 from monitor.details import Details
@@ -32,7 +33,7 @@ from monitor.energy.baseline import above_idle_words
 from monitor.energy.calibration import WallEquivalent
 from monitor.energy.forecast import Forecast
 from monitor.gauge_report import throttle_words
-from monitor.power.channel import Kind, Role
+from monitor.power.channel import Kind
 from monitor.repeat import REPEATABLE
 from monitor.store.records import QueryRecord, QueryRow, Status
 
@@ -283,11 +284,10 @@ class QueryView(QScrollArea):
 
     def _channels(self, record: QueryRecord) -> QWidget:
         rows = [(self.tr("Channel"), self.tr("Mean"), self.tr("Peak"), self.tr("Energy"))]
-        notes = {Role.INSIDE: self.tr(" (inside)"), Role.WHOLE: self.tr(" (cross-check)")}
         for line in record.bill.by_channel():
             rows.append(
                 (
-                    line.channel.label + notes.get(line.channel.role, ""),
+                    line.channel.label + role_note(line.channel.role),
                     figures.power(line.mean_w),
                     figures.power(line.peak_w),
                     energy_cell(line.channel.kind, line.energy),

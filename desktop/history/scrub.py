@@ -12,6 +12,7 @@ from monitor import figures
 from monitor.energy.account import DECODE, LOAD, PREFILL, Line, weakest
 from monitor.energy.heat import Heat, token_energy, warmth
 from monitor.power.channel import Role
+from monitor.power.present import total_w
 from monitor.store.curves import StoredTrace
 from monitor.store.marks import TextMarks
 from monitor.store.records import QueryRecord
@@ -116,11 +117,8 @@ class Scrub(QWidget):
     def _words(self, moment_s: float) -> str:
         """Say what was drawn at a moment: of all parts together, and of each if there are more."""
         parts = self.curve.power_at(moment_s)
-        known = [(channel, watts) for channel, watts in parts if watts is not None]
-        total = figures.UNKNOWN
-        if known and len(known) == len(parts):
-            kind = weakest(channel.kind for channel, _ in known)
-            total = figures.marked(kind, figures.power(sum(watts for _, watts in known)))
+        kind = weakest(channel.kind for channel, _ in parts)
+        total = figures.marked(kind, figures.power(total_w(watts for _, watts in parts)))
         words = f"{moment_s:.2f} s   {total}"
         if len(parts) > 1:
             words += "   " + "  ·  ".join(f"{c.label} {figures.power(w)}" for c, w in parts)

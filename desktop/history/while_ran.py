@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop.history.cards import grid
+from desktop.theme.gauges import gauge_name
 from monitor import figures
 from monitor.gauge_report import span_words
 from monitor.power.gauge import GaugeLine, Quantity
@@ -25,8 +26,8 @@ class WhileItRan(QWidget):
     def _row(self, line: GaugeLine) -> tuple[str, str, str]:
         mean = figures.reading(line.gauge.quantity, line.summary.mean)
         if line.gauge.quantity is not Quantity.THROTTLE:
-            return line.gauge.label, mean, span_words(line)
+            return gauge_name(line.gauge), mean, span_words(line)
         # What by is said at the top of the page.
         if line.summary.high > 0:
-            return line.gauge.label, mean, self.tr("of the time")
-        return line.gauge.label, self.tr("never"), ""
+            return gauge_name(line.gauge), mean, self.tr("of the time")
+        return gauge_name(line.gauge), self.tr("never"), ""

@@ -131,7 +131,9 @@ class LiveDock(QWidget):
         """Bring the legends up to date."""
         if not self.isVisible() and self._entries:
             return
-        series = [s for s in self._model.series if s.pyramid.count]
+        drawn = self._model.series
+        # One that is not read has its name there all the same, once there is anything to draw.
+        series = drawn if any(one.pyramid.count for one in drawn) else []
         self._waiting.setVisible(not series)
         self._title.setVisible(len(series) <= ENTRIES_BESIDE_TITLE)
         wanted = {s.channel.key if s.channel else "": s for s in series}

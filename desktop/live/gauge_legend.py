@@ -2,6 +2,7 @@
 
 from desktop.live.gauges import LiveGauges, colors_of
 from desktop.live.legend import Entry, LegendRow
+from desktop.theme.gauges import gauge_name
 from desktop.theme.palette import Theme
 from monitor import figures
 from monitor.power.gauge import Gauge
@@ -33,7 +34,7 @@ class GaugeLegend(LegendRow):
             self._lay_out(shown)
         for gauge, entry in self._entries.items():
             value = figures.reading(gauge.quantity, self._gauges.present(gauge, now_s))
-            entry.show_text(f"{gauge.label} {value}")
+            entry.show_text(f"{gauge_name(gauge)} {value}")
 
     def _lay_out(self, shown: list[Gauge]) -> None:
         for entry in self._entries.values():

@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from desktop.live.gauges import LiveGauges
+from desktop.theme.gauges import gauge_name
 from monitor import figures
 from monitor.power.gauge import Gauge
 
@@ -64,7 +65,7 @@ class GaugeButton(QToolButton):
             if before and (before.domain, before.device) != (gauge.domain, gauge.device):
                 self._menu.addSeparator()
             value = figures.reading(gauge.quantity, self._gauges.present(gauge, now_s))
-            action = self._menu.addAction(f"{gauge.label}\t{value}")
+            action = self._menu.addAction(f"{gauge_name(gauge)}\t{value}")
             action.setCheckable(True)
             action.setChecked(gauge.key in self._gauges.chosen)
             action.toggled.connect(self._chooser(gauge.key))

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from desktop.theme.gauges import device_name, note_words
 from desktop.theme.palette import Theme
 from monitor.power.channel import Domain
 from monitor.power.gauge import GAP_S, Gauge, GaugeCurve, Quantity, Stretch
+from monitor.power.present import present_reading
 from monitor.power.sampler import Sampler
 
 
@@ -48,8 +50,8 @@ class LiveGauges:
 
     def present(self, gauge: Gauge, now_s: float) -> float | None:
         """Return a gauge's value now, ``None`` if it was not read of late."""
-        latest = self._sampler.gauge_trace.latest(gauge.key)
-        return latest.value if latest and now_s - latest.time_s <= GAP_S else None
+        reading = present_reading(self._sampler.gauge_trace, gauge, now_s)
+        return reading.value if reading else None
 
     def strokes(self, gauge: Gauge, start_s: float, end_s: float, most: int) -> Strokes:
         """Return a gauge's curve in ``most`` strokes at most, each from its least to greatest."""
@@ -71,11 +73,10 @@ class LiveGauges:
     def throttled_now(self, now_s: float) -> list[str]:
         """Name each device that is held back now, and by what."""
         return [
-            throttle_reason(gauge, latest.note)
+            throttle_reason(gauge, reading.note)
             for gauge in self._throttles()
-            if (latest := self._sampler.gauge_trace.latest(gauge.key))
-            and latest.value > 0
-            and now_s - latest.time_s <= GAP_S
+            if (reading := present_reading(self._sampler.gauge_trace, gauge, now_s))
+            and reading.value > 0
         ]
 
     def _throttles(self) -> Iterable[Gauge]:
@@ -84,8 +85,8 @@ class LiveGauges:
 
 def throttle_reason(gauge: Gauge, reason: str) -> str:
     """Name a device, and what holds it back if that is told: ``GPU 0: power cap``."""
-    device = gauge.label.rpartition(" ")[0] or gauge.label
-    return f"{device}: {reason}" if reason else device
+    device, words = device_name(gauge), note_words(reason)
+    return f"{device}: {words}" if words else device
 
 
 def joined(stretches: Iterable[Stretch], join_s: float) -> list[Stretch]:

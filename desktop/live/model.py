@@ -21,11 +21,13 @@ from monitor.engine.messages import (
 )
 from monitor.meter import Event
 from monitor.power.channel import Channel, Kind, Role
+from monitor.power.present import present_w, total_w
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Gap, Trace
 
 LAG_S = 0.3
-"""The plot ends this far in the past, so that every source has been read up to its end."""
+"""The plot ends this far in the past, where a source read ten times a second has surely been read.
+The curve of a slower one ends before, at its own last reading."""
 
 KEPT_PHASES = 400
 
@@ -85,13 +87,10 @@ class LiveModel:
         return int(np.ceil((time_s - self._origin_s) / self.step_s))
 
     def recent_w(self, series: Series) -> float | None:
-        """Return the mean watts of the last second; of the total, the sum of its parts'."""
+        """Return a channel's watts now; of the total, the sum of its parts'."""
         if series.channel:
-            return recent_power_w(self._sampler, series.channel.key)
-        parts_w = [self.recent_w(part) for part in self._channels.values()]
-        known_w = [power_w for power_w in parts_w if power_w is not None]
-        # A part without a reading makes the total unknown, not smaller.
-        return sum(known_w) if known_w and len(known_w) == len(parts_w) else None
+            return present_w(self._sampler.trace, series.channel, time.monotonic())
+        return total_w(self.recent_w(part) for part in self._channels.values())
 
     def follow(self, event: Event) -> None:
         """Note the phases of a running query as its events tell of them."""
@@ -141,33 +140,50 @@ class LiveModel:
     def update(self) -> None:
         """Take in what was read since the last call."""
         parts = [c for c in self._sampler.channels() if c.role is Role.PART]
-        for gone in self._channels.keys() - {channel.key for channel in parts}:
-            del self._channels[gone]
         until = self.sample_at(time.monotonic() - LAG_S)
-        first = self.total.pyramid.count
-        if until <= first or not parts:
-            return
-        grid_s: Floats = np.arange(first, until, dtype=np.float64) * self.step_s + self._origin_s
-        columns = []
+        if gone := self._channels.keys() - {channel.key for channel in parts}:
+            for key in gone:
+                del self._channels[key]
+            # What it drew since the total was last known is known no more.
+            _extend_unknown(self.total, until)
         for channel in parts:
             series = self._channels.get(channel.key)
             if series is None:
                 series = self._channels[channel.key] = Series(channel, Pyramid())
-                series.pyramid.extend(np.full(first, np.nan))
-            columns.append(_extend(series, resample(self._sampler.trace, channel.key, grid_s)))
-        # A part without a reading makes the total unknown, not smaller.
-        _extend(self.total, np.sum(columns, axis=0))
+                _extend_unknown(series, self.total.pyramid.count)
+            series.channel = channel  # its kind may have changed
+            self._extend(series, self._read_until(channel, until))
+        if parts:
+            self._extend_total(min(s.pyramid.count for s in self._channels.values()))
+
+    def _read_until(self, channel: Channel, until: int) -> int:
+        """Return up to which sample a channel can be drawn: what comes after may still be read."""
+        latest = self._sampler.trace.latest(channel.key)
+        return min(self.sample_at(latest[0]), until) if latest else 0
+
+    def _extend(self, series: Series, until: int) -> None:
+        assert series.channel
+        first = series.pyramid.count
+        if first < until:
+            power_w = resample(self._sampler.trace, series.channel.key, self._grid_s(first, until))
+            series.pyramid.extend(power_w)
+
+    def _extend_total(self, until: int) -> None:
+        """Go on with the total up to where each part was read.
+
+        A part without a reading makes it unknown, not smaller.
+        """
+        first = self.total.pyramid.count
+        if first < until:
+            columns = [s.pyramid.samples(first, until) for s in self._channels.values()]
+            self.total.pyramid.extend(np.sum(columns, axis=0, dtype=np.float64))
+
+    def _grid_s(self, first: int, until: int) -> Floats:
+        return np.arange(first, until, dtype=np.float64) * self.step_s + self._origin_s
 
 
-def recent_power_w(sampler: Sampler, key: str) -> float | None:
-    """Return a channel's mean watts over the last second that is surely read, if it was."""
-    end_s = time.monotonic() - LAG_S
-    return sampler.trace.window(key, end_s - 1.0, end_s).mean_w
-
-
-def _extend(series: Series, power_w: Floats) -> Floats:
-    series.pyramid.extend(power_w)
-    return power_w
+def _extend_unknown(series: Series, until: int) -> None:
+    series.pyramid.extend(np.full(max(until - series.pyramid.count, 0), np.nan))
 
 
 def resample(trace: Trace, key: str, grid_s: Floats) -> Floats:

@@ -46,6 +46,13 @@ class Pyramid:
                 below = rung[level - 1]
                 rung[level][rows] = join(below[left], np.where(fresh, below[right], np.nan))
 
+    def samples(self, first: int, until: int) -> npt.NDArray[np.float32]:
+        """Return samples as they were appended, NaN where they are no longer kept."""
+        at = np.arange(first, until)
+        return np.where(
+            at >= self.count - self._capacity, self._low[0][at % self._capacity], np.nan
+        )
+
     def view(self, first: int, last: int, most: int) -> "View":
         """Return the series from sample ``first`` to before ``last`` in ``most`` buckets or fewer.
 

@@ -32,6 +32,8 @@ class Boxes(QFrame):
     def __init__(self, scheme: Scheme, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._scheme, self._theme = scheme, theme
+        self._machines = tuple(each for each in scheme.wholes if each.is_machine)
+        self._around = _around(scheme)
         self._watts: dict[str, list[QLabel]] = {}
         self.setObjectName("card")
         self._colors = part_colors(scheme, theme)
@@ -53,7 +55,7 @@ class Boxes(QFrame):
         """Write the present watts into the boxes, and their sum."""
         for channel in self._channels():
             text = figures.marked(channel.kind, figures.power(watts.get(channel.key)))
-            for shown in self._watts[channel.key]:
+            for shown in self._watts.get(channel.key, ()):
                 shown.setText(text)
         self._sum.setText(self._sum_words(watts))
         self.setAccessibleDescription(self.in_words(watts))
@@ -63,6 +65,12 @@ class Boxes(QFrame):
         scheme = self._scheme
         sentences = [self._sum_words(watts) + "."]
         for part in scheme.parts:
+            if around := self._around.get(part.channel.device):
+                sentences.append(
+                    self.tr("Around %1, not added: %2.")
+                    .replace("%1", part.channel.label)
+                    .replace("%2", _list(around, watts))
+                )
             if part.inside:
                 sentences.append(
                     self.tr("Inside %1, not added again: %2.")
@@ -72,9 +80,9 @@ class Boxes(QFrame):
         if scheme.spread:
             words = self.tr("Inside the parts, not added again: %1.")
             sentences.append(words.replace("%1", _list(scheme.spread, watts)))
-        if scheme.wholes:
+        if self._machines:
             words = self.tr("The whole machine, a cross-check, not added: %1.")
-            sentences.append(words.replace("%1", _list(scheme.wholes, watts)))
+            sentences.append(words.replace("%1", _list(self._machines, watts)))
         sentences += [f"{title}: {why}." for title, why in map(self._missing, scheme.missing)]
         return " ".join(sentences)
 
@@ -118,14 +126,14 @@ class Boxes(QFrame):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(label(self.tr("The whole machine"), "muted"))
-        for channel in self._scheme.wholes:
+        for channel in self._machines:
             holder = named(QFrame(), "whole")
             inner = QHBoxLayout(holder)
             inner.setContentsMargins(8, 2, 8, 2)
             inner.addWidget(label(channel.label))
             inner.addWidget(self._value(channel))
             row.addWidget(holder)
-        if self._scheme.wholes:
+        if self._machines:
             note = self.tr("holds every part already: a cross-check, not added")
         else:
             note = self.tr("is not measured here: a wall plug would be a cross-check")
@@ -137,7 +145,20 @@ class Boxes(QFrame):
         column.addLayout(self._line(part.channel, short_name(part.channel), is_part=True))
         if part.inside:
             column.addWidget(self._within(part.inside, short_name(part.channel)))
-        return box
+        around = self._around.get(part.channel.device)
+        return self._module(around, box) if around else box
+
+    def _module(self, channels: tuple[Channel, ...], box: QFrame) -> QFrame:
+        """Put what holds a part and more around its box."""
+        frame = named(QFrame(), "whole")
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(5)
+        for channel in channels:
+            column.addLayout(self._line(channel, channel.label))
+        column.addWidget(box)
+        frame.setToolTip(self.tr("Holds what it is drawn around and more; not added"))
+        return frame
 
     def _within(self, channels: tuple[Channel, ...], owner: str) -> QFrame:
         inner = named(QFrame(), "within")
@@ -190,6 +211,15 @@ class Boxes(QFrame):
         value.setToolTip(kind_tip(channel.kind))
         self._watts.setdefault(channel.key, []).append(value)
         return value
+
+
+def _around(scheme: Scheme) -> dict[str, tuple[Channel, ...]]:
+    """Return what holds one device and what is around it, but not the machine, by the device."""
+    found: dict[str, tuple[Channel, ...]] = {}
+    for channel in scheme.wholes:
+        if not channel.is_machine:
+            found[channel.device] = (*found.get(channel.device, ()), channel)
+    return found
 
 
 def _box(name: str) -> tuple[QFrame, QVBoxLayout]:

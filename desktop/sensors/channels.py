@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from desktop.sensors import words
 from desktop.sensors.scheme import Scheme, Watts, part_colors
@@ -11,7 +11,7 @@ from desktop.sensors.sparkline import Sparkline, last_minute
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label
 from monitor import figures
-from monitor.power.channel import Channel
+from monitor.power.channel import Channel, Probe
 from monitor.power.selftest import Traits
 from monitor.power.trace import Trace
 
@@ -41,6 +41,7 @@ class ChannelTable(QFrame):
         self._colors = part_colors(scheme, theme)
         self._lines: dict[str, Sparkline] = {}
         self._watts: dict[str, tuple[Channel, QLabel]] = {}
+        self._doubts: dict[str, QLabel] = {}
         self.setObjectName("card")
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(14, 10, 14, 10)
@@ -71,6 +72,15 @@ class ChannelTable(QFrame):
         for key, (channel, shown) in self._watts.items():
             shown.setText(figures.marked(channel.kind, figures.power(watts.get(key))))
 
+    def show_doubts(self, probes: Sequence[Probe]) -> None:
+        """Mark the channels whose figures may be wrong; a doubt's words are in its tooltip."""
+        told = {doubt.key: doubt.words for probe in probes for doubt in probe.doubts}
+        for key, shown in self._doubts.items():
+            doubt = told.get(key, "")
+            shown.setVisible(bool(doubt))
+            shown.setToolTip(doubt)
+            shown.setAccessibleDescription(doubt)
+
     def draw(self, trace: Trace) -> None:
         """Draw the last minute."""
         for key, line in self._lines.items():
@@ -99,9 +109,6 @@ class ChannelTable(QFrame):
     def _row(self, channel: Channel, indent: int, color: str = "") -> None:
         at = self._grid.rowCount()
         traits = self._traits.get(channel.key)
-        name = label(channel.label)
-        name.setIndent(indent)
-        name.setToolTip(channel.key)
         now = label(figures.UNKNOWN)
         now.setAlignment(RIGHT)
         now.setMinimumWidth(74)
@@ -111,7 +118,7 @@ class ChannelTable(QFrame):
         line = self._lines[channel.key] = Sparkline(color)
         line.setAccessibleName(self.tr("%1, last minute").replace("%1", channel.label))
         cells: Sequence[QWidget] = (
-            name,
+            self._name(channel, indent),
             _told(words.kind_name(channel.kind), words.kind_tip(channel.kind)),
             label(words.role_name(channel.role), "muted"),
             _told(words.doubt(channel.accuracy), channel.accuracy.source),
@@ -121,6 +128,21 @@ class ChannelTable(QFrame):
         )
         for column, cell in enumerate(cells):
             self._grid.addWidget(cell, at, column)
+
+    def _name(self, channel: Channel, indent: int) -> QWidget:
+        """The channel's name, and room for the mark of a doubt."""
+        name = label(channel.label)
+        name.setIndent(indent)
+        name.setToolTip(channel.key)
+        mark = self._doubts[channel.key] = label(self.tr("doubtful"), "warning")
+        mark.hide()
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(name)
+        row.addWidget(mark)
+        row.addStretch(1)
+        return holder
 
 
 def _told(text: str, tip: str) -> QLabel:

@@ -7,13 +7,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
 from desktop.sensors.words import quantity_name, short_name
+from desktop.theme.gauges import device_name, gauge_name, note_words
 from desktop.theme.widgets import label
 from monitor import figures
-from monitor.power.channel import Channel, Kind, Role
+from monitor.power.channel import Channel, Domain, Kind, Role
 from monitor.power.gauge import Gauge, GaugeTrace, Quantity
-
-FRESH_S = 5.0
-"""What was read longer ago is no present value."""
+from monitor.power.present import present_reading
 
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -34,14 +33,14 @@ class GaugeTable(QFrame):
         super().__init__(parent)
         self._cells: list[tuple[Gauge, QLabel]] = []
         self._names = {
-            channel.device: short_name(channel)
+            (channel.domain, channel.device): short_name(channel)
             for channel in reversed(channels)
             if channel.role is Role.PART and channel.kind is not Kind.MODELLED
         }
         self._names |= {
-            "machine": self.tr("Machine"),
-            "engine": self.tr("Engine (llama.cpp)"),
-            "own": self.tr("LlamaWatt itself"),
+            (Domain.DRAM, "machine"): self.tr("Machine"),
+            (Domain.SYSTEM, "engine"): self.tr("Engine (llama.cpp)"),
+            (Domain.SYSTEM, "own"): self.tr("LlamaWatt itself"),
         }
         self.setObjectName("card")
         grid = QGridLayout(self)
@@ -54,11 +53,9 @@ class GaugeTable(QFrame):
             title = label(quantity_name(quantity), "muted")
             title.setAlignment(RIGHT)
             grid.addWidget(title, 0, at)
-        by_device: dict[str, list[Gauge]] = {}
-        for gauge in gauges:
-            by_device.setdefault(gauge.device, []).append(gauge)
-        for row, (device, group) in enumerate(by_device.items(), 1):
-            grid.addWidget(label(self._names.get(device, _common(group)), "muted"), row, 0)
+        for row, (device, group) in enumerate(_by_device(gauges).items(), 1):
+            name = self._names.get(device) or device_name(group[0])
+            grid.addWidget(label(name, "muted"), row, 0)
             for at, quantity in enumerate(columns, 1):
                 # A device has one gauge of a quantity; of several the first speaks for it.
                 for gauge in [each for each in group if each.quantity is quantity][:1]:
@@ -68,20 +65,21 @@ class GaugeTable(QFrame):
     def _cell(self, gauge: Gauge) -> QLabel:
         cell = label(figures.UNKNOWN, "muted")
         cell.setAlignment(RIGHT)
-        cell.setToolTip(gauge.label)
-        cell.setAccessibleName(gauge.label)
+        cell.setToolTip(gauge_name(gauge))
+        cell.setAccessibleName(gauge_name(gauge))
         self._cells.append((gauge, cell))
         return cell
 
     def show_values(self, trace: GaugeTrace) -> None:
         """Write the present values."""
+        now_s = time.monotonic()
         for gauge, cell in self._cells:
-            reading = trace.latest(gauge.key)
-            if reading is None or time.monotonic() - reading.time_s > FRESH_S:
+            reading = present_reading(trace, gauge, now_s)
+            if reading is None:
                 cell.setText(figures.UNKNOWN)
             elif gauge.quantity is Quantity.THROTTLE:
-                is_held = reading.value > 0
-                cell.setText(reading.note or self.tr("yes") if is_held else self.tr("no"))
+                why = note_words(reading.note) or self.tr("yes")
+                cell.setText(why if reading.value > 0 else self.tr("no"))
             else:
                 text = figures.reading(gauge.quantity, reading.value)
                 if gauge.capacity and gauge.quantity is Quantity.MEMORY:
@@ -89,6 +87,14 @@ class GaugeTable(QFrame):
                 cell.setText(text)
 
 
-def _common(gauges: Sequence[Gauge]) -> str:
-    """Name a device no channel tells of: by the first words of its gauges' labels."""
-    return " ".join(gauges[0].label.split()[:-1]) or gauges[0].label
+def _by_device(gauges: Sequence[Gauge]) -> dict[tuple[Domain, str], list[Gauge]]:
+    """Return the gauges of each device in the order of the sum, the program's own last.
+
+    An APU's package is two devices: the processor, and all of it as its graphics tell.
+    """
+    found: dict[tuple[Domain, str], list[Gauge]] = {}
+    for domain in Domain:
+        for gauge in gauges:
+            if gauge.domain is domain:
+                found.setdefault((domain, gauge.device), []).append(gauge)
+    return found

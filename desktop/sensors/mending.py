@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Signal
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
     QDialog,
@@ -18,6 +18,44 @@ from desktop.bridge import Bridge
 from desktop.theme.widgets import label, named
 from monitor.power.mend import RULE_FILE, Mend, Outcome, OutcomeState, by_hand, run
 
+TEXTS = (
+    QT_TRANSLATE_NOOP("Mend", "Let one group read the processor's energy counters"),
+    QT_TRANSLATE_NOOP(
+        "Mend",
+        "A udev rule gives the group %1 read access to the counters, now and after each start, "
+        "and you join that group.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Mend",
+        "They are closed by default because a program that reads them can work out what other "
+        "programs compute, keys among it (CVE-2020-8694): members of the group can do that, "
+        "nobody else.",
+    ),
+    QT_TRANSLATE_NOOP("Mend", "Neither pkexec nor sudo is here. Run this as root:"),
+    QT_TRANSLATE_NOOP("Mend", "%1 cannot be started (%2). Run this as root:"),
+    QT_TRANSLATE_NOOP("Mend", "In a terminal it can ask for a password:"),
+    QT_TRANSLATE_NOOP("Mend", "exit status %1"),
+    QT_TRANSLATE_NOOP("Mend", "Cancelled; nothing was changed."),
+    QT_TRANSLATE_NOOP("Mend", "Not allowed; nothing was changed. %1 says: %2"),
+    QT_TRANSLATE_NOOP("Mend", "It ran as root and failed: %1"),
+    QT_TRANSLATE_NOOP("Mend", "Done: the counters can be read now, and after each start."),
+    QT_TRANSLATE_NOOP(
+        "Mend",
+        "Done. The group %1 can read the counters; you belong to it once you have logged out and "
+        "in again, or restarted.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Mend", "Undone: the rule and the group are gone, and the counters are root's again."
+    ),
+    QT_TRANSLATE_NOOP("Mend", "This process can still read them: it runs as root."),
+)
+"""What :func:`translate` is asked for, where Qt's tools look for it."""
+
+
+def translate(text: str) -> str:
+    """Return a text of :mod:`monitor.power.mend` in the window's language. From any thread."""
+    return QCoreApplication.translate("Mend", text)
+
 
 def is_mended() -> bool:
     """Say whether the rule is installed, so that it can be taken back."""
@@ -25,7 +63,10 @@ def is_mended() -> bool:
 
 
 class MendDialog(QDialog):
-    """Says what a mend does and risks, shows what root would run, and runs it if told to."""
+    """Says what a mend does and risks, shows what root would run, and runs it if told to.
+
+    Once it is installed, what is shown and run is what takes it back.
+    """
 
     changed = Signal()
     """Something was installed or taken back."""
@@ -40,9 +81,9 @@ class MendDialog(QDialog):
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(10)
         layout.addWidget(label(mend.why, wrap=True))
-        plan = self.tr("This is what runs, as root. It can be taken back here at any time.")
-        layout.addWidget(label(plan, "muted", wrap=True))
-        self.script = QPlainTextEdit(mend.script)
+        self.plan = label("", "muted", wrap=True)
+        layout.addWidget(self.plan)
+        self.script = QPlainTextEdit()
         self.script.setReadOnly(True)
         self.script.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.script.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -81,7 +122,7 @@ class MendDialog(QDialog):
         return row
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(by_hand(self._mend.script))
+        QGuiApplication.clipboard().setText(by_hand(self.script.toPlainText()))
         self.told.setText(self.tr("Copied: paste it into a terminal."))
 
     def _run(self, undo: bool) -> None:
@@ -99,6 +140,14 @@ class MendDialog(QDialog):
     def _show_running(self, is_running: bool) -> None:
         self._is_running = is_running
         is_there = is_mended()
+        self.plan.setText(
+            self.tr("This is what takes it back, run as root.")
+            if is_there
+            else self.tr("This is what runs, as root. It can be taken back here at any time.")
+        )
+        script = self._mend.undo_script if is_there else self._mend.script
+        if self.script.toPlainText() != script:
+            self.script.setPlainText(script)
         self.bar.setVisible(is_running)
         self.install.setVisible(not is_there)
         self.undo.setVisible(is_there)
@@ -114,6 +163,6 @@ class MendDialog(QDialog):
 def _attempt(mend: Mend, undo: bool) -> Outcome:
     """Run a mend; whatever goes wrong is an outcome, so that the dialog never waits for ever."""
     try:
-        return run(mend, undo)
+        return run(mend, undo, translate)
     except Exception as error:
         return Outcome(OutcomeState.FAILED, str(error), works_now=False)

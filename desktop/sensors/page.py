@@ -1,6 +1,5 @@
 """The sensors page: what is measured, what of it is added, and how to mend what is denied."""
 
-import math
 import time
 from collections.abc import Mapping
 
@@ -9,11 +8,10 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
-from desktop.live.model import recent_power_w
 from desktop.sensors.boxes import Boxes
 from desktop.sensors.channels import ChannelTable
 from desktop.sensors.gauges import GaugeTable
-from desktop.sensors.mending import MendDialog
+from desktop.sensors.mending import MendDialog, translate
 from desktop.sensors.probes import ProbeList
 from desktop.sensors.scheme import scheme_of
 from desktop.sensors.testing import SelfTestRow
@@ -23,18 +21,13 @@ from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe
 from monitor.power.gauge import Gauge
 from monitor.power.mend import mend_for, rapl_mend
+from monitor.power.present import present_w
 from monitor.power.reopen import reopen
 from monitor.power.sampler import Sampler
 from monitor.power.selftest import SECONDS, Traits
 from monitor.store.history import History
 
 REFRESH_MS = 1000
-
-SLOW_S = 0.5
-"""Plugs and batteries tell less often than once or twice a second."""
-
-FRESH_PERIODS = 4
-"""A reading older than so many refreshes is no present one."""
 
 DRAWN_S = 1.5
 """A minute drawn as wide as a finger moves two pixels a second: every other refresh will do."""
@@ -190,25 +183,19 @@ class SensorsPage(QWidget):
         if (channels, gauges) != self._shown:
             self._shown = (channels, gauges)
             self._rebuild(channels, gauges)
-        watts = {channel.key: self._now_w(channel) for channel in channels}
+        trace, now_s = self._sampler.trace, time.monotonic()
+        watts = {channel.key: present_w(trace, channel, now_s) for channel in channels}
+        probes = self._sampler.probes()
         if self._boxes and self._table:
             self._boxes.show_watts(watts)
             self._table.show_watts(watts)
-            if time.monotonic() - self._drawn_s > DRAWN_S:
-                self._drawn_s = time.monotonic()
-                self._table.draw(self._sampler.trace)
+            self._table.show_doubts(probes)
+            if now_s - self._drawn_s > DRAWN_S:
+                self._drawn_s = now_s
+                self._table.draw(trace)
         if self._gauges:
             self._gauges.show_values(self._sampler.gauge_trace)
-        self.probe_list.show_probes(self._sampler.probes(), channels, watts)
-
-    def _now_w(self, channel: Channel) -> float | None:
-        """A channel's mean watts of the last second; of one that is slower than that its last."""
-        if channel.period_s < SLOW_S:
-            return recent_power_w(self._sampler, channel.key)
-        latest = self._sampler.trace.latest(channel.key)
-        if latest is None or time.monotonic() - latest[0] > FRESH_PERIODS * channel.period_s:
-            return None
-        return None if math.isnan(latest[1]) else latest[1]
+        self.probe_list.show_probes(probes, channels, watts)
 
     def _rebuild(self, channels: tuple[Channel, ...], gauges: tuple[Gauge, ...]) -> None:
         scheme, self._drawn_s = scheme_of(channels), 0.0
@@ -220,7 +207,7 @@ class SensorsPage(QWidget):
         self._measured.addWidget(self._table)
         self._gauges = GaugeTable(gauges, channels) if gauges else None
         if self._gauges:
-            self._explained.addWidget(label(self.tr("What explains it, and is no energy"), "muted"))
+            self._explained.addWidget(label(self.tr("What explains the watts"), "muted"))
             self._explained.addWidget(self._gauges)
 
     # --- deeds ----------------------------------------------------------------------------
@@ -233,7 +220,8 @@ class SensorsPage(QWidget):
         """Open what can be done about a source, or taken back."""
         if self._bridge is None:
             return
-        dialog = MendDialog(self._bridge, mend_for(probe) or rapl_mend(), self.window())
+        mend = mend_for(probe, translate) or rapl_mend(translate=translate)
+        dialog = MendDialog(self._bridge, mend, self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(lambda: reopen(self._sampler, probe.source))
         dialog.open()

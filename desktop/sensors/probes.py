@@ -115,6 +115,7 @@ class _Card(QFrame):
         layout.setSpacing(3)
         self._state = label("")
         self._reason = label("", "muted", wrap=True)
+        self._doubt = label("", "warning", wrap=True)
         self._by_hand = label("", wrap=True)
         self._by_hand.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._mend: QToolButton = tool_button(self.tr("Mend …"))
@@ -127,6 +128,7 @@ class _Card(QFrame):
         for widget in (self._state, self._undo, self._mend):
             row.addWidget(widget)
         layout.addLayout(row)
+        layout.addWidget(self._doubt)
         layout.addWidget(self._reason)
         layout.addWidget(self._by_hand)
 
@@ -140,7 +142,10 @@ class _Card(QFrame):
         self._probe, self._is_read = probe, is_read
         is_denied = probe.state is ProbeState.DENIED
         can_mend = is_denied and mend_for(probe) is not None
-        _say(self._state, self._state_words(probe, is_read), is_warning=is_denied)
+        is_warning = is_denied or bool(probe.doubt)
+        _say(self._state, self._state_words(probe, is_read), is_warning)
+        self._doubt.setText(probe.doubt)
+        self._doubt.setVisible(bool(probe.doubt))
         self._reason.setText(probe.reason)
         self._mend.setVisible(can_mend)
         self._undo.setVisible(not is_denied and probe.source == MENDABLE and is_mended())
@@ -150,7 +155,9 @@ class _Card(QFrame):
     def _state_words(self, probe: Probe, is_read: bool) -> str:
         if probe.state is ProbeState.DENIED:
             return self.tr("denied")
-        return self.tr("available") if is_read else self.tr("available, no reading now")
+        if not is_read:
+            return self.tr("available, no reading now")
+        return self.tr("available, but doubtful") if probe.doubt else self.tr("available")
 
 
 def _say(shown: QLabel, text: str, is_warning: bool) -> None:

@@ -1,12 +1,12 @@
 """Which channel lies within which: the order behind "what is added"."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from desktop.theme.palette import Theme
 from monitor.energy.account import weakest
 from monitor.power.channel import Channel, Domain, Kind, Role
+from monitor.power.present import total_w
 
 Watts = Mapping[str, float | None]
 """Watts now, by the channels' keys; ``None`` where none were read."""
@@ -95,9 +95,7 @@ def _owner(channel: Channel, parts: Sequence[Channel]) -> Channel | None:
 
 
 def _sum(watts: Watts, channels: Sequence[Channel]) -> float | None:
-    each_w = [watts.get(channel.key) for channel in channels]
-    known_w = [power_w for power_w in each_w if power_w is not None]
-    return math.fsum(known_w) if known_w and len(known_w) == len(each_w) else None
+    return total_w(watts.get(channel.key) for channel in channels)
 
 
 def part_colors(scheme: Scheme, theme: Theme) -> dict[str, str]:

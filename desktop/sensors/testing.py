@@ -5,10 +5,9 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop.bridge import Bridge
 from desktop.theme.widgets import label
-from monitor.power.channel import Kind
 from monitor.power.sampler import Sampler
 from monitor.power.selftest import SECONDS, Traits
-from monitor.sensor_testing import SensorTest
+from monitor.sensor_testing import SensorTest, untested
 from monitor.store.errors import StoreError
 from monitor.store.history import History
 from monitor.store.sensor_traits import SensorTraits
@@ -18,12 +17,12 @@ LOOK_MS = 500
 FIRST_MS = 20_000
 """By itself it waits until the window is there and the models are listed."""
 
-PLUG = "plug:"
-"""Beginning of the keys of what is asked over the network and never tested."""
-
 
 class SelfTestRow(QWidget):
     """Progress of the self-test and what came of it; hidden while there is nothing to say.
+
+    A test gives way to a model: its readings would come on top of the query's own, and what they
+    tell would not be of a machine at rest. What was begun by itself is begun again later.
 
     :param seconds: how long a test takes
     """
@@ -43,6 +42,7 @@ class SelfTestRow(QWidget):
         self._bridge, self._sampler, self._seconds = bridge, sampler, seconds
         self._traits = SensorTraits(history.store)
         self._test: SensorTest | None = None
+        self._gave_way = False
         self._share = 0.0
         self.told = label("", "muted", wrap=True)
         self.bar = QProgressBar()
@@ -58,10 +58,11 @@ class SelfTestRow(QWidget):
         row.addWidget(self.bar)
         row.addWidget(self.cancel)
         self._look = QTimer(self, interval=LOOK_MS)
-        self._look.timeout.connect(lambda: self.bar.setValue(round(1000 * self._share)))
+        self._look.timeout.connect(self._follow)
         self._first = QTimer(self, interval=FIRST_MS)
         self._first.timeout.connect(self.start_first)
-        if not history.store.is_read_only:
+        self._begins_itself = not history.store.is_read_only
+        if self._begins_itself:
             self._first.start()
         self.hide()
 
@@ -79,18 +80,14 @@ class SelfTestRow(QWidget):
 
     def start_first(self) -> None:
         """Test by itself if there is a sensor of which nothing is known, and no model at work."""
-        if self._bridge.busy or self.is_running:
-            return
-        self._first.stop()
-        self._bridge.read(self._traits.all, self._start_unless_known)
+        if not self._bridge.busy and not self.is_running:
+            self._bridge.read(self._traits.all, self._start_unless_known)
 
     def _start_unless_known(self, known: dict[str, Traits]) -> None:
-        measured = {
-            channel.key
-            for channel in self._sampler.channels()
-            if channel.kind is not Kind.MODELLED and not channel.key.startswith(PLUG)
-        }
-        if measured - known.keys():
+        if self._bridge.busy or self.is_running:
+            return  # since it was asked; it is tried again
+        self._first.stop()
+        if untested(self._sampler.channels(), known):
             self.start()
 
     def start(self) -> None:
@@ -102,10 +99,17 @@ class SelfTestRow(QWidget):
             self._say(self.tr("A model is at work. Wait until it has ended."))
             return
         test = self._test = SensorTest(self._seconds)
-        self._share = 0.0
+        self._share, self._gave_way = 0.0, False
         self._say(self.tr("Looking how often each sensor refreshes, for a minute …"))
         self._look.start()
         self._bridge.transfer(lambda: self._run(test), self._end)
+
+    def _follow(self) -> None:
+        """Show how far the test is, and end it if a model has come to work."""
+        self.bar.setValue(round(1000 * self._share))
+        if self._bridge.busy and self._test and not self._test.is_cancelled:
+            self._gave_way = True
+            self.stop()
 
     def stop(self) -> None:
         """End the test; nothing of it is kept."""
@@ -123,6 +127,8 @@ class SelfTestRow(QWidget):
 
         findings = test.run(told)
         if test.is_cancelled:
+            if self._gave_way:
+                return self.tr("Stopped, because a model began to work; nothing was kept.")
             return self.tr("Stopped; nothing was kept.")
         if not findings:
             return self.tr("There is no sensor to test: nothing here measures power.")
@@ -137,6 +143,8 @@ class SelfTestRow(QWidget):
     def _end(self, words: str) -> None:
         self._test = None
         self._look.stop()
+        if self._gave_way and self._begins_itself:
+            self._first.start()
         self._say(words)
         self.read()
 

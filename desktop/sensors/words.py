@@ -1,5 +1,7 @@
 """How the Sensors page names what it shows."""
 
+import re
+
 from PySide6.QtCore import QCoreApplication
 
 from desktop.theme.bill import when_words
@@ -7,14 +9,22 @@ from monitor import figures
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.gauge import Quantity
 from monitor.power.selftest import Traits, Verdict
+from monitor.power.sources.plug import PREFIX
 
 translate = QCoreApplication.translate
 
+NUMBERED = re.compile(r"\D+ \d+(\.\d+)?\b")
+"""What a label begins with where there may be several alike: "AMD GPU 1", "CPU 0.1" of a die."""
+
 
 def short_name(channel: Channel) -> str:
-    """Return a label without the model's name: "GPU 0" of "GPU 0 GeForce RTX 4090"."""
-    if channel.role is Role.PART and channel.kind is not Kind.MODELLED:
-        return " ".join(channel.label.split()[:2])
+    """Return a label without the model's name: "GPU 0" of "GPU 0 GeForce RTX 4090".
+
+    Its number stays, which tells it from others; a label without one is short already.
+    """
+    numbered = NUMBERED.match(channel.label)
+    if numbered and channel.role is Role.PART and channel.kind is not Kind.MODELLED:
+        return numbered[0]
     return channel.label
 
 
@@ -129,11 +139,10 @@ def quantity_name(quantity: Quantity) -> str:
 
 def source_name(source: str) -> str:
     """Name a source for a person."""
-    if source.startswith("plug:"):
-        return translate("Sensors", "Wall plug %1").replace("%1", source.removeprefix("plug:"))
+    if source.startswith(PREFIX):
+        return translate("Sensors", "Wall plug %1").replace("%1", source.removeprefix(PREFIX))
     names = {
         "rapl": translate("Sensors", "Processor's energy counters (RAPL)"),
-        "perf": translate("Sensors", "Processor's energy counters (RAPL) through perf events"),
         "nvml": translate("Sensors", "NVIDIA GPUs (NVML)"),
         "amdgpu": translate("Sensors", "AMD GPUs (amdgpu)"),
         "intelgpu": translate("Sensors", "Intel GPUs (i915, xe)"),

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -18,6 +18,8 @@ from PySide6.QtWidgets import (
 from desktop.bridge import Bridge
 from desktop.history.cards import card, grid
 from desktop.theme.bill import when_words
+from desktop.theme.idle import translate
+from desktop.theme.roles import role_note
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.energy.account import weakest
@@ -49,27 +51,7 @@ REST_S = 600.0
 
 SECONDS = 60.0
 
-TEXTS = (
-    QT_TRANSLATE_NOOP("Baseline", "it is older than a day"),
-    QT_TRANSLATE_NOOP("Baseline", "the clock was set back since"),
-    QT_TRANSLATE_NOOP("Baseline", "the machine was restarted since"),
-    QT_TRANSLATE_NOOP("Baseline", "the power profile has changed since"),
-    QT_TRANSLATE_NOOP("Baseline", "the machine went from mains to battery or back since"),
-    QT_TRANSLATE_NOOP("Baseline", "above idle: not known, as no idle baseline fits; measure one"),
-    QT_TRANSLATE_NOOP("Baseline", "%1 above idle"),
-    QT_TRANSLATE_NOOP("Baseline", "not above idle %1"),
-    QT_TRANSLATE_NOOP("Baseline", "not above idle"),
-    QT_TRANSLATE_NOOP("Baseline", " (stale baseline)"),
-    QT_TRANSLATE_NOOP("Baseline", ", by a stale baseline: %1"),
-)
-"""What :func:`translate` is asked for, where Qt's tools look for it."""
-
 Found = tuple[Baseline, tuple[Stale, ...]]
-
-
-def translate(text: str) -> str:
-    """Return a text of :mod:`monitor.energy.baseline` in the window's language."""
-    return QCoreApplication.translate("Baseline", text)
 
 
 class IdleKeeper(QObject):
@@ -214,10 +196,9 @@ class BaselineDialog(QDialog):
 
     def _table(self, baseline: Baseline) -> QWidget:
         rows = [(self.tr("Channel"), self.tr("Median"), self.tr("Spread"))]
-        notes = {Role.INSIDE: self.tr(" (inside)"), Role.WHOLE: self.tr(" (cross-check)")}
         for line in baseline.lines:
             median = figures.marked(line.channel.kind, figures.power(line.median_w))
-            name = line.channel.label + notes.get(line.channel.role, "")
+            name = line.channel.label + role_note(line.channel.role)
             rows.append((name, median, f"± {figures.power(line.spread_w)}"))
         if total := baseline.total():
             kind = weakest(

@@ -1,6 +1,7 @@
 """Calibrating with a wall plug: the staircase, live, and what came of it."""
 
 import threading
+import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -19,7 +20,6 @@ from PySide6.QtWidgets import (
 
 from desktop.bridge import Bridge
 from desktop.history.cards import card, grid
-from desktop.live.model import recent_power_w
 from desktop.settings.residuals import ResidualPlot, step_words
 from desktop.theme.bill import when_words
 from desktop.theme.palette import Theme
@@ -34,6 +34,7 @@ from monitor.energy.calibration import (
 )
 from monitor.engine.client import Engine, EngineError
 from monitor.power.channel import Channel, Role
+from monitor.power.present import present_w
 from monitor.power.sampler import Sampler
 from monitor.staircase import (
     FULL_S,
@@ -179,7 +180,7 @@ class CalibrationDialog(QDialog):
         self.watts.setText("   ".join(map(self._watts_of, shown)))
 
     def _watts_of(self, channel: Channel) -> str:
-        watts = figures.power(recent_power_w(self._sampler, channel.key))
+        watts = figures.power(present_w(self._sampler.trace, channel, time.monotonic()))
         return f"{channel.label} {figures.marked(channel.kind, watts)}"
 
     def _lay_stairs(self, works: Sequence[str]) -> None:

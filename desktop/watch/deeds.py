@@ -11,10 +11,10 @@ from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.services import Services
 from desktop.theme.palette import Theme
+from desktop.watch.clock import clock
 from desktop.watch.floating import FloatingMeter, is_wayland
 from desktop.watch.model import WatchModel
 from desktop.watch.page import WatchPage
-from desktop.watch.plot import clock
 from monitor.recorded import Recording
 
 

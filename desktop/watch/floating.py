@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QDateTime, QLocale, QPoint, QRect, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
@@ -21,23 +22,21 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from desktop.live.model import LAG_S
 from desktop.theme.bill import kind_words
+from desktop.theme.gauges import gauge_name
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
-from desktop.watch.plot import clock
+from desktop.watch.clock import clock
 from monitor import figures
 from monitor.energy.account import Bill, weakest
 from monitor.power.channel import Kind, Role
 from monitor.power.gauge import Quantity
+from monitor.power.present import present_reading, total_w, watts_now
 from monitor.power.sampler import Sampler
 from monitor.tally import Tally, settled_s
 
 DRAW_MS = 1000
-
-SHOWN_S = 2.0
-"""A temperature that was read before is not told as of now."""
 
 OPACITY = 238
 """Of 255: what lies below is guessed at, and the text stays legible."""
@@ -68,14 +67,10 @@ class Now:
 
 def look(sampler: Sampler, tally: Tally) -> Now:
     """Return what is to be shown now."""
-    end_s = time.monotonic() - LAG_S
-    parts = [channel for channel in sampler.channels() if channel.role is Role.PART]
-    watts = [sampler.trace.window(part.key, end_s - 1.0, end_s).mean_w for part in parts]
-    known_w = [power_w for power_w in watts if power_w is not None]
+    parts = [each for each in watts_now(sampler) if each[0].role is Role.PART]
     return Now(
-        # A part without a reading makes the total unknown, not smaller.
-        power_w=sum(known_w) if parts and len(known_w) == len(parts) else None,
-        kind=weakest(part.kind for part in parts),
+        power_w=total_w(power_w for _, power_w in parts),
+        kind=weakest(part.kind for part, _ in parts),
         bill=tally.bill(settled_s(sampler)),
         heat=hottest(sampler),
     )
@@ -83,12 +78,13 @@ def look(sampler: Sampler, tally: Tally) -> Now:
 
 def hottest(sampler: Sampler) -> tuple[str, float] | None:
     """Return name and degrees Celsius of the hottest device, ``None`` if no gauge tells."""
-    now_s, found = time.monotonic(), []
-    for gauge in sampler.gauges():
-        if gauge.quantity is Quantity.TEMPERATURE:
-            last = sampler.gauge_trace.latest(gauge.key)
-            if last and now_s - last.time_s <= SHOWN_S:
-                found.append((gauge.label, last.value))
+    now_s = time.monotonic()
+    found = [
+        (gauge_name(gauge), reading.value)
+        for gauge in sampler.gauges()
+        if gauge.quantity is Quantity.TEMPERATURE
+        and (reading := present_reading(sampler.gauge_trace, gauge, now_s))
+    ]
     return max(found, key=lambda each: each[1], default=None)
 
 
@@ -183,12 +179,17 @@ class FloatingMeter(QWidget):
         """Reckon what is to be shown, unless that is being done."""
         if not self._is_reading:
             self._is_reading = True
-            sampler, tally = self._sampler, self._tally
-            self._reckon(lambda: look(sampler, tally), self.show_now)
+            self._reckon(partial(self._look, self._tally), self.show_now)
+
+    def _look(self, tally: Tally) -> Now:
+        """Reckon it, not in the window's thread; what fails is answered by nothing."""
+        try:
+            return look(self._sampler, tally)
+        finally:
+            self._is_reading = False
 
     def show_now(self, now: Now) -> None:
         """Show what was reckoned."""
-        self._is_reading = False
         total = now.bill.total()
         self.power.setText(figures.marked(now.kind, figures.power(now.power_w)))
         self.power.setToolTip(kind_words(now.kind))

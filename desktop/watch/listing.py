@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.palette import Theme
+from desktop.watch.clock import clock
 from desktop.watch.model import LATELY, LATELY_S, RUNNING
-from desktop.watch.plot import clock
 from desktop.watch.words import detail_of, title_of
 from monitor.recorded import Recording
 

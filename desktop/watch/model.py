@@ -76,6 +76,7 @@ class WatchModel(QObject):
         self._told = ""
         self._timer = QTimer(self, interval=FOLLOW_MS)
         self._timer.timeout.connect(self._follow)
+        bridge.read_failed.connect(self._on_read_failed)
 
     # --- the recording that goes on ------------------------------------------------------
 
@@ -180,8 +181,7 @@ class WatchModel(QObject):
         :param name: its identifier, :data:`LATELY` or :data:`RUNNING`
         """
         self._wanted = name
-        # Should reading or reckoning have failed, it is not waited for any more.
-        self._is_reading = self._is_pricing = False
+        self._is_reading = False  # what is being read is of another, and will not be shown
         self.refresh()
 
     @property
@@ -237,6 +237,11 @@ class WatchModel(QObject):
             self.priced.emit(cost)
         else:
             self._price()
+
+    def _on_read_failed(self, _problem: str) -> None:
+        """Wait for no answer any more, as one will not come; whose it was is not told."""
+        self._is_reading = self._is_pricing = False
+        self._price()
 
     # --- what a person changes -----------------------------------------------------------
 

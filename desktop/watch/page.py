@@ -13,9 +13,9 @@ from PySide6.QtWidgets import (
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
+from desktop.watch.clock import clock
 from desktop.watch.listing import RecordingList
 from desktop.watch.model import LATELY, RUNNING, WatchModel
-from desktop.watch.plot import clock
 from desktop.watch.shown import ShownRecording
 from desktop.watch.words import energy_words
 from monitor.recorded import Recording

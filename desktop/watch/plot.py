@@ -13,6 +13,7 @@ from desktop.history.curve import DASHES
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
 from desktop.theme.plots import color_axes, hold_still
+from desktop.watch.clock import clock
 from desktop.watch.outline import Outline
 from monitor.power.channel import Kind
 from monitor.recorded import Recorded
@@ -32,20 +33,6 @@ MOST_NAMES, LONGEST_NAME = 10, 16
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400,
            28800, 86400)  # fmt: skip
 MOST_TICKS = 9
-
-
-def clock(at_s: float, step_s: float = 1.0) -> str:
-    """Write a time since the beginning: 0:05, 12:30, 1:02:00; tenths where steps are as small.
-
-    As a clock does it: a second that has not passed yet is not told.
-    """
-    tenths = int(at_s * 10 + 1e-6)
-    whole, tenth = divmod(tenths, 10)
-    after = f".{tenth}" if step_s < 1 else ""
-    minutes, seconds = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}:{seconds:02d}{after}"
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
 def time_ticks(duration_s: float) -> list[tuple[float, str]]:

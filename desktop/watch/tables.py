@@ -11,11 +11,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.watch.plot import clock
+from desktop.theme.roles import role_note
+from desktop.watch.clock import clock
 from desktop.watch.words import part_words
 from monitor import figures
 from monitor.energy.account import Line
-from monitor.power.channel import Role
 from monitor.recorded import Cost, Span
 
 ROW_PAD = 8
@@ -94,13 +94,12 @@ class BillTable(_Table):
 
     def show_cost(self, cost: Cost) -> None:
         """Show what a span cost."""
-        total, length_s = cost.bill.total(), cost.end_s - cost.start_s
-        mean_w = total.joules / length_s if total.joules is not None and length_s > 0 else None
+        total = cost.bill.total()
         total_row = (
             self.tr("Total of the parts"),
             figures.marked(total.kind, figures.energy(total.joules)),
             figures.bounds(total.energy).strip("()"),
-            figures.marked(total.kind, figures.power(mean_w)),
+            figures.marked(total.kind, figures.power(cost.mean_w)),
             "",
             f"{total.coverage:.0%}",
         )
@@ -108,10 +107,9 @@ class BillTable(_Table):
         self.fill([total_row, *map(self._row, cost.bill.by_channel())], bold=0)
 
     def _row(self, line: Line) -> tuple[str, ...]:
-        notes = {Role.INSIDE: self.tr(" (inside)"), Role.WHOLE: self.tr(" (cross-check)")}
         channel = line.channel
         return (
-            channel.label + notes.get(channel.role, ""),
+            channel.label + role_note(channel.role),
             figures.marked(channel.kind, figures.energy(line.joules)),
             figures.bounds(line.energy).strip("()"),
             figures.marked(channel.kind, figures.power(line.mean_w)),
@@ -153,16 +151,15 @@ class PartsTable(_Table):
         self._spans = [span for span, _ in parts]
         rows = []
         for span, cost in parts:
-            total, length_s = cost.bill.total(), span.end_s - span.start_s
-            mean_w = None if total.joules is None else total.joules / length_s
+            total = cost.bill.total()
             rows.append(
                 (
                     part_words(span.number, span.name),
                     clock(span.start_s, 0.1),
-                    clock(length_s, 0.1),
+                    clock(span.end_s - span.start_s, 0.1),
                     figures.marked(total.kind, figures.energy(total.joules)),
                     figures.bounds(total.energy).strip("()"),
-                    figures.marked(total.kind, figures.power(mean_w)),
+                    figures.marked(total.kind, figures.power(cost.mean_w)),
                 )
             )
         self.fill(rows, editable=True)

@@ -2,12 +2,12 @@
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from desktop.settings import baseline as idle
+from desktop.theme import idle
 from desktop.theme.bill import when_words
-from desktop.watch.plot import clock
+from desktop.watch.clock import clock
 from monitor import figures
 from monitor.energy.baseline import above_idle_words
-from monitor.recorded import Cost, Recording, State
+from monitor.recorded import WELL_READ, Cost, Recording, State
 from monitor.recording_forms import span_name
 from monitor.report import lacks_memory
 
@@ -23,9 +23,6 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Watch", "Memory (DRAM) is not measured here and not in the total."),
 )
 """What :func:`translate` is asked for, where Qt's tools look for it."""
-
-WELL_READ = 0.995
-"""With less of the time read, it is said how much was."""
 
 
 def translate(text: str) -> str:
@@ -62,15 +59,15 @@ def energy_words(cost: Cost, with_mean: bool = True) -> str:
 
     :param with_mean: whether there is room for the watts
     """
-    total, length_s = cost.bill.total(), cost.end_s - cost.start_s
+    total = cost.bill.total()
     if total.energy is None:
         return translate("not measured")
     energy = figures.marked(total.kind, figures.energy(total.joules))
     parts = [f"{energy} {figures.bounds(total.energy)}"]
     if total.coverage < WELL_READ:
         parts.append(translate("read for %1 of the time").replace("%1", f"{total.coverage:.0%}"))
-    elif with_mean and length_s > 0:
-        mean = figures.marked(total.kind, figures.power(total.energy.joules / length_s))
+    elif with_mean and cost.mean_w is not None:
+        mean = figures.marked(total.kind, figures.power(cost.mean_w))
         parts.append(translate("mean %1").replace("%1", mean))
     if not total.resolved:
         parts.append(translate("too short to resolve"))

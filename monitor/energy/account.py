@@ -174,12 +174,14 @@ def interval_of(channel: Channel, window: Window, duration_s: float) -> Interval
     offset_j = accuracy.offset_w * covered_s
     # What was not observed may have drawn up to the highest watts that were.
     unseen_j = (duration_s - covered_s) * (window.peak_w or 0.0)
+    # White noise: each refresh that is read is off by another chance, and stands for its time.
+    noise_j = channel.noise_w * math.sqrt(max(channel.period_s, window.spacing_s) * covered_s)
     return Interval(
         joules=window.joules,
         # Ends at unlike watts lag unlike, by as much each time: repeating does not average it out.
         below_j=window.joules * accuracy.below + offset_j + max(-window.lag_j, 0.0),
         above_j=window.joules * accuracy.above + offset_j + max(window.lag_j, 0.0) + unseen_j,
-        random_j=math.hypot(window.edge_j, window.shape_j),
+        random_j=math.hypot(window.edge_j, window.shape_j, noise_j),
     )
 
 

@@ -1,12 +1,13 @@
-"""Which NVIDIA GPUs are asleep, told without waking them.
+"""Which GPUs are asleep, told without waking them.
 
-A laptop's GPU is powered down while nobody uses it. Any call to the driver, even opening its
+A laptop's GPU is powered down while nobody uses it. Any call to NVIDIA's driver, even opening its
 library, wakes it, and an open handle keeps it awake; the kernel's own record of its state does
 neither. See the kernel's Documentation/ABI/testing/sysfs-devices-power (``runtime_status``) and
 "PCI-Express Runtime D3 Power Management" in the README of NVIDIA's driver.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from monitor.power.sysfs import read_text, sysfs_root
 
@@ -15,6 +16,15 @@ DISPLAY_CLASS = "0x03"
 """PCI class of display controllers (PCI code and ID assignment specification)."""
 
 ASLEEP = ("suspended", "suspending")
+"""What ``power/runtime_status`` says of a device at rest (ABI file sysfs-devices-power)."""
+
+
+def is_asleep(device: Path) -> bool:
+    """Return whether the kernel has powered a device down, or is about to.
+
+    :param device: its folder in sysfs
+    """
+    return read_text(device / "power/runtime_status") in ASLEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +52,8 @@ def nvidia_gpus() -> tuple[BusGpu, ...]:
             continue
         if not (read_text(folder / "class") or "").startswith(DISPLAY_CLASS):
             continue
-        asleep = read_text(folder / "power/runtime_status") in ASLEEP
         may_sleep = read_text(folder / "power/control") == "auto"
-        found.append(BusGpu(folder.name, asleep, may_sleep))
+        found.append(BusGpu(folder.name, is_asleep(folder), may_sleep))
     return tuple(found)
 
 

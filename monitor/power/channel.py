@@ -28,7 +28,7 @@ class Role(StrEnum):
     INSIDE = "inside"
     """Contained in a part: shown, never added."""
     WHOLE = "whole"
-    """The machine as a whole: a cross-check, never added."""
+    """Around parts: the machine, or a module around its GPU. A cross-check, never added."""
 
 
 class Domain(StrEnum):
@@ -76,6 +76,8 @@ class Channel:
     :param step_j: the smallest increment of the counter, 0 where there is none
     :param accuracy: the systematic uncertainty
     :param range_j: the counter returns to zero after this many joules; ``None`` if it does not
+    :param noise_w: standard deviation of watts from one refresh to the next while the machine
+      rests, as this machine's self-test found it; 0 where it is not known, and for counters
     """
 
     key: str
@@ -88,6 +90,12 @@ class Channel:
     step_j: float
     accuracy: Accuracy
     range_j: float | None = None
+    noise_w: float = 0.0
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether it reads the whole machine, and not one device with what is around it."""
+        return self.role is Role.WHOLE and self.domain is Domain.SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,18 @@ class ProbeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a channel's figures may be wrong although it is read.
+
+    :param key: the channel's key
+    :param words: a sentence or two that a person understands
+    """
+
+    key: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """A source's answer to "can you measure here?".
 
@@ -125,6 +145,7 @@ class Probe:
     :param mend: what would make it available, exactly; empty when nothing is to be mended
     :param retry_s: a source that is not available now is probed again after so many seconds, as a
       sleeping GPU or a plug that is off may be back by then; ``None`` if that would not help
+    :param doubts: what was found of its channels since the program started, the last of each
     """
 
     source: str
@@ -132,6 +153,20 @@ class Probe:
     reason: str
     mend: str = ""
     retry_s: float | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """All that is doubtful, as a person reads it; empty if nothing is."""
+        return " ".join(doubt.words for doubt in self.doubts)
+
+
+class OpenAnew(OSError):
+    """Raised by a source that works, but on other devices or counters than it should by now.
+
+    It is closed, probed and opened again at once: a fault would be waited out for seconds, which
+    are a gap in what its other devices draw.
+    """
 
 
 def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:

@@ -4,14 +4,45 @@ A power source knows nothing of the engine: what starts it and what reads it mee
 processes alone.
 """
 
+import math
 import os
 import sys
+import time
 from pathlib import Path
 
 import psutil
 
 WORKER = "monitor.engine.worker"
 """The module the engine's process runs; its command line names it."""
+
+LOOK_S = 1.0
+"""So often the engine's process is looked for while there is none."""
+
+
+class EngineSearch:
+    """The engine's process, kept while it runs and looked for while there is none."""
+
+    def __init__(self) -> None:
+        self._process: psutil.Process | None = None
+        self._looked_s = -math.inf
+
+    def process(self) -> psutil.Process | None:
+        """Return it; the same object as before while it is the same process."""
+        now_s = time.monotonic()
+        if self._process is not None and not self._process.is_running():
+            self._process = None
+        if self._process is None and now_s - self._looked_s >= LOOK_S:
+            self._process, self._looked_s = engine_process(), now_s
+        return self._process
+
+
+def used_s(process: psutil.Process | None) -> float | None:
+    """Return the processor seconds a process has used; ``None`` if that is not told."""
+    try:
+        times = process.cpu_times() if process else None
+    except psutil.Error:
+        return None
+    return times.user + times.system if times else None
 
 
 def engine_process() -> psutil.Process | None:

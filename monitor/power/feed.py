@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Set
 from dataclasses import replace
 
-from monitor.power.channel import Channel, Probe, ProbeState, Role
+from monitor.power.channel import Channel, Kind, Probe, ProbeState, Role
 from monitor.power.gauge import Gauge
 from monitor.power.reader import Desk, Known, Reader, Use, delay_s
 from monitor.power.sources import Source
@@ -90,10 +90,10 @@ class Feed:
         known, before = self._reader.known, self._reader.known.use
         if roles == {None}:
             known.use = Use.NONE
-        elif roles <= {None, Role.INSIDE}:
-            known.use = Use.SHOWN
-        else:
+        elif Role.PART in roles:
             known.use = Use.TOTAL
+        else:
+            known.use = Use.SHOWN
         if known.use.value < before.value:
             self.mark()
 
@@ -102,6 +102,14 @@ class Feed:
         """Time between readings."""
         periods_s = (channel.period_s for channel in self.channels)
         return max(1 / self._desk.hz, min(periods_s, default=0.0))
+
+    @property
+    def refresh_s(self) -> float:
+        """How long it takes at most until each counter that a total rests on tells of a moment."""
+        counters = (
+            c.period_s for c in self.channels if c.kind is Kind.COUNTER and c.role is Role.PART
+        )
+        return max(counters, default=0.0)
 
     def silent_s(self) -> float:
         """Seconds for which it has not returned from the present call; 0 without one."""
@@ -145,4 +153,4 @@ class Feed:
             words.append(f"Restarted {known.restarts} time{'s' if known.restarts > 1 else ''}.")
         if known.next_s is not None:
             words.append(f"Next attempt in {math.ceil(max(known.next_s - now_s, 0.0))} s.")
-        return replace(probe, reason=" ".join(words)) if len(words) > 1 else probe
+        return replace(probe, reason=" ".join(words), doubts=known.doubts)

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,13 @@ RULE = (
     f'RUN+="/bin/chgrp {GROUP} /sys%p/energy_uj", RUN+="/bin/chmod g+r /sys%p/energy_uj"'
 )
 """The group first, then its right: the right is never some other group's."""
+
+TITLE = "Let one group read the processor's energy counters"
+
+EFFECT = (
+    "A udev rule gives the group %1 read access to the counters, now and after each start, and "
+    "you join that group."
+)
 
 SIDE_CHANNEL = (
     "They are closed by default because a program that reads them can work out what other "
@@ -105,8 +113,8 @@ fi
 class Mend:
     """Something that root can do once, and undo.
 
-    :param title: what it does, in a few words
-    :param why: what it changes and what that risks, in sentences
+    :param title: what it does, in a few words of the reader's language
+    :param why: what it changes and what that risks, in sentences of the same
     :param script: what root runs, for ``/bin/sh``
     :param undo_script: what takes it back
     """
@@ -144,20 +152,23 @@ class Outcome:
     works_now: bool
 
 
-def mend_for(probe: Probe) -> Mend | None:
-    """Return what a button can do about a probe; ``None`` if nothing can."""
-    return rapl_mend() if probe.mend == BY_HAND else None
+def mend_for(probe: Probe, translate: Callable[[str], str] = str) -> Mend | None:
+    """Return what a button can do about a probe; ``None`` if nothing can.
+
+    :param translate: for the window's language
+    """
+    return rapl_mend(translate=translate) if probe.mend == BY_HAND else None
 
 
-def rapl_mend(user: str | None = None) -> Mend:
+def rapl_mend(user: str | None = None, translate: Callable[[str], str] = str) -> Mend:
     """Return the mend of closed RAPL counters.
 
     :param user: who is to be able to read them; whoever runs this unless given
+    :param translate: for the window's language
     """
     return Mend(
-        title="Let one group read the processor's energy counters",
-        why=f"A udev rule gives the group {GROUP} read access to the counters, now and after "
-        f"each start, and you join that group. {SIDE_CHANNEL}",
+        title=translate(TITLE),
+        why=f"{translate(EFFECT).replace('%1', GROUP)} {translate(SIDE_CHANNEL)}",
         script=_INSTALL.replace("@USER@", shlex.quote(user or _user())),
         undo_script=_UNDO,
     )
@@ -193,17 +204,19 @@ def by_hand(script: str) -> str:
     return f"sudo /bin/sh -c {shlex.quote(script)}"
 
 
-def run(mend: Mend, undo: bool = False) -> Outcome:
+def run(mend: Mend, undo: bool = False, translate: Callable[[str], str] = str) -> Outcome:
     """Have root run a mend, or take it back. Blocks until the person has answered.
 
     The script is handed over as an argument: what was shown is what runs, whatever happens to
     any file meanwhile.
+
+    :param translate: for the window's language; called from this thread
     """
     script = mend.undo_script if undo else mend.script
     command = helper()
     if command is None:
-        words = "Neither pkexec nor sudo is here. Run this as root:\n"
-        return Outcome(OutcomeState.NO_HELPER, f"{words}{by_hand(script)}", works_now())
+        words = translate("Neither pkexec nor sudo is here. Run this as root:")
+        return Outcome(OutcomeState.NO_HELPER, f"{words}\n{by_hand(script)}", works_now())
     try:
         ended = subprocess.run(
             [*command, "/bin/sh", "-c", script],
@@ -213,39 +226,50 @@ def run(mend: Mend, undo: bool = False) -> Outcome:
             check=False,
         )
     except OSError as error:
-        words = f"{command[0]} cannot be started ({error.strerror}). Run this as root:\n"
-        return Outcome(OutcomeState.NO_HELPER, f"{words}{by_hand(script)}", works_now())
-    outcome = _outcome(Path(command[0]).name, ended, undo)
+        words = translate("%1 cannot be started (%2). Run this as root:")
+        words = words.replace("%1", command[0]).replace("%2", str(error.strerror))
+        return Outcome(OutcomeState.NO_HELPER, f"{words}\n{by_hand(script)}", works_now())
+    outcome = _outcome(Path(command[0]).name, ended, undo, translate)
     if outcome.state is OutcomeState.REFUSED and "-n" in command:
-        words = f"{outcome.words}\nIn a terminal it can ask for a password:\n{by_hand(script)}"
+        in_terminal = translate("In a terminal it can ask for a password:")
+        words = f"{outcome.words}\n{in_terminal}\n{by_hand(script)}"
         return replace(outcome, words=words)
     return outcome
 
 
-def _outcome(program: str, ended: "subprocess.CompletedProcess[str]", undo: bool) -> Outcome:
+def _outcome(
+    program: str,
+    ended: "subprocess.CompletedProcess[str]",
+    undo: bool,
+    translate: Callable[[str], str],
+) -> Outcome:
     is_open = works_now()
-    said = ended.stderr.strip().splitlines()[-1:] or [f"exit status {ended.returncode}"]
+    status = translate("exit status %1").replace("%1", str(ended.returncode))
+    (said,) = ended.stderr.strip().splitlines()[-1:] or [status]
     if BEGUN not in ended.stdout:
         if ended.returncode == DISMISSED and program == "pkexec":
-            return Outcome(OutcomeState.CANCELLED, "Cancelled; nothing was changed.", is_open)
-        words = f"Not allowed; nothing was changed. {program} says: {said[0]}"
+            words = translate("Cancelled; nothing was changed.")
+            return Outcome(OutcomeState.CANCELLED, words, is_open)
+        words = translate("Not allowed; nothing was changed. %1 says: %2")
+        words = words.replace("%1", program).replace("%2", said)
         return Outcome(OutcomeState.REFUSED, words, is_open)
     if ended.returncode != 0:
-        return Outcome(OutcomeState.FAILED, f"It failed as root: {said[0]}", is_open)
-    return Outcome(OutcomeState.DONE, _done_words(undo, is_open), is_open)
+        words = translate("It ran as root and failed: %1").replace("%1", said)
+        return Outcome(OutcomeState.FAILED, words, is_open)
+    return Outcome(OutcomeState.DONE, _done_words(undo, is_open, translate), is_open)
 
 
-def _done_words(undo: bool, is_open: bool) -> str:
+def _done_words(undo: bool, is_open: bool, translate: Callable[[str], str]) -> str:
     if undo:
-        return "Undone: the rule and the group are gone, and the counters are root's again." + (
-            " This process can still read them: it runs as root." if is_open else ""
-        )
+        undone = "Undone: the rule and the group are gone, and the counters are root's again."
+        still = "This process can still read them: it runs as root."
+        return f"{translate(undone)} {translate(still)}" if is_open else translate(undone)
     if is_open:
-        return "Done: the counters can be read now, and after each start."
-    return (
-        f"Done. The group {GROUP} can read the counters; you belong to it once you have logged "
-        "out and in again, or restarted."
-    )
+        return translate("Done: the counters can be read now, and after each start.")
+    return translate(
+        "Done. The group %1 can read the counters; you belong to it once you have logged out and "
+        "in again, or restarted."
+    ).replace("%1", GROUP)
 
 
 def works_now() -> bool:

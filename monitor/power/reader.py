@@ -8,13 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from monitor.power.channel import Channel, Probe, ProbeState, Reading
+from monitor.power.channel import Channel, Doubt, Kind, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
 from monitor.power.gauge import Gauge, GaugeTrace
-from monitor.power.sources import Gauged, Remarking, Source
+from monitor.power.sources import Doubting, Gauged, Remarking, Source
 from monitor.power.trace import Gap, Trace
 
 log = logging.getLogger(__name__)
+
+FASTEST_WATTS_S = 0.02
+"""Watts that are integrated into a total are read at each refresh of their sensor, but no more
+often than this: what a burst draws between two readings is seen by nobody."""
 
 RETRY_S = 1.0
 """A source that raised is asked again after this long, so that a fault costs no time."""
@@ -43,7 +47,7 @@ class Use(Enum):
 
     TOTAL = 0.0
     SHOWN = 0.5
-    """All of it lies inside other channels, or is no energy."""
+    """None of it is added: it lies inside other channels or around them, or is no energy."""
     NONE = 5.0
     """A model of what is measured: read so that it can go on at once where a sensor is gone."""
 
@@ -84,6 +88,7 @@ class Known:
     :param channels: those it opened; kept while it is dead, so that no bill changes its kind
     :param failing: why it cannot be read at present
     :param refused: the labels of channels whose last reading was impossible
+    :param doubts: the last of each channel, kept to the end: what was billed meanwhile stands
     :param restarts: how often it was opened anew because it had failed
     :param failed: how often in a row it failed without having been read well for long
     :param is_read: whether it is open, and asked for readings
@@ -98,6 +103,7 @@ class Known:
     gauges: tuple[Gauge, ...] = ()
     failing: str = ""
     refused: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     restarts: int = 0
     failed: int = 0
     is_read: bool = False
@@ -128,6 +134,7 @@ class Reader:
         self.name, self.known = name, known
         self._source, self._make, self._desk, self._wait_s = source, make, desk, wait_s
         self._labels: dict[str, str] = {}
+        self._doubting: Doubting | None = None
         self._gauges_read_s = -math.inf
         self._wake, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"power-{name}", daemon=True)
@@ -187,6 +194,10 @@ class Reader:
                 return probe.retry_s
             elif not known.channels:
                 return math.inf
+        except OpenAnew as change:
+            log.info("%s is opened anew: %s", self.name, change)
+            # One that finds so again and again is not opened without a pause.
+            return 0.0 if time.monotonic() - began_s > DEAD_S else RETRY_S
         except Exception as error:  # a third-party driver may raise anything
             log.warning("Opening %s failed", self.name, exc_info=not known.failed)
             self._tell(Probe(self.name, ProbeState.ABSENT, f"It failed to open: {error}."))
@@ -211,6 +222,7 @@ class Reader:
         if probe.state is ProbeState.AVAILABLE:
             channels = tuple(map(desk.refine, self._source.open()))
             gauges = self._source.gauges() if isinstance(self._source, Gauged) else ()
+            self._doubting = self._source if isinstance(self._source, Doubting) else None
             if not self._ended.is_set():
                 for channel in channels:
                     desk.trace.add(channel)
@@ -244,6 +256,12 @@ class Reader:
         """Read in time, until the end or until the source has failed too often in a row."""
         known = self.known
         fastest_s = min((channel.period_s for channel in known.channels), default=GAUGE_PERIOD_S)
+        integrated = (
+            max(c.period_s, FASTEST_WATTS_S)
+            for c in known.channels
+            if c.kind is Kind.POWER and c.role is Role.PART
+        )
+        watts_s = min(integrated, default=math.inf)
         slept_s = asleep_s()
         due_s = time.monotonic()
         failing_s: float | None = None
@@ -260,7 +278,7 @@ class Reader:
                 failing_s = last_s
             elif last_s - failing_s >= DEAD_S:
                 return
-            interval_s = max(1 / self._desk.hz, fastest_s, known.use.value)
+            interval_s = max(min(1 / self._desk.hz, watts_s), fastest_s, known.use.value)
             # Due times keep their rhythm, whatever is marked in between; after a stall the
             # missed ones are not made up. They come sooner when more rests on the source now.
             if not is_well:
@@ -282,6 +300,9 @@ class Reader:
             readings = self._source.read()
             if not self._ended.is_set():
                 self._record(readings)
+        except OpenAnew:
+            known.failing, known.asked_s = "", None
+            raise
         except Exception as error:
             if not known.failing:
                 log.warning("Reading %s failed: %s", self.name, error)
@@ -304,6 +325,8 @@ class Reader:
         answered = {reading.key for reading in own}
         if len(answered) < len(self._labels):
             trace.miss([key for key in self._labels if key not in answered])
+        if self._doubting and (found := self._doubting.doubts()):
+            known.doubts = tuple({each.key: each for each in (*known.doubts, *found)}.values())
 
     def _read_gauges(self) -> None:
         """Read a source's gauges if they are due; what they say is worth no gap and no retry."""

@@ -147,16 +147,18 @@ class Sampler:
     def wait_until(self, time_s: float, timeout_s: float = 0.5) -> bool:
         """Wait until every source has been read later than a monotonic time.
 
-        A window can only be billed to its end once a reading beyond the end is there. Not waited
-        for is what would not come in the time: a source that hangs already, one that is opened
-        anew, and one with a refresh longer than ``timeout_s``.
+        A window can only be billed to its end once a reading beyond the end is there, and of a
+        counter that is slow to refresh, one that is later by a refresh. Not waited for is what
+        would not come in the time: a source that hangs already, one that is opened anew, and one
+        with a refresh longer than ``timeout_s``.
 
         :return: whether all the others were
         """
 
         def is_read(feed: Feed) -> bool:
             read_s = feed.read_s
-            return read_s is None or read_s >= time_s
+            refresh_s = feed.refresh_s if feed.refresh_s <= timeout_s / 2 else 0.0
+            return read_s is None or read_s >= time_s + refresh_s
 
         used = [feed for feed in self._feeds if feed.use is not Use.NONE and self._answers(feed)]
         waited = [feed for feed in used if feed.interval_s <= timeout_s]

@@ -9,6 +9,11 @@ def sysfs_root() -> Path:
     return Path(os.environ.get("LLAMAWATT_SYSFS") or "/sys")
 
 
+def has_sysfs() -> bool:
+    """Whether this system describes its devices in files: Linux alone does."""
+    return sysfs_root().is_dir()
+
+
 def read_text(path: Path) -> str | None:
     """Return a small file's text without white space at its ends, ``None`` if unreadable."""
     try:

@@ -202,9 +202,14 @@ class Trace:
         self._lock = threading.Lock()
 
     def add(self, channel: Channel) -> None:
-        """Begin to keep a channel; one that is kept already goes on after a gap."""
+        """Begin to keep a channel; one that is kept already goes on after a gap.
+
+        One whose kind is another now, such as a card whose counter is given up for its watts,
+        begins anew: no window may pass joules of one kind for the other.
+        """
         with self._lock:
-            if ring := self._rings.get(channel.key):
+            ring = self._rings.get(channel.key)
+            if ring and ring.channel.kind is channel.kind:
                 ring.reopen(channel)
             else:
                 self._rings[channel.key] = _Ring(channel, self._capacity)

@@ -21,6 +21,9 @@ TICK_S = 0.01
 LONG_INTERVALS = 3
 """Between readings so many times further apart than usual, anything may have happened."""
 
+REPEATED = 1.5
+"""A counter that is the same so many refresh periods later has not moved, and is not just old."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -89,6 +92,8 @@ class Curve:
 
 def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> Window:
     """Return the energy of a curve between two times; see :meth:`Trace.window`."""
+    if channel.kind is Kind.COUNTER:
+        curve = _refreshed(channel, curve)
     if len(curve.time_s) < 2 or end_s <= start_s:
         return EMPTY
     low_s = max(start_s, float(curve.time_s[0]))
@@ -100,7 +105,10 @@ def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> W
     covered_s = (high_s - low_s) - _gap_s(curve, low_s, high_s)
     if covered_s <= 0:
         return Window(None, None, None, int(inside.sum()), 0.0, 0.0, 0.0, 0.0, 0.0)
-    joules = max(0.0, float(ends_j[1] - ends_j[0]))
+    joules = float(ends_j[1] - ends_j[0])
+    if not math.isfinite(joules):
+        return EMPTY  # max() would make no watts of watts that are not known
+    joules = max(0.0, joules)
     read_w = curve.power_w[inside & np.isfinite(curve.power_w)]
     mean_w = joules / covered_s
     spacing_s = float(np.median(np.diff(curve.time_s)))
@@ -115,6 +123,25 @@ def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> W
         shape_j=_shape_j(channel, curve, low_s, high_s),
         lag_j=(_before_w(curve, high_s) - _before_w(curve, low_s)) * _refresh_s(channel) / 2,
     )
+
+
+def _refreshed(channel: Channel, curve: Curve) -> Curve:
+    """Leave out a counter's readings that came before its next refresh.
+
+    They repeat what the one before said, later: a line through them would put the energy of a whole
+    refresh between two readings that happen to lie close together. One that still repeats it after
+    a refresh says that nothing was drawn, and stays; so does the last, up to which the counter is
+    known.
+    """
+    time_s = curve.time_s
+    if len(time_s) < 3:
+        return curve
+    is_new = np.ones(len(time_s), dtype=bool)
+    is_new[1:] = (np.diff(curve.energy_j) > 0) | (curve.gap[1:] != Gap.NONE)
+    refreshed_s = np.maximum.accumulate(np.where(is_new, time_s, -np.inf))
+    kept = is_new | (time_s - refreshed_s >= REPEATED * channel.period_s)
+    kept[-1] = True
+    return Curve(time_s[kept], curve.energy_j[kept], curve.power_w[kept], curve.gap[kept])
 
 
 def _energy_at(channel: Channel, curve: Curve, at_s: Floats) -> Floats:

@@ -11,7 +11,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import METHOD, WATCH, Bill, Line
 from monitor.energy.baseline import Baseline, Conditions, IdleLine, Stale
 from monitor.energy.interval import Interval
-from monitor.recorded import Mark, Recorded, Recording, State, joined_pieces
+from monitor.recorded import Mark, Recorded, Recording, State, joined_pieces, sleeps_of
 from monitor.store.bills import channel_id, channel_of
 from monitor.store.curves import decode_trace
 from monitor.store.database import Store
@@ -152,8 +152,10 @@ class Recordings:
             "select curve from recording_pieces where recording_id = ? order by position",
             [recording.id],
         )
-        pieces = [decode_trace(blob).curves for (blob,) in blobs]
-        return Recorded(recording, joined_pieces(pieces))
+        pieces = [decode_trace(blob) for (blob,) in blobs]
+        # Each piece tells of every sleep up to its end.
+        sleeps = sleeps_of(pieces[-1].phases) if pieces else ()
+        return Recorded(recording, joined_pieces([piece.curves for piece in pieces]), sleeps)
 
     def _read(self, where: str, parameters: Sequence[Any]) -> list[Recording]:
         db = self._store.read()
@@ -278,6 +280,7 @@ def _recording(row: Mapping[str, Any], lines: Sequence[Line]) -> Recording:
         marks=tuple(Mark(at_s, name) for at_s, name in json.loads(row["marks"])),
         baseline=baseline,
         stale=stale,
+        ended_at=row["ended_at"] or "",
     )
 
 

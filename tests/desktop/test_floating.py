@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,11 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.theme.palette import DARK, LIGHT
-from desktop.watch.floating import PLACE, FloatingMeter, place_on
+from desktop.watch.floating import PLACE, FloatingMeter, Now, look, place_on
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
 from monitor.power.sampler import Sampler
+from monitor.tally import Tally
 from tests.unit.builders import channel
 
 # The offscreen platform has no other windows to raise one above.
@@ -89,9 +91,10 @@ def joules(meter: FloatingMeter) -> float:
 
 
 def test_it_shows_watts_joules_and_the_hottest_device(qtbot: QtBot, meter: FloatingMeter) -> None:
-    meter.open()
     started_s = time.monotonic()
+    meter.open()
     qtbot.waitUntil(lambda: "120 W" in meter.power.text(), timeout=4_000)
+    qtbot.waitUntil(lambda: time.monotonic() - started_s > 1.0)
     # As weak as its weakest part; the plug is the whole and no part.
     assert meter.power.text().startswith("◐")
     assert meter.energy.text().startswith("◐")
@@ -233,3 +236,27 @@ def test_everything_in_it_has_a_name(meter: FloatingMeter) -> None:
         if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
             assert widget.accessibleName()
     assert meter.accessibleName()
+
+
+def test_figures_go_on_after_one_that_could_not_be_reckoned(
+    qtbot: QtBot, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = ["the first time"]
+
+    def fail_once(sampler: Sampler, tally: Tally) -> Now:
+        if failures:
+            raise RuntimeError(failures.pop())
+        return look(sampler, tally)
+
+    def as_the_bridge_does(question: Callable[[], Now], answer: Callable[[Now], None]) -> None:
+        with suppress(RuntimeError):
+            answer(question())
+
+    monkeypatch.setattr("desktop.watch.floating.look", fail_once)
+    meter = FloatingMeter(sampler, as_the_bridge_does, LIGHT)
+    qtbot.addWidget(meter)
+    meter.refresh()
+    assert not failures
+    assert meter.power.text() == ""
+    meter.refresh()
+    assert meter.power.text() != ""

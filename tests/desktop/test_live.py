@@ -1,15 +1,68 @@
 """The live plot's data: every zoom shows the truth, gaps stay gaps."""
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from desktop.live.model import LiveModel, Series
 from desktop.live.plot import nice_ceiling
 from desktop.live.pyramid import Pyramid
 from desktop.window import MainWindow
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
+from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
+from monitor.power.sampler import Sampler
+from tests.unit.builders import channel
+
+BATCH_S, SLOW_W, FAST_W = 0.1, 8.0, 30.0
+"""Of a counter that is published in batches, as Apple's are, and of one that is always right."""
+
+
+class Counter:
+    """A source of one counter.
+
+    :param batch_s: it says nothing until so much time has passed; 0 for always
+    """
+
+    def __init__(self, name: str, power_w: float, batch_s: float = 0.0) -> None:
+        self.name, self._power_w, self._batch_s = name, power_w, batch_s
+        self._said_s = 0.0
+        kind = replace(channel(name), kind=Kind.COUNTER, range_j=None)
+        self.channel = replace(kind, period_s=batch_s or kind.period_s)
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "It is simulated.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (self.channel,)
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        if now_s - self._said_s < 0.9 * self._batch_s:
+            return []
+        self._said_s = now_s
+        return [Reading(self.channel.key, now_s, counter_j=self._power_w * now_s)]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def drawn(series: Series) -> np.ndarray:
+    """Return what a curve shows, a sample each."""
+    count = series.pyramid.count
+    return series.pyramid.view(0, count, count).high
+
+
+def follow(model: LiveModel, seconds: float) -> None:
+    """Draw for some time, far more often than readings come."""
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        model.update()
+        time.sleep(0.01)
 
 
 @given(
@@ -99,3 +152,57 @@ def test_every_span_draws_at_most_two_points_a_pixel(
     window.dock.plot.draw_at(window.live.time_of(series.pyramid.count))
     curve = window.dock.plot._curves[series.channel.key if series.channel else ""]
     assert 50 < len(curve.xData) <= 2 * window.dock.plot.width()
+
+
+def test_a_part_that_is_published_in_batches_is_drawn_whole_and_the_total_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("desktop.live.model.LAG_S", 0.02)
+    sources = [Counter("fast:cpu", FAST_W), Counter("slow:gpu", SLOW_W, BATCH_S)]
+    with Sampler(50, sources) as sampler:
+        assert sampler.wait_ready()
+        model = LiveModel(sampler)
+        follow(model, 0.9)
+        total, fast, slow = model.series
+        assert model.recent_w(total) == pytest.approx(SLOW_W + FAST_W, rel=0.01)
+    for series, power_w in ((slow, SLOW_W), (fast, FAST_W), (total, SLOW_W + FAST_W)):
+        samples = drawn(series)
+        known = samples[np.isfinite(samples)]
+        first = np.flatnonzero(np.isfinite(samples))[0]
+        assert len(known) == len(samples) - first, "once begun there is no hole in it"
+        assert len(known) > 0.4 * 50
+        assert known == pytest.approx(power_w, rel=0.02)
+
+
+def test_a_part_that_goes_leaves_the_total_unknown_and_not_smaller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("desktop.live.model.LAG_S", 0.02)
+    sources = [Counter("fast:cpu", FAST_W), Counter("slow:gpu", SLOW_W, BATCH_S)]
+    with Sampler(50, sources) as sampler:
+        assert sampler.wait_ready()
+        model = LiveModel(sampler)
+        follow(model, 0.5)
+        sampler.remove("slow:gpu")
+        removed = model.sample_at(time.monotonic() - 0.02)
+        follow(model, 0.2)
+        samples = drawn(model.total)
+    known = np.flatnonzero(np.isfinite(samples[:removed]))
+    assert samples[known] == pytest.approx(FAST_W + SLOW_W, rel=0.02)
+    assert np.isnan(samples[known[-1] + 1 : removed]).all()
+    after = samples[removed + 2 :]
+    assert after == pytest.approx(FAST_W, rel=0.02), "what it was known of is the total now"
+
+
+def test_a_part_that_is_not_read_stands_in_the_legend_without_a_figure(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    """And so it is seen why the total is not known."""
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    silent = Counter("silent:gpu", SLOW_W, batch_s=1e9)
+    window.live._sampler.add(silent)
+    qtbot.waitUntil(lambda: silent.channel in window.live._sampler.channels(), timeout=5_000)
+    window.live.update()
+    window.dock.refresh()
+    assert set(window.dock._entries) >= {"", silent.channel.key}
+    assert window.live.recent_w(window.live.total) is None

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
+from desktop.sensors.boxes import Boxes
 from desktop.sensors.channels import ChannelTable
 from desktop.sensors.mending import MendDialog
 from desktop.sensors.page import SensorsPage
+from desktop.sensors.probes import ProbeList
 from desktop.sensors.scheme import scheme_of
 from desktop.services import Services, start_services
 from desktop.settings.baseline import BaselineDialog
@@ -24,6 +27,7 @@ from monitor.power.channel import (
     Accuracy,
     Channel,
     Domain,
+    Doubt,
     Kind,
     Probe,
     ProbeState,
@@ -36,6 +40,7 @@ from monitor.power.sampler import Sampler
 from monitor.power.selftest import Traits, Verdict
 from monitor.store.sensor_traits import SensorTraits
 from tests.hardware.curve import PowerCurve
+from tests.hardware.hwmon import say
 from tests.hardware.sysfs import FakeSysfs, PciDevice, RaplZone, build_tree, can_deny
 
 PACKAGE = RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(30.0))
@@ -198,6 +203,55 @@ def test_the_processor_of_an_soc_lies_within_it() -> None:
     (part,) = scheme.parts
     assert [each.key for each in part.inside] == ["cpu", "own"]
     assert scheme.missing == (Domain.DRAM,)
+
+
+def test_a_module_is_drawn_around_its_gpu_and_is_not_the_machine(qtbot: QtBot) -> None:
+    gpus = [channel(f"gpu {n}", f"GPU-{n}", Domain.GPU) for n in "ab"]
+    module = channel("module a", "GPU-a", Domain.GPU, Role.WHOLE, Kind.POWER)
+    plug = channel("plug", "plug", Domain.SYSTEM, Role.WHOLE, Kind.POWER)
+    told = {"gpu a": 300.0, "gpu b": 200.0, "module a": 450.0, "plug": 900.0}
+    for channels, machine in (
+        ((*gpus, module), "a wall plug would be"),
+        ((*gpus, module, plug), ""),
+    ):
+        boxes = Boxes(scheme_of(channels), LIGHT)
+        qtbot.addWidget(boxes)
+        boxes.show()
+        boxes.show_watts(told)
+        assert machine in texts(boxes)
+        assert "◐ 450 W" in texts(boxes)
+        said_of_it = boxes.accessibleDescription()
+        assert "Total ● 500 W" in said_of_it
+        assert "Around gpu a, not added: module a ◐ 450 W." in said_of_it
+        assert ("The whole machine, a cross-check, not added: plug ◐ 900 W." in said_of_it) is (
+            not machine
+        )
+        (held,) = [
+            frame for frame in boxes.findChildren(QFrame, "whole") if "module a" in texts(frame)
+        ]
+        assert "gpu a" in texts(held)
+        assert "gpu b" not in texts(held)
+
+
+def test_a_doubt_is_a_warning_on_the_sources_card_and_in_the_channels_row(qtbot: QtBot) -> None:
+    sound, odd = (
+        channel("nvml:sound", "GPU-a", Domain.GPU),
+        channel("nvml:odd", "GPU-b", Domain.GPU),
+    )
+    probe = Probe("nvml", ProbeState.AVAILABLE, "Reading both.")
+    doubted = replace(probe, doubts=(Doubt("nvml:odd", "Its counter is odd."),))
+    cards, table = ProbeList(), ChannelTable(scheme_of([sound, odd]), {}, LIGHT)
+    for widget in (cards, table):
+        qtbot.addWidget(widget)
+        widget.show()
+    for told, is_doubtful in ((probe, False), (doubted, True)):
+        cards.show_probes([told], [sound, odd], {"nvml:odd": 50.0})
+        table.show_doubts([told])
+        qtbot.waitUntil(lambda: "available" in texts(cards), timeout=1_000)
+        assert ("available, but doubtful" in texts(cards)) is is_doubtful
+        assert ("Its counter is odd." in texts(cards)) is is_doubtful
+        warnings = [each for each in table.findChildren(QLabel, "warning") if each.isVisible()]
+        assert [each.toolTip() for each in warnings] == ["Its counter is odd."] * is_doubtful
 
 
 def test_a_part_without_a_reading_makes_the_total_unknown_not_smaller() -> None:
@@ -366,13 +420,24 @@ def test_closed_counters_are_mended_from_the_page(
     dialog.install.click()
     qtbot.waitUntil(lambda: "nothing was changed" in texts(dialog), timeout=5_000)
     assert dialog.install.isEnabled()
-    # What root's script does to the kernel's file is done here to the constructed one.
-    put_pkexec(programs, f"/bin/rm {counter}; echo 1000 > {counter}; echo '{BEGUN}'")
+    # What root's script does to the kernel's file is done here to the constructed one, which
+    # then counts for a few seconds.
+    count = f"echo $n > {counter}.next; /bin/mv {counter}.next {counter}; /bin/sleep 0.01"
+    put_pkexec(
+        programs,
+        f"/bin/rm {counter}; echo 1000 > {counter}; "
+        f"for n in $(/usr/bin/seq 1001 1600); do {count}; done >/dev/null 2>&1 & echo '{BEGUN}'",
+    )
     dialog.install.click()
     qtbot.waitUntil(lambda: "can be read now" in texts(dialog), timeout=5_000)
     dialog.close()
-    qtbot.waitUntil(lambda: "denied" not in texts(page), timeout=5_000)
-    qtbot.waitUntil(lambda: "CPU 0" in texts(page), timeout=5_000)
+
+    def counts_for(words: str, is_there: bool) -> bool:
+        say(counter.parent, {"energy_uj": int(time.monotonic() * 9e6)})
+        return (words in texts(page)) is is_there
+
+    qtbot.waitUntil(lambda: counts_for("denied", is_there=False), timeout=5_000)
+    qtbot.waitUntil(lambda: counts_for("CPU 0", is_there=True), timeout=5_000)
 
 
 # The self-test.
@@ -413,15 +478,14 @@ def test_a_test_can_be_stopped(qtbot: QtBot, open_page: OpenPage) -> None:
 def test_a_sensor_that_stood_still_is_said_to(
     qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    standing = RaplZone("intel-rapl:0", "package-0", PACKAGE.curve, start_uj=1_000_000)
-    build_tree(tmp_path / "sys", [standing])
-    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
     services = start_services()
     still = Traits("rapl:package-0", Verdict.STILL, None, None, None, None, 9, 60.0)
     SensorTraits(services.history.store).keep([still])
     services.close()
-    page = open_page()
-    qtbot.waitUntil(lambda: "stood still" in texts(page), timeout=5_000)
+    with FakeSysfs(tmp_path / "sys", [PACKAGE]) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        page = open_page()
+        qtbot.waitUntil(lambda: "stood still" in texts(page), timeout=5_000)
 
 
 # Where the page leads.

@@ -17,14 +17,18 @@ from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.services import Services, start_services
 from desktop.theme.palette import DARK, LIGHT
+from desktop.watch.clock import clock
 from desktop.watch.deeds import WatchDeeds
 from desktop.watch.model import LATELY, RUNNING
 from desktop.watch.outline import outline, total_outline
-from desktop.watch.plot import clock, time_ticks
+from desktop.watch.plot import time_ticks
+from desktop.watch.tables import BillTable
+from monitor.energy.account import Bill, Line
+from monitor.energy.interval import Interval
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
-from monitor.recorded import State
+from monitor.recorded import Cost, State
 from monitor.store.recordings import Recordings
 from tests.unit.builders import channel
 
@@ -311,6 +315,37 @@ def test_the_last_minutes_can_be_billed_and_are_held_still_meanwhile(
     begun = shown.shown
     watch.page._follow()
     qtbot.waitUntil(lambda: shown.shown is not begun)
+
+
+def test_what_is_shown_goes_on_after_it_could_not_be_read_or_reckoned_once(
+    qtbot: QtBot, watch: WatchDeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("it cannot be reckoned")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("desktop.watch.model.lately", fail)
+        with qtbot.waitSignal(watch.model._bridge.read_failed):
+            watch.model.refresh()
+    with qtbot.waitSignal(watch.model.opened):
+        watch.model.refresh()
+    shown = watch.page.shown.shown
+    assert shown is not None
+    with monkeypatch.context() as failing:
+        failing.setattr("monitor.recorded.account", fail)
+        with qtbot.waitSignal(watch.model._bridge.read_failed):
+            watch.model.price(shown.recorded, 0.0, 0.1)
+    with qtbot.waitSignal(watch.model.priced):
+        watch.model.price(shown.recorded, 0.0, 0.1)
+
+
+def test_a_mean_is_of_the_time_that_was_read(qtbot: QtBot) -> None:
+    """Half of ten seconds read is no half of the watts."""
+    read = Line(CPU, "watch", Interval(150.0, 1.0, 1.0, 1.0), 30.0, 31.0, 50, 0.5, 10.0, True)
+    table = BillTable()
+    qtbot.addWidget(table)
+    table.show_cost(Cost(0.0, 10.0, Bill((read,)), None, None))
+    assert [table.item(row, 3).text() for row in (0, 1)] == ["● 30.0 W", "● 30.0 W"]
 
 
 def test_closing_keeps_what_is_recorded(

@@ -243,7 +243,7 @@ def test_abort_inside_llama_cpp_names_the_signal(starter: Path) -> None:
     engine.stop()
 
 
-LONG = "What is a watt? " * 150
+LONG = "What is a watt? " * 60
 
 
 def loaded(starter: Path) -> Engine:

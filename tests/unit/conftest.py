@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
+from monitor.power.rapl import look
 from tests.hardware.nvml import FakeGpu, load_in_process, write_script
 from tests.hardware.sysfs import RaplZone, build_tree
 
@@ -61,15 +62,28 @@ def eventually() -> Eventually:
 
 @pytest.fixture
 def still_sysfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StillSysfs:
-    """Lay out zones whose counters stand still, and let the sources read them as /sys."""
+    """Lay out zones whose counters stand still, and let the sources read them as /sys.
+
+    While it is looked which of them are dead, those that have counted at all go on by a
+    microjoule at a time.
+    """
 
     def build(*zones: RaplZone) -> Path:
         root = tmp_path / "sys"
         build_tree(root, zones)
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
+        monkeypatch.setattr(look, "sleep", lambda _: _count_on(root))
         return root
 
     return build
+
+
+def _count_on(root: Path) -> None:
+    for counter in root.rglob("energy_uj"):
+        # One that is closed is a link into the real /sys.
+        text = "" if counter.is_symlink() else counter.read_text(encoding="ascii").strip()
+        if text.isdigit() and int(text):
+            counter.write_text(f"{int(text) + 1}\n", encoding="ascii")
 
 
 @pytest.fixture(scope="session")

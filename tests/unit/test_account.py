@@ -1,8 +1,11 @@
 """The bill: what a query cost, part by part, and how sure that is."""
 
 import math
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from statistics import pstdev
 
 import pytest
 from hypothesis import given
@@ -360,3 +363,19 @@ def test_a_burst_between_two_readings_makes_watts_less_sure_than_a_step(
     assert 0.0 < step < burst
     assert random_j(20, 30, 40) > burst
     assert random_j() < 0.01
+
+
+def test_watts_that_are_noisy_at_rest_are_doubted_by_as_much_as_noise_adds(
+    make_channel: MakeChannel,
+) -> None:
+    """Two watts from one refresh of 0.1 s to the next, each by another chance, for 5 s."""
+    chance = random.Random(5)
+    apart_j = []
+    for _ in range(300):
+        told_w = [50 + chance.gauss(0, 2) for _ in range(50)]
+        apart_j.append(0.1 * math.fsum(told_w) - 5 * 50)
+    channel = replace(make_channel(kind=Kind.POWER, period_s=0.1), noise_w=2.0)
+    (line,) = billed((channel, 50.0), phases=[Phase(DECODE, 2.0, 7.0)]).lines
+    assert line.energy
+    assert line.energy.random_j == pytest.approx(2.0 * math.sqrt(0.1 * 5.0))
+    assert line.energy.random_j == pytest.approx(pstdev(apart_j), rel=0.1)

@@ -12,8 +12,10 @@ import pytest
 from monitor.power import reader
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role
 from monitor.power.gauge import Gauge, GaugeTrace, Quantity
+from monitor.power.hwmon import counter as hwmon_counter
+from monitor.power.hwmon import watch
 from monitor.power.sampler import Sampler
-from monitor.power.sources import SOURCES, Gauged, amdgpu, hwmon
+from monitor.power.sources import SOURCES, Gauged, Remarking, amdgpu
 from monitor.power.sources.amdgpu import AmdGpu
 from monitor.power.sources.modelled import ModelledCpu
 from tests.hardware.hwmon import AMD, INTEL, FakeCard, Says, opened_files, say
@@ -30,6 +32,7 @@ V1_METRICS, V2_METRICS = "\x10\x00\x01\x03", "\x10\x00\x02\x01"
 @pytest.fixture
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PutCard:
     """Put a card into this test's /sys; returns its PCI device's folder."""
+    (tmp_path / "sys").mkdir()
     monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
     return lambda card: card.put(tmp_path / "sys")
 
@@ -102,9 +105,9 @@ def test_partitions_of_one_accelerator_are_one_card(put: PutCard) -> None:
 
 def test_a_card_that_names_its_product_is_called_so(put: PutCard) -> None:
     device = put(card())
-    say(device, {"product_name": "Instinct MI210"})
+    say(device, {"product_name": "AMD Instinct MI210"})
     _, channels = opened()
-    assert [channel.label for channel in channels.values()] == ["GPU 0 Instinct MI210"]
+    assert [channel.label for channel in channels.values()] == ["AMD GPU 0 Instinct MI210"]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,7 @@ def test_a_value_that_was_not_refreshed_is_not_told_as_zero_watts(
 def test_a_counter_that_freezes_later_is_replaced_by_its_power(
     put: PutCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hwmon, "FROZEN_S", 0.1)
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.1)
     device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
     source = AmdGpu()
     with monkeypatch.context() as clock:
@@ -224,7 +227,7 @@ def test_a_counter_that_freezes_later_is_replaced_by_its_power(
 def test_a_counter_may_stand_while_its_card_sleeps(
     put: PutCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hwmon, "FROZEN_S", 0.02)
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.02)
     device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
     source = AmdGpu()
     with monkeypatch.context() as clock:
@@ -246,10 +249,40 @@ def test_a_card_that_is_gone_is_a_fault_but_not_of_the_other(put: PutCard) -> No
     second = put(card(1, "0000:0a:00.0"))
     source, _ = opened()
     (monitor_of(first) / "power1_average").unlink()
+    assert source.remarks() == ()
     assert [reading.key for reading in source.read()] == ["amdgpu:0000:0a:00.0"]
+    assert source.remarks() == ("AMD GPU 0 does not tell any more what it draws.",)
     (monitor_of(second) / "power1_average").unlink()
     with pytest.raises(OSError, match="AMD GPU"):
         source.read()
+
+
+def test_a_counter_that_freezes_costs_the_other_card_nothing_at_first(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.0)
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    put(card(1, "0000:0a:00.0"))
+    source = AmdGpu()
+    with monkeypatch.context() as clock:
+        running(device, 40.0, clock)
+        source.probe()
+    assert len(source.read()) == 2
+    assert [reading.key for reading in source.read()] == ["amdgpu:0000:0a:00.0"]
+    assert source.remarks() == ("AMD GPU 0: its energy counter stands still.",)
+    assert isinstance(source, Remarking)
+    # After a while its watts are worth more than a counter.
+    monkeypatch.setattr(amdgpu, "GIVEN_UP_S", 0.0)
+    with pytest.raises(OSError, match="given up"):
+        source.read()
+
+
+def test_a_card_that_is_silent_beside_another_is_told_of(put: PutCard) -> None:
+    put(card())
+    put(card(1, "0000:0a:00.0", power1_average=""))
+    source = AmdGpu()
+    assert "AMD GPU 1 does not tell what it draws." in source.probe().reason
+    assert len(source.open()) == 1
 
 
 # Cards that sleep.
@@ -270,30 +303,73 @@ def test_a_card_that_sleeps_is_not_woken(put: PutCard) -> None:
     with opened_files() as names:
         source = AmdGpu()
         probe = source.probe()
-        source.open()
-        source.gauges()
+        assert source.open() == ()
+        assert source.gauges() == ()
         assert source.read() == []
         assert source.read_gauges() == []
     assert not waking & set(names)
     assert "runtime_status" in names
     assert probe.state is ProbeState.AVAILABLE
     assert "asleep" in probe.reason
+    assert probe.retry_s
     say(device, {"power/runtime_status": "active"})
+    assert source.probe().retry_s is None
+    assert len(source.open()) == 1
     assert [reading.power_w for reading in source.read()] == [30.0]
-    assert source.read_gauges()
 
 
-def test_a_sleeping_card_delays_nobody_and_is_a_gap(put: PutCard) -> None:
-    device = put(card())
-    say(device, {"power/runtime_status": "suspended"})
+def test_a_sleeping_card_delays_nobody_and_leaves_the_total_known(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr(watch, "LOOK_S", 0.0)
+    monkeypatch.setattr(amdgpu, "LOOK_S", 0.05)
+    monkeypatch.setattr(reader, "RETRY_S", 0.01)
+    devices = [put(card()), put(card(1, "0000:0a:00.0"))]
+    say(devices[1], {"power/runtime_status": "suspended"})
+
     with Sampler(hz=50, sources=[AmdGpu()]) as sampler:
-        began_s = time.monotonic()
-        assert sampler.wait_ready()
-        assert time.monotonic() - began_s < 2.0
-        sampler.wait_until(time.monotonic())
-        (channel,) = sampler.channels()
-        assert sampler.trace.window(channel.key, began_s, time.monotonic()).coverage == 0.0
+
+        def read() -> list[str]:
+            return [channel.label for channel in sampler.channels()]
+
+        assert sampler.wait_ready(2.0)
+        assert read() == ["AMD GPU 0"]
+        # It is a part while it is awake, and none when it sleeps again.
+        say(devices[1], {"power/runtime_status": "active"})
+        eventually(lambda: read() == ["AMD GPU 0", "AMD GPU 1"])
+        for device in devices:
+            say(device, {"power/runtime_status": "suspended"})
+        eventually(lambda: read() == [])
         assert "failing" not in sampler.probes()[0].reason
+        say(devices[0], {"power/runtime_status": "active"})
+        eventually(lambda: read() == ["AMD GPU 0"])
+
+
+def test_a_card_asleep_at_the_start_is_counted_once_it_is_awake(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
+    say(device, {"power/runtime_status": "suspended"})
+    source = AmdGpu()
+    source.probe()
+    assert source.open() == ()
+    say(device, {"power/runtime_status": "active"})
+    running(device, 40.0, monkeypatch)
+    source.probe()
+    assert [channel.kind for channel in source.open()] == [Kind.COUNTER]
+
+
+def test_a_card_that_comes_back_elsewhere_is_looked_for(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A driver that is loaded again gives its monitors new numbers.
+    monkeypatch.setattr(watch, "LOOK_S", 0.0)
+    device = put(card())
+    source, _ = opened()
+    assert len(source.read()) == 1
+    monitor_of(device).rename(device / "hwmon/hwmon9")
+    with pytest.raises(OSError, match="opened anew"):
+        source.read()
 
 
 # APUs: the processor is inside.
@@ -303,7 +379,6 @@ def test_a_sleeping_card_delays_nobody_and_is_a_gap(put: PutCard) -> None:
     "fake",
     [
         FakeCard(AMD, monitors=(APU_MONITOR,)),
-        FakeCard(AMD, monitors=(APU_MONITOR,), runtime_status="suspended"),
         FakeCard(
             AMD,
             monitors=({"name": "amdgpu", "power1_input": 1},),
@@ -313,7 +388,7 @@ def test_a_sleeping_card_delays_nobody_and_is_a_gap(put: PutCard) -> None:
             AMD, monitors=({"name": "amdgpu", "power1_input": 1},), files={"device": "0x74a0"}
         ),
     ],
-    ids=["north bridge voltage", "asleep", "metrics", "MI300A"],
+    ids=["north bridge voltage", "metrics", "MI300A"],
 )
 def test_an_apu_is_a_soc_of_its_package(put: PutCard, fake: FakeCard) -> None:
     put(fake)
@@ -397,7 +472,7 @@ def test_the_bill_goes_on_when_a_counter_freezes(
     put: PutCard, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     # A second or two in earnest: what counts is the order in which things happen.
-    monkeypatch.setattr(hwmon, "FROZEN_S", 0.1)
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.1)
     monkeypatch.setattr(amdgpu, "CHECK_S", 0.05)
     monkeypatch.setattr(reader, "RETRY_S", 0.01)
     monkeypatch.setattr(reader, "delay_s", lambda failed: 0.05)
@@ -411,12 +486,12 @@ def test_the_bill_goes_on_when_a_counter_freezes(
         assert channel.kind is Kind.COUNTER
         start_s = time.monotonic()
         eventually(lambda: time.monotonic() - start_s > 0.3)
+        before = sampler.trace.window(channel.key, start_s, start_s + 0.25)
     frozen_s = time.monotonic()
     eventually(lambda: sampler.channels()[0].kind is Kind.POWER)
     back_s = time.monotonic()
     eventually(lambda: time.monotonic() - back_s > 0.4)
     sampler.wait_until(time.monotonic())
-    before = sampler.trace.window(channel.key, start_s, start_s + 0.25)
     frozen = sampler.trace.window(channel.key, frozen_s + 0.05, back_s - 0.02)
     after = sampler.trace.window(channel.key, back_s + 0.1, back_s + 0.3)
     reason = sampler.probes()[0].reason

@@ -198,8 +198,8 @@ def test_a_failure_of_the_library_is_not_hidden(monkeypatch: pytest.MonkeyPatch)
 
 def test_elsewhere_it_says_why_there_is_nothing() -> None:
     probe = Apple().probe()
-    assert (probe.state, probe.reason) == (ProbeState.ABSENT, "This is no Mac.")
-    assert Apple(Chip).probe().reason == "This Mac shows no energy counters."
+    assert (probe.state, probe.reason) == (ProbeState.ABSENT, "This is not a Mac.")
+    assert "This Mac shows no energy counters" in Apple(Chip).probe().reason
 
 
 def test_a_mac_without_the_package_is_told_how_to_get_it() -> None:

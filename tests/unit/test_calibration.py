@@ -265,6 +265,40 @@ class SimulatedMachine:
         """Nothing is held open."""
 
 
+class Around:
+    """A source of what contains parts: each tells watts or counts joules, and stands for itself."""
+
+    name = "around"
+
+    def __init__(self, *channels: Channel) -> None:
+        self._channels, self._began_s = channels, time.monotonic()
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "It is simulated.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return self._channels
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        counter_j = 90 * (now_s - self._began_s)
+        return [Reading(each.key, now_s, counter_j, 90.0) for each in self._channels]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def test_the_machine_is_told_by_watts_before_a_boards_counter_and_by_no_module(
+    eventually: Eventually,
+) -> None:
+    module = replace(GPU, key="a:module", role=Role.WHOLE, kind=Kind.POWER)
+    psys, plug = replace(WHOLE, key="b:psys"), replace(WHOLE, key="c:plug", kind=Kind.POWER)
+    for channels, best in (((module,), None), ((module, psys), psys), ((psys, plug), plug)):
+        with Sampler(50, [Around(*channels)]) as sampler:
+            eventually(lambda each=sampler, key=channels[-1].key: each.trace.latest(key))
+            assert whole_channel(sampler) == best
+
+
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SETTLE_S": 0.15, "BLOCK_S": 0.15, "TICK_S": 0.02}.items():
         monkeypatch.setattr(f"monitor.staircase.{name}", value)

@@ -2,26 +2,27 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.power.channel import Domain, Kind, ProbeState, Role
-from monitor.power.sampler import Sampler
-from monitor.power.sources import emi
-from monitor.power.sources.emi import (
+from monitor.power.emi import look
+from monitor.power.emi.look import mirrors
+from monitor.power.emi.meter import (
     J_PER_PWH,
-    Emi,
     EmiError,
     Sample,
-    mirrors,
     parse_names,
     parse_samples,
     parse_size,
     parse_version,
 )
+from monitor.power.sampler import Sampler
+from monitor.power.sources import emi
+from monitor.power.sources.emi import Emi
 from tests.unit.conftest import Eventually
 
 PACKAGE = ("RAPL_Package0_PKG", "RAPL_Package0_PP0", "RAPL_Package0_PP1", "RAPL_Package0_DRAM")
@@ -55,7 +56,8 @@ class Meter:
     """Answers the four control codes with bytes, as the driver of a meter does.
 
     :param joules: of each channel when it is first measured
-    :param step_j: what each channel advances by at each measurement
+    :param step_j: what each channel advances by at each renewal
+    :param every: it is renewed at every so many measurements
     """
 
     names: Sequence[str]
@@ -65,6 +67,7 @@ class Meter:
     unit: int = 0
     lost: bool = False
     stands: bool = False
+    every: int = 1
     measured: int = field(default=0)
     closed: bool = False
 
@@ -92,8 +95,9 @@ class Meter:
 
     def measure(self) -> bytes:
         self.measured += not self.stands
-        at = 10_000 * self.measured
-        grown = (j + self.measured * s for j, s in zip(self.joules, self.step_j, strict=True))
+        renewed = self.measured // self.every
+        at = 10_000 * renewed
+        grown = (j + renewed * s for j, s in zip(self.joules, self.step_j, strict=True))
         return measurement(*((round(j / J_PER_PWH), at) for j in grown))
 
     def close(self) -> None:
@@ -103,7 +107,8 @@ class Meter:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The counters of a test need no time to advance."""
-    monkeypatch.setattr(emi, "LOOK_S", 0.0)
+    monkeypatch.setattr(look, "LOOK_S", 0.0)
+    monkeypatch.setattr(look, "LONGEST_S", 0.1)
 
 
 def opened(*meters: Meter) -> Emi:
@@ -241,8 +246,13 @@ def test_two_processors_are_two_also_under_the_same_name() -> None:
         ([[(0.0, 0.0), (500.0, 0.0)], [(3.0, 0.06), (503.0, 0.06)]], {1}),
         # Two at nearly the same power.
         ([[(0.0, 0.0), (500.0, 0.0)], [(3.0, 0.06), (503.001, 0.06)]], set()),
-        # Two at rest tell nothing.
-        ([[(7.0, 0.0), (7.0, 0.0)], [(7.0, 0.06), (7.0, 0.06)]], set()),
+        # Two at rest that have hardly begun tell nothing.
+        ([[(0.5, 0.0), (0.5, 0.0)], [(0.5, 0.06), (0.5, 0.06)]], set()),
+        # Two at the same large energy are one, at rest or not both renewed yet.
+        ([[(700.0, 0.0), (700.0, 0.0)], [(700.0, 0.06), (700.0, 0.06)]], {1}),
+        ([[(99e3, 0.0), (99e3, 0.0)], [(99001.0, 0.06), (99e3, 0.059)]], {1}),
+        # Two at rest at different energies are two.
+        ([[(700.0, 0.0), (701.0, 0.0)], [(700.0, 0.06), (701.0, 0.06)]], set()),
         # Two that were level once.
         ([[(0.0, 0.0), (0.0, 0.0)], [(3.0, 0.06), (9.0, 0.06)]], set()),
     ],
@@ -251,7 +261,56 @@ def test_mirrors_are_told_by_how_they_advance(
     looks: list[list[tuple[float, float]]], found: set[int]
 ) -> None:
     told = [[Sample(round(j / J_PER_PWH), round(s * 1e7)) for j, s in look] for look in looks]
-    assert mirrors(told) == found
+    assert set(mirrors(told)) == found
+
+
+def test_a_meter_that_is_renewed_seldom_is_no_second_processor() -> None:
+    # Looked at five times between two renewals; energies that do not tell by being the same.
+    one = Meter(PACKAGE, (1000.0, 700.0, 10.0, 90.0), (2.0, 1.5, 0.1, 0.2), every=5)
+    mirror = Meter(PACKAGE, (3000.0, 100.0, 20.0, 50.0), (2.0, 1.5, 0.1, 0.2), every=5)
+    source = opened(one, mirror)
+    parts = [channel.key for channel in source.open() if channel.role is Role.PART]
+    assert parts == ["emi:package-0:pkg", "emi:package-0:dram"]
+    assert "the same counter as CPU 0; it is counted once" in source.probe().reason
+
+
+def test_what_is_inside_a_mirror_is_a_mirror() -> None:
+    one = Meter(PACKAGE, (1000.0, 700.0, 0.0, 90.0), (2.0, 1.5, 0.0, 0.2))
+    keys = [channel.key for channel in opened(one, replace(one)).open()]
+    assert keys == [f"emi:package-0:{part}" for part in ("pkg", "pp0", "pp1", "dram")]
+
+
+# Counters that stand still are no 0 W.
+
+
+def test_a_counter_that_stands_still_is_left_out() -> None:
+    # The graphics unit has nothing to do; the platform's counter is connected to nothing.
+    names = (*PACKAGE, "RAPL_Package0_PSYS")
+    source = opened(Meter(names, (1e3, 7e2, 10.0, 90.0, 5e3), (2.0, 1.5, 0.0, 0.2, 0.0)))
+    keys = {channel.key.rpartition(":")[2] for channel in source.open()}
+    assert keys == {"pkg", "pp0", "pp1", "dram"}
+    assert "because it stands still: Platform (psys)" in source.probe().reason
+
+
+def test_meters_that_all_stand_still_are_none() -> None:
+    probe = Emi(lambda: [Meter(PACKAGE, (1e3, 7e2, 10.0, 90.0), (0.0,) * 4)]).probe()
+    assert probe.state is ProbeState.ABSENT
+    assert "stand still" in probe.reason
+
+
+def test_a_counter_that_stops_later_is_a_gap_and_then_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meter = Meter(PACKAGE, (1e3, 7e2, 10.0, 90.0), (2.0, 1.5, 0.1, 0.2))
+    source = opened(meter)
+    assert len(source.read()) == 4
+    meter.joules = (1e3, 7e2, 10.0, 90.0 + 0.2 * meter.measured)
+    meter.step_j = (2.0, 1.5, 0.1, 0.0)
+    # Renewed, but as before.
+    assert [reading.key.rpartition(":")[2] for reading in source.read()] == ["pkg", "pp0", "pp1"]
+    monkeypatch.setattr(emi, "STOPPED_S", 1e-9)
+    with pytest.raises(OSError, match="DRAM 0 has stopped"):
+        source.read()
 
 
 # Where there is nothing.
@@ -259,13 +318,15 @@ def test_mirrors_are_told_by_how_they_advance(
 
 def test_elsewhere_than_on_windows_it_says_so() -> None:
     probe = Emi().probe()
-    assert (probe.state, probe.reason) == (ProbeState.ABSENT, "This is no Windows.")
+    assert (probe.state, probe.reason) == (ProbeState.ABSENT, "This machine does not run Windows.")
 
 
 def test_a_windows_without_meters_says_what_that_may_be() -> None:
     assert "virtual machine" in Emi(list).probe().reason
     lost = Meter(PACKAGE, (1.0,) * 4, (1.0,) * 4, lost=True)
-    assert Emi(lambda: [lost]).probe().state is ProbeState.ABSENT
+    probe = Emi(lambda: [lost]).probe()
+    assert probe.state is ProbeState.ABSENT
+    assert "cannot be read (A device" in probe.reason
     rails = Meter(["Battery rail", "Current Socket Power"], (1.0, 2.0), (1.0, 2.0))
     assert "Battery rail, Current Socket Power" in Emi(lambda: [rails]).probe().reason
 

@@ -7,10 +7,10 @@ from io import StringIO
 import pytest
 from rich.console import Console, RenderableType
 
-from monitor import figures, report
+from monitor import figures, forms, report
 from monitor.energy.account import Bill
 from monitor.energy.interval import Interval
-from monitor.power.channel import Kind, Probe, ProbeState
+from monitor.power.channel import Domain, Doubt, Kind, Probe, ProbeState
 from monitor.store.records import (
     ModelRecord,
     QueryRecord,
@@ -252,6 +252,15 @@ def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
     assert "0 mJ" not in gpu
 
 
+@pytest.mark.parametrize(
+    ("domain", "lacks"), [(Domain.DRAM, False), (Domain.SOC, True), (Domain.CPU, True)]
+)
+def test_a_bill_without_a_counter_of_memory_says_so(domain: Domain, lacks: bool) -> None:
+    # A socket's power leaves out memory in slots.
+    shown = printed(report.bill_table(Bill((line(CPU), line(replace(CPU, domain=domain))))))
+    assert ("Memory (DRAM) is not measured here" in shown) is lacks
+
+
 def test_markup_in_questions_and_answers_is_shown_as_text() -> None:
     shown = printed(report.record_view(record()))
     assert "embodied" not in shown
@@ -282,3 +291,11 @@ def test_a_denied_sensor_shows_its_mend() -> None:
     shown = printed(report.probes_table([probe]))
     assert "denied" in shown
     assert "Mend: sudo chmod a+r [file]" in shown
+
+
+def test_a_doubtful_sensor_says_why() -> None:
+    doubts = (Doubt("nvml:a", "GPU 0 [odd]: it counts half."), Doubt("nvml:b", "GPU 1 too."))
+    probe = Probe("nvml", ProbeState.AVAILABLE, "Reading both.", doubts=doubts)
+    assert "GPU 0 [odd]: it counts half. GPU 1 too." in printed(report.probes_table([probe]))
+    told = forms.sensors_json([probe, replace(probe, doubts=())], [], None, None)["probes"]
+    assert [each["doubt"] for each in told] == ["GPU 0 [odd]: it counts half. GPU 1 too.", ""]

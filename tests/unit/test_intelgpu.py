@@ -1,6 +1,7 @@
 """Intel graphics cards on constructed /sys trees: a card is added once, what is inside never."""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
 from monitor.power.gauge import Quantity
-from monitor.power.sources import SOURCES, Gauged, hwmon
+from monitor.power.hwmon import counter as hwmon_counter
+from monitor.power.hwmon import watch
+from monitor.power.sources import SOURCES, Gauged, Remarking
 from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.trace import Trace
 from tests.hardware.hwmon import AMD, INTEL, FakeCard, Says, opened_files, say
@@ -26,6 +29,7 @@ XE_PACKAGE = {"energy2_input": 6_000_000, "energy2_label": "pkg"}
 @pytest.fixture
 def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PutCard:
     """Put a card into this test's /sys; returns its PCI device's folder."""
+    (tmp_path / "sys").mkdir()
     monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
     return lambda card: card.put(tmp_path / "sys")
 
@@ -156,7 +160,7 @@ def test_silence_has_a_reason(put: PutCard, cards: tuple[FakeCard, ...], says: s
 def test_a_card_that_stands_still_is_a_fault_but_a_gt_may_rest(
     put: PutCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hwmon, "FROZEN_S", 0.0)
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.0)
     device = put(arc(I915, {"name": "i915_gt0", "energy1_input": 1_000_000}))
     source, _ = opened()
     source.read()
@@ -181,16 +185,67 @@ def test_a_card_that_sleeps_is_not_woken(put: PutCard) -> None:
     device = put(arc(monitor, files=files))
     say(device, {"power/runtime_status": "suspended"})
     with opened_files() as names:
-        source, _ = opened()
+        source, channels = opened()
         probe = source.probe()
-        assert len(source.gauges()) == 3
+        assert (channels, source.gauges()) == ({}, ())
         assert source.read() == []
         assert source.read_gauges() == []
     assert not {"energy1_input", "temp2_input", "act_freq", "status"} & set(names)
     assert "asleep" in probe.reason
+    assert probe.retry_s
     say(device, {"power/runtime_status": "active"})
+    source, _ = opened()
     assert [reading.counter_j for reading in source.read()] == [7.0]
-    assert len(source.read_gauges()) == 3
+    assert len(source.gauges()) == len(source.read_gauges()) == 3
+
+
+def test_the_source_is_opened_anew_when_a_card_wakes_or_falls_asleep(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOOK_S", 0.0)
+    # An integrated GPU tells nothing here, and may sleep as it likes.
+    integrated = put(FakeCard(INTEL, 1, "0000:00:02.0"))
+    device = put(arc(I915))
+    source, channels = opened()
+    say(integrated, {"power/runtime_status": "suspended"})
+    assert len(source.read()) == 1
+    for status, keys in (("suspended", []), ("active", [ARC])):
+        say(device, {"power/runtime_status": status})
+        with pytest.raises(OSError, match="opened anew"):
+            source.read()
+        source, channels = opened()
+        assert list(channels) == keys
+
+
+def test_a_counter_that_fails_beside_another_is_told_of(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.0)
+    device = put(arc(I915))
+    put(FakeCard(INTEL, 1, "0000:0a:00.0", ({"name": "i915_gt0", "energy1_input": 1},)))
+    source, _ = opened()
+    assert isinstance(source, Remarking)
+    assert (len(source.read()), source.remarks()) == (2, ())
+    assert len(source.read()) == 1
+    assert source.remarks() == ("Intel GPU 0: its energy counter stands still.",)
+    (device / "hwmon/hwmon3/energy1_input").unlink()
+    assert len(source.read()) == 1
+    assert "cannot be read any more" in source.remarks()[0]
+
+
+def test_a_counter_not_refreshed_yet_is_no_fault_beside_one_that_is(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.02)
+    put(arc(I915))
+    device = put(FakeCard(INTEL, 1, "0000:0a:00.0", ({"name": "i915", "energy1_input": 1},)))
+    source, _ = opened()
+    source.read()
+    source.read()
+    time.sleep(0.03)
+    say(device / "hwmon/hwmon3", {"energy1_input": 2})
+    assert len(source.read()) == 1
+    assert source.read() == []
 
 
 # Gauges.

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from monitor.energy.account import DECODE, Phase, account
+from monitor.power import reader
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role
 from monitor.power.sampler import Sampler
 from monitor.power.sources.nvml import Nvml, no_library_mend
@@ -99,7 +100,7 @@ def test_a_card_whose_sensor_looks_at_a_quarter_of_the_time_is_less_sure(
     [
         ([FIRST], 0, ProbeState.AVAILABLE, "GPU 0 GeForce RTX 4090", ""),
         ([], 0, ProbeState.ABSENT, "no GPU", ""),
-        ([DARK], 0, ProbeState.ABSENT, "tells its power", ""),
+        ([DARK], 0, ProbeState.ABSENT, "not tell any power", ""),
         ([FakeGpu(lost_from_s=0.0)], 0, ProbeState.ABSENT, "GPU 0 does not answer", ""),
         ([FakeGpu(lost_from_s=0.0, lost_error=4)], 0, ProbeState.DENIED, "refuses", "group"),
         ([FIRST, FakeGpu(lost_from_s=0.0)], 0, ProbeState.AVAILABLE, "GPU 1 does not answer", ""),
@@ -148,7 +149,7 @@ def test_a_machine_without_the_library_has_no_driver() -> None:
 import json
 from monitor.power.sources import nvml as nvml_source
 from monitor.power.sources.nvml import Nvml, no_library_mend
-from monitor.power.sources.nvml_gauges import throttled_by
+from monitor.power.nvml.gauges import throttled_by
 nvml = Nvml()
 probe = nvml.probe()
 nvml.close()
@@ -188,6 +189,10 @@ def test_memory_is_inside_the_card_and_the_module_around_it(fake_gpus: FakeGpus)
         "nvml:GPU-gh:memory": Role.INSIDE,
         "nvml:GPU-gh:module": Role.WHOLE,
     }
+    # The machine may hold more of them: this one is no machine.
+    module = lines["nvml:GPU-gh:module"].channel
+    assert (module.domain, module.device) == (Domain.GPU, "GPU-gh")
+    assert not module.is_machine
     assert lines["nvml:GPU-gh:memory"].mean_w == pytest.approx(60.0, rel=0.01)
     assert lines["nvml:GPU-gh:module"].mean_w == pytest.approx(450.0, rel=0.01)
     assert bill.total().joules == pytest.approx(lines["nvml:GPU-gh"].joules)
@@ -387,3 +392,26 @@ def test_a_gpu_that_needs_a_fresh_start_gets_one_without_a_hole_in_the_others(
     assert trace.window("nvml:GPU-second", other.time_s[0], other.time_s[-1]).coverage == 1.0
     # Opening the whole source anew would take longer.
     assert np.max(np.diff(other.time_s)) < 2.0
+
+
+def test_a_gpu_that_does_not_answer_at_first_is_read_once_it_does(
+    fake_gpus: FakeGpus, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "RETRY_S", 0.02)
+    monkeypatch.setattr(reader, "DEAD_S", 0.04)
+    monkeypatch.setattr(reader, "FIRST_DELAY_S", 0.02)
+    late = FakeGpu(uuid="GPU-late", lost_from_s=0.0, lost_until_s=0.4, lost_until_init=True)
+    fake_gpus([late, SECOND])
+
+    def make() -> Nvml:
+        return Nvml(revive_s=0.2)
+
+    sampler = Sampler(20, sources=[])
+    sampler.add(make(), make)
+    with sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        assert [channel.device for channel in sampler.channels()] == ["GPU-second"]
+        assert "GPU 0 does not answer" in sampler.probes()[0].reason
+        eventually(lambda: sampler.trace.latest("nvml:GPU-late"), timeout_s=3.0)
+        assert [channel.device for channel in sampler.channels()] == ["GPU-late", "GPU-second"]
+        assert "does not answer" not in sampler.probes()[0].reason

@@ -123,3 +123,13 @@ def test_a_driver_that_is_not_loaded_is_tried_again_and_loaded_if_there_is_a_gpu
     probe = Nvml().probe()
     assert "modprobe" in probe.mend
     assert probe.retry_s is not None
+
+
+def test_a_gpu_without_its_drivers_library_is_not_said_to_be_absent(
+    fake_gpus: FakeGpus, bus: Bus
+) -> None:
+    bus(PciDevice())
+    fake_gpus([FIRST], 12)
+    probe = Nvml().probe()
+    assert probe.reason.startswith("There is an NVIDIA GPU")
+    assert "Install NVIDIA's own driver" in probe.mend

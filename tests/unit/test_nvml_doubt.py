@@ -10,9 +10,9 @@ import pytest
 
 from monitor.power.channel import Kind
 from monitor.power.gauge import Quantity
+from monitor.power.nvml.gauges import throttled_by
 from monitor.power.sampler import Sampler
 from monitor.power.sources.nvml import Nvml
-from monitor.power.sources.nvml_gauges import throttled_by
 from tests.hardware.curve import PowerCurve
 from tests.hardware.nvml import FakeGpu, init_calls
 from tests.unit.conftest import Eventually, FakeGpus
@@ -38,12 +38,14 @@ def test_a_counter_at_odds_with_the_watts_is_billed_and_said_to_be_doubtful(
     fake_gpus([FakeGpu(uuid="GPU-odd", curve=steady, energy_scale=0.5), SECOND])
     with Sampler(hz=50, sources=[Nvml(check_s=0.4)]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
-        eventually(lambda: "disagree" in sampler.probes()[0].reason)
+        eventually(lambda: sampler.probes()[0].doubts)
         (probe,) = sampler.probes()
         latest = sampler.trace.curve("nvml:GPU-odd")
-    assert "GPU 0: its energy counter and its watts disagree" in probe.reason
-    assert "The counter is billed" in probe.reason
-    assert "GPU 1: " not in probe.reason
+    (doubt,) = probe.doubts
+    assert doubt.key == "nvml:GPU-odd"
+    assert "GPU 0: its energy counter and its watts disagree" in probe.doubt
+    assert "The counter is billed" in probe.doubt
+    assert "disagree" not in probe.reason
     span_s = latest.time_s[-1] - latest.time_s[0]
     assert latest.energy_j[-1] == pytest.approx(200.0 * span_s, rel=0.2)
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from monitor.power import engine_process
 from monitor.power.channel import Domain, Kind, ProbeState, Role, counted
 from monitor.power.cpu import this_processor
 from monitor.power.cpu_model import Activity, nominal_power, package_w
 from monitor.power.engine_process import WORKER
 from monitor.power.sampler import Sampler
 from monitor.power.sources import SOURCES
-from monitor.power.sources import own as own_module
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.own import APP, ENGINE, OwnCost
 from tests.unit.conftest import Eventually, MakeChannel
@@ -68,7 +68,7 @@ def one_thread_w() -> float:
 
 @pytest.fixture(name="own")
 def _own(monkeypatch: pytest.MonkeyPatch) -> OwnCost:
-    monkeypatch.setattr(own_module, "LOOK_FOR_ENGINE_S", 0.05)
+    monkeypatch.setattr(engine_process, "LOOK_S", 0.05)
     source = OwnCost()
     assert source.probe().state is ProbeState.AVAILABLE
     source.open()

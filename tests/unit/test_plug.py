@@ -116,7 +116,21 @@ def test_a_known_plug_is_asked_one_question_a_reading(plug: Device) -> None:
 def test_impossible_watts_are_no_reading(power_w: object) -> None:
     for device in (shelly(power_w), shelly_gen1(power_w), tasmota(power_w)):
         with serving(device):
-            assert opened(device).read() == []
+            source = opened(device)
+            assert source.read() == []
+            (why,) = source.remarks()
+            assert "none, or impossible" in why
+
+
+def test_a_plug_without_watts_says_so_until_it_has_some() -> None:
+    with serving(shelly(math.nan)) as device:
+        source = opened(device)
+        assert source.remarks() == ()
+        source.read()
+        assert source.remarks()
+        device.pages["/rpc/Switch.GetStatus?id=0"]["apower"] = 5.0
+        assert watts(source.read()) == [5.0]
+        assert source.remarks() == ()
 
 
 def test_a_meter_that_says_it_is_not_valid_is_no_reading() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.energy.account import DECODE, Phase, account
-from monitor.power.channel import ProbeState
+from monitor.power.channel import Kind, ProbeState, counted
+from monitor.power.rapl.counter import DEAD_S
 from monitor.power.rapl.look import ALIKE_S, ROUND_S, SAME_COUNT_S, Pair, Verdict
 from monitor.power.sampler import Sampler
+from monitor.power.sources import rapl as rapl_source
 from monitor.power.sources.rapl import Rapl
 from tests.hardware.curve import PowerCurve
-from tests.hardware.sysfs import FakeSysfs, RaplZone
-from tests.unit.conftest import Eventually, StillSysfs
+from tests.hardware.sysfs import FakeSysfs, RaplZone, build_tree
+from tests.unit.conftest import Eventually, MakeChannel
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
 
@@ -93,9 +96,9 @@ def test_packages_with_memory_are_two_however_alike_they_work(
         ]
 
 
-def test_two_equal_counters_that_stand_still_are_not_called_one(still_sysfs: StillSysfs) -> None:
-    still_sysfs(die(0), die(1))
-    assert keys(Rapl()) == ["rapl:package-0", "rapl:package-1"]
+def test_two_equal_counters_that_stand_still_are_not_called_one() -> None:
+    verdict, _ = compared(lambda _: 9_000.0, lambda _: 9_000.0)
+    assert verdict is Verdict.UNKNOWN
 
 
 def test_what_seemed_one_and_drifts_apart_is_counted_twice_after_a_new_look(
@@ -232,7 +235,7 @@ def test_a_counter_that_stays_at_zero_is_left_out(running: Callable[..., FakeSys
     uncore = RaplZone("intel-rapl:0:0", "uncore", PowerCurve.constant(0.0))
     with running(die(0), psys, uncore):
         rapl = Rapl()
-        assert "because it stands at zero: Platform (psys)" in rapl.probe().reason
+        assert "because it stands still: Platform (psys)" in rapl.probe().reason
         # A graphics unit with nothing to do rightly counts nothing.
         assert keys(rapl) == ["rapl:package-0", "rapl:package-0:uncore"]
 
@@ -242,10 +245,66 @@ def test_a_counter_that_has_just_begun_is_no_dead_one(running: Callable[..., Fak
         assert keys(Rapl()) == ["rapl:package-0"]
 
 
-def test_a_machine_whose_counters_all_stand_at_zero_has_none(still_sysfs: StillSysfs) -> None:
-    still_sysfs(die(0, start_uj=0), RaplZone("intel-rapl:0:0", "dram", STEADY))
+@pytest.mark.parametrize("start_uj", [0, COUNTED_UJ])
+def test_a_package_that_stands_still_gives_way_to_its_model(
+    running: Callable[..., FakeSysfs], make_channel: MakeChannel, start_uj: int
+) -> None:
+    stuck = die(0, PowerCurve.constant(0.0), start_uj)
+    with running(stuck, die(1, start_uj=77_000_000)):
+        rapl = Rapl()
+        assert "because it stands still: CPU 0" in rapl.probe().reason
+        models = [
+            make_channel(f"model:{n}", kind=Kind.MODELLED, device=f"package-{n}") for n in (0, 1)
+        ]
+        in_use = counted((*rapl.open(), *models))
+        assert [channel.key for channel in in_use] == ["rapl:package-1", "model:0"]
+
+
+def test_memory_at_rest_is_no_dead_counter(running: Callable[..., FakeSysfs]) -> None:
+    memory = RaplZone("intel-rapl:0:0", "dram", PowerCurve.constant(0.01), start_uj=COUNTED_UJ)
+    with running(die(0), memory):
+        assert keys(Rapl()) == ["rapl:package-0", "rapl:package-0:dram"]
+
+
+def test_a_counter_that_stops_later_is_a_gap_and_then_looked_at_anew(
+    running: Callable[..., FakeSysfs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(die(0), memory := RaplZone("intel-rapl:0:0", "dram", STEADY)) as sysfs:
+        rapl = Rapl()
+        assert len(keys(rapl)) == len(rapl.read()) == 2
+        sysfs.freeze(memory)
+        rapl.read()
+        time.sleep(DEAD_S)
+        # Not 0 W, counted.
+        assert [reading.key for reading in rapl.read()] == ["rapl:package-0"]
+        monkeypatch.setattr(rapl_source, "STOPPED_S", DEAD_S)
+        with pytest.raises(OSError, match="DRAM 0 has stopped"):
+            rapl.read()
+        assert "because it stands still: DRAM 0" in rapl.probe().reason
+        assert len(rapl.read()) == 1
+
+
+def test_what_stands_still_inside_a_package_is_told(running: Callable[..., FakeSysfs]) -> None:
+    # A graphics unit with nothing to do.
+    uncore = RaplZone("intel-rapl:0:0", "uncore", PowerCurve.constant(0.0), start_uj=COUNTED_UJ)
+    with running(die(0), uncore):
+        rapl = Rapl()
+        rapl.open()
+        rapl.read()
+        time.sleep(DEAD_S)
+        assert len(rapl.read()) == 2
+
+
+def test_a_machine_whose_counters_all_stand_still_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    inside = [
+        RaplZone(f"intel-rapl:0:{n}", name, STEADY) for n, name in enumerate(("dram", "core"))
+    ]
+    build_tree(tmp_path, [die(0), *inside])
     rapl = Rapl()
     probe = rapl.probe()
     assert probe.state is ProbeState.ABSENT
-    assert "stand at zero" in probe.reason
+    assert "stand still" in probe.reason
     assert keys(rapl) == []

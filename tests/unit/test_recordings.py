@@ -18,14 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.cli import main
-from monitor.energy.account import METHOD
+from monitor.energy.account import METHOD, WATCH, Bill, Line
 from monitor.energy.baseline import Baseline, IdleLine
+from monitor.energy.interval import Interval
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.sampler import Sampler
 from monitor.power.window import Curve, Gap
 from monitor.quiet import present_conditions
-from monitor.recorded import Mark, Recorded, State, join_curves, spans
+from monitor.recorded import Cost, Mark, Recorded, State, join_curves, spans
 from monitor.recorder import Recorder, keep, lately
 from monitor.recording_forms import recording_json, write_csv
 from monitor.store.baselines import Baselines
@@ -193,10 +194,24 @@ def test_what_is_not_read_is_a_gap_and_not_nothing(
     time.sleep(0.15)
     recorded = recordings.load(quick.stop().id)
     total = recorded.recording.bill.total()
+    assert recorded.recording.cost.mean_w == pytest.approx(54.0, rel=0.01)
     assert total.coverage < 0.9
     assert total.energy is not None
     assert total.energy.joules < 54.0 * recorded.recording.duration_s
     assert total.energy.high_j > 54.0 * recorded.recording.duration_s * 0.95
+
+
+def test_parts_that_were_read_for_unlike_times_have_no_common_mean(
+    make_channel: MakeChannel,
+) -> None:
+    lines = [
+        Line(make_channel(key), WATCH, Interval(joules, 0, 0, 0), joules / (coverage * 10.0), None,
+             9, coverage, 10.0, True)
+        for key, joules, coverage in (("m:cpu", 500.0, 1.0), ("m:gpu", 100.0, 0.1))
+    ]  # fmt: skip
+    assert Cost(0.0, 10.0, Bill(tuple(lines)), None, None).mean_w is None
+    assert Cost(0.0, 10.0, Bill(tuple(lines[:1])), None, None).mean_w == 50.0
+    assert Cost(0.0, 10.0, Bill(()), None, None).mean_w is None
 
 
 def test_a_source_that_goes_leaves_what_it_was_read_to_draw(

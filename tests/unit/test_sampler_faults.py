@@ -12,7 +12,17 @@ import pytest
 from monitor.power import feed as feed_module
 from monitor.power import reader as reader_module
 from monitor.power import sampler as sampler_module
-from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.channel import (
+    Channel,
+    Domain,
+    Doubt,
+    Kind,
+    OpenAnew,
+    Probe,
+    ProbeState,
+    Reading,
+    Role,
+)
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Gap
 from tests.unit.conftest import Eventually, MakeChannel
@@ -81,6 +91,8 @@ class Visitor:
             self._device.released.wait(LONG_S)
         elif self._device.fault == f"fail to {call}":
             raise OSError("the device is gone.")
+        elif self._device.fault == f"change at {call}" and self is self._device.made[0]:
+            raise OpenAnew("another device is there")
 
 
 @pytest.fixture(name="device")
@@ -243,6 +255,20 @@ def test_a_source_that_goes_on_raising_is_made_anew_until_it_is_back(
     assert curve.energy_j[-1] == pytest.approx(POWER_W * (seconds - lost_s))
 
 
+def test_a_source_whose_devices_changed_is_opened_anew_at_once(
+    device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "DEAD_S", 0.0)
+    with sampling(device) as sampler:
+        eventually(lambda: device.made[0].reads >= 3)
+        began_s = time.monotonic()
+        device.fault = "change at read"
+        eventually(lambda: len(device.made) == 2 and device.made[1].reads)
+        assert time.monotonic() - began_s < min(reader_module.RETRY_S, reader_module.FIRST_DELAY_S)
+        assert reason(sampler) == "It is there."
+    assert device.made[0].closed == 1
+
+
 @pytest.mark.usefixtures("quick")
 def test_an_object_that_cannot_be_made_anew_is_closed_and_opened_again(
     device: Device, eventually: Eventually
@@ -398,6 +424,55 @@ def test_a_slow_source_is_waited_for_only_as_long_as_its_refresh_may_take(
         began_s = time.monotonic()
         assert sampler.wait_until(began_s, timeout_s=5.0)
         assert time.monotonic() - began_s < 2.0
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_running_bill_waits_for_what_is_not_added(
+    device: Device, make_channel: MakeChannel, eventually: Eventually
+) -> None:
+    """A plug is read once a second; what a query has cost so far is asked for more often."""
+    plug = Device((make_channel("plug", role=Role.WHOLE, domain=Domain.SYSTEM, period_s=1.0),))
+    around = plug.make()
+    around.name = "plug"
+    # At 50 Hz a source of one reading a second would be left out as one that hangs.
+    with Sampler(10, [device.make(), around]) as sampler:
+        eventually(lambda: around.reads)
+        asked_s = time.monotonic()
+        eventually(lambda: sampler.read_until_s() > asked_s, timeout_s=0.5)
+        assert around.reads == 1
+
+
+# Sources that are read and doubtful.
+
+
+class Doubtful(Visitor):
+    """A source that finds a doubt at its first reading, and a minute later none."""
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        is_first = self.reads == 1 and len(self._device.made) == 1
+        return (Doubt("dev:one", "Its counter is odd."),) if is_first else ()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_doubt_is_kept_though_it_has_passed_and_the_source_is_opened_anew(
+    device: Device, eventually: Eventually
+) -> None:
+    def make() -> Doubtful:
+        device.made.append(Doubtful(device))
+        return device.made[-1]
+
+    sampler = Sampler(50, [])
+    sampler.add(make(), make)
+    with sampler:
+        eventually(lambda: device.made[0].reads >= 3)
+        (probe,) = sampler.probes()
+        assert probe.doubts == (Doubt("dev:one", "Its counter is odd."),)
+        assert (probe.doubt, probe.reason) == ("Its counter is odd.", "It is there.")
+        device.fault = "fail to read"
+        eventually(lambda: len(device.made) >= 2)
+        device.fault = ""
+        eventually(lambda: device.made[-1].reads >= 2)
+        assert sampler.probes()[0].doubt == "Its counter is odd."
 
 
 # Sources that come and go.

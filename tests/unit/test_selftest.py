@@ -28,8 +28,12 @@ from monitor.power.selftest import (
 )
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
+from monitor.sensor_commands import sensors
+from monitor.sensor_test_commands import HINT
 from monitor.sensor_test_commands import test_sensors as sensors_test_command
-from monitor.sensor_testing import SensorTest
+from monitor.sensor_testing import SensorTest, untested
+from monitor.store.sensor_traits import SensorTraits
+from monitor.terminal import open_history
 from tests.hardware.curve import PowerCurve
 from tests.hardware.nvml import FakeGpu
 from tests.hardware.sysfs import FakeSysfs, RaplZone
@@ -38,7 +42,7 @@ from tests.unit.conftest import FakeGpus, MakeChannel, StillSysfs
 SINUS = tuple((at / 50, 100 + 50 * float(np.sin(at / 3))) for at in range(200))
 UNEVEN = PowerCurve(SINUS)
 PACKAGE = RaplZone("intel-rapl:0", "package-0", UNEVEN)
-DRAM = RaplZone("intel-rapl:0:0", "dram", PowerCurve.constant(0.0), start_uj=5_000_000)
+UNCORE = RaplZone("intel-rapl:0:0", "uncore", PowerCurve.constant(0.0), start_uj=5_000_000)
 
 GO_ON = threading.Event()
 
@@ -50,7 +54,7 @@ def traits_by_key(findings: tuple[Finding, ...]) -> dict[str, Traits]:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSysfs]:
     """Counters of which one refreshes every 20 ms and the other stands still."""
-    with FakeSysfs(tmp_path / "sys", [PACKAGE, DRAM], update_s=0.02) as made:
+    with FakeSysfs(tmp_path / "sys", [PACKAGE, UNCORE], update_s=0.02) as made:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(made.root))
         yield made
 
@@ -283,12 +287,12 @@ def test_the_command_finds_period_and_step_of_counters_in_files(
     monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path / "home"))
     done = CliRunner().invoke(sensors_test_command, ["--seconds", "1.2", "--json"])
     assert done.exit_code == 0, done.output
-    package, dram = json.loads(done.stdout)["sensors"]
+    package, uncore = json.loads(done.stdout)["sensors"]
     assert package["label"] == "CPU 0"
     assert package["period_s"] == pytest.approx(0.02, rel=0.2)
     assert package["step_j"] == 1e-6
     assert package["measured_at"] > "2020"
-    assert [dram[name] for name in ("verdict", "period_s", "step_j")] == ["still", None, None]
+    assert [uncore[name] for name in ("verdict", "period_s", "step_j")] == ["still", None, None]
 
 
 def test_the_command_says_that_there_is_no_sensor(
@@ -299,3 +303,40 @@ def test_the_command_says_that_there_is_no_sensor(
     done = CliRunner().invoke(sensors_test_command, ["--seconds", "30"])
     assert done.exit_code == 1
     assert "no sensor to test" in done.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+def test_who_never_tested_the_sensors_is_told_that_they_can(
+    machine: FakeSysfs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    # As wide as the terminal is: a sentence goes on in the next line.
+    assert HINT in " ".join(CliRunner().invoke(sensors).stdout.split())
+    keys = ("rapl:package-0", "rapl:package-0:uncore")
+    with open_history() as history:
+        still = [Traits(key, Verdict.STILL, None, None, None, None, 9, 60.0) for key in keys]
+        SensorTraits(history.store).keep(still)
+    told = CliRunner().invoke(sensors).stdout
+    assert "CPU 0" in told
+    assert HINT not in " ".join(told.split())
+
+
+def test_what_is_modelled_or_asked_over_the_network_is_not_waited_for(
+    make_channel: MakeChannel,
+) -> None:
+    counter = make_channel("rapl:package-0")
+    others = make_channel("plug:10.0.0.7"), make_channel("model:package-0", kind=Kind.MODELLED)
+    assert untested([counter, *others], known=()) == [counter]
+    assert untested([counter, *others], known={"rapl:package-0"}) == []
+
+
+def test_what_watts_vary_by_at_rest_is_the_noise_of_a_refresh(make_channel: MakeChannel) -> None:
+    found = Traits("test:one", Verdict.FOUND, None, None, 20.0, 0.3, 300, 60.0)
+    for period_s, noise_w in ((2.0, 0.3), (1.0, 0.3), (0.5, 0.3 * 2**0.5), (0.1, 0.3 * 2**0.5)):
+        watts = make_channel(kind=Kind.POWER, period_s=period_s)
+        assert refined(watts, found).noise_w == pytest.approx(noise_w)
+    busy = Traits("test:one", Verdict.FOUND, None, None, None, None, 300, 60.0)
+    assert refined(make_channel(kind=Kind.POWER), busy).noise_w == 0.0
+    # A counter has added up what its sensor saw.
+    assert refined(make_channel(), found).noise_w == 0.0

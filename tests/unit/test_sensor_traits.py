@@ -42,6 +42,28 @@ def test_a_new_test_replaces_what_it_looked_at_and_nothing_else(history: History
     assert known[STILL.key].verdict is Verdict.STILL
 
 
+@pytest.mark.parametrize("verdict", [Verdict.UNSURE, Verdict.SILENT, Verdict.STILL])
+def test_a_test_that_found_nothing_takes_nothing_away(history: History, verdict: Verdict) -> None:
+    traits = SensorTraits(history.store)
+    (known,) = traits.keep([FOUND])
+    nothing = Traits(FOUND.key, verdict, None, None, None, None, 3, 1.0)
+    assert traits.keep([nothing]) == (known,)
+    assert traits.all() == {FOUND.key: known}
+
+
+def test_of_each_trait_the_newest_that_was_found_is_kept(history: History) -> None:
+    traits = SensorTraits(history.store)
+    traits.keep([FOUND])
+    # While the machine was busy, and so short that the steps were too few.
+    (kept,) = traits.keep([Traits(FOUND.key, Verdict.FOUND, 0.002, None, None, None, 90, 5.0)])
+    assert (kept.period_s, kept.samples) == (0.002, 90)
+    assert (kept.step_j, kept.idle_w, kept.spread_w) == (FOUND.step_j, FOUND.idle_w, FOUND.spread_w)
+    # At rest, on a sensor that changed too seldom.
+    (kept,) = traits.keep([Traits(FOUND.key, Verdict.UNSURE, None, None, 3.0, 0.2, 40, 5.0)])
+    assert (kept.verdict, kept.period_s) == (Verdict.FOUND, 0.002)
+    assert (kept.idle_w, kept.spread_w) == (3.0, 0.2)
+
+
 def test_another_machines_sensors_are_not_taken_for_this_ones(history: History) -> None:
     other = {"id": "other", "name": "a", "system": "b", "processor": "c", "threads": 1}
     history.store.write(

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.power.channel import Channel, Domain, Kind, Reading
-from monitor.power.trace import EMPTY, Gap, Trace, Window
+from monitor.power.trace import EMPTY, Curve, Gap, Trace, Window, window_of
 from tests.hardware.curve import PowerCurve
 from tests.unit.conftest import MakeChannel
 
@@ -647,3 +648,29 @@ def test_no_reading_whatever_makes_a_figure_negative_or_no_number(
     assert np.all(np.diff(curve.energy_j) >= 0.0)
     # Watts are unknown before a counter's second reading and in gaps, and never negative.
     assert not np.any(curve.power_w < 0.0)
+
+
+# A channel that changes its kind, and watts that are not known.
+
+
+@pytest.mark.parametrize(("before", "after"), [*permutations((Kind.COUNTER, Kind.POWER))])
+def test_a_channel_of_another_kind_begins_anew(
+    make_channel: MakeChannel, before: Kind, after: Kind
+) -> None:
+    trace = traced(make_channel(kind=before), (0.0, 100.0), (1.0, 200.0), (2.0, 300.0))
+    channel = make_channel(kind=after)
+    trace.add(channel)
+    assert trace.latest(channel.key) is None
+    for time_s in (3.0, 4.0, 5.0):
+        trace.record([Reading(channel.key, time_s, counter_j=50 * time_s, power_w=50.0)])
+    window = trace.window(channel.key, 0.5, 4.5)
+    assert window.joules == pytest.approx(75.0)
+    assert covered_s(window, 0.5, 4.5) == pytest.approx(1.5)
+
+
+def test_watts_that_are_not_known_are_no_joules_rather_than_none(
+    make_channel: MakeChannel,
+) -> None:
+    time_s, known = np.array([0.0, 1.0, 2.0]), np.zeros(3, np.uint8)
+    curve = Curve(time_s, 50 * time_s, np.array([50.0, 50.0, math.nan]), known)
+    assert window_of(make_channel(kind=Kind.POWER), curve, 0.5, 1.5) == EMPTY

@@ -6,6 +6,7 @@ inside their package; ``dram`` is its neighbour in spite of standing below it in
 drivers/powercap/intel_rapl_common.c).
 """
 
+import errno
 from typing import Protocol
 
 from monitor.power.accuracy import accuracy_of
@@ -16,6 +17,19 @@ PERIOD_S = 0.001
 
 STEP_J = 61e-6
 """The usual energy unit, 2^-14 J (Intel SDM vol. 3B, MSR_RAPL_POWER_UNIT)."""
+
+
+DENIED = (errno.EACCES, errno.EPERM)
+"""What the kernel says of a counter that this user may not read."""
+
+DEAD_S = 0.1
+"""A counter that stands still for so long is not told of, or what stopped would be 0 W, counted.
+
+1 W would have moved it by 1,600 steps. Should it go on after all, the trace joins the readings.
+"""
+
+STOPPED_S = 5.0
+"""One that stands still for so long has stopped. All are looked at anew: a model may stand in."""
 
 
 class Counter(Protocol):
@@ -38,6 +52,28 @@ class Counter(Protocol):
     def close(self) -> None:
         """Release it; harmless if that was done."""
         ...
+
+
+def should_move(channel: Channel) -> bool:
+    """Say whether a counter that stands still is dead: a graphics unit asleep stands rightly."""
+    return channel.role is not Role.INSIDE
+
+
+class Pulse:
+    """Finds out for how long a counter has stood still."""
+
+    def __init__(self) -> None:
+        self._last_j: float | None = None
+        self._moved_s = 0.0
+
+    def still_s(self, counter_j: float, time_s: float) -> float:
+        """Take a reading; return for how many seconds it has been the same.
+
+        :param time_s: ``time.monotonic()`` of it
+        """
+        if counter_j != self._last_j:
+            self._last_j, self._moved_s = counter_j, time_s
+        return time_s - self._moved_s
 
 
 def is_package(counter: Counter) -> bool:

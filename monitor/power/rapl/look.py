@@ -1,7 +1,7 @@
 """A short look at counters before they are believed: which are dead, which show another's count.
 
 Some counters are there and never count: ``psys`` on many boards, all of them in some virtual
-machines. What stands at zero while the others count would be 0 W, counted; it is left out.
+machines. What stands still would be 0 W, counted; it is left out.
 
 On some AMD processors of several dies each die shows the counter of the whole package, so that two
 "packages" are one. Those are told by how they advance. Between two readings of A, one before and
@@ -12,19 +12,27 @@ their powers differ.
 
 import math
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from time import monotonic, sleep
 
-from monitor.power.channel import Domain, Role
-from monitor.power.rapl.counter import PERIOD_S, STEP_J, Counter, is_package
+from monitor.power.channel import Domain
+from monitor.power.rapl.counter import (
+    DEAD_S,
+    PERIOD_S,
+    STEP_J,
+    Counter,
+    is_package,
+    should_move,
+)
 
 ROUND_S = 0.01
 """Time between two comparisons: ten refreshes."""
 
-DEAD_S = 0.1
-"""A counter at zero for so long is dead: 1 W would have moved it by 1,600 steps."""
+STUCK_S = 0.5
+"""A counter that has counted once is dead if it stands still for so long, one at zero after
+:data:`~monitor.power.rapl.counter.DEAD_S`: memory at rest, at 10 mW, moves it by 80 steps."""
 
 SAME_COUNT_S = 0.25
 """Two counters that show the same large number and advance alike for so long are one.
@@ -134,7 +142,7 @@ class Look:
     """What a look at counters has found.
 
     :param believed: the counters that count, each something of its own
-    :param dead: those that stand at zero
+    :param dead: those that stand still
     :param mirrors: a counter, and the one that shows the same
     :param packages: those that were compared
     :param pairs: what is known of each two of them
@@ -161,23 +169,25 @@ class Look:
 def look_at(counters: Sequence[Counter]) -> Look:
     """Watch counters until it is known which to believe.
 
-    Takes no time where all count and there is one package; a few hundredths of a second for
+    Takes a hundredth of a second where all count and there is one package; a few of them for
     packages whose powers differ; up to :data:`ALIKE_S` for those that differ little.
     """
     packages = _comparable(counters)
-    silent = [counter for counter in counters if _should_count(counter) and counter.read_j() == 0]
+    first_j = [(c, c.read_j()) for c in counters if should_move(c.channel)]
+    still = [(counter, at_j) for counter, at_j in first_j if at_j is not None]
     pairs = pairs_of(packages)
-    began_s = time.monotonic()
+    began_s = monotonic()
     moved = False
-    while silent or _open(pairs):
-        seconds = time.monotonic() - began_s
-        if seconds >= (LONGEST_S if moved and _open(pairs) else DEAD_S):
+    while still or _open(pairs):
+        seconds = monotonic() - began_s
+        dead_s = STUCK_S if any(at_j for _, at_j in still) else DEAD_S
+        if seconds >= (LONGEST_S if moved and _open(pairs) else dead_s):
             break
-        time.sleep(ROUND_S)
-        silent = [counter for counter in silent if counter.read_j() == 0]
+        sleep(ROUND_S)
+        still = [(counter, at_j) for counter, at_j in still if counter.read_j() == at_j]
         if _open(pairs):
             moved = compare(packages, pairs) or moved
-    return _concluded(counters, packages, silent, pairs)
+    return _concluded(counters, packages, [counter for counter, _ in still], pairs)
 
 
 def pairs_of(packages: Sequence[Counter]) -> list[Pair]:
@@ -192,7 +202,7 @@ def pairs_of(packages: Sequence[Counter]) -> list[Pair]:
 
 def compare(packages: Sequence[Counter], pairs: Sequence[Pair]) -> bool:
     """Compare packages once more; returns whether any has advanced since it was first read."""
-    time_s = time.monotonic()
+    time_s = monotonic()
     before_j = [counter.read_j() for counter in packages]
     after_j = [counter.read_j() for counter in packages]
     for pair in pairs:
@@ -217,11 +227,6 @@ def _open(pairs: Sequence[Pair]) -> bool:
     return any(pair.verdict is Verdict.UNKNOWN for pair in pairs)
 
 
-def _should_count(counter: Counter) -> bool:
-    """Whether a counter at zero is dead: a graphics unit asleep may stand at zero rightly."""
-    return counter.channel.role is not Role.INSIDE
-
-
 def _concluded(
     counters: Sequence[Counter],
     packages: Sequence[Counter],
@@ -235,7 +240,13 @@ def _concluded(
     mirrors = tuple((packages[second], packages[first]) for second, first in shown_by.items())
     # What stands below a mirror (its cores) is a mirror too.
     mirrored = {mirror.package for mirror, _ in mirrors}
+    # What is inside a dead package would be inside nothing.
+    empty = {counter.package for counter in dead if is_package(counter)}
     believed = tuple(
-        counter for counter in counters if counter.package not in mirrored and counter not in dead
+        counter
+        for counter in counters
+        if counter.package not in mirrored
+        and counter not in dead
+        and (should_move(counter.channel) or counter.package not in empty)
     )
     return Look(believed, tuple(dead), mirrors, tuple(packages), tuple(pairs))

@@ -24,10 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.power.channel import Channel
-from monitor.power.rapl.counter import channel_of
+from monitor.power.rapl.counter import DENIED, channel_of
 from monitor.power.sysfs import read_int, read_text, sysfs_root
-
-DENIED = (errno.EACCES, errno.EPERM)
 
 ZONE_NAMES = {
     "energy-pkg": "package",

@@ -7,16 +7,13 @@ Documentation/power/powercap/powercap.rst and the ABI file sysfs-class-powercap;
 microjoules.
 """
 
-import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.power.channel import Channel
-from monitor.power.rapl.counter import channel_of
+from monitor.power.rapl.counter import DENIED, channel_of
 from monitor.power.sysfs import read_int, read_text, sysfs_root
-
-DENIED = (errno.EACCES, errno.EPERM)
 
 LONGEST_NUMBER = 32
 """Bytes: a counter has up to 20 digits and a line feed."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from monitor.power.channel import Channel, Probe, Reading
+from monitor.power.channel import Channel, Doubt, Probe, Reading
 from monitor.power.gauge import Gauge, GaugeReading
 from monitor.power.sources.amdgpu import AmdGpu
 from monitor.power.sources.apple import Apple
@@ -68,6 +68,15 @@ class Remarking(Protocol):
 
     def remarks(self) -> tuple[str, ...]:
         """Say what has been found since the probe, a sentence each; called from any thread."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """What a :class:`Source` has as well if it finds out that its own figures may be wrong."""
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Say what is doubtful at present; called after each reading, from its thread."""
         ...
 
 

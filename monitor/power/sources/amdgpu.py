@@ -6,29 +6,27 @@ microjoules where there is one. On an APU both powers include the processor, as 
 it sits in, which is then not added to it (see :func:`monitor.power.channel.counted`). What is
 told is the power of the socket; memory in slots lies outside and stays a part of its own.
 
-Reading a card keeps it awake on kernels that count that as use; one that sleeps is not woken.
+Reading a card keeps it awake on kernels that count that as use. One that sleeps is not woken: it
+has no channel until something else wakes it, and the source is then opened anew.
 
 Not yet met on hardware: built from the kernel's documentation and source, tested on constructed
 trees (tests/hardware/hwmon.py).
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.power.accuracy import accuracy_of
-from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.crosscheck import is_plausible
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
-from monitor.power.sources.hwmon import (
-    PERIOD_S,
-    Card,
-    Dial,
-    EnergyCounter,
-    cards,
-    labelled,
-    read_dials,
-)
-from monitor.power.sysfs import read_int, read_text, sysfs_root
+from monitor.power.hwmon.card import PERIOD_S, Card, cards, labelled
+from monitor.power.hwmon.counter import EnergyCounter
+from monitor.power.hwmon.dials import Dial, read_dials
+from monitor.power.hwmon.watch import LOOK_S, Watch
+from monitor.power.sysfs import has_sysfs, read_int, read_text, sysfs_root
 
 VENDOR = "0x1002"
 
@@ -39,9 +37,14 @@ CHECK_S = 0.3
 """So long a counter is watched before it is believed: three refreshes, 1.5 J of a card that idles
 at 5 W."""
 
-LEAST_AGREEMENT, MOST_AGREEMENT = 0.1, 10.0
-"""A counter is believed if its joules are so many times those of the power beside it. Far from 1,
-since the two look at different moments; a wrong unit or a dead accumulator is farther off."""
+GIVEN_UP_S = 30.0
+"""A counter that stands still so long beside cards that are read is given up for its watts: the
+source is opened anew, which costs the other cards a few seconds."""
+
+POWER_FILES = ("power1_input", "power1_average")
+"""What a card draws now, before a mean over a while."""
+
+ENERGY_FILE = "energy1_input"
 
 MI300A = "0x74a0"
 """The one APU without a north bridge voltage: pciidlist in drivers/gpu/drm/amd/amdgpu_drv.c."""
@@ -77,57 +80,81 @@ class _Check:
 
 
 class AmdGpu:
-    """The ``amdgpu`` source: one part channel a card."""
+    """The ``amdgpu`` source: one part channel a card that is awake."""
 
     name = "amdgpu"
 
     def __init__(self) -> None:
+        self._watch = Watch(VENDOR, _can_tell)
         self._gpus: tuple[_Gpu, ...] = ()
         self._dials: dict[str, tuple[Dial, ...]] = {}
+        self._problems: tuple[str, ...] = ()
 
     def probe(self) -> Probe:
-        """Look for cards and find out how each is to be read."""
-        here = cards(VENDOR)
-        if not here:
-            return Probe(self.name, ProbeState.ABSENT, "There is no AMD GPU.")
-        found = [(card, card.monitors().get("amdgpu")) for card in here]
-        self._gpus = tuple(_gpus([(card, monitor) for card, monitor in found if monitor]))
-        if not self._gpus:
-            return Probe(
-                self.name,
-                ProbeState.ABSENT,
-                "There is an AMD GPU, but its driver does not tell what it draws; amdgpu does for "
-                "most cards.",
-            )
-        return Probe(self.name, ProbeState.AVAILABLE, " ".join(map(_sentence, self._gpus)))
+        """Look for cards and find out how each that is awake is to be read."""
+        self._watch.begin()
+        self._gpus, self._problems = tuple(_gpus(self._watch.awake)), ()
+        if self._gpus or self._watch.asleep:
+            read = {gpu.card.address for gpu in self._gpus}
+            words = [_sentence(gpu) for gpu in self._gpus]
+            words += [
+                f"{_name(card)} does not tell what it draws."
+                for card in self._watch.awake
+                if card.address not in read
+            ]
+            words += [
+                f"{_name(card)} is asleep: it is read once something wakes it."
+                for card in self._watch.asleep
+            ]
+            retry_s = None if self._gpus else LOOK_S
+            return Probe(self.name, ProbeState.AVAILABLE, " ".join(words), retry_s=retry_s)
+        if not cards(VENDOR):
+            reason = "There is no AMD GPU."
+            if not has_sysfs():
+                reason = "AMD GPUs are read on Linux only."
+            return Probe(self.name, ProbeState.ABSENT, reason)
+        return Probe(
+            self.name,
+            ProbeState.ABSENT,
+            "There is an AMD GPU, but its driver does not tell its power. The driver amdgpu does "
+            "for most cards.",
+        )
 
     def open(self) -> tuple[Channel, ...]:
-        """Return a channel for each card found by :meth:`probe`."""
+        """Return a channel for each card found by :meth:`probe` that is awake."""
         return tuple(gpu.channel for gpu in self._gpus)
 
     def read(self) -> list[Reading]:
         """Read every card that is awake.
 
-        :raises OSError: if a counter has frozen, so that this source is opened anew and finds it
-          out, or if no card that is awake answers
+        :raises OSError: if no card that is awake answers, or the source is to be opened anew: a
+          card has woken or fallen asleep, or a counter has stood still for so long that its
+          card's watts are to be integrated instead
         """
-        readings, problem = [], ""
+        self._watch.look(time.monotonic())
+        readings, problems, awake = [], [], 0
         for gpu in self._gpus:
             now_s = time.monotonic()
             if gpu.card.is_asleep():
                 if gpu.counter:
                     gpu.counter.rest()
                 continue
+            awake += 1
             reading = _read_gpu(gpu, now_s)
             if reading:
                 readings.append(reading)
-            elif gpu.counter and gpu.counter.is_frozen(now_s):
-                raise OSError(f"the energy counter of {gpu.channel.label} stands still")
-            elif _is_silent(gpu):
-                problem = f"{gpu.channel.label} does not tell any more what it draws"
-        if problem and not readings:
-            raise OSError(problem)
+            elif problem := _problem(gpu, now_s):
+                problems.append(problem)
+            if _is_given_up(gpu, now_s):
+                raise OpenAnew(f"{gpu.channel.label}: its energy counter is given up")
+        self._problems = tuple(problems)
+        if problems and len(problems) == awake:
+            raise OSError(problems[0])
         return readings
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say which card does not answer beside others that do. From any thread."""
+        return tuple(f"{problem}." for problem in self._problems)
 
     def gauges(self) -> tuple[Gauge, ...]:
         """Return load, temperature, clock and memory of each card, as far as they are told."""
@@ -147,38 +174,44 @@ class AmdGpu:
         """Nothing is held open."""
 
 
-def _gpus(found: list[tuple[Card, Path]]) -> list[_Gpu]:
+def _can_tell(card: Card) -> bool:
+    """Whether a card has files for what it draws; none is read, which would wake it."""
+    monitor = card.monitors().get("amdgpu")
+    return monitor is not None and any(
+        (monitor / name).exists() for name in (*POWER_FILES, ENERGY_FILE)
+    )
+
+
+def _gpus(awake: Sequence[Card]) -> list[_Gpu]:
     """Return the cards that tell watts or joules; takes a moment if a counter is to be checked."""
+    found = [(card, monitor) for card in awake if (monitor := card.monitors().get("amdgpu"))]
     first = {card.address: _check(card, monitor) for card, monitor in found}
     if any(check.energy_j is not None for check in first.values()):
         time.sleep(CHECK_S)
     gpus = []
     for card, monitor in found:
-        power = _power_file(card, monitor)
-        remark = _doubt(first[card.address], _check(card, monitor))
-        energy = monitor / "energy1_input"
-        counts = energy.exists() and not card.is_asleep() and not remark
+        power, after = _power_file(monitor), _check(card, monitor)
+        remark = _doubt(first[card.address], after)
+        counts = after.energy_j is not None and not remark
         if counts or power:
             channel = _channel(card, monitor, Kind.COUNTER if counts else Kind.POWER)
-            counter = EnergyCounter(energy) if counts else None
+            counter = EnergyCounter(monitor / ENERGY_FILE) if counts else None
             gpus.append(_Gpu(card, monitor, channel, power, counter, remark))
     return gpus
 
 
-def _power_file(card: Card, monitor: Path) -> Path | None:
-    """Return the file to read watts from: what the card draws now, before a mean over a while."""
-    files = [monitor / "power1_input", monitor / "power1_average"]
-    if card.is_asleep():
-        return next((file for file in files if file.exists()), None)
+def _power_file(monitor: Path) -> Path | None:
+    """Return the file to read watts from: the first that answers."""
+    files = [monitor / name for name in POWER_FILES]
     return next((file for file in files if read_int(file) is not None), None)
 
 
 def _check(card: Card, monitor: Path) -> _Check:
-    """Read joules and watts of a card; neither of one that sleeps."""
+    """Read joules and watts of a card; neither of one that has fallen asleep meanwhile."""
     if card.is_asleep():
         return _Check(time.monotonic(), None, None)
-    energy_uj = read_int(monitor / "energy1_input")
-    power_w = _power_w(_power_file(card, monitor))
+    energy_uj = read_int(monitor / ENERGY_FILE)
+    power_w = _power_w(_power_file(monitor))
     return _Check(time.monotonic(), None if energy_uj is None else energy_uj / 1e6, power_w)
 
 
@@ -195,7 +228,8 @@ def _doubt(before: _Check, after: _Check) -> str:
     if before.power_w is None or after.power_w is None:
         return ""
     told_w = (before.power_w + after.power_w) / 2
-    if LEAST_AGREEMENT * told_w <= counted_w <= MOST_AGREEMENT * told_w:
+    # Far from equal, since the two look at different moments.
+    if is_plausible(counted_w, told_w):
         return ""
     return (
         f"its energy counter says {counted_w:.3g} W where its power is {told_w:.3g} W, so its "
@@ -205,11 +239,9 @@ def _doubt(before: _Check, after: _Check) -> str:
 
 def _channel(card: Card, monitor: Path, kind: Kind) -> Channel:
     is_apu = _is_apu(card, monitor)
-    product = read_text(card.device / "product_name")
-    name = f"GPU {card.number} {product}" if product else f"AMD GPU {card.number}"
     return Channel(
         key=f"amdgpu:{card.address}",
-        label=f"{name} with its processor (APU)" if is_apu else name,
+        label=f"{_name(card)} with its processor (APU)" if is_apu else _name(card),
         domain=Domain.SOC if is_apu else Domain.GPU,
         device=f"package-{_package_of(card)}" if is_apu else card.address,
         kind=kind,
@@ -218,6 +250,12 @@ def _channel(card: Card, monitor: Path, kind: Kind) -> Channel:
         step_j=STEP_J if kind is Kind.COUNTER else 0.0,
         accuracy=accuracy_of("amdgpu.apu" if is_apu else "amdgpu"),
     )
+
+
+def _name(card: Card) -> str:
+    """Name a card; its maker too, as another maker's first GPU may be number 0 as well."""
+    product = (read_text(card.device / "product_name") or "").removeprefix("AMD ")
+    return f"AMD GPU {card.number} {product}".rstrip()
 
 
 def _is_apu(card: Card, monitor: Path) -> bool:
@@ -231,7 +269,7 @@ def _is_apu(card: Card, monitor: Path) -> bool:
         return True
     if read_text(card.device / "device") == MI300A:
         return True
-    return not card.is_asleep() and _metrics_revision(card) in APU_METRICS
+    return _metrics_revision(card) in APU_METRICS
 
 
 def _metrics_revision(card: Card) -> int | None:
@@ -262,9 +300,19 @@ def _read_gpu(gpu: _Gpu, now_s: float) -> Reading | None:
     return Reading(gpu.channel.key, now_s, counter_j=counter_j, power_w=power_w)
 
 
-def _is_silent(gpu: _Gpu) -> bool:
-    """Whether a card that gave no reading is unreadable, rather than not refreshed yet."""
-    return gpu.counter is None or read_int(gpu.counter.file) is None
+def _problem(gpu: _Gpu, now_s: float) -> str:
+    """Say why a card gave no reading; nothing if it has only not been refreshed yet."""
+    if gpu.counter is None or read_int(gpu.counter.file) is None:
+        return f"{gpu.channel.label} does not tell any more what it draws"
+    if gpu.counter.is_frozen(now_s):
+        return f"{gpu.channel.label}: its energy counter stands still"
+    return ""
+
+
+def _is_given_up(gpu: _Gpu, now_s: float) -> bool:
+    """Whether a counter has stood still for so long that the card's watts say more."""
+    is_still = gpu.counter is not None and gpu.counter.still_s(now_s) >= GIVEN_UP_S
+    return is_still and _power_w(gpu.power) is not None
 
 
 def _power_w(file: Path | None) -> float | None:
@@ -275,8 +323,6 @@ def _power_w(file: Path | None) -> float | None:
 def _sentence(gpu: _Gpu) -> str:
     how = "its energy is counted" if gpu.counter else "its power is integrated"
     words = f"{gpu.channel.label}: {gpu.remark or how}."
-    if gpu.card.is_asleep():
-        words = f"{gpu.channel.label} is asleep: it is read once something wakes it."
     if gpu.channel.domain is Domain.SOC:
         words += " The processor is inside what it tells, and not added to it."
     return words

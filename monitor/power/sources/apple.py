@@ -113,7 +113,7 @@ class Apple:
     def probe(self) -> Probe:
         """Open the library and look for a counter."""
         if self._make is _new_monitor and sys.platform != "darwin":
-            return self._absent("This is no Mac.")
+            return self._absent("This is not a Mac.")
         try:
             self._monitor = self._make()
             counters = self._counters()
@@ -121,15 +121,15 @@ class Apple:
             return Probe(
                 self.name,
                 ProbeState.ABSENT,
-                "The package zeus-apple-silicon is not installed; it serves Macs with Apple "
-                "Silicon only.",
+                "The package zeus-apple-silicon is not installed; it reads Macs with Apple "
+                "Silicon, none with an Intel processor.",
                 "On a Mac with Apple Silicon: pip install zeus-apple-silicon",
             )
         except Exception as error:  # what a compiled library raises is its own affair
-            return self._absent(f"macOS does not give its energy counters: {error}.")
+            return self._absent(f"macOS does not let its energy counters be read ({error}).")
         parts = [f.label for f in FIELDS if f.name in counters and f.role is Role.PART]
         if not parts:
-            return self._absent("This Mac shows no energy counters.")
+            return self._absent("This Mac shows no energy counters, as in a virtual machine.")
         return Probe(self.name, ProbeState.AVAILABLE, f"Reading {', '.join(parts)}.")
 
     def _absent(self, reason: str) -> Probe:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from monitor.power.accuracy import accuracy_of
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
-from monitor.power.sysfs import read_int, read_text, sysfs_root
+from monitor.power.sysfs import has_sysfs, read_int, read_text, sysfs_root
 
 PERIOD_S = 1.0
 """The kernel asks the battery's controller at most once a second (cache_time in
@@ -70,14 +70,17 @@ class Battery:
         here = _batteries()
         self._batteries = tuple(battery for battery in here if _tells_power(battery))
         if not here:
-            return Probe(self.name, ProbeState.ABSENT, "This machine has no battery.")
+            reason = "This machine has no battery."
+            if not has_sysfs():
+                reason = "Batteries are read on Linux only."
+            return Probe(self.name, ProbeState.ABSENT, reason)
         if len(self._batteries) < len(here):
             silent = ", ".join(each.name for each in here if each not in self._batteries)
             self._batteries = ()
             return Probe(
                 self.name,
                 ProbeState.ABSENT,
-                f"{silent} tells its charge, but neither power nor current.",
+                f"{silent}: the battery tells its charge, but neither its power nor its current.",
             )
         names = " and ".join(battery.name for battery in self._batteries)
         try:
@@ -162,8 +165,8 @@ def _draw_w(batteries: tuple[_Battery, ...]) -> float | None:
     states = {battery: battery.status() for battery in batteries}
     if _is_charger_connected() or not {DISCHARGING, "Unknown"} & set(states.values()):
         raise NotTheDraw(
-            "on mains the battery does not tell what the machine draws. It is read while the "
-            "charger is unplugged."
+            "on mains it does not tell what the machine draws. It is read while the charger is "
+            "unplugged."
         )
     if DISCHARGING not in states.values():
         raise NotTheDraw("it does not say whether it is charged or discharged.")

@@ -2,54 +2,42 @@
 
 A meter describes its channels (``IOCTL_EMI_GET_METADATA``) and tells each one's energy in
 picowatt-hours with the time it is of, in 100 ns (``IOCTL_EMI_GET_MEASUREMENT``), without
-administrator rights and without a driver of our own. Structures and codes are those of ``emi.h``
-in the Windows SDK; all are little-endian, and the characters are UTF-16.
+administrator rights and without a driver of our own; see :mod:`monitor.power.emi.meter`.
 
 Channels are told by the whole of their names, as they are on processors with RAPL:
 ``RAPL_Package0_PKG`` is a package, with its ``_PP0`` (cores) and ``_PP1`` (graphics) inside and
 its ``_DRAM`` beside it, and ``_PSYS`` is the machine. Others are not read: what contains them is
-not known. Two meters may show one counter; see :func:`mirrors`.
+not known. Two meters may show one counter; see
+:mod:`monitor.power.emi.look`.
 
 Tested from bytes laid out as ``emi.h`` has them; not yet met on hardware.
 """
 
 import re
-import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Protocol
 
 from monitor.power.accuracy import accuracy_of
-from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
-
-GET_VERSION, GET_METADATA_SIZE = 0x224000, 0x224004
-GET_METADATA, GET_MEASUREMENT = 0x224008, 0x22400C
-"""``CTL_CODE(FILE_DEVICE_UNKNOWN, 0 to 3, METHOD_BUFFERED, FILE_READ_ACCESS)`` (emi.h)."""
-
-J_PER_PWH = 3.6e-9
-"""A picowatt-hour, the only unit there is (emi.h, EMI_MEASUREMENT_UNIT)."""
-
-STEP_J = 61e-6
-"""The usual step of the RAPL counter behind it, 2^-14 J; the interface names none."""
+from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.emi.look import STEP_J, Samples, is_dead, look, mirrors
+from monitor.power.emi.meter import (
+    GET_MEASUREMENT,
+    GET_METADATA,
+    GET_METADATA_SIZE,
+    GET_VERSION,
+    J_PER_PWH,
+    Meter,
+    parse_names,
+    parse_samples,
+    parse_size,
+    parse_version,
+)
+from monitor.power.rapl.counter import STOPPED_S, Pulse, should_move
 
 PERIOD_S = 0.1
 """How often a meter is renewed is written nowhere; what has not been is told by its time."""
-
-PICOWATT_HOURS = 0
-"""``EmiMeasurementUnitPicowattHours``."""
-
-MOST_BYTES = 1 << 16
-"""No meter describes itself at greater length."""
-
-LOOKS, LOOK_S = 3, 0.06
-"""So often, and so far apart, the counters are read to find mirrors."""
-
-MOST_W = 2_000.0
-"""No processor draws more; see :data:`monitor.power.trace.PLAUSIBLE_W`."""
 
 NAME = re.compile(r"(?:RAPL_)?Package(\d+)_(PKG|DRAM|PP0|PP1|PSYS)", re.IGNORECASE)
 
@@ -61,122 +49,6 @@ PARTS = {
     "psys": (Domain.SYSTEM, Role.WHOLE, "rapl.psys", "Platform (psys)"),
 }
 """What the end of a channel's name says it is: domain, role, accuracy and label."""
-
-
-class EmiError(OSError):
-    """A meter answered what it should not."""
-
-
-class Meter(Protocol):
-    """An opened energy meter."""
-
-    def ask(self, code: int, most_bytes: int) -> bytes:
-        """Send a control code without input and return what comes back.
-
-        :raises OSError: if the system refuses
-        """
-
-    def close(self) -> None:
-        """Let it go."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What a channel said.
-
-    :param energy_pwh: since some moment of the past
-    :param time_100ns: when that was measured, in units of 100 ns
-    """
-
-    energy_pwh: int
-    time_100ns: int
-
-
-def parse_version(told: bytes) -> int:
-    """Read an ``EMI_VERSION``."""
-    return int(_unpack("<H", told, 0)[0])
-
-
-def parse_size(told: bytes) -> int:
-    """Read an ``EMI_METADATA_SIZE``: bytes, at most :data:`MOST_BYTES`."""
-    return min(int(_unpack("<I", told, 0)[0]), MOST_BYTES)
-
-
-def parse_names(version: int, told: bytes) -> tuple[str, ...]:
-    """Return the names of a meter's channels, in the order of its measurements.
-
-    :param told: an ``EMI_METADATA_V1`` or ``EMI_METADATA_V2``
-    :return: "" for a channel in a unit that is not known
-    :raises EmiError: if it is neither, or cut short
-    """
-    # Both hold 16 characters of the maker, 16 of the model and a revision before what matters.
-    if version == 1:
-        (unit,), (size,) = _unpack("<i", told, 0), _unpack("<H", told, 70)
-        return (_name(told, 72, size, unit),)
-    if version != 2:
-        raise EmiError(f"The meter speaks version {version} of its interface, which is not known.")
-    (count,) = _unpack("<H", told, 66)
-    names, at = [], 68
-    for _ in range(count):
-        unit, size = _unpack("<iH", told, at)
-        names.append(_name(told, at + 6, size, unit))
-        at += 6 + size  # EMI_CHANNEL_V2_NEXT_CHANNEL: not aligned
-    return tuple(names)
-
-
-def parse_samples(told: bytes, channels: int) -> tuple[Sample, ...]:
-    """Read an ``EMI_CHANNEL_MEASUREMENT_DATA`` for each of so many channels.
-
-    :raises EmiError: if it is cut short
-    """
-    return tuple(Sample(*_unpack("<QQ", told, 16 * number)) for number in range(channels))
-
-
-def _unpack(form: str, told: bytes, at: int) -> tuple[int, ...]:
-    try:
-        return struct.unpack_from(form, told, at)
-    except struct.error:
-        raise EmiError("The meter's answer is cut short.") from None
-
-
-def _name(told: bytes, at: int, size: int, unit: int) -> str:
-    """Return a name of so many bytes, its terminator among them."""
-    if len(told) < at + size:
-        raise EmiError("The meter's answer is cut short.")
-    text = told[at : at + size].decode("utf-16-le", errors="replace").partition("\0")[0]
-    return text if unit == PICOWATT_HOURS else ""
-
-
-def mirrors(looks: Sequence[Sequence[Sample]]) -> set[int]:
-    """Find the channels that show a counter which an earlier one shows too.
-
-    Those of two processors differ: each has counted since it was started, and draws power of its
-    own. Two are one counter if they stand at the same energy, within what was spent between the
-    two times, or advance by the very same steps; both of them each time, and never at rest.
-
-    :param looks: at least three times the samples of the same channels
-    :return: numbers of the later one of each pair
-    """
-    found: set[int] = set()
-    for first, second in combinations(range(len(looks[0])), 2):
-        if first not in found and _is_same([(look[first], look[second]) for look in looks]):
-            found.add(second)
-    return found
-
-
-def _is_same(pairs: Sequence[tuple[Sample, Sample]]) -> bool:
-    steps = [
-        (later[0].energy_pwh - earlier[0].energy_pwh, later[1].energy_pwh - earlier[1].energy_pwh)
-        for earlier, later in pairwise(pairs)
-    ]
-    if any(0 in step for step in steps):
-        return False
-    is_level = all(
-        abs(one.energy_pwh - other.energy_pwh) * J_PER_PWH
-        <= abs(one.time_100ns - other.time_100ns) * 1e-7 * MOST_W + STEP_J
-        for one, other in pairs
-    )
-    return is_level or all(one == other for one, other in steps)
 
 
 def _windows_meters() -> Sequence[Meter]:
@@ -195,6 +67,19 @@ class _Reader:
     count: int
     channels: dict[int, Channel]
 
+    def moving(self) -> list[int]:
+        """Return the numbers of the channels that move unless they are dead."""
+        return [number for number, channel in self.channels.items() if should_move(channel)]
+
+    def drop(self, number: int) -> Channel:
+        """Read a channel no more, and nothing inside it if it is a package; return it."""
+        gone = self.channels.pop(number)
+        if gone.role is Role.PART and gone.domain is Domain.CPU:
+            for inner, channel in list(self.channels.items()):
+                if channel.role is Role.INSIDE and channel.device == gone.device:
+                    del self.channels[inner]
+        return gone
+
 
 class Emi:
     """The ``emi`` source.
@@ -209,21 +94,24 @@ class Emi:
         self._readers: list[_Reader] = []
         self._meters: list[Meter] = []
         self._times: dict[str, int] = {}
+        self._pulses: dict[str, Pulse] = {}
 
     def probe(self) -> Probe:
         """Open the meters and look for a processor's channels."""
         if self._open_meters is _windows_meters and sys.platform != "win32":
-            return self._absent("This is no Windows.")
+            return self._absent("This machine does not run Windows.")
         try:
             self._meters = list(self._open_meters())
         except OSError as error:
-            return self._absent(f"Windows does not give its energy meters: {error}.")
-        described = []
+            return self._refused(error)
+        described, problem = [], None
         for meter in self._meters:
-            with suppress(OSError):
+            try:
                 names = _describe(meter)
                 parse_samples(meter.ask(GET_MEASUREMENT, 16 * len(names)), len(names))
                 described.append((meter, names))
+            except OSError as error:
+                problem = error
         seen = [name for _, names in described for name in names if name]
         self._readers = [
             _Reader(
@@ -232,49 +120,91 @@ class Emi:
             for meter, names in described
         ]
         if not any(reader.channels for reader in self._readers):
+            if not seen and problem:
+                return self._refused(problem)
             if not seen:
                 return self._absent(
-                    "Windows shows no energy meter: a virtual machine, an older processor, or "
-                    "Windows 10."
+                    "Windows shows no energy meter. Windows 11 does on recent processors, but not "
+                    "in a virtual machine."
                 )
-            return self._absent(f"No meter is of a processor: {', '.join(seen)[:200]}.")
-        return Probe(self.name, ProbeState.AVAILABLE, "Energy meters are readable.")
+            return self._absent(
+                f"Windows shows energy meters, but none of a processor: {', '.join(seen)[:200]}."
+            )
+        words = ["Energy meters are readable.", *self._choose()]
+        if not any(reader.channels for reader in self._readers):
+            return self._absent(
+                "Windows shows energy meters of the processor, but they stand still: they are not "
+                "connected to anything here."
+            )
+        return Probe(self.name, ProbeState.AVAILABLE, " ".join(words))
+
+    def _refused(self, error: OSError) -> Probe:
+        return self._absent(f"Windows' energy meters cannot be read ({error.strerror or error}).")
 
     def _absent(self, reason: str) -> Probe:
         return Probe(self.name, ProbeState.ABSENT, reason)
 
     def open(self) -> tuple[Channel, ...]:
-        """Return a channel for each counter, mirrors left out."""
-        self._drop_mirrors()
+        """Return a channel for each counter to believe: no mirror, and none that is dead."""
         return tuple(c for reader in self._readers for c in reader.channels.values())
 
-    def _drop_mirrors(self) -> None:
-        """Leave out what shows another's counter, and tell namesakes that do not apart."""
-        looks = []
-        for _ in range(LOOKS):
-            looks.append([parse_samples(_measure(r), r.count) for r in self._readers])
-            time.sleep(LOOK_S)
-        keys: set[str] = set()
+    def _choose(self) -> list[str]:
+        """Leave out what is dead or shows another's counter, and say so, a sentence each.
+
+        Namesakes that are neither are told apart.
+        """
+        looks = look(self._samples, [reader.moving() for reader in self._readers])
+        notes = self._drop_dead(looks)
         for part in PARTS:
-            places = [
-                (meter, number)
-                for meter, reader in enumerate(self._readers)
-                for number, channel in reader.channels.items()
-                if channel.key.endswith(f":{part}")
-            ]
-            alike = [[look[meter][number] for meter, number in places] for look in looks]
-            for at in mirrors(alike):
-                meter, number = places[at]
-                del self._readers[meter].channels[number]
+            notes += self._drop_mirrors(part, looks)
+        keys: set[str] = set()
         for reader in self._readers:
             for number, channel in reader.channels.items():
                 reader.channels[number] = free = _numbered_freely(channel, keys)
                 keys.add(free.key)
+        self._times = {}
+        self._pulses = {
+            channel.key: Pulse()
+            for reader in self._readers
+            for channel in reader.channels.values()
+            if should_move(channel)
+        }
+        return notes
+
+    def _samples(self) -> Samples:
+        return [parse_samples(_measure(reader), reader.count) for reader in self._readers]
+
+    def _drop_dead(self, looks: Sequence[Samples]) -> list[str]:
+        dead = []
+        for meter, reader in enumerate(self._readers):
+            for number in reader.moving():
+                if is_dead([samples[meter][number] for samples in looks]):
+                    dead.append(reader.drop(number).label)
+        return [f"Left out, because it stands still: {', '.join(dead)}."] if dead else []
+
+    def _drop_mirrors(self, part: str, looks: Sequence[Samples]) -> list[str]:
+        """Drop the mirrors among the channels of one kind."""
+        places = [
+            (meter, number)
+            for meter, reader in enumerate(self._readers)
+            for number, channel in reader.channels.items()
+            if channel.key.endswith(f":{part}")
+        ]
+        alike = [[samples[meter][number] for meter, number in places] for samples in looks]
+        notes = []
+        for later, shown in mirrors(alike).items() if places else ():
+            (meter, number), (at, of) = places[later], places[shown]
+            mirror, original = self._readers[meter].drop(number), self._readers[at].channels[of]
+            if mirror.role is not Role.INSIDE:
+                notes.append(
+                    f"Another meter shows the same counter as {original.label}; it is counted once."
+                )
+        return notes
 
     def read(self) -> list[Reading]:
-        """Read every counter, in joules; one not renewed since is left out.
+        """Read every counter, in joules; one that has not moved since is left out.
 
-        :raises OSError: if no meter could be read
+        :raises OSError: if no meter could be read, or a counter has stopped
         """
         readings, error, is_told = [], None, False
         for reader in self._readers:
@@ -287,10 +217,16 @@ class Emi:
                 continue
             is_told, now_s = True, time.monotonic()
             for number, channel in reader.channels.items():
-                sample = samples[number]
-                if self._times.get(channel.key) != sample.time_100ns:
-                    self._times[channel.key] = sample.time_100ns
-                    counter_j = sample.energy_pwh * J_PER_PWH
+                counter_j = samples[number].energy_pwh * J_PER_PWH
+                is_renewed = self._times.get(channel.key) != samples[number].time_100ns
+                self._times[channel.key] = samples[number].time_100ns
+                still_s = 0.0
+                if pulse := self._pulses.get(channel.key):
+                    still_s = pulse.still_s(counter_j, now_s)
+                if still_s >= STOPPED_S:
+                    raise OpenAnew(f"the energy counter of {channel.label} has stopped")
+                # One that stopped would be 0 W, counted; if it goes on, the trace joins the two.
+                if is_renewed and not still_s:
                     readings.append(Reading(channel.key, now_s, counter_j=counter_j))
         if error and not is_told:
             raise error

@@ -7,7 +7,8 @@ register behind a counter has 32 bits, at 2^-14 J about 262 kJ; the driver adds 
 63 bits, so that a file does not wrap (hwm_energy in i915_hwmon.c, xe_hwmon_energy_get in
 xe_hwmon.c). It misses a wrap if nobody reads for longer: four minutes at 1,000 W.
 
-A card that sleeps is not read, since both drivers wake it for a reading.
+A card that sleeps is not read, since both drivers wake it for a reading: it has no channel until
+something else wakes it, and the source is then opened anew.
 
 Not yet met on hardware: built from the kernel's documentation and source, tested on constructed
 trees (tests/hardware/hwmon.py).
@@ -22,16 +23,11 @@ from pathlib import Path
 from monitor.power.accuracy import accuracy_of
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
-from monitor.power.sources.hwmon import (
-    PERIOD_S,
-    Card,
-    Dial,
-    EnergyCounter,
-    cards,
-    labelled,
-    read_dials,
-)
-from monitor.power.sysfs import read_int, read_text
+from monitor.power.hwmon.card import PERIOD_S, Card, cards, labelled
+from monitor.power.hwmon.counter import EnergyCounter
+from monitor.power.hwmon.dials import Dial, read_dials
+from monitor.power.hwmon.watch import LOOK_S, Watch
+from monitor.power.sysfs import has_sysfs, read_int, read_text
 
 VENDOR = "0x8086"
 
@@ -65,29 +61,36 @@ class _Throttle:
 
 
 class IntelGpu:
-    """The ``intelgpu`` source: one part channel a card, and what is inside it."""
+    """The ``intelgpu`` source: one part channel a card that is awake, and what is inside it."""
 
     name = "intelgpu"
 
     def __init__(self) -> None:
+        self._watch = Watch(VENDOR, _can_tell)
+        self._problems: tuple[str, ...] = ()
         self._meters: tuple[_Meter, ...] = ()
         self._dials: tuple[tuple[Card, Dial], ...] = ()
         self._throttles: tuple[tuple[Card, _Throttle], ...] = ()
 
     def probe(self) -> Probe:
         """Look for discrete cards that count their energy."""
+        self._watch.begin()
+        self._meters = tuple(meter for card in self._watch.awake for meter in _meters(card))
+        self._problems = ()
+        if self._meters or self._watch.asleep:
+            words = [
+                f"Intel GPU {card.number} is asleep: it is read once something wakes it."
+                for card in self._watch.asleep
+            ]
+            if labels := ", ".join(meter.channel.label for meter in self._meters):
+                words.insert(0, f"Reading {labels}.")
+            retry_s = None if self._meters else LOOK_S
+            return Probe(self.name, ProbeState.AVAILABLE, " ".join(words), retry_s=retry_s)
         here = cards(VENDOR)
-        self._meters = tuple(meter for card in here for meter in _meters(card))
-        if self._meters:
-            asleep = {meter.card.number for meter in self._meters if meter.card.is_asleep()}
-            rest = "".join(
-                f" Intel GPU {number} is asleep: it is read once something wakes it."
-                for number in sorted(asleep)
-            )
-            labels = ", ".join(meter.channel.label for meter in self._meters)
-            return Probe(self.name, ProbeState.AVAILABLE, f"Reading {labels}.{rest}")
         if not here:
             reason = "There is no Intel GPU."
+            if not has_sysfs():
+                reason = "Intel GPUs are read on Linux only."
         elif all(INTEGRATED.fullmatch(card.address) for card in here):
             reason = (
                 "The Intel GPU is part of the processor. What it draws is inside the processor's "
@@ -95,33 +98,42 @@ class IntelGpu:
             )
         else:
             reason = (
-                "There is an Intel graphics card, but its driver shows no energy counter: i915 "
-                "does since Linux 6.2, xe since 6.8."
+                "There is an Intel graphics card, but its driver shows no energy counter. The "
+                "driver i915 does since Linux 6.2, xe since 6.8."
             )
         return Probe(self.name, ProbeState.ABSENT, reason)
 
     def open(self) -> tuple[Channel, ...]:
-        """Return a channel for each counter found by :meth:`probe`."""
+        """Return a channel for each counter of the cards that :meth:`probe` found awake."""
         return tuple(meter.channel for meter in self._meters)
 
     def read(self) -> list[Reading]:
-        """Read every counter of the cards that are awake, in joules."""
-        readings, problem = [], ""
+        """Read every counter of the cards that are awake, in joules.
+
+        :raises OSError: if none of them works, or the source is to be opened anew because a card
+          has woken or fallen asleep
+        """
+        self._watch.look(time.monotonic())
+        readings, problems, awake = [], [], 0
         for meter in self._meters:
             now_s = time.monotonic()
             if meter.card.is_asleep():
                 meter.counter.rest()
                 continue
+            awake += 1
             counter_j = meter.counter.read_j(now_s)
             if counter_j is not None:
                 readings.append(Reading(meter.channel.key, now_s, counter_j=counter_j))
-            elif meter.counter.is_frozen(now_s):
-                problem = f"the energy counter of {meter.channel.label} stands still"
-            elif read_int(meter.counter.file) is None:
-                problem = f"the energy counter of {meter.channel.label} cannot be read any more"
-        if problem and not readings:
-            raise OSError(problem)
+            elif problem := _problem(meter, now_s):
+                problems.append(problem)
+        self._problems = tuple(problems)
+        if problems and len(problems) == awake:
+            raise OSError(problems[0])
         return readings
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say which counter does not work beside others that do. From any thread."""
+        return tuple(f"{problem}." for problem in self._problems)
 
     def gauges(self) -> tuple[Gauge, ...]:
         """Return temperature, clock and throttling of each card, as far as they are told."""
@@ -148,6 +160,20 @@ class IntelGpu:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _can_tell(card: Card) -> bool:
+    """Whether a card has counters; none is read, which would wake it."""
+    return any(True for _ in _meters(card))
+
+
+def _problem(meter: _Meter, now_s: float) -> str:
+    """Say why a counter gave no reading; nothing if it has only not been refreshed yet."""
+    if read_int(meter.counter.file) is None:
+        return f"{meter.channel.label}: its energy counter cannot be read any more"
+    if meter.counter.is_frozen(now_s):
+        return f"{meter.channel.label}: its energy counter stands still"
+    return ""
 
 
 def _meters(card: Card) -> Iterator[_Meter]:

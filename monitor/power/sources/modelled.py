@@ -44,10 +44,11 @@ class ModelledCpu:
         return Probe(
             self.name,
             ProbeState.AVAILABLE,
-            f"CPU power can be modelled from its load and clock: {nominal.reason}. A package is "
-            f"taken to draw {package_w(idle, nominal.power_w):.3g} W idle and "
-            f"{package_w(full, nominal.power_w):.3g} W at full load and {nominal.clock_ghz:.2g} "
-            "GHz, as measured ones do. Used only where nothing measures it.",
+            "Where nothing measures the CPU, its power is modelled from its load and clock, as "
+            f"measured processors behave. This one: {nominal.reason}, so "
+            f"{package_w(idle, nominal.power_w):.3g} W idle and "
+            f"{package_w(full, nominal.power_w):.3g} W at full load and "
+            f"{nominal.clock_ghz:.2g} GHz.",
         )
 
     def open(self) -> tuple[Channel, ...]:

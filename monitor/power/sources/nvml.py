@@ -6,9 +6,10 @@ then a missing reading. MIG instances have no sensor: what is read is the whole 
 
 A GPU that sleeps is not woken; it is read from when a program has woken it. From then on it is
 kept awake, as an open handle does, and that is said: letting go of it would leave holes in the
-bills. A GPU that is lost is a gap until a fresh start of NVML brings it back.
+bills. A GPU that is lost is a gap until a fresh start of NVML brings it back, and one that does not
+answer at first is looked for in the same way.
 
-See the NVML API reference and :mod:`monitor.power.sources.nvml_gpu`. Built and tested against a
+See the NVML API reference and :mod:`monitor.power.nvml.gpu`. Built and tested against a
 compiled stand-in for the library (tests/hardware); not yet met on hardware, for which there is
 tests/hardware/test_gpu.py.
 """
@@ -21,11 +22,11 @@ from typing import Any
 import pynvml
 
 from monitor.power.asleep import BusGpu, nvidia_gpus
-from monitor.power.channel import Channel, Probe, ProbeState, Reading
+from monitor.power.channel import Channel, Doubt, Probe, ProbeState, Reading
 from monitor.power.crosscheck import WINDOW_S
 from monitor.power.gauge import Gauge, GaugeReading
-from monitor.power.sources.nvml_gauges import read_gauges
-from monitor.power.sources.nvml_gpu import GONE, Gpu, open_gpu
+from monitor.power.nvml.gauges import read_gauges
+from monitor.power.nvml.gpu import GONE, Gpu, open_gpu
 
 RETRY_ASLEEP_S = 10.0
 """How often it is looked whether a sleeping GPU has woken, which costs reading a small file."""
@@ -37,15 +38,15 @@ RETRY_LOST_S = 10.0
 """How often GPUs are looked for where none answers."""
 
 FIRST_REVIVAL_S, LONGEST_REVIVAL_S = 5.0, 600.0
-"""A lost GPU among others is looked for after so long, then after twice as long each time: NVML is
-started anew for it, which costs the others a moment."""
+"""A GPU among others that is lost, or never answered, is looked for after so long, then after twice
+as long each time: NVML is started anew for it, which costs the others a moment."""
 
 
 class Nvml:
     """The ``nvml`` source: channels and gauges of each GPU.
 
     :param check_s: how long a stretch each counter is compared with its watts over
-    :param revive_s: after how long a lost GPU is looked for at first
+    :param revive_s: after how long a GPU that does not answer is looked for at first
     """
 
     name = "nvml"
@@ -54,6 +55,8 @@ class Nvml:
         self._check_s = check_s
         self._first_revival_s = self._revival_s = revive_s
         self._gpus: tuple[Gpu, ...] = ()
+        self._silent: frozenset[int] = frozenset()
+        self._anew = ""
         self._asleep: frozenset[str] = frozenset()
         self._started = False
         self._revive_at_s: float | None = None
@@ -85,7 +88,8 @@ class Nvml:
         """Read every GPU: joules where it counts them, watts where it tells them.
 
         :raises OSError: if none answers, or the source is to be opened anew: a GPU that slept has
-          woken, or a counter has been found broken, so that watts are integrated instead
+          woken, one that did not answer does, or a counter has been found broken, so that watts
+          are integrated instead
         """
         now_s = time.monotonic()
         self._look_for_woken(now_s)
@@ -95,6 +99,8 @@ class Nvml:
                     f"the energy counter of {gpu.name} does not follow its watts any more"
                 )
         self._revive_if_due(now_s)
+        if self._anew:
+            raise OSError(self._anew)
         readings: list[Reading] = []
         error: pynvml.NVMLError | None = None
         for gpu in self._gpus:
@@ -130,6 +136,10 @@ class Nvml:
         """Say what has been found since :meth:`probe`, a sentence each. From any thread."""
         return tuple(remark for gpu in self._gpus for remark in gpu.remarks())
 
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Say whose counter is at odds with its watts at present."""
+        return tuple(doubt for gpu in self._gpus for doubt in gpu.doubts())
+
     def _look(self, on_bus: tuple[BusGpu, ...]) -> Probe:
         """Open the GPUs that are awake, and say what was found."""
         found: list[Gpu] = []
@@ -144,9 +154,15 @@ class Nvml:
                 errors[index] = error
             else:
                 found += [gpu] if gpu else []
-        self._gpus = tuple(found)
-        silent = [f"GPU {index} does not answer ({error})." for index, error in errors.items()]
+        self._gpus, self._silent = tuple(found), frozenset(errors)
+        silent = [
+            f"GPU {index} does not answer ({error}); it is asked again."
+            for index, error in errors.items()
+        ]
         if found:
+            self._anew, self._revive_at_s = "", None
+            if errors:
+                self._revive_at_s = time.monotonic() + self._revival_s
             return self._available(silent, on_bus)
         self.close()
         for failed in errors.values():
@@ -155,8 +171,9 @@ class Nvml:
         if silent:
             return self._absent(" ".join(silent), retry_s=RETRY_LOST_S)
         if not handles:
-            return self._absent("The NVIDIA driver is loaded but shows no GPU.")
-        return self._absent(f"None of {len(handles)} NVIDIA GPUs tells its power.")
+            return self._absent("The NVIDIA driver is loaded, but shows no GPU to this program.")
+        whose = "The NVIDIA GPU does" if len(handles) == 1 else "The NVIDIA GPUs do"
+        return self._absent(f"{whose} not tell any power, as some older and some laptop models.")
 
     def _available(self, silent: list[str], on_bus: tuple[BusGpu, ...]) -> Probe:
         words = [f"Reading {', '.join(gpu.part.label for gpu in self._gpus)}."]
@@ -206,10 +223,10 @@ class Nvml:
             self._revive_at_s = now_s + self._revival_s
 
     def _revive_if_due(self, now_s: float) -> None:
-        """Start NVML anew while a GPU is lost, and take each up where it was left."""
+        """Start NVML anew while a GPU does not answer, and take each up where it was left."""
         if self._revive_at_s is None:
             return
-        if not any(gpu.lost for gpu in self._gpus):
+        if not self._silent and not any(gpu.lost for gpu in self._gpus):
             self._revive_at_s, self._revival_s = None, self._first_revival_s
         elif now_s >= self._revive_at_s:
             self._start_anew()
@@ -222,11 +239,27 @@ class Nvml:
         with suppress(pynvml.NVMLError):
             pynvml.nvmlInit()
             self._started = True
-            for _, handle in self._handles():
-                with suppress(pynvml.NVMLError):
-                    handles[str(pynvml.nvmlDeviceGetUUID(handle))] = handle
+            for index, handle in self._handles():
+                if uuid := _uuid(handle):
+                    handles[uuid] = handle
+                    if index in self._silent:
+                        self._anew = f"GPU {index} answers by now, and all are opened anew"
         for gpu in self._gpus:
             gpu.handle = handles.get(gpu.part.device, gpu.handle)
+
+
+def _uuid(handle: Any) -> str:
+    """Return what tells a GPU from others; empty unless it answers what opening it asks for.
+
+    :param handle: a handle, or why there is none
+    """
+    if isinstance(handle, pynvml.NVMLError):
+        return ""
+    try:
+        pynvml.nvmlDeviceGetName(handle)
+        return str(pynvml.nvmlDeviceGetUUID(handle))
+    except pynvml.NVMLError:
+        return ""
 
 
 def _handle(index: int) -> Any:
@@ -246,6 +279,8 @@ def _cannot_start(error: pynvml.NVMLError, has_gpu: bool) -> Probe:
     match error.value:
         case pynvml.NVML_ERROR_LIBRARY_NOT_FOUND:
             reason = "No NVIDIA driver is installed."
+            if has_gpu:
+                reason = "There is an NVIDIA GPU, but its driver's library (NVML) is not installed."
             mend = no_library_mend(platform.release(), has_gpu)
         case pynvml.NVML_ERROR_NO_PERMISSION:
             state, reason = ProbeState.DENIED, "The NVIDIA driver refuses this user."

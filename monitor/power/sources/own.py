@@ -21,13 +21,11 @@ from monitor.power.accuracy import accuracy_of
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.cpu import this_processor
 from monitor.power.cpu_model import Activity, nominal_power, package_w
-from monitor.power.engine_process import engine_process
+from monitor.power.engine_process import EngineSearch, used_s
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
 
 PERIOD_S = 0.1
 """A process's time is told in ticks of 10 to 16 ms; below 0.1 s it would be mostly rounding."""
-
-LOOK_FOR_ENGINE_S = 1.0
 
 APP, ENGINE = "own:app", "own:engine"
 
@@ -42,8 +40,8 @@ class OwnCost:
         self._packages, self._threads = len(processor.packages), processor.threads
         self._cores = processor.physical_cores / self._packages
         self._nominal = nominal_power(processor)
+        self._search = EngineSearch()
         self._engine: psutil.Process | None = None
-        self._looked_s = -math.inf
         self._last_s = 0.0
         self._used_s = [0.0, 0.0]
         self._energy_j = [0.0, 0.0]
@@ -55,7 +53,8 @@ class OwnCost:
             self.name,
             ProbeState.AVAILABLE,
             "What LlamaWatt and its engine add to the processor's power, modelled from the "
-            "processor time they use as if nothing else ran. Part of the CPU's watts, never added.",
+            "processor time they use as if nothing else ran. It lies within the CPU's watts and is "
+            "never added.",
         )
 
     def open(self) -> tuple[Channel, ...]:
@@ -82,12 +81,12 @@ class OwnCost:
     def read(self) -> list[Reading]:
         """Return the modelled energy of both so far, in joules."""
         now_s = time.monotonic()
-        used_s = [time.process_time(), self._engine_used_s(now_s)]
+        used = [time.process_time(), self._engine_used_s()]
         elapsed_s = now_s - self._last_s
         if elapsed_s > 0:
-            spent_s = [max(new - old, 0.0) for new, old in zip(used_s, self._used_s, strict=True)]
+            spent_s = [max(new - old, 0.0) for new, old in zip(used, self._used_s, strict=True)]
             self._add(spent_s, elapsed_s)
-        self._last_s, self._used_s = now_s, used_s
+        self._last_s, self._used_s = now_s, used
         return [
             Reading(key, now_s, counter_j=energy_j)
             for key, energy_j in zip((APP, ENGINE), self._energy_j, strict=True)
@@ -98,8 +97,8 @@ class OwnCost:
         both_s = sum(spent_s)
         if both_s:
             added_j = self._increment_w(both_s / elapsed_s) * elapsed_s
-            for index, used_s in enumerate(spent_s):
-                self._energy_j[index] += added_j * used_s / both_s
+            for index, own_s in enumerate(spent_s):
+                self._energy_j[index] += added_j * own_s / both_s
 
     def _increment_w(self, load: float) -> float:
         """Watts by which so many busy threads raise the power of otherwise idle packages.
@@ -113,21 +112,13 @@ class OwnCost:
         idle = Activity(0.0, 0.0, clock_ghz)
         return awake * (package_w(doing, rated_w) - package_w(idle, rated_w))
 
-    def _engine_used_s(self, now_s: float) -> float:
+    def _engine_used_s(self) -> float:
         """Processor seconds of the engine's process; those of the last one while there is none."""
-        if self._engine is None and now_s - self._looked_s >= LOOK_FOR_ENGINE_S:
-            self._engine, self._looked_s = engine_process(), now_s
-            if self._engine is not None:
-                self._used_s[1] = self._times_s() or 0.0
-        used_s = self._times_s()
-        return self._used_s[1] if used_s is None else used_s
-
-    def _times_s(self) -> float | None:
-        try:
-            times = self._engine.cpu_times() if self._engine else None
-        except psutil.Error:
-            self._engine = times = None
-        return times.user + times.system if times else None
+        engine = self._search.process()
+        told_s = used_s(engine)
+        if engine is not None and engine is not self._engine:
+            self._engine, self._used_s[1] = engine, told_s or 0.0
+        return self._used_s[1] if told_s is None else told_s
 
     def gauges(self) -> tuple[Gauge, ...]:
         """Return the share of the machine's processor time that this process uses."""

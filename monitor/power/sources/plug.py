@@ -18,9 +18,10 @@ from monitor.power.plug_answers import PlugAnswer, PlugKind, question, recognise
 PERIOD_S = 1.0
 """Plugs renew their watts about once a second, and are asked no more often."""
 
-
 PREFIX = "plug:"
 """Of the name of a plug's source."""
+
+WITHOUT_WATTS = "answers, but the watts it tells are none, or impossible: there is no reading."
 
 
 def source_name(address: str) -> str:
@@ -48,6 +49,7 @@ class Plug:
         self._label = label or f"Wall plug {address}"
         self._place: Address | None = None
         self._is_open = False
+        self._has_told = True
 
     def probe(self) -> Probe:
         """Say what will be asked; it is not asked here."""
@@ -87,9 +89,14 @@ class Plug:
             self._is_open = True
             return []
         answer = self._answer()
+        self._has_told = answer.power_w is not None
         if answer.power_w is None:
             return []
         return [Reading(self.name, time.monotonic(), power_w=answer.power_w)]
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say so while it answers without watts. From any thread."""
+        return () if self._has_told else (f"{self._label} {WITHOUT_WATTS}",)
 
     def _answer(self) -> PlugAnswer:
         if self._kind is None:

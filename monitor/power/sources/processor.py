@@ -26,15 +26,12 @@ import psutil
 
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Reading
 from monitor.power.cpu import this_processor
-from monitor.power.engine_process import engine_process
+from monitor.power.engine_process import EngineSearch, used_s
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
 from monitor.power.sysfs import read_int, read_text, sysfs_root
 
 CLOCKS_READ = 16
 """A package's clock is the mean of at most so many of its logical processors, evenly spread."""
-
-LOOK_FOR_ENGINE_S = 1.0
-"""So often the engine's process is looked for while there is none."""
 
 SHORTEST_S = 0.1
 """A load is not told of less time than this: the kernel counts it in ticks of 1 to 10 ms."""
@@ -66,7 +63,7 @@ class ProcessorGauges:
         return Probe(
             self.name,
             ProbeState.AVAILABLE,
-            "Load, memory, and where the system tells them temperature, clock and throttling.",
+            "Load and memory; temperature, clock and throttling where the system tells them.",
         )
 
     def open(self) -> tuple[Channel, ...]:
@@ -284,30 +281,18 @@ class _Engine:
     """The engine's process, while there is one."""
 
     def __init__(self) -> None:
+        self._search = EngineSearch()
         self._process: psutil.Process | None = None
-        self._looked_s = 0.0
         self._busy: tuple[float, float] | None = None
-
-    def _find(self) -> psutil.Process | None:
-        """Return the process, looking for it no more often than need be."""
-        now_s = time.monotonic()
-        if self._process and not self._process.is_running():
-            self._process = None
-        if self._process is None and now_s - self._looked_s >= LOOK_FOR_ENGINE_S:
-            self._process, self._looked_s, self._busy = engine_process(), now_s, None
-        return self._process
 
     def read_use(self) -> tuple[float, str] | None:
         """Percent of the machine's processors it used since the reading before."""
-        process, before = self._find(), self._busy
-        try:
-            times = process.cpu_times() if process else None
-        except psutil.Error:
-            times = None
-        if times is None:
+        known, self._process = self._process, self._search.process()
+        before = self._busy if self._process is known else None
+        now_s, busy_s = time.monotonic(), used_s(self._process)
+        if busy_s is None:
             self._busy = None
             return None
-        now_s, busy_s = time.monotonic(), times.user + times.system
         if before and now_s - before[0] < SHORTEST_S:
             return None
         self._busy = now_s, busy_s

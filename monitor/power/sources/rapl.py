@@ -7,12 +7,13 @@ read it, perf events otherwise. See :mod:`monitor.power.rapl` for each.
 import time
 from collections.abc import Sequence
 
-from monitor.power.channel import Channel, Probe, ProbeState, Reading, Role
+from monitor.power.channel import Channel, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.mend import BY_HAND
-from monitor.power.rapl.counter import Counter
+from monitor.power.rapl.counter import DEAD_S, STOPPED_S, Counter, Pulse, should_move
 from monitor.power.rapl.look import Look, look_at
 from monitor.power.rapl.perf import Events, find_events
 from monitor.power.rapl.powercap import Zones, find_zones
+from monitor.power.sysfs import has_sysfs
 
 MEND_HIDDEN = (
     "Run LlamaWatt outside the container, or have the container show them: Docker does with "
@@ -34,7 +35,8 @@ class Rapl:
     def __init__(self) -> None:
         self._opened: Sequence[Counter] = ()
         self._look: Look | None = None
-        self._is_outdated = False
+        self._outdated = ""
+        self._pulses: dict[str, Pulse] = {}
 
     def probe(self) -> Probe:
         """Look for counters, read them, and find out which of them to believe."""
@@ -46,23 +48,30 @@ class Rapl:
         if not self._opened:
             return self._none(zones, events)
         self._look = look_at(self._opened)
+        self._pulses = {
+            counter.channel.key: Pulse()
+            for counter in self._look.believed
+            if should_move(counter.channel)
+        }
         if not self._look.believed:
             return self._absent(
-                "The processor's energy counters all stand at zero: they are not "
-                "connected to anything here, as in many virtual machines."
+                "The processor's energy counters all stand still: they are not connected to "
+                "anything here, as in many virtual machines. The processor is modelled instead."
             )
         if events.opened:
             return self._available("Energy counters are readable, through perf events.")
         if zones.closed:
             closed = ", ".join(channel.label for channel in zones.closed)
             return self._available(
-                f"Energy counters are readable, except of {closed}: only root may read those.",
+                f"Energy counters are readable, except for {closed}: only root may read those.",
                 BY_HAND,
             )
         return self._available("Energy counters are readable.")
 
     def _none(self, zones: Zones, events: Events) -> Probe:
         """Say why there is no counter to read."""
+        if not has_sysfs():
+            return self._absent("RAPL is read on Linux only.")
         if zones.closed:
             return self._denied(
                 "The processor has energy counters, but only root may read them.", BY_HAND
@@ -77,11 +86,12 @@ class Rapl:
                 "and not to this user.",
                 MEND_PERF,
             )
-        if problem := zones.problem or events.error:
+        if problem := zones.problem or (events.error and events.error.strerror):
             return self._absent(f"The energy counters cannot be read ({problem}).")
         return self._absent(
-            "The kernel shows no RAPL energy counters: a virtual machine, a container, another "
-            "processor or another system."
+            "Linux shows no energy counters of the processor: this is a virtual machine or a "
+            "container, the processor has none, or their driver is not loaded (try `sudo modprobe "
+            "intel_rapl_msr`, which serves AMD as well)."
         )
 
     def _available(self, reason: str, mend: str = "") -> Probe:
@@ -92,7 +102,7 @@ class Rapl:
             for mirror, shown in self._look.mirrors
         ]
         if dead := ", ".join(counter.channel.label for counter in self._look.dead):
-            notes.append(f"Left out, because it stands at zero: {dead}.")
+            notes.append(f"Left out, because it stands still: {dead}.")
         return Probe(self.name, ProbeState.AVAILABLE, " ".join([reason, *notes]), mend)
 
     def _denied(self, reason: str, mend: str) -> Probe:
@@ -111,21 +121,29 @@ class Rapl:
         return self._look.believed if self._look else ()
 
     def read(self) -> list[Reading]:
-        """Read every counter, in joules.
+        """Read every counter, in joules; one that stands still is left out.
 
         :raises OSError: when none answers; and from then on until the source is opened anew, if
-            two packages turn out to be one after all, or what seemed to be one to be two
+            two packages turn out to be one after all, or what seemed to be one to be two, or if a
+            counter has stopped
         """
         if self._look and self._look.has_changed():
-            self._is_outdated = True
-        if self._is_outdated:
-            raise OSError("which packages are one was found to be otherwise than at the start")
-        readings = []
+            self._outdated = "which packages are one was found to be otherwise than at the start"
+        readings, answered = [], False
         for counter in self._believed():
-            counter_j = counter.read_j()
-            if counter_j is not None:
-                readings.append(Reading(counter.channel.key, time.monotonic(), counter_j=counter_j))
-        if not readings:
+            counter_j, now_s = counter.read_j(), time.monotonic()
+            if counter_j is None:
+                continue
+            answered = True
+            pulse = self._pulses.get(counter.channel.key)
+            still_s = pulse.still_s(counter_j, now_s) if pulse else 0.0
+            if still_s < DEAD_S:
+                readings.append(Reading(counter.channel.key, now_s, counter_j=counter_j))
+            elif still_s >= STOPPED_S:
+                self._outdated = f"the energy counter of {counter.channel.label} has stopped"
+        if self._outdated:
+            raise OpenAnew(self._outdated)
+        if not answered:
             raise OSError("no energy counter could be read")
         return readings
 
@@ -133,4 +151,4 @@ class Rapl:
         """Close what is open."""
         for counter in self._opened:
             counter.close()
-        self._opened, self._look, self._is_outdated = (), None, False
+        self._opened, self._look, self._outdated = (), None, ""

@@ -3,7 +3,8 @@
 The *part* is the card: its energy counter (Volta and later), else its watts. Where the driver
 tells them apart by scope, the watts of the card's memory lie *inside* the part, and those of the
 module (a Grace processor with its GPU on one board) contain it: that is a cross-check of role
-*whole*, since adding it would count the GPU twice, and the processor too where it is measured.
+*whole*, since adding it would count the GPU twice, and the processor too where it is measured. It
+is of the GPU's domain and device, as the machine may hold other modules, cards and memory beside.
 See the NVML API reference, nvmlDeviceQueries, nvmlFieldValueEnums (185, 186) and
 nvmlPowerScopeType_t. Built and tested against a compiled stand-in; not yet met on hardware.
 """
@@ -15,10 +16,10 @@ from typing import Any
 import pynvml
 
 from monitor.power.accuracy import accuracy_of
-from monitor.power.channel import Channel, Domain, Kind, Reading, Role
+from monitor.power.channel import Channel, Domain, Doubt, Kind, Reading, Role
 from monitor.power.crosscheck import CrossCheck, is_plausible
 from monitor.power.gauge import Gauge
-from monitor.power.sources.nvml_gauges import gauges_of
+from monitor.power.nvml.gauges import gauges_of
 
 PERIOD_S = 0.1
 """Power and energy are refreshed every 20 to 100 ms, by card (arXiv 2312.02741, table 2)."""
@@ -135,17 +136,22 @@ class Gpu:
         return told_w
 
     def remarks(self) -> tuple[str, ...]:
-        """Say what has been found since it was opened, a sentence each."""
-        if self.lost:
-            return (f"{self.name} does not answer ({self.lost}); it is asked again.",)
+        """Say whether it answers, in a sentence if it does not."""
+        if not self.lost:
+            return ()
+        return (f"{self.name} does not answer ({self.lost}); it is asked again.",)
+
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Say whether its counter is at odds with its watts."""
         if not self.check or not self.check.disagreement:
             return ()
         found = self.check.disagreement
-        return (
+        words = (
             f"{self.name}: its energy counter and its watts disagree, {found.counted_j:.0f} J "
             f"against {found.integrated_j:.0f} J over {found.seconds:.0f} s. "
-            "The counter is billed.",
+            "The counter is billed."
         )
+        return (Doubt(self.part.key, words),)
 
 
 def open_gpu(index: int, handle: Any, check_s: float) -> Gpu | None:
@@ -217,14 +223,14 @@ def _part(
 def _beside(uuid: str, name: str, offered: dict[int, Scope]) -> tuple[Channel, ...]:
     """Return the channels inside the card and around it."""
     kinds = {
-        MEMORY: ("memory", f"{name} memory", Domain.GPU, Role.INSIDE),
-        MODULE: ("module", f"{name} module, with its processor", Domain.SYSTEM, Role.WHOLE),
+        MEMORY: ("memory", f"{name} memory", Role.INSIDE),
+        MODULE: ("module", f"{name} module, with its processor", Role.WHOLE),
     }
     return tuple(
         Channel(
             key=f"nvml:{uuid}:{word}",
             label=label,
-            domain=domain,
+            domain=Domain.GPU,
             device=uuid,
             kind=Kind.POWER,
             role=role,
@@ -234,7 +240,7 @@ def _beside(uuid: str, name: str, offered: dict[int, Scope]) -> tuple[Channel, .
             step_j=0.0,
             accuracy=accuracy_of(f"nvml.{word}"),
         )
-        for scope, (word, label, domain, role) in kinds.items()
+        for scope, (word, label, role) in kinds.items()
         if scope in offered
     )
 

@@ -1,0 +1,23 @@
+"""What is above idle, in the window's language, the same wherever a bill is shown."""
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+TEXTS = (
+    QT_TRANSLATE_NOOP("Idle", "it is older than a day"),
+    QT_TRANSLATE_NOOP("Idle", "the clock was set back since"),
+    QT_TRANSLATE_NOOP("Idle", "the machine was restarted since"),
+    QT_TRANSLATE_NOOP("Idle", "the power profile has changed since"),
+    QT_TRANSLATE_NOOP("Idle", "the machine went from mains to battery or back since"),
+    QT_TRANSLATE_NOOP("Idle", "above idle: not known, as no idle baseline fits; measure one"),
+    QT_TRANSLATE_NOOP("Idle", "%1 above idle"),
+    QT_TRANSLATE_NOOP("Idle", "not above idle %1"),
+    QT_TRANSLATE_NOOP("Idle", "not above idle"),
+    QT_TRANSLATE_NOOP("Idle", " (stale baseline)"),
+    QT_TRANSLATE_NOOP("Idle", ", by a stale baseline: %1"),
+)
+"""The words of :mod:`monitor.energy.baseline`, where Qt's tools look for them."""
+
+
+def translate(text: str) -> str:
+    """Return a text of :mod:`monitor.energy.baseline` in the window's language."""
+    return QCoreApplication.translate("Idle", text)
