@@ -17,8 +17,9 @@ from monitor.power.trace import Gap, Trace
 log = logging.getLogger(__name__)
 
 FASTEST_WATTS_S = 0.02
-"""Watts that are integrated into a total are read at each refresh of their sensor, but no more
-often than this: what a burst draws between two readings is seen by nobody."""
+"""Watts that are integrated into a total are read twice in each refresh of their sensor, so that
+none is missed, but no more often than this: what a burst draws between two readings is seen by
+nobody."""
 
 RETRY_S = 1.0
 """A source that raised is asked again after this long, so that a fault costs no time."""
@@ -255,12 +256,8 @@ class Reader:
     def _read_until_dead(self) -> None:
         """Read in time, until the end or until the source has failed too often in a row."""
         known = self.known
-        fastest_s = min((channel.period_s for channel in known.channels), default=GAUGE_PERIOD_S)
-        integrated = (
-            max(c.period_s, FASTEST_WATTS_S)
-            for c in known.channels
-            if c.kind is Kind.POWER and c.role is Role.PART
-        )
+        fastest_s = min(map(_spacing_s, known.channels), default=GAUGE_PERIOD_S)
+        integrated = (max(_spacing_s(c), FASTEST_WATTS_S) for c in known.channels if _is_summed(c))
         watts_s = min(integrated, default=math.inf)
         slept_s = asleep_s()
         due_s = time.monotonic()
@@ -342,3 +339,13 @@ class Reader:
         except Exception as error:
             log.debug("The gauges of %s cannot be read: %s", self.name, error)
         known.asked_s = None
+
+
+def _is_summed(channel: Channel) -> bool:
+    """Whether a total rests on the integral of this channel's watts."""
+    return channel.kind is Kind.POWER and channel.role is Role.PART
+
+
+def _spacing_s(channel: Channel) -> float:
+    """Time after which another reading of a channel may tell something."""
+    return channel.period_s / 2 if _is_summed(channel) else channel.period_s

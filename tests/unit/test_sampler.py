@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median
 
 import pytest
 
@@ -438,3 +439,16 @@ def test_watts_go_on_while_a_measured_source_fails(
         measured.raise_in = "read"
         eventually(lambda: "failing" in sampler.probes()[0].reason)
         assert [channel.key for channel in sampler.channels()] == ["rapl:0"]
+
+
+def test_watts_that_are_summed_are_read_twice_a_refresh_whatever_the_rate(
+    steady: MakeSource, make_channel: MakeChannel
+) -> None:
+    watts = {"kind": Kind.POWER, "period_s": 0.1}
+    summed = steady("gpu", make_channel("gpu:one", device="gpu", **watts))
+    beside = steady("plug", make_channel("plug:one", device="plug", role=Role.WHOLE, **watts))
+    with Sampler(2, [summed, beside]):
+        time.sleep(0.9)
+    spacing_s = median(b - a for a, b in pairwise(summed.read_at_s))
+    assert 0.04 < spacing_s < 0.08
+    assert len(beside.read_at_s) <= 3
