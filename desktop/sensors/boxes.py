@@ -134,7 +134,7 @@ class Boxes(QFrame):
             inner.addWidget(self._value(channel))
             row.addWidget(holder)
         if self._machines:
-            note = self.tr("holds every part already: a cross-check, not added")
+            note = self.tr("is meant to hold every part already: a cross-check, not added")
         else:
             note = self.tr("is not measured here: a wall plug would be a cross-check")
         row.addWidget(label(note, "muted", wrap=True), 1)
