@@ -18,7 +18,7 @@ from monitor.store.history import History
 LASTING = ("power-", "window-reads", "hub", "live-carbon")
 """Beginnings of the names of threads that end by themselves a little later."""
 
-SHORT = Preset("Short", sampling=checked({"max_tokens": 120}))
+SHORT = Preset("Short", sampling=checked({"max_tokens": 60}))
 """Answers of a tiny model may go on until the context is full."""
 
 

@@ -44,7 +44,7 @@ def chosen(qtbot: QtBot, window: MainWindow, suite_file: Path) -> MainWindow:
     """The window with the suite chosen and looked at."""
     window.show_page("bench")
     window.bench_page.setup.threads.setValue(2)
-    window.bench_page.setup.limit.setValue(24)
+    window.bench_page.setup.limit.setValue(12)
     with qtbot.waitSignal(window.bench.looked, timeout=10_000):
         window.bench_page.setup.open_suite(suite_file)
     qtbot.waitUntil(window.bench_page.setup.start.isEnabled, timeout=10_000)
@@ -78,9 +78,9 @@ def test_from_choosing_to_the_report(qtbot: QtBot, chosen: MainWindow, tmp_path:
     assert "○" in report
     assert chosen.live.boundaries_s
     # Every item, then only those the model got wrong.
-    qtbot.waitUntil(lambda: page.report.items.rowCount() == 24, timeout=5_000)
+    qtbot.waitUntil(lambda: page.report.items.rowCount() == 12, timeout=5_000)
     page.report.wrong.setChecked(True)
-    assert 0 < page.report.items.rowCount() == round(24 * (1 - printed.value))
+    assert 0 < page.report.items.rowCount() == round(12 * (1 - printed.value))
     page.report.save_markdown(tmp_path / "report.md")
     assert "# Animals" in (tmp_path / "report.md").read_text()
     page.report.save_pdf(tmp_path / "report.pdf")
@@ -96,7 +96,7 @@ def test_from_choosing_to_the_report(qtbot: QtBot, chosen: MainWindow, tmp_path:
 
 def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> None:
     page = chosen.bench_page
-    page.setup.limit.setValue(64)
+    page.setup.limit.setValue(40)
     batches: list[Scored] = []
     chosen.bridge.benched.connect(lambda e: batches.append(e) if isinstance(e, Scored) else None)
     qtbot.mouseClick(page.setup.start, Qt.MouseButton.LeftButton)
@@ -115,7 +115,7 @@ def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> No
         qtbot.keyClick(chosen, Qt.Key.Key_Escape)
     result: SuiteResult = ended.args[0]
     assert result.suite.status is Status.STOPPED
-    assert 0 < result.runs[0].row.sums.done < 64
+    assert 0 < result.runs[0].row.sums.done < 40
     qtbot.waitUntil(lambda: not chosen.bench.busy, timeout=10_000)
     page.report.left.emit()
     earlier = page.setup.earlier
@@ -125,7 +125,7 @@ def test_paused_stopped_and_gone_on_with(qtbot: QtBot, chosen: MainWindow) -> No
         earlier.go_on.click()
     again: SuiteResult = ended.args[0]
     assert again.suite.status is Status.DONE
-    assert again.runs[0].row.sums.done == 64
+    assert again.runs[0].row.sums.done == 40
 
 
 def test_chat_and_benchmark_wait_for_each_other(qtbot: QtBot, chosen: MainWindow) -> None:
@@ -184,7 +184,7 @@ def test_closing_in_the_middle_keeps_what_is_done(
 ) -> None:
     from monitor.store.history import History
 
-    chosen.bench_page.setup.limit.setValue(96)
+    chosen.bench_page.setup.limit.setValue(64)
     qtbot.mouseClick(chosen.bench_page.setup.start, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
         lambda: bool(chosen.bench.running and chosen.bench.running.done), timeout=60_000

@@ -27,7 +27,7 @@ def two_parts(tmp_path: Path) -> Path:
     path = tmp_path / "two.toml"
     path.write_text(
         'title = "Two"\nidle_s = 0\nwarm_up = 0\n'
-        '[[parts]]\nname = "First"\ntask = "custom"\ndata = "a.jsonl"\nlimit = 16\n'
+        '[[parts]]\nname = "First"\ntask = "custom"\ndata = "a.jsonl"\nlimit = 4\n'
         '[[parts]]\nname = "Second"\ntask = "custom"\ndata = "a.jsonl"\n'
     )
     return path
@@ -97,7 +97,7 @@ def test_gone_on_with_counts_what_was_done_before(qtbot: QtBot, chosen: MainWind
         assert running
         seen = running.steps[0].done, running.steps[0].joules
         chosen.bench.stop()
-    assert seen[0] == 16
+    assert seen[0] == 4
     assert seen[1]
     # No figure without its kind.
     html = report_html(result, LIGHT)

@@ -209,7 +209,7 @@ def test_thoughts_are_folded_and_told_apart(
 
 
 def test_heat_tints_the_answer_and_says_what_it_means(qtbot: QtBot, window: MainWindow) -> None:
-    limit(window, 60)
+    limit(window, 24)
     ask(qtbot, window, "What is a watt?")
     view = views(window)[0]
     view.heat.click()
@@ -267,7 +267,7 @@ def test_the_setup_of_a_conversation_stays_with_it(qtbot: QtBot, window: MainWin
     first = window.chat.conversation_id
     assert first is not None
     window.chat.new_conversation()
-    assert window.chat.setup.sampling["max_tokens"] == 120, "a new chat begins as the default"
+    assert window.chat.setup.sampling["max_tokens"] == 60, "a new chat begins as the default"
     window.chat.open_conversation(first)
     qtbot.waitUntil(lambda: window.chat.conversation_id == first, timeout=SHORT_MS)
     assert window.chat.setup.sampling["max_tokens"] == 9
@@ -312,8 +312,7 @@ def test_a_setup_chosen_before_the_first_question_is_used(qtbot: QtBot, window: 
     qtbot.waitUntil(lambda: dialog.list.count() > 3, timeout=SHORT_MS)
     dialog.system.setPlainText("Answer in one word.")
     dialog.accept()
-    qtbot.wait(300)
-    assert window.chat.setup.system == "Answer in one word."
+    qtbot.waitUntil(lambda: window.chat.setup.system == "Answer in one word.", timeout=SHORT_MS)
     ask(qtbot, window, "What is a watt?")
     record = window.chat.turns[0].record
     assert record is not None

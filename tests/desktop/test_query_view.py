@@ -113,7 +113,8 @@ def scrub(qtbot: QtBot, kept: Kept) -> Iterator[Scrub]:
     view.resize(620, 700)
     view.show_details(Details(kept.record, kept.trace, kept.marks))
     view.settle()
-    view.show()
+    with qtbot.waitExposed(view):
+        view.show()
     scrub = view.findChild(Scrub)
     assert scrub
     yield scrub
@@ -135,7 +136,6 @@ def place_of(scrub: Scrub, time_s: float) -> QPoint:
 
 def test_moving_along_the_curve_marks_what_was_written_then(qtbot: QtBot, scrub: Scrub) -> None:
     assert scrub.text
-    qtbot.waitExposed(scrub.window())
     qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 3.5))
     qtbot.waitUntil(lambda: marked(scrub.text) == " joules", timeout=2_000)
     assert "● 20.0 W" in scrub.readout.text()

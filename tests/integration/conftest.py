@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from monitor.cli import main
 from monitor.engine.client import Engine
 from monitor.engine.messages import Load
 
@@ -30,6 +32,20 @@ def llamawatt() -> Command:
             timeout=100,
             stdin=subprocess.DEVNULL,
         )
+
+    return run
+
+
+@pytest.fixture
+def here() -> Command:
+    """Run the same command in this process, where a process of its own is no part of the test:
+    Python and what the command imports start once."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        ran = CliRunner().invoke(main, arguments)
+        if ran.exception and not isinstance(ran.exception, SystemExit):
+            raise ran.exception
+        return subprocess.CompletedProcess(arguments, ran.exit_code, ran.stdout, ran.stderr)
 
     return run
 

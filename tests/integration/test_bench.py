@@ -51,19 +51,18 @@ SOUNDS = (
 )
 
 
-@pytest.fixture
-def items(tmp_path: Path) -> Path:
-    """Forty questions of one's own, in JSON Lines."""
-    path = tmp_path / "animals.jsonl"
+def write_items(folder: Path) -> Path:
+    """Write forty questions of one's own, in JSON Lines."""
+    path = folder / "animals.jsonl"
     lines = [
         {
-            "question": f"Question {number}: what does a {animal} do when it is {mood}?",
-            "choices": [f"It {sound}.", "It sings in the choir.", "It reads a newspaper aloud."],
+            "question": f"{number}: what does a {mood} {animal} do?",
+            "choices": [f"It {sound}.", "It sings.", "It reads a newspaper."],
             "answer": 0,
         }
         for number, (mood, (animal, sound)) in enumerate(
             (mood, pair)
-            for mood in ("happy", "hungry", "awake", "alone")
+            for mood in ("happy", "hungry", "sleepy", "lonely")
             for pair in zip(ANIMALS, SOUNDS, strict=True)
         )
     ]
@@ -71,9 +70,8 @@ def items(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def suite_file(items: Path) -> Path:
-    """A suite of the questions, without measuring the idle machine."""
+def write_suite(items: Path) -> Path:
+    """Write a suite of the questions, without measuring the idle machine."""
     path = items.with_name("animals.toml")
     path.write_text(
         f'title = "Animals"\nidle_s = 0\nwarm_up = 0\n[[parts]]\nname = "Sounds"\n'
@@ -82,12 +80,24 @@ def suite_file(items: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def items(tmp_path: Path) -> Path:
+    """The questions, for the test to change."""
+    return write_items(tmp_path)
+
+
+@pytest.fixture
+def suite_file(items: Path) -> Path:
+    """Their suite."""
+    return write_suite(items)
+
+
 class Bench:
     """A runner with its services, and what it told."""
 
-    def __init__(self) -> None:
-        self.history = History(database_path())
-        self.engine = Engine()
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self.history = History(path)
+        self.engine = engine
         self.sampler = Sampler()
         self.sampler.start()
         self.runner = Runner(self.sampler, self.engine, self.history)
@@ -118,15 +128,34 @@ class Bench:
         return [event for event in self.events if isinstance(event, kind)]
 
     def close(self) -> None:
-        self.engine.stop()
         self.sampler.stop()
         self.history.close()
 
 
-@pytest.fixture
-def bench() -> Iterator[Bench]:
-    made = Bench()
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One for all, which keeps the model loaded from test to test; one that dies is replaced."""
+    made = Engine()
     yield made
+    made.close()
+
+
+@pytest.fixture
+def bench(engine: Engine) -> Iterator[Bench]:
+    made = Bench(database_path(), engine)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def whole(
+    engine: Engine, starter: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Bench, SuiteResult]]:
+    """The suite run without a break, which nothing changes any more."""
+    folder = tmp_path_factory.mktemp("whole")
+    made = Bench(folder / "history.db", engine)
+    suite = find_suite(str(write_suite(write_items(folder))))
+    yield made, made.run(suite, [Entrant(starter, TWO_THREADS)])
     made.close()
 
 
@@ -136,10 +165,8 @@ def outcomes(bench: Bench, result: SuiteResult, run: int = 0) -> list[tuple[Any,
     return [(item.position, item.pred, item.correct, item.scores) for item in stored]
 
 
-def test_a_suite_from_its_plan_to_its_results(
-    bench: Bench, starter: Path, suite_file: Path
-) -> None:
-    result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)])
+def test_a_suite_from_its_plan_to_its_results(whole: tuple[Bench, SuiteResult]) -> None:
+    bench, result = whole
     assert result.suite.status is Status.DONE
     run = result.runs[0]
     assert run.row.sums.done == 40
@@ -171,7 +198,8 @@ def test_speed_and_prompts_and_written_answers(bench: Bench, starter: Path, tmp_
     )  # fmt: skip
     path = tmp_path / "mixed.toml"
     path.write_text(
-        'idle_s = 1\nwarm_up = 1\n[[parts]]\nkind = "speed"\nprefill = 64\ndecode = 8\ntimes = 2\n'
+        "idle_s = 0.3\nwarm_up = 1\n"
+        '[[parts]]\nkind = "speed"\nprefill = 64\ndecode = 8\ntimes = 2\n'
         '[[parts]]\ntask = "custom"\nname = "Written"\ndata = "sums.jsonl"\n'
         '[[parts]]\nkind = "prompts"\nprompts = ["What is a watt?"]\nmax_tokens = 8\n'
     )
@@ -196,13 +224,11 @@ def test_speed_and_prompts_and_written_answers(bench: Bench, starter: Path, tmp_
 
 
 def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
-    bench: Bench, starter: Path, suite_file: Path
+    bench: Bench, starter: Path, suite_file: Path, whole: tuple[Bench, SuiteResult]
 ) -> None:
-    suite, entrants = find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)]
-    whole = outcomes(bench, bench.run(suite, entrants))
     stopped = bench.run(
-        suite,
-        entrants,
+        find_suite(str(suite_file)),
+        [Entrant(starter, TWO_THREADS)],
         react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
     )
     assert stopped.suite.status is Status.STOPPED
@@ -210,7 +236,7 @@ def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
     again = bench.follow(bench.runner.resume(stopped.suite.id[-8:]))
     assert again.suite.status is Status.DONE
     assert bench.told(RunBegan)[0].done == stopped.runs[0].row.sums.done
-    assert outcomes(bench, again) == whole
+    assert outcomes(bench, again) == outcomes(*whole)
     bill = again.runs[0].record.bill.total().joules
     first = stopped.runs[0].record.bill.total().joules
     assert bill is not None
@@ -222,9 +248,9 @@ def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
 
 def test_killed_by_the_system_and_gone_on_with(
     bench: Bench,
-    starter: Path,
     suite_file: Path,
     start_llamawatt: Callable[..., subprocess.Popen[str]],
+    whole: tuple[Bench, SuiteResult],
 ) -> None:
     process = start_llamawatt("bench", "run", str(suite_file), "--threads", "2")
     deadline_s = time.monotonic() + 60
@@ -238,12 +264,11 @@ def test_killed_by_the_system_and_gone_on_with(
     process.wait()
     assert 0 < done < 40
     bench.close()
-    after = Bench()
+    after = Bench(database_path(), bench.engine)
     killed = after.history.benchmarks.suites()[0]
     assert killed.status is Status.INTERRUPTED
     again = after.follow(after.runner.resume(killed.id))
-    whole = after.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)])
-    assert outcomes(after, again) == outcomes(after, whole)
+    assert outcomes(after, again) == outcomes(*whole)
     after.close()
 
 
@@ -258,7 +283,8 @@ def test_paused_nothing_is_computed_until_it_goes_on(
             held.append(time.monotonic())
             threading.Timer(1.0, bench.runner.go_on).start()
 
-    result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)], react=react)
+    suite = find_suite(str(suite_file)).with_settings(None, 24)
+    result = bench.run(suite, [Entrant(starter, TWO_THREADS)], react=react)
     assert result.suite.status is Status.DONE
     assert bench.told(Paused)
     starts = [event.start_s for event in bench.told(Scored)]
@@ -362,7 +388,9 @@ def test_an_engine_that_dies_leaves_what_was_done(
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_quality_in_the_form_others_read(llamawatt: Command, items: Path, tmp_path: Path) -> None:
+def test_quality_in_the_form_others_read(
+    llamawatt: Command, here: Command, items: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.jsonl"
     done = llamawatt(
         "bench", "quality", "--task", "custom", "--data", str(items), "--limit", "6",
@@ -388,7 +416,7 @@ def test_quality_in_the_form_others_read(llamawatt: Command, items: Path, tmp_pa
     assert document["accuracy"] == sum(line["correct"] for line in lines) / 6
     values = [choice["loglikelihood"] for choice in line["choices"]]
     assert line["pred"] == values.index(max(values))
-    shown = llamawatt("history", "show", document["id"], "--json")
+    shown = here("history", "show", document["id"], "--json")
     assert json.loads(shown.stdout)["energy"]["total_j"] == document["energy"]["total_j"]
 
 
@@ -408,13 +436,13 @@ def test_speed_in_the_form_others_read(llamawatt: Command) -> None:
 
 
 def test_a_run_is_replayed_and_compared(
-    llamawatt: Command, suite_file: Path, tmp_path: Path
+    llamawatt: Command, here: Command, suite_file: Path, tmp_path: Path
 ) -> None:
-    first = llamawatt("bench", "run", str(suite_file), "--limit", "8", "--threads", "2", "--json")
+    first = llamawatt("bench", "run", str(suite_file), "--limit", "4", "--threads", "2", "--json")
     assert first.returncode == 0, first.stderr
     path = tmp_path / "run.json"
     path.write_text(first.stdout)
-    again = llamawatt("bench", "run", "--replay", str(path), "--json")
+    again = here("bench", "run", "--replay", str(path), "--json")
     assert again.returncode == 0, again.stderr
     found = json.loads(again.stdout)["differences"]
     assert found["conditions"] == {}
@@ -425,19 +453,19 @@ def test_a_run_is_replayed_and_compared(
         json.loads(first.stdout)["runs"][0]["id"],
         json.loads(again.stdout)["run"]["runs"][0]["id"],
     ]
-    compared = llamawatt("bench", "compare", *runs, "--json")
+    compared = here("bench", "compare", *runs, "--json")
     assert json.loads(compared.stdout)["flips"] == []
-    other = llamawatt(
+    other = here(
         "bench", "quality", "--task", "custom",
         "--data", str(suite_file.with_name("animals.jsonl")),
-        "--limit", "8", "--shots", "1", "--threads", "2", "--json",
+        "--limit", "4", "--shots", "1", "--threads", "2", "--json",
     )  # fmt: skip
-    refused = llamawatt("bench", "compare", runs[0], json.loads(other.stdout)["id"])
+    refused = here("bench", "compare", runs[0], json.loads(other.stdout)["id"])
     assert refused.returncode == 1
     assert "cannot be compared" in refused.stderr
-    listed = json.loads(llamawatt("bench", "list", "--json").stdout)
+    listed = json.loads(here("bench", "list", "--json").stdout)
     assert len(listed) == 3
-    report = llamawatt("bench", "show", listed[-1]["id"][-8:], "--markdown")
+    report = here("bench", "show", listed[-1]["id"][-8:], "--markdown")
     assert "# Animals" in report.stdout
     assert "| model | part |" in report.stdout
 
@@ -458,9 +486,9 @@ def test_a_run_is_replayed_and_compared(
     ],
 )
 def test_what_a_person_may_get_wrong(
-    llamawatt: Command, arguments: tuple[str, ...], message: str
+    here: Command, arguments: tuple[str, ...], message: str
 ) -> None:
-    done = llamawatt("bench", *arguments)
+    done = here("bench", *arguments)
     assert done.returncode in (1, 2)
     assert message in " ".join(done.stderr.split())
     assert not done.stdout

@@ -108,7 +108,7 @@ def test_characters_of_several_tokens_arrive_whole(engine: Engine) -> None:
 
 def test_repeat_penalty_leads_to_fewer_repetitions(engine: Engine) -> None:
     def repetitions(penalty: float) -> int:
-        sampling = Sampling(temperature=0, max_tokens=120, repeat_penalty=penalty)
+        sampling = Sampling(temperature=0, max_tokens=60, repeat_penalty=penalty)
         words = text_of(ask(engine, "Say yes yes yes yes yes yes yes", sampling=sampling)).split()
         return len(words) - len(set(words))
 
@@ -150,7 +150,7 @@ def test_conversation_longer_than_the_context_is_refused_with_both_numbers(
 
 def test_full_context_ends_the_answer(starter: Path) -> None:
     engine = Engine()
-    for _ in engine.load(Load(str(starter), context=256, threads=2)):
+    for _ in engine.load(Load(str(starter), context=96, threads=2)):
         pass
     sampling = Sampling(temperature=0.9, seed=3, max_tokens=None)
     answers = ask(engine, "Write a very long story about dragons.", sampling=sampling)
@@ -158,7 +158,7 @@ def test_full_context_ends_the_answer(starter: Path) -> None:
     done = answers[-1]
     assert isinstance(done, Done)
     assert done.reason in {"context", "end"}
-    assert done.tokens <= 256
+    assert done.tokens <= 96
 
 
 def test_load_tells_its_progress_and_hello_its_devices(starter: Path) -> None:
@@ -243,12 +243,12 @@ def test_abort_inside_llama_cpp_names_the_signal(starter: Path) -> None:
     engine.stop()
 
 
-LONG = "What is a watt? " * 60
+LONG = "What is a watt? " * 40
 
 
 def loaded(starter: Path) -> Engine:
     engine = Engine()
-    for _ in engine.load(Load(str(starter), 2048, 2)):
+    for _ in engine.load(Load(str(starter), 512, 2)):
         pass
     return engine
 
@@ -281,7 +281,7 @@ def test_what_was_answered_already_is_not_answered_twice(starter: Path) -> None:
     engine = loaded(starter)
     with pytest.raises(EngineDied, match="SIGILL"):
         strike(engine, Text)
-    for _ in engine.load(Load(str(starter), 2048, 2)):
+    for _ in engine.load(Load(str(starter), 512, 2)):
         pass
     assert engine.hello().llama_cpp.endswith("(plain)")
     assert text_of(ask(engine, "What is a watt?"))

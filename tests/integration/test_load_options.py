@@ -172,7 +172,7 @@ def kill_while_loading(loader: Loader, starter: Path) -> None:
         pass
 
 
-def test_the_command_loads_as_it_is_told(llamawatt: Command) -> None:
+def test_the_command_loads_as_it_is_told(llamawatt: Command, here: Command) -> None:
     done = llamawatt(
         "ask", "What is a watt?", "--max-tokens", "8", "--ctx", "512", "--threads", "2",
         "--flash-attn", "on", "--kv-type", "q8_0", "--no-mmap", "--json",
@@ -180,7 +180,7 @@ def test_the_command_loads_as_it_is_told(llamawatt: Command) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["text"]
     for wrong in (("--mlock", "--no-mmap"), ("--kv-type", "q9_9")):
-        assert llamawatt("ask", "Hello?", *wrong).returncode == 2
-    refused = llamawatt("ask", "Hello?", "--kv-type", "q4_0", "--flash-attn", "off")
+        assert here("ask", "Hello?", *wrong).returncode == 2
+    refused = here("ask", "Hello?", "--kv-type", "q4_0", "--flash-attn", "off")
     assert refused.returncode == 1
     assert "only with flash attention" in refused.stderr

@@ -101,7 +101,7 @@ def test_a_person_stops_it_and_what_ended_is_kept(
     assert found.broken
 
 
-def test_the_command_tells_mean_and_runs_needed(llamawatt: Command) -> None:
+def test_the_command_tells_mean_and_runs_needed(llamawatt: Command, here: Command) -> None:
     ran = llamawatt(*SHORT, "--repeat", "3", "--json")
     assert ran.returncode == 0, ran.stderr
     document = json.loads(ran.stdout)
@@ -112,14 +112,14 @@ def test_the_command_tells_mean_and_runs_needed(llamawatt: Command) -> None:
     assert mean["precision"] == pytest.approx(mean["scatter"] + mean["systematic"])
     assert document["needed"] is None or document["needed"] >= 3
     stored = document["repeats"][0]["id"]
-    again = llamawatt("history", "again", stored, "--repeat", "2", "--json")
+    again = here("history", "again", stored, "--repeat", "2", "--json")
     assert json.loads(again.stdout)["against"]["verdict"] in ("lower", "higher", "cannot tell")
 
 
 def test_a_precision_that_sensors_do_not_have_is_said_and_the_scatter_narrowed(
-    llamawatt: Command,
+    here: Command,
 ) -> None:
-    ran = llamawatt(*SHORT, "--until-precision", "60%", "--max-repeats", "4")
+    ran = here(*SHORT, "--until-precision", "60%", "--max-repeats", "4")
     assert ran.returncode == 0, ran.stderr
     assert "Mean of " in ran.stderr
     # On a machine without sensors the model's own doubt is far larger.
@@ -136,10 +136,8 @@ def test_a_precision_that_sensors_do_not_have_is_said_and_the_scatter_narrowed(
         (("--repeat", "2", "--until-precision", "5%"), "give one"),
     ],
 )
-def test_what_makes_no_plan_is_said(
-    llamawatt: Command, options: tuple[str, ...], sentence: str
-) -> None:
-    ran = llamawatt(*SHORT, *options)
+def test_what_makes_no_plan_is_said(here: Command, options: tuple[str, ...], sentence: str) -> None:
+    ran = here(*SHORT, *options)
     assert ran.returncode == 2
     assert sentence in ran.stderr
 
@@ -147,7 +145,7 @@ def test_what_makes_no_plan_is_said(
 def test_ctrl_c_tells_what_there_is(
     start_llamawatt: Callable[..., "subprocess.Popen[str]"],
 ) -> None:
-    process = start_llamawatt(*SHORT[:2], "--max-tokens", "60", "--repeat", "50")
+    process = start_llamawatt(*SHORT, "--repeat", "50")
     assert process.stderr
     told = ""
     while "Run 1:" not in told:
