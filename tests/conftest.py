@@ -10,9 +10,9 @@ from xdist.scheduler import LoadScopeScheduling
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The threads of a step of llama.cpp wait for each other spinning: two of them on two
-    # processors, one of which runs the other worker, take ten times as long as one.
+    # processors that run other workers as well take ten times as long as one.
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-# llama.cpp's threads spin at each step until all have come; beside the other worker of the tests
+# llama.cpp's threads spin at each step until all have come; beside other workers of the tests
 # that takes several times as long as to sleep soon (GNU OpenMP's own count is 300,000).
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
