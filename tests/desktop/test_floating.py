@@ -45,8 +45,8 @@ class Machine:
 
     def read(self) -> list[Reading]:
         now_s = time.monotonic()
-        read = [Reading(CPU.key, now_s, counter_j=20.0 * now_s), Reading(PLUG.key, now_s,
-                                                                        power_w=150.0)]  # fmt: skip
+        counter_j = 20.0 * now_s % (CPU.range_j or 0)
+        read = [Reading(CPU.key, now_s, counter_j), Reading(PLUG.key, now_s, power_w=150.0)]
         return [*read, Reading(GPU.key, now_s, power_w=100.0)] if self.has_gpu else read
 
     def gauges(self) -> tuple[Gauge, ...]:

@@ -49,7 +49,7 @@ class Machine:
 
     def read(self) -> list[Reading]:
         now_s = time.monotonic()
-        return [Reading(CPU.key, now_s, counter_j=CPU_W * now_s)]
+        return [Reading(CPU.key, now_s, counter_j=CPU_W * now_s % CPU.range_j)]
 
     def close(self) -> None:
         """Nothing is held open."""
