@@ -30,11 +30,8 @@ def qapp_cls() -> object:
 
 @pytest.fixture
 def services() -> Services:
-    """Everything the window works with; the window closes it."""
-    started = start_services()
-    keep_preset(started.history, SHORT)
-    set_default(started.history, SHORT.name)
-    return started
+    """Everything the window works with, over an empty history; what uses it closes it."""
+    return start_services()
 
 
 @pytest.fixture
@@ -64,6 +61,8 @@ def host(qtbot: QtBot) -> QWidget:
 def window(qtbot: QtBot, services: Services) -> Iterator[MainWindow]:
     """The window, shown, with the library read; its threads must end with it."""
     before = set(threading.enumerate())
+    keep_preset(services.history, SHORT)
+    set_default(services.history, SHORT.name)
     window = MainWindow(services, LIGHT)
     window.show()
     qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)

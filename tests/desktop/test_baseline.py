@@ -13,17 +13,17 @@ from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
-from desktop.services import Services, start_services
+from desktop.services import Services
 from desktop.settings.baseline import BaselineDialog, IdleKeeper
 from desktop.settings.calibration import CalibrationDialog
 from desktop.theme.palette import DARK, LIGHT
 from monitor.energy.baseline import Baseline, IdleLine
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
-from monitor.power.sampler import Sampler
 from monitor.quiet import present_conditions
 from monitor.staircase import Work
 from monitor.store.baselines import Baselines
 from monitor.store.calibrations import Calibrations
+from tests.desktop.simulated import services_over
 from tests.hardware.processor import fake_processor
 from tests.unit.builders import channel
 
@@ -77,22 +77,8 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def services(machine: Machine) -> Iterator[Services]:
-    started = start_services()
-    started.sampler.stop()
-    sampler = Sampler(50, [machine])
-    sampler.start()
-    assert sampler.wait_ready()
-    yield replace(started, sampler=sampler)
-    sampler.stop()
-    started.history.close()
-
-
-@pytest.fixture
-def bridge(qtbot: QtBot, services: Services) -> Iterator[Bridge]:
-    made = Bridge(services)
-    yield made
-    made.close()
+def services(machine: Machine) -> Services:
+    return services_over(machine)
 
 
 def texts(widget: QWidget) -> str:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
-from desktop.services import Services, start_services
+from desktop.services import Services
 from desktop.settings.carbon import CarbonDialog
 from monitor.carbon import token
 from monitor.carbon.choice import choose_own, choose_zone, read_choice
@@ -18,11 +18,6 @@ from monitor.carbon.live import Live, Provider
 from monitor.carbon.own import OwnFigure
 from monitor.meter import chosen_pue, chosen_zone
 from tests.unit.grid_server import TOKEN, Grid, MemoryKeyring, keyring_of, standing_in
-
-
-@pytest.fixture
-def services() -> Services:
-    return start_services()
 
 
 @pytest.fixture

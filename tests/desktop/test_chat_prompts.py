@@ -2,23 +2,15 @@
 
 from dataclasses import replace
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QListWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
 from desktop.chat.prompts import PromptsDialog
-from desktop.services import Services, start_services
 from desktop.theme.palette import DARK
 from monitor.prompts import Prompt, keep, own, shipped
 from monitor.store.history import History
-
-
-@pytest.fixture
-def services() -> Services:
-    """Everything over an empty history; the bridge's end closes it."""
-    return start_services()
 
 
 def texts(widget: QWidget) -> str:

@@ -12,7 +12,6 @@ from pytestqt.qtbot import QtBot
 from desktop.bridge import Bridge
 from desktop.chat.attachments import MOST_FILES, AttachmentBar
 from desktop.chat.presets import PresetDialog
-from desktop.services import Services, start_services
 from desktop.theme.palette import LIGHT
 from monitor.presets import (
     Preset,
@@ -23,12 +22,6 @@ from monitor.presets import (
     shipped_presets,
 )
 from monitor.store.history import History
-
-
-@pytest.fixture
-def services() -> Services:
-    """Everything over an empty history; the bridge's end closes it."""
-    return start_services()
 
 
 def texts(widget: QWidget) -> str:

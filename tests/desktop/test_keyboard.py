@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -24,25 +24,11 @@ from desktop.keyboard.hits import (
 )
 from desktop.keyboard.matching import match
 from desktop.keyboard.sheet import ShortcutSheet
-from desktop.services import Services, start_services
+from desktop.services import Services
 from desktop.theme.palette import DARK, LIGHT
 from monitor.prompts import Prompt, keep, shipped
 
 Open = Callable[..., Finder]
-
-
-@pytest.fixture
-def services() -> Services:
-    """Everything over an empty history; the bridge's end closes it."""
-    return start_services()
-
-
-@pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    bridge = Bridge(services)
-    yield bridge
-    bridge.close()
-    services.close()
 
 
 @pytest.fixture

@@ -66,8 +66,7 @@ def bridge(qtbot: QtBot, services: Services, starter: Path) -> Iterator[Recorded
     made.record = services.history.finish(began.query_id, outcome(bill=bill(12.0)))
     yield made
     made.close()
-    services.sampler.stop()
-    services.history.close()
+    services.close()
 
 
 def opened(qtbot: QtBot, bridge: Recorded) -> MeasureAgainDialog:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
-from desktop.services import Services, start_services
+from desktop.services import Services
 from desktop.settings.plugs import PlugsDialog
 from monitor.plugs import add_plug, plugs, try_address
 from monitor.power import local_http
@@ -21,11 +21,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plugs are asked, and their states shown, ten times as often as a person needs."""
     monkeypatch.setattr("monitor.power.sources.plug.PERIOD_S", 0.1)
     monkeypatch.setattr("desktop.settings.plugs.REFRESH_MS", 100)
-
-
-@pytest.fixture
-def services() -> Services:
-    return start_services()
 
 
 @pytest.fixture

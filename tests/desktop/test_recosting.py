@@ -1,21 +1,15 @@
 """What stored queries would have emitted elsewhere, in a real dialog over a real history."""
 
-import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
 from desktop.history.recosting import RecostDialog
-from desktop.services import Services, start_services
+from desktop.services import Services
 from monitor import figures
 from monitor.carbon.choice import choose_pue
 from monitor.store.filters import EVERYTHING, Filter
 from tests.unit.builders import BILL, stored_query
-
-
-@pytest.fixture
-def services() -> Services:
-    return start_services()
 
 
 def opened(

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from desktop.bridge import Bridge
 from desktop.navigation import Navigation
 from desktop.notice import Notice
-from desktop.services import Services, start_services
+from desktop.services import Services
 from desktop.theme.palette import DARK, LIGHT
 from desktop.watch.clock import clock
 from desktop.watch.deeds import WatchDeeds
@@ -26,10 +26,10 @@ from desktop.watch.tables import BillTable
 from monitor.energy.account import Bill, Line
 from monitor.energy.interval import Interval
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
-from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 from monitor.recorded import Cost, State
 from monitor.store.recordings import Recordings
+from tests.desktop.simulated import services_over
 from tests.unit.builders import channel
 
 CPU = replace(channel(label="CPU 0"), kind=Kind.COUNTER, period_s=0.001)
@@ -56,23 +56,8 @@ class Machine:
 
 
 @pytest.fixture
-def services() -> Iterator[Services]:
-    started = start_services()
-    started.sampler.stop()
-    sampler = Sampler(50, [Machine()])
-    sampler.start()
-    assert sampler.wait_ready()
-    yield replace(started, sampler=sampler)
-    sampler.stop()
-    started.live_carbon.close()
-    started.history.close()
-
-
-@pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    bridge = Bridge(services)
-    yield bridge
-    bridge.close()
+def services() -> Services:
+    return services_over(Machine())
 
 
 @pytest.fixture
