@@ -16,6 +16,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # that takes several times as long as to sleep soon (GNU OpenMP's own count is 300,000).
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
+
+def _is_virtual_with_matrix_units() -> bool:
+    """Whether llama.cpp may crash here at any moment: see :mod:`monitor.engine.plain`."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return {"hypervisor", "amx_tile"} <= set(told.split())
+
+
+if _is_virtual_with_matrix_units():
+    os.environ.setdefault("LLAMAWATT_PLAIN", "1")
+
 OTHER_PROGRAMS = (
     "OLLAMA_MODELS",
     "HF_HOME",

@@ -32,7 +32,7 @@ from monitor.engine.messages import (
     Text,
     Work,
 )
-from monitor.engine.worker_options import PLAIN
+from monitor.engine.plain import PLAIN, remember_plain, starts_plain
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class Engine:
         self._hello: Hello | None = None
         self._starting, self._exchanging = threading.Lock(), threading.Lock()
         self._closed = False
-        self._is_plain = False
+        self._is_plain = starts_plain()
         self.model: Load | None = None
         self.loaded: Loaded | None = None
 
@@ -236,13 +236,14 @@ class Engine:
     def _become_plain(self) -> None:
         log.warning("llama.cpp goes on without what it does for this processor's matrix units")
         self._is_plain = True
+        remember_plain()
 
     def work(self, request: Work) -> Iterator[Answer]:
         """Have the loaded model answer, score or exercise; the last message is ``Done``.
 
-        Some virtual machines claim a processor's matrix units (AMX) and do not run them, at
-        times in the middle of a prompt. The model is then loaded again without them, and the
-        request begins anew unless some of its answer has been given.
+        Where a processor does not run what llama.cpp takes it to run (:mod:`monitor.engine.plain`)
+        the model is loaded again without that, and the request begins anew unless some of its
+        answer has been given.
 
         :raises EngineError: if it fails; :class:`EngineDied` if the process ended
         """

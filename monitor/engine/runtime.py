@@ -106,7 +106,7 @@ class Runtime:
     :param gate: closed while scoring is to pause between two batches
     :param progress: told of the load's progress
     :param lines: llama.cpp's log so far, read for what nothing else tells of a load
-    :param is_plain: see :data:`monitor.engine.worker_options.PLAIN`
+    :param is_plain: see :mod:`monitor.engine.plain`
     :raises LoadFailed: if llama.cpp cannot load the model or make its context
     :raises Cancelled: if ``abort`` was set meanwhile
     """

@@ -39,9 +39,9 @@ from monitor.engine.messages import (
     Score,
     Work,
 )
+from monitor.engine.plain import PLAIN
 from monitor.engine.runtime import Abort, Cancelled, LoadFailed, Runtime
 from monitor.engine.score import Scorer
-from monitor.engine.worker_options import PLAIN
 
 LOG_DEBUG, LOG_CONTINUES = 1, 5
 """enum ggml_log_level in ggml.h."""
@@ -50,7 +50,7 @@ LOG_DEBUG, LOG_CONTINUES = 1, 5
 class Worker:
     """Serves one client over two streams of pickles.
 
-    :param is_plain: see :data:`monitor.engine.worker_options.PLAIN`
+    :param is_plain: see :mod:`monitor.engine.plain`
     """
 
     def __init__(self, requests: BinaryIO, answers: BinaryIO, is_plain: bool) -> None:

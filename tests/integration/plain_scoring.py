@@ -19,9 +19,10 @@ class PlainScorer:
 
     def __init__(self, path: Path, context: int) -> None:
         llama.llama_log_set(_SILENT, ctypes.c_void_p(0))
-        self._model = llama.llama_model_load_from_file(
-            str(path).encode(), llama.llama_model_default_params()
-        )
+        model_params = llama.llama_model_default_params()
+        # A processor's matrix units can end this very process: see monitor/engine/plain.py.
+        model_params.use_extra_bufts = False
+        self._model = llama.llama_model_load_from_file(str(path).encode(), model_params)
         self._vocab = llama.llama_model_get_vocab(self._model)
         self._size = context
         params = llama.llama_context_default_params()

@@ -23,6 +23,7 @@ from monitor.engine.messages import (
     Sampling,
     Text,
 )
+from monitor.engine.plain import MARK, VARIABLE, starts_plain
 
 GREEDY = Sampling(temperature=0, max_tokens=24)
 
@@ -264,8 +265,16 @@ def strike(engine: Engine, moment: type[Answer]) -> list[Answer]:
     return answers
 
 
+@pytest.fixture
+def with_matrix_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin as on any machine: with all that the processor claims."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+
+
+@pytest.mark.usefixtures("with_matrix_units")
 def test_matrix_units_that_do_not_run_are_left_out_and_the_answer_comes(starter: Path) -> None:
     engine = loaded(starter)
+    assert not engine.hello().llama_cpp.endswith("(plain)")
     struck = engine.pid
     answers = strike(engine, PrefillStarted)
     assert engine.pid != struck
@@ -277,6 +286,28 @@ def test_matrix_units_that_do_not_run_are_left_out_and_the_answer_comes(starter:
     engine.stop()
 
 
+@pytest.mark.usefixtures("with_matrix_units")
+def test_the_next_start_knows_until_another_llama_cpp_is_installed(
+    starter: Path, home: Path
+) -> None:
+    engine = loaded(starter)
+    strike(engine, PrefillStarted)
+    engine.stop()
+    assert starts_plain()
+    (home / MARK).write_text("0.0.1")
+    assert not starts_plain()
+    (home / MARK).write_bytes(b"\xff")
+    assert not starts_plain()
+
+
+def test_an_engine_can_be_told_to_start_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1")
+    engine = Engine()
+    assert engine.hello().llama_cpp.endswith("(plain)")
+    engine.stop()
+
+
+@pytest.mark.usefixtures("with_matrix_units")
 def test_what_was_answered_already_is_not_answered_twice(starter: Path) -> None:
     engine = loaded(starter)
     with pytest.raises(EngineDied, match="SIGILL"):
