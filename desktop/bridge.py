@@ -12,32 +12,13 @@ from PySide6.QtCore import QObject, Qt, Signal, SignalInstance
 
 from desktop.services import Services
 from monitor.bench.plan import Entrant
-from monitor.bench.suites import Suite, SuiteError
-from monitor.bench.task import DatasetError
-from monitor.carbon.intensity import CarbonError
-from monitor.energy.budget import BudgetSpent
-from monitor.engine.client import EngineError
-from monitor.engine.gguf import ModelFileError
-from monitor.hub.access import HubError
+from monitor.bench.suites import Suite
 from monitor.loading import LoadOptions, LoadProblem, Remedy
 from monitor.meter import Ask
+from monitor.problem import Problem
 from monitor.repeating import Plan, Repeater
-from monitor.store.database import StoreError
 from monitor.store.errors import told
 from monitor.store.upkeep import look_after
-
-KNOWN_PROBLEMS = (
-    ModelFileError,
-    EngineError,
-    StoreError,
-    DatasetError,
-    SuiteError,
-    HubError,
-    BudgetSpent,
-    CarbonError,
-    OSError,
-)
-"""What a person can cause: each carries a sentence that says what to do."""
 
 MOST_TRANSFERS = 4
 """A download, a search beside it, the repository that is looked at, and upkeep."""
@@ -158,7 +139,7 @@ class Bridge(QObject):
                 told.emit(event)
         except LoadProblem as error:
             problem, remedies = str(error), error.remedies
-        except KNOWN_PROBLEMS as error:
+        except (Problem, OSError) as error:
             problem = str(error)
         except KeyError as error:
             problem = str(error.args[0])
@@ -225,7 +206,7 @@ class Bridge(QObject):
         def attempt() -> None:
             try:
                 look_after(store, lambda: self._closed)
-            except StoreError as error:
+            except Problem as error:
                 log.warning("The history was not looked after: %s", error)
 
         self.transfer(attempt, lambda _done: None)

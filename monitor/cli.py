@@ -8,56 +8,36 @@ from typing import Any
 
 import click
 
-from monitor import (
-    __version__,
-    asking,
-    baseline_commands,
-    benchmarks,
-    carbon_commands,
-    chat_commands,
-    compare_lookups,
-    database_commands,
-    exchange_commands,
-    history_commands,
-    model_commands,
-    sensor_commands,
-    watching,
-)
-from monitor.bench.suites import SuiteError
-from monitor.bench.task import DatasetError
-from monitor.carbon.intensity import CarbonError
+from monitor import __version__
+from monitor.command_group import LazyGroup
 from monitor.display import display_problem
-from monitor.energy.budget import BudgetSpent
-from monitor.engine.client import EngineError
-from monitor.engine.gguf import ModelFileError
-from monitor.exchange.files import ExchangeError
-from monitor.hub.access import HubError
 from monitor.logs import logging_to_file
 from monitor.paths import database_path
-from monitor.repeat import CannotRepeat
-from monitor.store.database import StoreError
+from monitor.problem import Problem
 from monitor.store.errors import explain
 from monitor.terminal import json_option
 
-KNOWN_PROBLEMS = (
-    ModelFileError,
-    EngineError,
-    StoreError,
-    CarbonError,
-    DatasetError,
-    SuiteError,
-    CannotRepeat,
-    ExchangeError,
-    HubError,
-    BudgetSpent,
-    OSError,
-)
-"""What a person can cause: each carries a sentence that says what to do."""
+COMMANDS = {
+    "ask": "monitor.asking:ask",
+    "baseline": "monitor.baseline_commands:baseline",
+    "bench": "monitor.benchmarks:bench",
+    "calibrate": "monitor.baseline_commands:calibrate_wall",
+    "carbon": "monitor.carbon_commands:carbon",
+    "chats": "monitor.chat_commands:chats",
+    "compare": "monitor.compare_lookups:compare",
+    "database": "monitor.database_commands:database",
+    "export": "monitor.exchange_commands:export",
+    "history": "monitor.history_commands:history",
+    "import": "monitor.exchange_commands:import_file",
+    "models": "monitor.model_commands:models",
+    "sensors": "monitor.sensor_commands:sensors",
+    "watch": "monitor.watching:watch",
+}
 
 PAGES = ("chat", "bench", "history", "compare", "watch", "sensors")
 
 
-class Commands(click.Group):
+class Commands(LazyGroup):
     """A group whose commands report known problems in a sentence and exit with 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -69,11 +49,11 @@ class Commands(click.Group):
             raise  # whoever read our output has had enough; click ends quietly
         except sqlite3.Error as problem:
             raise click.ClickException(explain(database_path(), problem, "read")) from problem
-        except KNOWN_PROBLEMS as problem:
+        except (Problem, OSError) as problem:
             raise click.ClickException(str(problem)) from problem
 
 
-@click.group(cls=Commands, invoke_without_command=True)
+@click.group(cls=Commands, lazy=COMMANDS, invoke_without_command=True)
 @click.version_option(__version__)
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -89,7 +69,7 @@ def open_window(arguments: list[str]) -> None:
     """Run the window's own program in this process; nothing here imports Qt."""
     sys.argv = ["llamawatt", *arguments]
     if not arguments and (problem := display_problem()):
-        commands = ", ".join(sorted(main.commands))
+        commands = ", ".join(main.list_commands(click.Context(main)))
         raise click.UsageError(f"{problem} Without a window there are: {commands}.")
     runpy.run_module("desktop", run_name="__main__", alter_sys=True)
 
@@ -108,23 +88,3 @@ def screenshots(folder: Path, page: str | None, as_json: bool) -> None:
     arguments += ["--page", page] if page else []
     arguments += ["--json"] if as_json else []
     open_window(arguments)
-
-
-history_commands.history.add_command(asking.again)
-for command in (
-    asking.ask,
-    model_commands.models,
-    history_commands.history,
-    chat_commands.chats,
-    carbon_commands.carbon,
-    benchmarks.bench,
-    baseline_commands.baseline,
-    baseline_commands.calibrate_wall,
-    compare_lookups.compare,
-    exchange_commands.export,
-    exchange_commands.import_file,
-    database_commands.database,
-    sensor_commands.sensors,
-    watching.watch,
-):
-    main.add_command(command)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from monitor import figures, forms, report
+from monitor.command_group import LazyGroup
 from monitor.filter_options import filter_options, known_filter
 from monitor.report import make_table
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
@@ -22,7 +23,7 @@ EMPTY = 'Nothing is stored yet. Try: llamawatt ask "What is a watt?"'
 NOTHING_MATCHES = "No query matches. Leave out a condition to see more."
 
 
-@click.group()
+@click.group(cls=LazyGroup, lazy={"again": "monitor.asking:again"})
 def history() -> None:
     """Look through the stored queries, and what they came to."""
 

@@ -8,6 +8,7 @@ from monitor.engine.thinking import split_thinking
 from monitor.loading import LoadOptions
 from monitor.meter import Ask
 from monitor.models.library import sha256_of
+from monitor.problem import Problem
 from monitor.store.branches import ASSISTANT, USER
 from monitor.store.history import CHAT, History
 from monitor.store.records import QueryRecord
@@ -18,7 +19,7 @@ REPEATABLE = (ASK, CHAT)
 """Kinds of queries that are one prompt and one answer."""
 
 
-class CannotRepeat(Exception):
+class CannotRepeat(Problem):
     """A query cannot be had again; the message says why."""
 
 

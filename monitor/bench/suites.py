@@ -10,6 +10,7 @@ from typing import Any
 from monitor.bench.files import load, read_rows
 from monitor.bench.task import LMH, DatasetError
 from monitor.bench.tasks import find_task
+from monitor.problem import Problem
 
 QUALITY, SPEED, PROMPTS = "quality", "speed", "prompts"
 
@@ -17,7 +18,7 @@ PUBLIC = "public"
 """Stands for the public set of a task, as ``llamawatt bench get`` fetches it."""
 
 
-class SuiteError(Exception):
+class SuiteError(Problem):
     """A suite that cannot be used; the message says where and why."""
 
 

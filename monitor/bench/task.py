@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.problem import Problem
+
 LMH, LLAMACPP = "lmh", "llamacpp"
 """Protocols: lm-evaluation-harness's rules, and those of llama.cpp's own perplexity program."""
 
 
-class DatasetError(Exception):
+class DatasetError(Problem):
     """A dataset that cannot be used; the message says where, why, and what to do."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 
+from monitor.problem import Problem
 from resources import resource_text
 
 SOURCE = "Ember yearly electricity data"
@@ -18,7 +19,7 @@ WORLD = "WORLD"
 """The zone used until a person chooses one: no country is ever guessed."""
 
 
-class CarbonError(ValueError):
+class CarbonError(Problem, ValueError):
     """What a person chose for their carbon figures cannot be; the message says what can."""
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from monitor import figures
 from monitor.power.channel import Kind
+from monitor.problem import Problem
 
 
-class BudgetSpent(Exception):
+class BudgetSpent(Problem):
     """Nothing is left of today's budget; the message says how much it was."""
 
 

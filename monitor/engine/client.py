@@ -33,6 +33,7 @@ from monitor.engine.messages import (
     Work,
 )
 from monitor.engine.plain import PLAIN, remember_plain, starts_plain
+from monitor.problem import Problem
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ START_TIMEOUT_S = 60.0
 """Importing llama.cpp's libraries, a GPU's among them, from a cold disk."""
 
 
-class EngineError(Exception):
+class EngineError(Problem):
     """The engine could not do what was asked; the message says why and what to do."""
 
 

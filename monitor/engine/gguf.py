@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from monitor.problem import Problem
+
 MAX_PAIRS, MAX_TENSORS, MAX_DEPTH = 1 << 16, 1 << 20, 4
 """Far above any real file: what is larger is not GGUF but noise."""
 
@@ -71,7 +73,7 @@ NAMELESS = ("model", "ggml-model")
 """Files called so are told apart by their folders."""
 
 
-class ModelFileError(Exception):
+class ModelFileError(Problem):
     """A model file that cannot be used; the message says why and what to do."""
 
 

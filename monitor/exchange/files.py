@@ -7,10 +7,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from monitor.problem import Problem
+
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class ExchangeError(ValueError):
+class ExchangeError(Problem, ValueError):
     """Something cannot be written out or taken in; the message says why and what to do."""
 
 

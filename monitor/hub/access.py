@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from monitor.figures import duration
 from monitor.hub.waiting import Tick, beside, idly
+from monitor.problem import Problem
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -29,7 +30,7 @@ TIMEOUT_S = 10.0
 """For which the hub may be silent; ``huggingface_hub`` would wait for ever."""
 
 
-class HubError(Exception):
+class HubError(Problem):
     """Hub, network or disk refuse; the message says why and what to do."""
 
 

@@ -3,8 +3,10 @@
 import sqlite3
 from pathlib import Path
 
+from monitor.problem import Problem
 
-class StoreError(Exception):
+
+class StoreError(Problem):
     """The database cannot be used; the message says why and what to do."""
 
 

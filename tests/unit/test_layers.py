@@ -32,6 +32,20 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def printed_by(code: str) -> str:
+    """Return what a fresh interpreter prints, which has imported nothing of ours."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_walk_sees_every_way_to_import(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(
@@ -62,15 +76,7 @@ def test_the_whole_of_monitor_is_imported_without_qt() -> None:
         "found = {m.partition('.')[0] for m in sys.modules}\n"
         "print(sorted(found & {'PySide6', 'shiboken6', 'pyqtgraph', 'desktop'}))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    assert printed_by(code) == "[]\n"
 
 
 def test_every_resource_is_where_the_program_looks_for_it() -> None:
@@ -85,3 +91,17 @@ def test_every_resource_is_where_the_program_looks_for_it() -> None:
     # The README's picture is for the repository.
     assert lying - set((folder / "screenshots").iterdir()) == shipped
     assert files("resources").joinpath("grid_intensity.csv").is_file()
+
+
+def test_a_command_reads_only_what_it_needs() -> None:
+    """What the shell waits for: the version needs no benchmark, and no one command needs all."""
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from monitor.cli import COMMANDS, main\n"
+        "done = CliRunner().invoke(main, ['sensors', '--help'])\n"
+        "assert done.exit_code == 0, done.output\n"
+        "modules = {place.partition(':')[0] for place in COMMANDS.values()}\n"
+        "print(sorted(modules & set(sys.modules)))\n"
+    )
+    assert printed_by(code) == "['monitor.sensor_commands']\n"

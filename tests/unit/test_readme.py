@@ -63,7 +63,10 @@ def test_an_example_command_is_understood(line: str) -> None:
 
 def commands(group: click.Group, path: str = "llamawatt") -> Iterator[tuple[str, click.Command]]:
     """Return every command there is, by what is typed for it."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, f"{path} {name}")
         else:
