@@ -12,14 +12,12 @@ from desktop.bridge import Bridge
 from desktop.services import Services, start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
-from monitor.presets import Preset, checked, keep_preset, set_default
+from monitor.presets import keep_preset, set_default
 from monitor.store.history import History
+from tests.desktop.talking import SHORT
 
 LASTING = ("power-", "window-reads", "hub", "live-carbon")
 """Beginnings of the names of threads that end by themselves a little later."""
-
-SHORT = Preset("Short", sampling=checked({"max_tokens": 60}))
-"""Answers of a tiny model may go on until the context is full."""
 
 
 @pytest.fixture(scope="session")

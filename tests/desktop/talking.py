@@ -9,6 +9,9 @@ from monitor.presets import Preset, checked
 
 ANSWER_MS = 60_000
 
+SHORT = Preset("Short", sampling=checked({"max_tokens": 24}))
+"""Answers of a tiny model may go on until the context is full."""
+
 
 def send(qtbot: QtBot, window: MainWindow, text: str) -> None:
     """Type a question and press Enter."""

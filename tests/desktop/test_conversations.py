@@ -13,7 +13,7 @@ from monitor.energy.budget import Budget
 from monitor.loading import LoadOptions
 from monitor.running import BUDGET
 from monitor.store.records import Status
-from tests.desktop.talking import ask, limit, send, views, wait_idle
+from tests.desktop.talking import SHORT, ask, limit, send, views, wait_idle
 from tests.integration.test_meter import with_template
 
 SHORT_MS = 10_000
@@ -267,7 +267,7 @@ def test_the_setup_of_a_conversation_stays_with_it(qtbot: QtBot, window: MainWin
     first = window.chat.conversation_id
     assert first is not None
     window.chat.new_conversation()
-    assert window.chat.setup.sampling["max_tokens"] == 60, "a new chat begins as the default"
+    assert window.chat.setup.sampling == SHORT.sampling, "a new chat begins as the default"
     window.chat.open_conversation(first)
     qtbot.waitUntil(lambda: window.chat.conversation_id == first, timeout=SHORT_MS)
     assert window.chat.setup.sampling["max_tokens"] == 9

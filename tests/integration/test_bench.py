@@ -36,35 +36,24 @@ from monitor.store.records import Status
 
 TWO_THREADS = LoadOptions(threads=2)
 
-ANIMALS = ("dog", "cat", "horse", "cow", "hen", "duck", "goat", "sheep", "pig", "mouse")
-SOUNDS = (
-    "barks",
-    "meows",
-    "neighs",
-    "moos",
-    "clucks",
-    "quacks",
-    "bleats",
-    "baas",
-    "oinks",
-    "squeaks",
-)
+ANIMALS = ("dog", "cat", "horse", "cow", "hen", "duck", "goat", "sheep")
+SOUNDS = ("barks", "meows", "neighs", "moos", "clucks", "quacks", "bleats", "baas")
+MOODS = ("happy", "hungry", "sleepy", "lonely", "angry")
+ITEMS = len(ANIMALS) * len(MOODS)
+"""Three batches of the engine: the first is billed and stored while the last is computed."""
 
 
 def write_items(folder: Path) -> Path:
-    """Write forty questions of one's own, in JSON Lines."""
+    """Write the questions, one's own in JSON Lines."""
     path = folder / "animals.jsonl"
     lines = [
         {
-            "question": f"{number}: what does a {mood} {animal} do?",
-            "choices": [f"It {sound}.", "It sings.", "It reads a newspaper."],
+            "question": f"What does a {mood} {animal} do?",
+            "choices": [f"It {sound}.", "It sings.", "It reads."],
             "answer": 0,
         }
-        for number, (mood, (animal, sound)) in enumerate(
-            (mood, pair)
-            for mood in ("happy", "hungry", "sleepy", "lonely")
-            for pair in zip(ANIMALS, SOUNDS, strict=True)
-        )
+        for mood in MOODS
+        for animal, sound in zip(ANIMALS, SOUNDS, strict=True)
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
@@ -169,12 +158,12 @@ def test_a_suite_from_its_plan_to_its_results(whole: tuple[Bench, SuiteResult]) 
     bench, result = whole
     assert result.suite.status is Status.DONE
     run = result.runs[0]
-    assert run.row.sums.done == 40
+    assert run.row.sums.done == ITEMS
     assert run.accuracy
     assert run.row.start.chance == pytest.approx(1 / 3)
     items = bench.history.benchmarks.items(run.record.id)
-    assert [item.position for item in items] == list(range(40))
-    assert run.accuracy.value == pytest.approx(sum(i.correct or 0 for i in items) / 40)
+    assert [item.position for item in items] == list(range(ITEMS))
+    assert run.accuracy.value == pytest.approx(sum(i.correct or 0 for i in items) / ITEMS)
     # Every joule of the run is an item's, and each item has its share.
     joules = [item.energy_j for item in items]
     assert all(value is not None and value > 0 for value in joules)
@@ -186,7 +175,7 @@ def test_a_suite_from_its_plan_to_its_results(whole: tuple[Bench, SuiteResult]) 
     assert run.record.bill.phases() == ("prefill",)
     assert run.record.tokens.reused > 0
     progress = bench.told(Progressed)
-    assert progress[-1].done == 40
+    assert progress[-1].done == ITEMS
     assert progress[-1].left_s == pytest.approx(0)
     assert isinstance(bench.events[-1], SuiteEnded)
 
@@ -232,7 +221,7 @@ def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
         react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
     )
     assert stopped.suite.status is Status.STOPPED
-    assert 0 < stopped.runs[0].row.sums.done < 40
+    assert 0 < stopped.runs[0].row.sums.done < ITEMS
     again = bench.follow(bench.runner.resume(stopped.suite.id[-8:]))
     assert again.suite.status is Status.DONE
     assert bench.told(RunBegan)[0].done == stopped.runs[0].row.sums.done
@@ -262,7 +251,7 @@ def test_killed_by_the_system_and_gone_on_with(
         done = rows[0].sums.done if rows else 0
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 0 < done < 40
+    assert 0 < done < ITEMS
     bench.close()
     after = Bench(database_path(), bench.engine)
     killed = after.history.benchmarks.suites()[0]
@@ -313,7 +302,7 @@ def test_a_budget_ends_what_cannot_be_told_apart(
     twin = tmp_path / "twin.gguf"
     shutil.copy(starter, twin)
     entrants = [Entrant(starter, TWO_THREADS), Entrant(twin, TWO_THREADS)]
-    result = bench.run(easy_suite(tmp_path), entrants, 30.0)
+    result = bench.run(easy_suite(tmp_path), entrants, 12.0)
     verdict = result.suite.verdict
     assert verdict
     assert verdict["reason"] == "budget"
@@ -322,7 +311,7 @@ def test_a_budget_ends_what_cannot_be_told_apart(
     done = [run.row.sums.done for run in result.runs]
     assert 0 < min(done) <= max(done) < 200
     spent_j = sum(run.record.bill.total().joules or 0 for run in result.runs)
-    assert 15 < spent_j < 72
+    assert 6 < spent_j < 36
 
 
 def test_models_that_differ_are_told_apart_before_all_is_done(
@@ -348,7 +337,7 @@ def test_what_changed_since_is_refused(bench: Bench, starter: Path, suite_file: 
         react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
     )
     data = suite_file.with_name("animals.jsonl")
-    data.write_text(data.read_text().replace("newspaper", "magazine"))
+    data.write_text(data.read_text().replace("reads", "writes"))
     with pytest.raises(SuiteError, match="questions have changed"):
         list(bench.runner.resume(stopped.suite.id))
     with pytest.raises(KeyError, match="no benchmark"):
@@ -370,7 +359,7 @@ def test_an_engine_that_dies_leaves_what_was_done(
     bench: Bench, starter: Path, suite_file: Path
 ) -> None:
     def kill(event: BenchEvent) -> None:
-        if isinstance(event, Progressed) and bench.engine.pid and event.done < 40:
+        if isinstance(event, Scored) and bench.engine.pid:
             bench.engine._process._popen.send_signal(signal.SIGKILL)  # type: ignore[union-attr]
 
     result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)], react=kill)
@@ -379,7 +368,7 @@ def test_an_engine_that_dies_leaves_what_was_done(
     assert result.runs[0].row.sums.done > 0
     again = bench.follow(bench.runner.resume(result.suite.id))
     assert again.suite.status is Status.DONE
-    assert again.runs[0].row.sums.done == 40
+    assert again.runs[0].row.sums.done == ITEMS
     assert bench.told(RunEnded)
 
 
