@@ -22,6 +22,12 @@ from monitor.power.accuracy import accuracy_of
 from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.crosscheck import is_plausible
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
+from monitor.power.hwmon.amd_metrics import (
+    ThrottleReader,
+    read_table,
+    revision_of,
+    tells_throttling,
+)
 from monitor.power.hwmon.card import PERIOD_S, Card, cards, labelled
 from monitor.power.hwmon.counter import EnergyCounter
 from monitor.power.hwmon.dials import Dial, read_dials
@@ -50,7 +56,7 @@ MI300A = "0x74a0"
 """The one APU without a north bridge voltage: pciidlist in drivers/gpu/drm/amd/amdgpu_drv.c."""
 
 APU_METRICS = (2, 3)
-"""Revisions of ``gpu_metrics`` whose fields are those "on APUs" in kgd_pp_interface.h."""
+"""Formats of ``gpu_metrics`` whose fields are those "on APUs" in kgd_pp_interface.h."""
 
 
 @dataclass(slots=True)
@@ -88,6 +94,7 @@ class AmdGpu:
         self._watch = Watch(VENDOR, _can_tell)
         self._gpus: tuple[_Gpu, ...] = ()
         self._dials: dict[str, tuple[Dial, ...]] = {}
+        self._throttles: dict[str, ThrottleReader] = {}
         self._problems: tuple[str, ...] = ()
 
     def probe(self) -> Probe:
@@ -157,17 +164,29 @@ class AmdGpu:
         return tuple(f"{problem}." for problem in self._problems)
 
     def gauges(self) -> tuple[Gauge, ...]:
-        """Return load, temperature, clock and memory of each card, as far as they are told."""
+        """Return load, temperature, clock, memory and throttling of each card, where told."""
         self._dials = {gpu.card.address: tuple(_dials(gpu)) for gpu in self._gpus}
-        return tuple(dial.gauge for dials in self._dials.values() for dial in dials)
+        self._throttles = {
+            gpu.card.address: ThrottleReader(_gauge(gpu, Quantity.THROTTLE, "throttled"), folder)
+            for gpu in self._gpus
+            if not gpu.card.is_asleep() and tells_throttling(read_table(folder := gpu.card.device))
+        }
+        return (
+            *(dial.gauge for dials in self._dials.values() for dial in dials),
+            *(throttle.gauge for throttle in self._throttles.values()),
+        )
 
     def read_gauges(self) -> list[GaugeReading]:
         """Read the gauges of every card that is awake."""
         now_s = time.monotonic()
         readings = []
         for gpu in self._gpus:
-            if not gpu.card.is_asleep():
-                readings += read_dials(self._dials[gpu.card.address], now_s)
+            if gpu.card.is_asleep():
+                continue
+            readings += read_dials(self._dials[gpu.card.address], now_s)
+            throttle = self._throttles.get(gpu.card.address)
+            if throttle and (reading := throttle.read(now_s)):
+                readings.append(reading)
         return readings
 
     def close(self) -> None:
@@ -269,17 +288,8 @@ def _is_apu(card: Card, monitor: Path) -> bool:
         return True
     if read_text(card.device / "device") == MI300A:
         return True
-    return _metrics_revision(card) in APU_METRICS
-
-
-def _metrics_revision(card: Card) -> int | None:
-    """Format revision of ``gpu_metrics``: the byte after a 16 bit size (kgd_pp_interface.h)."""
-    try:
-        with (card.device / "gpu_metrics").open("rb") as file:
-            header = file.read(4)
-    except OSError:
-        return None
-    return header[2] if len(header) == 4 else None
+    revision = revision_of(read_table(card.device))
+    return revision is not None and revision[0] in APU_METRICS
 
 
 def _package_of(card: Card) -> int:
@@ -333,7 +343,7 @@ def _dials(gpu: _Gpu) -> list[Dial]:
 
     Of the temperatures the hottest place of the chip, which limits it, before its edge.
     """
-    device, monitor, channel = gpu.card.device, gpu.monitor, gpu.channel
+    device, monitor = gpu.card.device, gpu.monitor
     temperature = labelled(monitor, "temp", "junction") or monitor / "temp1_input"
     clock = labelled(monitor, "freq", "sclk") or monitor / "freq1_input"
     wanted = [
@@ -345,17 +355,21 @@ def _dials(gpu: _Gpu) -> list[Dial]:
     capacity = read_int(device / "mem_info_vram_total")
     return [
         Dial(
-            Gauge(
-                key=f"amdgpu:{gpu.card.address}:{quantity}",
-                label=f"{channel.label} {word}",
-                quantity=quantity,
-                domain=channel.domain,
-                device=channel.device,
-                capacity=capacity if quantity is Quantity.MEMORY else None,
-            ),
+            _gauge(gpu, quantity, word, capacity if quantity is Quantity.MEMORY else None),
             file,
             per_unit,
         )
         for quantity, word, file, per_unit in wanted
         if file.exists()
     ]
+
+
+def _gauge(gpu: _Gpu, quantity: Quantity, word: str, capacity: float | None = None) -> Gauge:
+    return Gauge(
+        key=f"amdgpu:{gpu.card.address}:{quantity}",
+        label=f"{gpu.channel.label} {word}",
+        quantity=quantity,
+        domain=gpu.channel.domain,
+        device=gpu.channel.device,
+        capacity=capacity,
+    )
