@@ -39,19 +39,29 @@ def span_words(line: GaugeLine) -> str:
     return f"{number}–{high}" if high.endswith(f" {unit}") else f"{low}–{high}"
 
 
-def throttle_words(lines: Iterable[GaugeLine], translate: Callable[[str], str] = str) -> list[str]:
+THROTTLED = "%1 was throttled %2 of the time"
+
+
+def throttle_words(
+    lines: Iterable[GaugeLine],
+    sentence: str = THROTTLED,
+    note_words: Callable[[str], str] = str,
+) -> list[str]:
     """Say what was throttled, for how much of the time and by what; nothing if nothing was.
 
-    :param translate: for the window's language
+    :param sentence: in the person's language: %1 is the device, %2 the share of the time
+    :param note_words: puts what a reading said into that language
     """
     held = [
         line for line in lines if line.gauge.quantity is Quantity.THROTTLE and line.summary.high > 0
     ]
-    return [_throttled(line, translate) for line in held]
+    return [_throttled(line, sentence, note_words) for line in held]
 
 
-def _throttled(line: GaugeLine, translate: Callable[[str], str]) -> str:
+def _throttled(line: GaugeLine, sentence: str, note_words: Callable[[str], str]) -> str:
     name = line.gauge.label.rpartition(" ")[0] or line.gauge.label
     share = figures.reading(Quantity.THROTTLE, line.summary.mean)
-    words = translate("%1 was throttled %2 of the time").replace("%1", name).replace("%2", share)
-    return f"{words}: {', '.join(line.summary.notes)}" if line.summary.notes else words
+    words = sentence.replace("%1", name).replace("%2", share)
+    # One reading may have named several reasons, and another some of the same.
+    reasons = dict.fromkeys(", ".join(line.summary.notes).split(", "))
+    return f"{words}: {note_words(', '.join(reasons))}" if line.summary.notes else words

@@ -23,6 +23,7 @@ from desktop.history.scrub import Scrub
 from desktop.history.while_ran import WhileItRan
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.equivalents import EquivalentLine
+from desktop.theme.gauges import note_words
 from desktop.theme.idle import translate
 from desktop.theme.palette import Theme
 from desktop.theme.roles import role_note
@@ -106,7 +107,9 @@ class QueryView(QScrollArea):
             words = f"{status_words(record.status)}. {record.error}".strip()
             layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
         if record.throttled:
-            held = " ".join(f"{words}." for words in throttle_words(record.gauges, self.tr))
+            sentence = self.tr("%1 was throttled %2 of the time")
+            told = throttle_words(record.gauges, sentence, note_words)
+            held = " ".join(f"{each}." for each in told)
             layout.addWidget(label(held, "warning", wrap=True))
         layout.addWidget(self._figures(record))
         if record.bill.total().energy:

@@ -26,6 +26,8 @@ TEXTS = (
 
 NOTES = (
     QT_TRANSLATE_NOOP("Gauges", "power cap"),
+    QT_TRANSLATE_NOOP("Gauges", "current limit"),
+    QT_TRANSLATE_NOOP("Gauges", "another limit"),
     QT_TRANSLATE_NOOP("Gauges", "temperature"),
     QT_TRANSLATE_NOOP("Gauges", "temperature (emergency slowdown)"),
     QT_TRANSLATE_NOOP("Gauges", "power brake of the supply"),

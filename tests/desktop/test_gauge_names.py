@@ -18,6 +18,7 @@ from desktop.theme.gauges import NOTES, TEXTS, device_name, gauge_name, note_wor
 from desktop.theme.palette import LIGHT
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.gauge import Gauge, GaugeReading, GaugeTrace, Quantity
+from monitor.power.hwmon.amd_metrics import BITS, RESIDENCY_AT
 from monitor.power.nvml.gauges import READERS, THROTTLED_BY
 from monitor.power.sampler import Sampler
 from monitor.power.sources import SOURCES
@@ -127,7 +128,11 @@ def test_every_label_and_note_that_a_source_gives_is_known(
     for label in labels:
         device = device_name(gauge(label))
         assert {label, label.replace(device, "%1", 1)} & known, label
-    assert {*THROTTLED_BY.values(), TOO_HOT} == set(map(str, NOTES))
+    told_by_amd = {
+        *BITS.values(),
+        *(words for at in RESIDENCY_AT.values() for words in at.values()),
+    }
+    assert {*THROTTLED_BY.values(), *told_by_amd, TOO_HOT} == set(map(str, NOTES))
 
 
 # Devices.

@@ -18,6 +18,7 @@ from monitor.bench.summary import summarise
 from monitor.energy.account import PREFILL, Phase
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
 from monitor.forms import record_json
+from monitor.gauge_report import throttle_words
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Reading
 from monitor.power.gauge import Gauge, GaugeLine, GaugeReading, GaugeSummary, Quantity
@@ -108,6 +109,15 @@ def test_a_throttled_run_is_marked_in_every_list(history: History) -> None:
     assert text.count("[throttled]") == 1
     assert "71 °C (up to 78 °C), 1.91 GHz (down to 1.74 GHz), 5.25 GiB (up to 5.50 GiB)" in text
     assert "GPU 0 was throttled 40 % of the time: power cap, too hot" in text
+
+
+def test_each_reason_is_named_once_and_in_the_persons_language() -> None:
+    notes = ("power cap", "power cap, temperature", "temperature")
+    held = replace(LINES[3], summary=replace(LINES[3].summary, notes=notes))
+    (words,) = throttle_words([held])
+    assert words.endswith("of the time: power cap, temperature")
+    (words,) = throttle_words([held], "%2 gedrosselt: %1", str.upper)
+    assert words == "40 % gedrosselt: GPU 0: POWER CAP, TEMPERATURE"
 
 
 def test_an_end_that_waited_in_a_file_still_has_its_gauges(history: History) -> None:
