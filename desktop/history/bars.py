@@ -27,12 +27,15 @@ OTHERS = "…"
 
 def value_of(totals: Totals, measure: Measure) -> float | None:
     """Return the figure a bar's height stands for."""
-    return {
-        Measure.ENERGY: totals.energy_j,
-        Measure.CO2: totals.grams,
-        Measure.TOKENS: float(totals.completion_tokens),
-        Measure.PER_TOKEN: totals.joules_per_token,
-    }[measure]
+    match measure:
+        case Measure.ENERGY:
+            return totals.energy_j
+        case Measure.CO2:
+            return totals.grams
+        case Measure.TOKENS:
+            return float(totals.completion_tokens)
+        case Measure.PER_TOKEN:
+            return totals.joules_per_token
 
 
 def words_of(value: float | None, measure: Measure) -> str:
@@ -71,22 +74,20 @@ def arrange(bars: Sequence[Bar], period: Period, measure: Measure) -> Columns:
         starts.append(day)
         day = period.next(day)
     at = {start: index for index, start in enumerate(starts)}
-    heights: dict[str, np.ndarray] = {}
-    for bar in bars:
-        value = value_of(bar.totals, measure)
-        if value is not None:
-            row = heights.setdefault(bar.key, np.full(len(starts), np.nan))
-            row[at[bar.start]] = value
+    known = [(bar, value) for bar in bars if (value := value_of(bar.totals, measure)) is not None]
+    heights = {key: np.full(len(starts), np.nan) for key in {bar.key: None for bar, _ in known}}
+    for bar, value in known:
+        heights[bar.key][at[bar.start]] = value
     ordered = sorted(heights, key=lambda key: -float(np.nansum(heights[key])))
     if len(ordered) > MOST_PIECES and measure is not Measure.PER_TOKEN:
         rest = np.array([heights.pop(key) for key in ordered[MOST_PIECES - 1 :]])
-        known = ~np.isnan(rest).all(axis=0)
-        heights[OTHERS] = np.where(known, np.nansum(rest, axis=0), np.nan)
+        is_known = ~np.isnan(rest).all(axis=0)
+        heights[OTHERS] = np.where(is_known, np.nansum(rest, axis=0), np.nan)
         ordered = [*ordered[: MOST_PIECES - 1], OTHERS]
-    kinds: dict[str, list[Kind]] = {key: [] for key in ordered}
-    for bar in bars:
-        if bar.totals.kind and value_of(bar.totals, measure) is not None:
-            kinds[bar.key if bar.key in kinds else OTHERS].append(bar.totals.kind)
+    kinds: dict[str, set[Kind]] = {key: set() for key in ordered}
+    for bar, _ in known:
+        if bar.totals.kind:
+            kinds[bar.key if bar.key in kinds else OTHERS].add(bar.totals.kind)
     return Columns(
         tuple(starts),
         {key: heights[key] for key in ordered},
