@@ -1,9 +1,10 @@
 """The power curve of what was computed, packed to be stored with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from monitor.energy.account import Phase
-from monitor.power.sampler import Sampler
+from monitor.power.channel import Channel
+from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, encode_trace
 
 TRACE_MARGIN_S = 1.0
@@ -11,9 +12,12 @@ TRACE_MARGIN_S = 1.0
 as far as there are readings, so that the level before it can be seen."""
 
 
-def pack_curve(sampler: Sampler, phases: Sequence[Phase], end_s: float) -> bytes | None:
-    """Pack every channel's readings around some phases.
+def pack_curve(
+    trace: Trace, channels: Iterable[Channel], phases: Sequence[Phase], end_s: float
+) -> bytes | None:
+    """Pack readings around some phases.
 
+    :param channels: whose
     :param phases: in their order
     :param end_s: monotonic time of the end
     :return: ``None`` if there are no phases
@@ -22,9 +26,7 @@ def pack_curve(sampler: Sampler, phases: Sequence[Phase], end_s: float) -> bytes
         return None
     start_s = phases[0].start_s
     curves = {
-        channel.key: sampler.trace.curve(
-            channel.key, start_s - TRACE_MARGIN_S, end_s + TRACE_MARGIN_S
-        )
-        for channel in sampler.channels()
+        channel.key: trace.curve(channel.key, start_s - TRACE_MARGIN_S, end_s + TRACE_MARGIN_S)
+        for channel in channels
     }
     return encode_trace(StoredTrace(curves, tuple(phases)), start_s)

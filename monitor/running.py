@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.carbon.choice import embodied_share_g
-from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
+from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase
+from monitor.energy.seen import Seen
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
 from monitor.power.gauge import GaugeLine
@@ -52,6 +53,7 @@ class RunningQuery:
         self, sampler: Sampler, history: History, query_id: str, budget_j: float | None = None
     ) -> None:
         self._sampler, self._history = sampler, history
+        self._seen = Seen(sampler)
         self.query_id = query_id
         self._budget_j = budget_j
         self.is_spent = False
@@ -193,7 +195,7 @@ class RunningQuery:
                 total=sum(lengths.get(name, 0.0) for name in (PREFILL, DECODE)),
                 thinking=thinking.duration_s if thinking else None,
             ),
-            bill=account(self._sampler.trace, self._sampler.channels(), phases),
+            bill=self._seen.bill(phases),
             finish_reason=self._reason,
             error=error,
             gauges=self._gauges(phases, end_s),
@@ -220,8 +222,7 @@ class RunningQuery:
         thinking = self._thinking()
         if thinking is None:
             return None
-        bill = account(self._sampler.trace, self._sampler.channels(), [thinking.phase])
-        return bill.total(THINKING).joules
+        return self._seen.bill([thinking.phase]).total(THINKING).joules
 
     def _curve(self, end_s: float) -> tuple[bytes | None, bytes | None]:
         """Pack the power curve of prefill and decode, and when the text was written.
@@ -237,7 +238,7 @@ class RunningQuery:
         times = np.array(self._marks, np.float64).reshape(-1, 2)
         marks = TextMarks(times[:, 0] - phases[0].start_s, times[:, 1].astype(np.int64))
         packed = encode_marks(marks) if self._marks else None
-        return pack_curve(self._sampler, phases, end_s), packed
+        return pack_curve(self._sampler.trace, self._seen.channels(), phases, end_s), packed
 
 
 @dataclass(frozen=True, slots=True)

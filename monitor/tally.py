@@ -2,8 +2,8 @@
 
 import time
 
-from monitor.energy.account import WATCH, Bill, Line, Phase, account, join_phases
-from monitor.power.channel import Channel, counted
+from monitor.energy.account import WATCH, Bill, Line, Phase, join_phases
+from monitor.energy.seen import Seen
 from monitor.power.sampler import Sampler
 
 SLICE_S = 600.0
@@ -22,9 +22,9 @@ class Tally:
     """
 
     def __init__(self, sampler: Sampler, start_s: float) -> None:
-        self._sampler, self._slice_s = sampler, start_s
+        self._slice_s = start_s
         self._ended: dict[str, Line] = {}
-        self._channels: dict[str, Channel] = {}
+        self._seen = Seen(sampler)
 
     def bill(self, until_s: float) -> Bill:
         """Return the bill up to a moment, one line a channel.
@@ -33,17 +33,14 @@ class Tally:
 
         :param until_s: monotonic; what was not read by then is not covered
         """
-        # A source that has gone, for a moment or for good, has drawn what it was read to draw; the
-        # model that stands in for it is not added to that.
-        self._channels |= {channel.key: channel for channel in self._sampler.channels()}
-        channels = counted(tuple(self._channels.values()))
-        trace, joined = self._sampler.trace, dict(self._ended)
-        for line in account(trace, channels, [Phase(WATCH, self._slice_s, until_s)]).lines:
+        joined = dict(self._ended)
+        for line in self._seen.bill([Phase(WATCH, self._slice_s, until_s)]).lines:
             key = line.channel.key
             before = joined.get(key)
             joined[key] = join_phases([before, line], WATCH) if before else line
         if until_s - self._slice_s > SLICE_S:
-            self._ended, self._slice_s, self._channels = joined, until_s, {}
+            self._ended, self._slice_s = joined, until_s
+            self._seen.forget()
         return Bill(tuple(joined.values()))
 
 

@@ -205,7 +205,7 @@ class RunLog:
         phases: Sequence[Phase] = self._phases
         if len(phases) > MOST_PHASES:
             phases = [Phase(phases[0].name, phases[0].start_s, end_s)]
-        return pack_curve(self._sampler, phases, end_s)
+        return pack_curve(self._sampler.trace, self._sampler.channels(), phases, end_s)
 
 
 def printed_accuracy(sums: Sums, by_length: bool) -> Accuracy | None:

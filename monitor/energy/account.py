@@ -8,10 +8,12 @@ from monitor.energy.interval import Interval, add
 from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Trace, Window
 
-METHOD = 2
+METHOD = 3
 """Version of the accounting below, kept with every bill. Raise it when a figure would change.
 
-2: intervals know of bursts between readings and of how late a sensor is; joules are those of 1."""
+2: intervals know of bursts between readings and of how late a sensor is; joules are those of 1.
+3: a counter that is read between its refreshes is billed by these, and not by when it was read;
+intervals know how restless watts are on the machine."""
 
 LOAD, PREFILL, DECODE, WATCH = "load", "prefill", "decode", "watch"
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from monitor.energy.account import METHOD, Bill, Line, Phase, account, join_phases
+from monitor.energy.account import METHOD, Bill, Line, Phase, join_phases
+from monitor.energy.seen import Seen
 from monitor.power.sampler import Sampler
 
 
@@ -17,7 +18,7 @@ class Ledger:
     """
 
     def __init__(self, sampler: Sampler, before: Bill | None = None) -> None:
-        self._sampler = sampler
+        self._seen = Seen(sampler)
         lines = before.lines if before else ()
         self._lines = {(line.channel, line.phase): line for line in lines}
         self._method = before.method if lines and before else METHOD
@@ -27,7 +28,8 @@ class Ledger:
 
         The sampler should have read past their end, or their coverage will be less than whole.
         """
-        bill = account(self._sampler.trace, self._sampler.channels(), phases)
+        bill = self._seen.bill(phases)
+        self._seen.forget()
         for line in bill.lines:
             key = (line.channel, line.phase)
             known = self._lines.get(key)

@@ -244,6 +244,8 @@ def _channel(channel: Node) -> Channel:
             accuracy.text("source"),
         ),
         range_j=channel.optional_number("range_j"),
+        # Capsules of earlier versions do not tell it.
+        noise_w=channel.number("noise_w") if "noise_w" in channel.value else 0.0,
     )
 
 

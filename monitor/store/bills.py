@@ -86,6 +86,7 @@ def _channel_row(channel: Channel) -> dict[str, str | float | None]:
         "period_s": channel.period_s,
         "step_j": channel.step_j,
         "range_j": channel.range_j,
+        "noise_w": channel.noise_w,
         "accuracy_below": channel.accuracy.below,
         "accuracy_above": channel.accuracy.above,
         "accuracy_offset_w": channel.accuracy.offset_w,
@@ -127,4 +128,5 @@ def channel_of(row: Mapping[str, Any]) -> Channel:
             row["accuracy_source"],
         ),
         range_j=row["range_j"],
+        noise_w=row["noise_w"],
     )

@@ -46,6 +46,10 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
     total = outcome.bill.total()
     energy, above = total.energy, outcome.above_idle
     started_ms = query_number(db, query_id)
+    # Without a facet it counts towards no sum, so that its lines are added up once, when the status
+    # below finds the facet again, and not one by one to each of the sums they belong to.
+    db.execute("update queries set facet_id = null where started_ms = ?", [started_ms])
+    write_bill(db, machine_id, started_ms, outcome.bill)
     db.table("queries").update(
         started_ms,
         {
@@ -72,7 +76,6 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
             "baseline_stale": above and ",".join(above.stale),
         },
     )
-    write_bill(db, machine_id, started_ms, outcome.bill)
     write_gauges(db, machine_id, started_ms, outcome.gauges)
 
 

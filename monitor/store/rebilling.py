@@ -1,8 +1,8 @@
 """Bills of an earlier method, reckoned anew from the power curves that are stored with them.
 
-Between methods 1 and 2 only intervals differ: the joules stay those that were stored, to the last
-digit. What has no curve, a thinned one, or one that does not lead to its joules keeps its method's
-number, and is not compared with later ones.
+Intervals are made anew; the joules stay those that were stored, to the last digit. What has no
+curve, a thinned one, or one that does not lead to its joules by the present method keeps its
+method's number, and is not compared with later ones.
 """
 
 import math

@@ -16,13 +16,13 @@ from monitor.store.grounds import (
     widen_footprints,
 )
 from monitor.store.sensing import keep_recordings, know_gauges, know_sensors
-from monitor.store.sums import create_sums
+from monitor.store.sums import create_sums, create_triggers, drop_triggers
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -352,6 +352,14 @@ def what_sensors_tell_beside(db: Database) -> None:
     know_gauges(db)
     keep_recordings(db)
     know_sensors(db)
+
+
+@migrations()
+def what_a_stored_bill_lacked(db: Database) -> None:
+    """The noise of a channel's watts; and triggers that find sums by the whole of their key."""
+    db.execute("alter table channels add column noise_w real not null default 0")
+    drop_triggers(db)
+    create_triggers(db)
 
 
 def _number_queries(db: Database) -> None:

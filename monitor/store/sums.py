@@ -8,7 +8,7 @@ counts towards; ``sums`` holds a facet's sums of each day (``2026-11-24``) and e
 (``2026-11``), ``domain_sums`` its joules by component. Triggers keep both true whoever writes to
 the tables.
 
-What is written here belongs to a migration: it is never edited, only superseded by a later one.
+What is written here belongs to a migration: a change needs a later one that makes triggers anew.
 """
 
 from collections.abc import Mapping
@@ -266,11 +266,13 @@ def _add_on(row: str) -> str:
 
 
 def _touched(row: str) -> str:
-    """Condition for the sums a query's row belongs to."""
+    """Condition for the sums a query's row belongs to.
+
+    It tells each part of their key, so that none is looked for among all the days of a facet.
+    """
     return (
-        f"(facet_id, period, span) in (select m.member_of, l.period, "
-        f"substr({row}.day, 1, l.length) from facet_members m, {SPANS} l "
-        f"where m.facet_id = {row}.facet_id)"
+        f"facet_id in (select member_of from facet_members where facet_id = {row}.facet_id) "
+        f"and period in ('day', 'month') and span in ({row}.day, substr({row}.day, 1, 7))"
     )
 
 

@@ -19,7 +19,7 @@ from monitor.energy.account import LOAD, Bill, Phase
 from monitor.energy.ledger import Ledger
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import ChoiceScore
-from monitor.power.channel import Kind, Probe, ProbeState, Reading
+from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
 from monitor.store.bench_records import ItemRecord, RunStart, Sums
 from monitor.store.history import History
@@ -296,6 +296,28 @@ def test_a_bill_may_hold_a_sensor_as_it_was_and_as_it_is(history: History, suite
     assert len(history.record(run_id).bill.lines) == 2
 
 
+def test_a_run_gone_on_with_finds_its_restless_sensor_again(
+    history: History, suite_id: str
+) -> None:
+    """What a self-test found is part of the channel, so that its line goes on and is no second."""
+    watts = replace(channel("constant:0", kind=Kind.POWER), noise_w=1.5)
+    run_id = stored_run(history, suite_id, FIRST)
+    first = Bill((line(watts, "prefill"),))
+    history.benchmarks.progress(run_id, [], Sums(done=4), outcome(bill=first))
+    stored = history.record(run_id).bill
+    assert stored == first
+    with Sampler(sources=[Constant(watts)]) as sampler:
+        assert sampler.wait_ready()
+        for tick in range(21):
+            sampler.trace.record([Reading(watts.key, 1000 + tick / 10, power_w=10.0)])
+        ledger = Ledger(sampler, stored)
+        ledger.add([Phase("prefill", 1000.5, 1001.5)])
+    history.benchmarks.progress(run_id, [], Sums(done=8), outcome(bill=ledger.bill))
+    (kept,) = history.record(run_id).bill.lines
+    assert kept.channel == watts
+    assert kept.joules == pytest.approx((first.lines[0].joules or 0) + 10.0)
+
+
 # --- the ledger ------------------------------------------------------------------------------
 
 
@@ -304,11 +326,14 @@ class Constant:
 
     name = "constant"
 
+    def __init__(self, of: Channel | None = None) -> None:
+        self._of = of or channel("constant:0")
+
     def probe(self) -> Probe:
         return Probe(self.name, ProbeState.AVAILABLE, "")
 
     def open(self) -> tuple[Any, ...]:
-        return (channel("constant:0"),)
+        return (self._of,)
 
     def read(self) -> list[Reading]:
         return []

@@ -229,6 +229,26 @@ def test_whatever_is_written_the_sums_are_those_reckoned_anew(history: History) 
             assert one[7:] == pytest.approx(other[7:], abs=1e-6)
 
 
+def test_a_file_of_schema_10_is_summed_by_todays_triggers(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection)
+        stop = [each.name for each in migrations.pending(db)][10]
+        migrations.apply(db, stop_before=stop)
+        # Stands for the triggers of that time, which found the same sums more slowly.
+        db.execute("drop trigger queries_summed")
+        idle = (
+            "create trigger queries_summed after update of energy_j on queries begin select 1; end"
+        )
+        db.execute(idle)
+        connection.execute("pragma user_version = 10")
+        connection.commit()
+    with closing(History(path)) as history:
+        assert stored_query(history).bill.total().joules
+        (bar,) = history.browse.totals(EVERYTHING).bars
+        assert (bar.totals.queries, bar.totals.measured) == (1, 1)
+
+
 # --- words -------------------------------------------------------------------------------
 
 

@@ -125,6 +125,13 @@ def test_a_capsule_comes_back_as_it_was(record: QueryRecord, tmp_path: Path) -> 
     assert read.origin.model_file.size_bytes == 1000
 
 
+def test_what_a_self_test_found_travels_along(history: History, tmp_path: Path) -> None:
+    restless = replace(BILL.lines[0], channel=replace(BILL.lines[0].channel, noise_w=1.5))
+    bill = replace(BILL, lines=(restless, *BILL.lines[1:]))
+    record = history.finish(history.begin(query_start()).query_id, outcome(bill=bill))
+    assert query_capsule(written(record.id, tmp_path / "capsule.json")).record.bill == bill
+
+
 def test_a_capsule_can_be_read_without_our_program(record: QueryRecord, tmp_path: Path) -> None:
     document = json.loads(written(record.id, tmp_path / "capsule.json").read_text())
     assert document["format"] == "llamawatt-capsule"

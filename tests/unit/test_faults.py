@@ -345,7 +345,8 @@ def test_an_inner_page_and_a_table_of_few_rows_may_be_lost_too(path: Path, tmp_p
     records = filled(path, 20)
     zero(path, pages_of(path, "settings", "leaf")[0])
     zero(path, pages_of(path, "messages", "leaf")[0])
-    zero(path, pages_of(path, "sums", "internal")[0])
+    zero(path, pages_of(path, "sums", "leaf")[0])
+    zero(path, pages_of(path, "texts_data", "internal")[0])
     found = rescue(path, tmp_path / "rescued.db")
     assert (found.rows["queries"], found.rows["messages"]) == (len(records), 0)
     with closing(History(tmp_path / "rescued.db")) as history:
