@@ -66,6 +66,7 @@ class _Process:
     def __init__(self, is_plain: bool) -> None:
         # -P: a folder named monitor where the program was started must not be taken for us.
         command = [sys.executable, "-P", "-m", "monitor.engine.worker"]
+        self._is_plain = is_plain
         self._popen = subprocess.Popen(
             [*command, PLAIN] if is_plain else command,
             stdin=subprocess.PIPE,
@@ -116,7 +117,7 @@ class _Process:
             code = self._popen.wait()
             self._errors.join(timeout=2)
             died = IllegalInstruction if code in ILLEGAL_INSTRUCTION else EngineDied
-            self.answers.put(died(_cause_of_death(code, list(self._last_lines))))
+            self.answers.put(died(_cause_of_death(code, list(self._last_lines), self._is_plain)))
 
     def _read_log(self) -> None:
         assert self._popen.stderr
@@ -127,13 +128,24 @@ class _Process:
                 log.info("engine: %s", text)
 
 
-def _cause_of_death(code: int, lines: list[str]) -> str:
+def _cause_of_death(code: int, lines: list[str], is_plain: bool) -> str:
     said = next((line for line in reversed(lines) if "GGML_ASSERT" in line or "error" in line), "")
     quoted = f" It said: {said}" if said else ""
     if code == -signal.SIGKILL:
         return (
             "The engine was ended from outside, as the system does when memory runs out. "
             "A smaller model, a smaller context or fewer programs beside it help." + quoted
+        )
+    if code in ILLEGAL_INSTRUCTION:
+        remedy = (
+            "Build llama-cpp-python on this very machine: pip install --no-binary llama-cpp-python "
+            "--force-reinstall llama-cpp-python."
+            if is_plain
+            else "The next prompt starts it without such instructions."
+        )
+        return (
+            "llama.cpp crashed at an instruction that this processor does not run (SIGILL). "
+            f"{remedy}"
         )
     if code < 0:
         name = signal.Signals(-code).name
