@@ -1,6 +1,7 @@
 """Records the machine without a model: its bill, the moments a person marks, and its curve."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from monitor.carbon.choice import chosen_pue
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.meter import chosen_zone
-from monitor.power.reader import ASLEEP_S, asleep_s
+from monitor.power.reader import asleep_s
 from monitor.power.sampler import Sampler
+from monitor.power.trace import ASLEEP_S
 from monitor.power.window import Curve, Gap
 from monitor.quiet import present_conditions
 from monitor.recorded import (
@@ -28,7 +30,7 @@ from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.database import StoreError
 from monitor.store.history import History
 from monitor.store.identifiers import utc_now
-from monitor.store.recordings import Progress, Recordings
+from monitor.store.recordings import Idle, Progress, Recordings
 from monitor.tally import Tally, settled_s
 
 log = logging.getLogger(__name__)
@@ -87,16 +89,20 @@ class Recorder:
 
         :param name: what it is called; "" for nothing
         :raises StoreError: if it cannot be stored; then nothing is recorded
+        :raises sqlite3.Error: if what it is reckoned with cannot be read; then nothing is, either
+        :raises CarbonError: if the zone a person chose cannot be read, likewise
         """
         zone, pue = chosen_zone(self._history), chosen_pue(self._history)
+        idle = fitting_idle(self._history)
         self._sampler.mark()
         self._start_s = self._piece_from_s = time.monotonic()
         self._slept_s = asleep_s()
-        self._recording = self._recordings.begin(name, utc_now(), zone, pue)
-        self._take_baseline()
         self._tally = Tally(self._sampler, self._start_s)
+        # Last, so that nothing which fails leaves a recording behind that never ends.
+        self._recording = self._recordings.begin(name, utc_now(), zone, pue)
+        self._lay_beside(idle)
         self._thread.start()
-        return self._recording
+        return self._begun()
 
     @property
     def has_begun(self) -> bool:
@@ -170,9 +176,10 @@ class Recorder:
         if self._end_s is None:
             self._end_s, self._ended_at = time.monotonic(), utc_now()
             self._stopping.set()
-            self._thread.join()
+            if self._thread.ident is not None:
+                self._thread.join()
             self._sampler.wait_until(self._end_s, timeout_s=2 / self._sampler.hz + 0.5)
-            self._take_baseline()
+            self._lay_beside(fitting_idle(self._history))
         with self._lock:
             self._write(self._end_s, self._ended_at)
             self._alter(lambda recording: replace(recording, state=State.DONE))
@@ -265,12 +272,23 @@ class Recorder:
         assert self._recording, "it was not started"
         return self._recording
 
-    def _take_baseline(self) -> None:
-        """Lay the recording beside the idle baseline that fits best now."""
-        found = Baselines(self._history.store).fitting(present_conditions(), datetime.now(UTC))
-        if found:
-            baseline, stale = found
+    def _lay_beside(self, idle: Idle | None) -> None:
+        """Compare the recording with an idle baseline; without one what it has had stays."""
+        if idle:
+            baseline, stale = idle
             self._alter(lambda recording: replace(recording, baseline=baseline, stale=stale))
+
+
+def fitting_idle(history: History) -> Idle | None:
+    """Return the idle baseline that fits best now, and why it is stale.
+
+    :return: ``None`` if none was measured; nor does a recording want it if it cannot be read
+    """
+    try:
+        return Baselines(history.store).fitting(present_conditions(), datetime.now(UTC))
+    except sqlite3.Error as problem:
+        log.warning("The idle baseline cannot be read: %s", problem)
+        return None
 
 
 def keep(history: History, recorded: Recorded, name: str = "") -> Recording:
@@ -304,11 +322,14 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
     }
     first_s = [float(curve.time_s[0]) for curve in curves.values() if len(curve.time_s)]
     start_s = max(end_s - seconds, min(first_s, default=end_s))
-    baseline, stale = Baselines(history.store).fitting(present_conditions(), datetime.now(UTC)) or (
-        None,
-        (),
-    )
-    began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - start_s)
+    baseline, stale = fitting_idle(history) or (None, ())
+    sleeps = [
+        Sleep(each.woken_s - start_s - JUST_BEFORE_S, each.length_s)
+        for each in sampler.trace.suspends()
+        if each.woken_s > start_s
+    ]
+    slept_s = sum(sleep.length_s for sleep in sleeps)
+    began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - start_s + slept_s)
     recording = Recording(
         id="",
         name="",
@@ -323,4 +344,4 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
         stale=stale,
     )
     shifted = {key: replace(curve, time_s=curve.time_s - start_s) for key, curve in curves.items()}
-    return Recorded(recording, shifted)
+    return Recorded(recording, shifted, tuple(sleeps))

@@ -179,8 +179,8 @@ def recording_view(recorded: Recorded) -> RenderableType:
     parts: list[RenderableType] = [facts, Text(), cost_view(recording.cost)]
     if found := spans(recording):
         table = make_table(
-            "between marks", "from", "length", "energy", "95 % interval", "mean",
-            right=("from", "length", "energy", "95 % interval", "mean"),
+            "between marks", "from", "length", "energy", "95 % interval", "mean", "read",
+            right=("from", "length", "energy", "95 % interval", "mean", "read"),
         )  # fmt: skip
         for span in found:
             cost = recorded.cost(span.start_s, span.end_s)
@@ -192,6 +192,7 @@ def recording_view(recorded: Recorded) -> RenderableType:
                 figures.marked(total.kind, figures.energy(total.joules)),
                 figures.bounds(total.energy).strip("()"),
                 figures.marked(total.kind, figures.power(cost.mean_w)),
+                f"{total.coverage:.0%}",
             )
         parts += [Text(), table]
     return Group(*parts)

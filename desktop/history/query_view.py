@@ -288,12 +288,13 @@ class QueryView(QScrollArea):
     def _channels(self, record: QueryRecord) -> QWidget:
         rows = [(self.tr("Channel"), self.tr("Mean"), self.tr("Peak"), self.tr("Energy"))]
         for line in record.bill.by_channel():
+            kind = line.channel.kind
             rows.append(
                 (
                     line.channel.label + role_note(line.channel.role),
-                    figures.power(line.mean_w),
-                    figures.power(line.peak_w),
-                    energy_cell(line.channel.kind, line.energy),
+                    figures.marked(kind, figures.power(line.mean_w)),
+                    figures.marked(kind, figures.power(line.peak_w)),
+                    energy_cell(kind, line.energy),
                 )
             )
         if report.lacks_memory(record.bill):

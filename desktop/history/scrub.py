@@ -121,7 +121,10 @@ class Scrub(QWidget):
         total = figures.marked(kind, figures.power(total_w(watts for _, watts in parts)))
         words = f"{moment_s:.2f} s   {total}"
         if len(parts) > 1:
-            words += "   " + "  ·  ".join(f"{c.label} {figures.power(w)}" for c, w in parts)
+            words += "   " + "  ·  ".join(
+                f"{channel.label} {figures.marked(channel.kind, figures.power(watts))}"
+                for channel, watts in parts
+            )
         return words
 
     # --- heat ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from desktop.live.gauge_plot import GaugePlot
 from desktop.live.legend import Entry, LegendRow
 from desktop.live.model import LiveModel, Series
 from desktop.live.plot import LivePlot
+from desktop.theme.devices import short_name
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, tool_button
@@ -172,7 +173,7 @@ class LiveDock(QWidget):
         kind = self._kind_of(series)
         name = channel.label if channel else self.tr("Total")
         # Without the model's name, which would leave no room for the watts of several GPUs.
-        entry = _PowerEntry(" ".join(name.split()[:2]), color, kind)
+        entry = _PowerEntry(short_name(channel) if channel else name, color, kind)
         words = {
             Kind.COUNTER: self.tr("counted by the sensor"),
             Kind.POWER: self.tr("watts of the sensor, integrated"),

@@ -7,7 +7,8 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop.sensors.scheme import Part, Scheme, Watts, part_colors
-from desktop.sensors.words import domain_name, kind_tip, short_name
+from desktop.sensors.words import domain_name, kind_tip
+from desktop.theme.devices import short_name
 from desktop.theme.flow import FlowLayout
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
@@ -46,7 +47,7 @@ class Boxes(QFrame):
         layout.addWidget(self._sum)
         rule = self.tr(
             "Only the boxes with a coloured edge are added. What lies inside one is a share of "
-            "it, and what lies around them holds them all: to add it would count it twice."
+            "it, and what lies around one holds it already: to add either would count it twice."
         )
         layout.addWidget(label(rule, "muted", wrap=True))
         self.setAccessibleName(self.tr("What is added to the total"))
@@ -98,7 +99,8 @@ class Boxes(QFrame):
         total = figures.marked(scheme.kind, figures.power(scheme.total_w(watts)))
         sums = scheme.by_domain(watts)
         terms = " + ".join(
-            f"{domain_name(each)} {figures.power(power_w)}" for each, power_w in sums
+            f"{domain_name(each)} {figures.marked(kind, figures.power(power_w))}"
+            for each, kind, power_w in sums
         )
         return self.tr("Total %1 = %2").replace("%1", total).replace("%2", terms)
 

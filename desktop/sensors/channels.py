@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QWidget
 from desktop.sensors import words
 from desktop.sensors.scheme import Scheme, Watts, part_colors
 from desktop.sensors.sparkline import Sparkline, last_minute
+from desktop.theme.doubts import doubt_words
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label
 from monitor import figures
@@ -74,7 +75,7 @@ class ChannelTable(QFrame):
 
     def show_doubts(self, probes: Sequence[Probe]) -> None:
         """Mark the channels whose figures may be wrong; a doubt's words are in its tooltip."""
-        told = {doubt.key: doubt.words for probe in probes for doubt in probe.doubts}
+        told = {doubt.key: doubt_words(doubt) for probe in probes for doubt in probe.doubts}
         for key, shown in self._doubts.items():
             doubt = told.get(key, "")
             shown.setVisible(bool(doubt))

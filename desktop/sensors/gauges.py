@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QWidget
 
-from desktop.sensors.words import quantity_name, short_name
+from desktop.sensors.words import quantity_name
+from desktop.theme.devices import short_name
 from desktop.theme.gauges import device_name, gauge_name, note_words
 from desktop.theme.widgets import label
 from monitor import figures

@@ -65,16 +65,23 @@ def is_mended() -> bool:
 class MendDialog(QDialog):
     """Says what a mend does and risks, shows what root would run, and runs it if told to.
 
-    Once it is installed, what is shown and run is what takes it back.
+    Where it is installed it can be taken back. Where the counters are closed all the same, as they
+    are to whoever is not in the group, it can be installed again beside that, which adds this
+    person. What runs is always what is shown: a button of the other script shows that first.
+
+    :param is_denied: whether the counters are closed to this person
     """
 
     changed = Signal()
     """Something was installed or taken back."""
 
-    def __init__(self, bridge: Bridge, mend: Mend, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, bridge: Bridge, mend: Mend, parent: QWidget | None = None, is_denied: bool = False
+    ) -> None:
         super().__init__(parent)
-        self._bridge, self._mend = bridge, mend
+        self._bridge, self._mend, self._is_denied = bridge, mend, is_denied
         self._is_running = False
+        self._shows_undo = is_mended() and not is_denied
         self.setWindowTitle(mend.title)
         self.resize(640, 460)
         layout = QVBoxLayout(self)
@@ -94,12 +101,16 @@ class MendDialog(QDialog):
         layout.addLayout(self._buttons())
         self._show_running(False)
         if is_mended():
-            self.told.setText(
-                self.tr(
-                    "It is installed. Where the counters are still closed, log out and in again: "
-                    "then you belong to the group."
-                )
-            )
+            self.told.setText(self._installed_words())
+
+    def _installed_words(self) -> str:
+        if not self._is_denied:
+            return self.tr("It is installed.")
+        return self.tr(
+            "It is installed, but the counters are closed to you. If you have installed it, log "
+            "out and in again: then you belong to the group. If somebody else has, install it "
+            "again: that adds you to the group."
+        )
 
     def _buttons(self) -> QHBoxLayout:
         self.bar = QProgressBar()
@@ -108,10 +119,10 @@ class MendDialog(QDialog):
         self.bar.setAccessibleName(self.tr("Waiting for the answer"))
         self.copy = QPushButton(self.tr("Copy the commands"))
         self.copy.clicked.connect(self._copy)
-        self.undo = QPushButton(self.tr("Take it back"))
-        self.undo.clicked.connect(lambda: self._run(undo=True))
-        self.install = named(QPushButton(self.tr("Install")), "primary")
-        self.install.clicked.connect(lambda: self._run(undo=False))
+        self.undo = QPushButton()
+        self.undo.clicked.connect(lambda: self._press(undo=True))
+        self.install = named(QPushButton(), "primary")
+        self.install.clicked.connect(lambda: self._press(undo=False))
         self.close_button = QPushButton(self.tr("Close"))
         self.close_button.clicked.connect(self.accept)
         row = QHBoxLayout()
@@ -125,6 +136,15 @@ class MendDialog(QDialog):
         QGuiApplication.clipboard().setText(by_hand(self.script.toPlainText()))
         self.told.setText(self.tr("Copied: paste it into a terminal."))
 
+    def _press(self, undo: bool) -> None:
+        """Run a script if it is the one that is shown; else show it."""
+        if undo is self._shows_undo:
+            self._run(undo)
+        else:
+            self._shows_undo = undo
+            self.told.clear()
+            self._show_running(False)
+
     def _run(self, undo: bool) -> None:
         self._show_running(True)
         self.told.setText(self.tr("The system asks for a password …"))
@@ -132,24 +152,33 @@ class MendDialog(QDialog):
         self._bridge.transfer(lambda: _attempt(mend, undo), self._end)
 
     def _end(self, outcome: Outcome) -> None:
+        is_done = outcome.state is OutcomeState.DONE
+        if is_done:
+            # Installed, there is no more to be done than to take it back; and the other way round.
+            self._is_denied, self._shows_undo = False, is_mended()
         self._show_running(False)
         self.told.setText(outcome.words)
-        if outcome.state is OutcomeState.DONE:
+        if is_done:
             self.changed.emit()
 
     def _show_running(self, is_running: bool) -> None:
         self._is_running = is_running
-        is_there = is_mended()
+        undoes, is_there = self._shows_undo, is_mended()
         self.plan.setText(
-            self.tr("This is what takes it back, run as root.")
-            if is_there
+            self.tr(
+                "This is what takes it back, run as root. It closes the counters to everyone in "
+                "the group."
+            )
+            if undoes
             else self.tr("This is what runs, as root. It can be taken back here at any time.")
         )
-        script = self._mend.undo_script if is_there else self._mend.script
+        script = self._mend.undo_script if undoes else self._mend.script
         if self.script.toPlainText() != script:
             self.script.setPlainText(script)
         self.bar.setVisible(is_running)
-        self.install.setVisible(not is_there)
+        self.install.setText(self.tr("Install …") if undoes else self.tr("Install"))
+        self.undo.setText(self.tr("Take it back") if undoes else self.tr("Take it back …"))
+        self.install.setVisible(self._is_denied or not is_there)
         self.undo.setVisible(is_there)
         for button in (self.copy, self.undo, self.install, self.close_button):
             button.setEnabled(not is_running)

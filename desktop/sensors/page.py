@@ -18,7 +18,7 @@ from desktop.sensors.testing import SelfTestRow
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from monitor.engine.messages import Hello
-from monitor.power.channel import Channel, Probe
+from monitor.power.channel import Channel, Probe, ProbeState
 from monitor.power.gauge import Gauge
 from monitor.power.mend import mend_for, rapl_mend
 from monitor.power.present import present_w
@@ -221,7 +221,8 @@ class SensorsPage(QWidget):
         if self._bridge is None:
             return
         mend = mend_for(probe, translate) or rapl_mend(translate=translate)
-        dialog = MendDialog(self._bridge, mend, self.window())
+        is_denied = probe.state is ProbeState.DENIED
+        dialog = MendDialog(self._bridge, mend, self.window(), is_denied)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(lambda: reopen(self._sampler, probe.source))
         dialog.open()

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLay
 from desktop.sensors.mending import is_mended
 from desktop.sensors.scheme import Watts
 from desktop.sensors.words import source_name
+from desktop.theme.doubts import doubt_words
 from desktop.theme.widgets import label, named, tool_button
 from monitor.power.channel import Channel, Kind, Probe, ProbeState
 from monitor.power.mend import mend_for
@@ -142,10 +143,10 @@ class _Card(QFrame):
         self._probe, self._is_read = probe, is_read
         is_denied = probe.state is ProbeState.DENIED
         can_mend = is_denied and mend_for(probe) is not None
-        is_warning = is_denied or bool(probe.doubt)
+        is_warning = is_denied or bool(probe.doubts)
         _say(self._state, self._state_words(probe, is_read), is_warning)
-        self._doubt.setText(probe.doubt)
-        self._doubt.setVisible(bool(probe.doubt))
+        self._doubt.setText(" ".join(map(doubt_words, probe.doubts)))
+        self._doubt.setVisible(bool(probe.doubts))
         self._reason.setText(probe.reason)
         self._mend.setVisible(can_mend)
         self._undo.setVisible(not is_denied and probe.source == MENDABLE and is_mended())
@@ -157,7 +158,7 @@ class _Card(QFrame):
             return self.tr("denied")
         if not is_read:
             return self.tr("available, no reading now")
-        return self.tr("available, but doubtful") if probe.doubt else self.tr("available")
+        return self.tr("available, but doubtful") if probe.doubts else self.tr("available")
 
 
 def _say(shown: QLabel, text: str, is_warning: bool) -> None:

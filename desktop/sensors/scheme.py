@@ -26,7 +26,7 @@ class Scheme:
 
     :param parts: what is added
     :param spread: inside some part or several, it is not known which
-    :param wholes: what contains all parts
+    :param wholes: what lies around parts: the machine around all, a GPU's module around that GPU
     :param missing: domains whose power is neither measured nor modelled, and left out
     """
 
@@ -39,13 +39,14 @@ class Scheme:
         """Return the sum of the parts; a part without a reading makes it unknown, not smaller."""
         return _sum(watts, [part.channel for part in self.parts])
 
-    def by_domain(self, watts: Watts) -> list[tuple[Domain, float | None]]:
-        """Return the sum of the parts of each domain, in the order of the domains."""
+    def by_domain(self, watts: Watts) -> list[tuple[Domain, Kind | None, float | None]]:
+        """Return the parts of each domain, in the order of the domains: weakest kind and sum."""
         sums = []
         for domain in Domain:
             parts = [part.channel for part in self.parts if part.channel.domain is domain]
             if parts:
-                sums.append((domain, _sum(watts, parts)))
+                kind = weakest(part.kind for part in parts)
+                sums.append((domain, kind, _sum(watts, parts)))
         return sums
 
     @property

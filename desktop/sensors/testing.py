@@ -81,13 +81,16 @@ class SelfTestRow(QWidget):
     def start_first(self) -> None:
         """Test by itself if there is a sensor of which nothing is known, and no model at work."""
         if not self._bridge.busy and not self.is_running:
+            # Asked once: where it cannot be read, that is told, and is not to be told for ever.
+            self._first.stop()
             self._bridge.read(self._traits.all, self._start_unless_known)
 
     def _start_unless_known(self, known: dict[str, Traits]) -> None:
-        if self._bridge.busy or self.is_running:
-            return  # since it was asked; it is tried again
-        self._first.stop()
-        if untested(self._sampler.channels(), known):
+        if self.is_running:
+            return  # a person was quicker
+        if self._bridge.busy:
+            self._first.start()
+        elif untested(self._sampler.channels(), known):
             self.start()
 
     def start(self) -> None:
@@ -98,6 +101,8 @@ class SelfTestRow(QWidget):
         if self._bridge.busy:
             self._say(self.tr("A model is at work. Wait until it has ended."))
             return
+        # One that a person stops is not begun again; one that gives way is.
+        self._first.stop()
         test = self._test = SensorTest(self._seconds)
         self._share, self._gave_way = 0.0, False
         self._say(self.tr("Looking how often each sensor refreshes, for a minute …"))

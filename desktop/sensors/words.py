@@ -1,7 +1,5 @@
 """How the Sensors page names what it shows."""
 
-import re
-
 from PySide6.QtCore import QCoreApplication
 
 from desktop.theme.bill import when_words
@@ -12,20 +10,6 @@ from monitor.power.selftest import Traits, Verdict
 from monitor.power.sources.plug import PREFIX
 
 translate = QCoreApplication.translate
-
-NUMBERED = re.compile(r"\D+ \d+(\.\d+)?\b")
-"""What a label begins with where there may be several alike: "AMD GPU 1", "CPU 0.1" of a die."""
-
-
-def short_name(channel: Channel) -> str:
-    """Return a label without the model's name: "GPU 0" of "GPU 0 GeForce RTX 4090".
-
-    Its number stays, which tells it from others; a label without one is short already.
-    """
-    numbered = NUMBERED.match(channel.label)
-    if numbered and channel.role is Role.PART and channel.kind is not Kind.MODELLED:
-        return numbered[0]
-    return channel.label
 
 
 def domain_name(domain: Domain) -> str:

@@ -12,10 +12,11 @@ from desktop.bridge import Bridge
 from desktop.services import Services
 from desktop.watch.outline import Outline, outlines_of
 from monitor.carbon.intensity import CarbonError
-from monitor.exchange.files import ExchangeError
+from monitor.problem import Problem
 from monitor.recorded import Cost, Mark, Recorded, Recording, Span, State, spans
 from monitor.recorder import Recorder, keep, lately
 from monitor.recording_forms import write_recording
+from monitor.store import errors
 from monitor.store.database import StoreError
 from monitor.store.identifiers import utc_now
 from monitor.store.recordings import Recordings
@@ -71,6 +72,7 @@ class WatchModel(QObject):
         self._recorder: Recorder | None = None
         self._beginning: Recorder | None = None
         self._is_changing = self._is_reading = self._is_pricing = False
+        self._price_number = 0
         self._wanted = LATELY
         self._span: tuple[Recorded, float, float] | None = None
         self._told = ""
@@ -102,7 +104,7 @@ class WatchModel(QObject):
         recorder = Recorder(self._services.sampler, self._services.history)
         self._beginning = recorder
         self._set_changing(True)
-        self._bridge.change(lambda: _problem(partial(recorder.start, name)),
+        self._bridge.change(lambda: self._problem(partial(recorder.start, name)),
                             lambda problem: self._began(recorder, problem))  # fmt: skip
 
     def _began(self, recorder: Recorder, problem: str) -> None:
@@ -130,7 +132,7 @@ class WatchModel(QObject):
         if recorder is None or self._is_changing:
             return
         self._set_changing(True)
-        self._bridge.change(lambda: _problem(recorder.stop), self._ended)
+        self._bridge.change(lambda: self._problem(recorder.stop), self._ended)
 
     def _ended(self, problem: str) -> None:
         self._is_changing = False
@@ -152,7 +154,7 @@ class WatchModel(QObject):
         self._timer.stop()
         if recorder := self._recorder or self._beginning:
             # After its start, if that is still to come.
-            self._bridge.change(partial(_end, recorder))
+            self._bridge.change(partial(self._end, recorder))
 
     def _set_changing(self, changing: bool) -> None:
         self._is_changing = changing
@@ -229,9 +231,13 @@ class WatchModel(QObject):
             return
         recorded, start_s, end_s = self._span
         self._span, self._is_pricing = None, True
-        self._bridge.read(lambda: recorded.cost(start_s, end_s), self._on_priced)
+        self._price_number += 1
+        self._bridge.read(lambda: recorded.cost(start_s, end_s),
+                          partial(self._on_priced, self._price_number))  # fmt: skip
 
-    def _on_priced(self, cost: Cost) -> None:
+    def _on_priced(self, number: int, cost: Cost) -> None:
+        if number != self._price_number:
+            return  # of an earlier span, which was not waited for: see _on_read_failed
         self._is_pricing = False
         if self._span is None:
             self.priced.emit(cost)
@@ -296,7 +302,7 @@ class WatchModel(QObject):
             return
 
         def attempt() -> str:
-            return _problem(partial(self._recordings.delete, recording.id, utc_now()))
+            return self._problem(partial(self._recordings.delete, recording.id, utc_now()))
 
         self._bridge.change(attempt, partial(self._on_deleted, recording))
 
@@ -319,7 +325,7 @@ class WatchModel(QObject):
 
         def write() -> str:
             recorded = self._recordings.load(recording.id)
-            return _problem(partial(write_recording, recorded, path, force=True))
+            return self._problem(partial(write_recording, recorded, path, force=True))
 
         done = self.tr("Written: %1").replace("%1", str(path))
         self._bridge.work(write, lambda problem: self.said.emit(problem or done))
@@ -336,22 +342,25 @@ class WatchModel(QObject):
             self.list()
             self.refresh()
 
-        self._bridge.change(lambda: _problem(change), done)
+        self._bridge.change(lambda: self._problem(change), done)
 
+    def _end(self, recorder: Recorder) -> None:
+        """End a recording of which nobody can be told any more."""
+        if recorder.has_begun and (problem := self._problem(recorder.stop)):
+            log.warning("The last seconds of a recording could not be stored: %s", problem)
 
-def _end(recorder: Recorder) -> None:
-    """End a recording of which nobody can be told any more."""
-    if recorder.has_begun and (problem := _problem(recorder.stop)):
-        log.warning("The last seconds of a recording could not be stored: %s", problem)
+    def _problem(self, attempt: Callable[[], object]) -> str:
+        """Do something; return why it could not be done, "" if it was.
 
-
-def _problem(attempt: Callable[[], object]) -> str:
-    """Do something; return why it could not be done, "" if it was."""
-    try:
-        attempt()
-    except (StoreError, CarbonError, ExchangeError, OSError) as problem:
-        return str(problem)
-    return ""
+        Whatever it fails by is returned: the buttons wait for the answer.
+        """
+        try:
+            attempt()
+        except Exception as problem:
+            if not isinstance(problem, Problem):
+                log.exception("What a person asked of a recording failed")
+            return errors.told(self._bridge.history_path, problem)
+        return ""
 
 
 def _told(read: Callable[[], Shown]) -> Shown | str:

@@ -135,6 +135,7 @@ class PartsTable(_Table):
                 self.tr("Energy"),
                 self.tr("95 % interval"),
                 self.tr("Mean"),
+                self.tr("Read"),
             ),
             parent,
         )
@@ -160,6 +161,7 @@ class PartsTable(_Table):
                     figures.marked(total.kind, figures.energy(total.joules)),
                     figures.bounds(total.energy).strip("()"),
                     figures.marked(total.kind, figures.power(cost.mean_w)),
+                    f"{total.coverage:.0%}",
                 )
             )
         self.fill(rows, editable=True)

@@ -13,7 +13,8 @@ from desktop.live.gauge_legend import GaugeLegend
 from desktop.live.gauge_menu import GaugeButton
 from desktop.live.gauges import LiveGauges
 from desktop.sensors.gauges import GaugeTable
-from desktop.sensors.words import short_name, source_name
+from desktop.sensors.words import source_name
+from desktop.theme.devices import short_name
 from desktop.theme.gauges import NOTES, TEXTS, device_name, gauge_name, note_words
 from desktop.theme.palette import LIGHT
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
@@ -143,7 +144,7 @@ def test_every_label_and_note_that_a_source_gives_is_known(
     [
         ("GPU 0 GeForce RTX 4090", "GPU 0"),
         ("AMD GPU 1", "AMD GPU 1"),
-        ("AMD GPU 12 with its processor (APU)", "AMD GPU 12"),
+        ("AMD GPU 12 Radeon RX 7900 XTX", "AMD GPU 12"),
         ("Intel GPU 0", "Intel GPU 0"),
         ("CPU 0", "CPU 0"),
         ("CPU 0.1", "CPU 0.1"),
@@ -152,6 +153,11 @@ def test_every_label_and_note_that_a_source_gives_is_known(
 )
 def test_a_short_name_keeps_what_tells_a_device_from_others(label: str, short: str) -> None:
     assert short_name(part(label)) == short
+
+
+def test_an_socs_name_says_that_its_watts_hold_the_processors() -> None:
+    label = "AMD GPU 0 with its processor (APU)"
+    assert short_name(part(label, Domain.SOC)) == label
 
 
 def test_an_apus_processor_and_graphics_have_a_row_each(qtbot: QtBot) -> None:
@@ -165,7 +171,7 @@ def test_an_apus_processor_and_graphics_have_a_row_each(qtbot: QtBot) -> None:
     qtbot.addWidget(table)
     grid = table.layout()
     names = [grid.itemAtPosition(row, 0).widget().text() for row in range(1, 4)]
-    assert names == ["CPU", "AMD GPU 0", "LlamaWatt itself"]
+    assert names == ["CPU", apu.label, "LlamaWatt itself"]
     assert all(grid.itemAtPosition(row, 1) for row in range(1, 4))
 
 

@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel, Series
 from desktop.live.plot import nice_ceiling
 from desktop.live.pyramid import Pyramid
+from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
-from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
 from tests.unit.builders import channel
 
@@ -206,3 +208,29 @@ def test_a_part_that_is_not_read_stands_in_the_legend_without_a_figure(
     window.dock.refresh()
     assert set(window.dock._entries) >= {"", silent.channel.key}
     assert window.live.recent_w(window.live.total) is None
+
+
+def test_cards_of_one_make_are_told_apart_in_the_legend(qtbot: QtBot) -> None:
+    labels = {
+        "first:gpu": ("AMD GPU 0 Radeon RX 7900 XTX", Domain.GPU),
+        "second:gpu": ("AMD GPU 1 Radeon RX 6800", Domain.GPU),
+        "third:soc": ("AMD GPU 2 with its processor (APU)", Domain.SOC),
+    }
+    sources = [Counter(key, FAST_W) for key in labels]
+    for source in sources:
+        label, domain = labels[source.name]
+        source.channel = replace(source.channel, label=label, domain=domain)
+    with Sampler(50, sources) as sampler:
+        assert sampler.wait_ready()
+        model = LiveModel(sampler)
+        dock = LiveDock(model, LIGHT)
+        qtbot.addWidget(dock)
+        follow(model, 0.6)
+        dock.refresh()
+        shown = [entry.text for entry in dock._entries.values()]
+    assert [text.partition(" ●")[0] for text in shown] == [
+        "Total",
+        "AMD GPU 0",
+        "AMD GPU 1",
+        "AMD GPU 2 with its processor (APU)",
+    ]

@@ -100,6 +100,37 @@ def test_what_is_shown_and_copied_is_what_the_button_runs(
     assert "It is installed" in again.told.text()
 
 
+def test_whoever_is_not_in_the_group_can_join_it_without_closing_it_to_others(
+    qtbot: QtBot, bridge: Bridge, host: QWidget, rule: Path, programs: Path
+) -> None:
+    """Somebody else has installed it: the rule is there, and the counters are closed to this."""
+    rule.touch()
+    ran = programs.parent / "ran"
+    put(programs, "pkexec", f"printf '%s' \"$3\" > {ran}; echo '{BEGUN}'")
+    mend = rapl_mend("bob")
+    dialog = MendDialog(bridge, mend, host, is_denied=True)
+    assert visible(dialog) == {dialog.install, dialog.undo}
+    assert "install it again" in dialog.told.text()
+    # What takes it back is shown before it can be run.
+    dialog.undo.click()
+    assert dialog.script.toPlainText() == mend.undo_script
+    assert "to everyone" in dialog.plan.text()
+    dialog.install.click()
+    assert dialog.script.toPlainText() == mend.script
+    assert copied(dialog) == by_hand(mend.script)
+    assert not ran.exists()
+    dialog.install.click()
+    qtbot.waitUntil(lambda: "Done" in dialog.told.text(), timeout=5_000)
+    assert ran.read_text() == mend.script
+    assert visible(dialog) == {dialog.undo}
+
+    other = MendDialog(bridge, mend, host, is_denied=True)
+    other.undo.click()
+    other.undo.click()
+    qtbot.waitUntil(lambda: "Undone" in other.told.text(), timeout=5_000)
+    assert ran.read_text() == mend.undo_script
+
+
 def test_the_dialog_speaks_the_windows_language(
     qtbot: QtBot, bridge: Bridge, host: QWidget, rule: Path, programs: Path, marking: Marking
 ) -> None:

@@ -269,6 +269,25 @@ def test_text_is_legible_on_every_tint(theme: Theme) -> None:
     assert contrast(tints[0], tints[-1]) >= 1.5
 
 
+def test_the_watts_of_each_channel_say_their_kind(qtbot: QtBot, tmp_path: Path) -> None:
+    kept = ask(tmp_path / "two.db", channels=(CPU, GPU))
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_details(Details(kept.record, kept.trace, kept.marks))
+    view.settle()
+    scrub = view.findChild(Scrub)
+    assert scrub
+    qtbot.keyClick(scrub.curve, Qt.Key.Key_End)
+    assert "◐ 160 W" in scrub.readout.text()
+    assert f"{CPU.label} ● 80.0 W  ·  {GPU.label} ◐ 80.0 W" in scrub.readout.text()
+    cells = [each.text() for each in view.findChildren(QLabel)]
+    for channel in (CPU, GPU):
+        name = cells.index(channel.label)
+        mark = figures.MARKS[channel.kind]
+        assert [cell.split()[0] for cell in cells[name + 1 : name + 3]] == [mark, mark]
+        assert [cell.split()[2] for cell in cells[name + 1 : name + 3]] == ["W", "W"]
+
+
 def test_without_marks_the_answer_is_formatted_and_the_curve_says_why(
     qtbot: QtBot, kept: Kept
 ) -> None:

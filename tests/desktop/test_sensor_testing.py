@@ -50,3 +50,40 @@ def test_a_test_ends_when_a_model_begins_to_work_and_is_made_up_for(
     qtbot.waitUntil(lambda: "Stopped; nothing was kept." in row.told.text(), timeout=2_000)
     qtbot.wait(250)
     assert not row.is_running
+
+
+def test_what_is_known_of_the_sensors_is_asked_for_once_if_it_cannot_be_read(
+    qtbot: QtBot,
+    counters: None,
+    services: Services,
+    bridge: Bridge,
+    host: QWidget,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(testing, "FIRST_MS", 30)
+    services.history.store.maintain(lambda db: db.execute("drop table sensor_traits")).result()
+    failed: list[str] = []
+    bridge.read_failed.connect(failed.append)
+    SelfTestRow(bridge, services.history, services.sampler, host)
+    qtbot.waitUntil(lambda: bool(failed), timeout=2_000)
+    qtbot.wait(300)
+    assert len(failed) == 1
+    assert "cannot be read" in failed[0]
+
+
+def test_a_test_that_a_person_began_and_stopped_is_not_begun_again(
+    qtbot: QtBot,
+    counters: None,
+    services: Services,
+    bridge: Bridge,
+    host: QWidget,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(testing, "FIRST_MS", 400)
+    services.sampler.wait_ready()
+    row = SelfTestRow(bridge, services.history, services.sampler, host, seconds=30.0)
+    row.start()
+    row.stop()
+    qtbot.waitUntil(lambda: "Stopped; nothing was kept." in row.told.text(), timeout=5_000)
+    qtbot.wait(700)
+    assert not row.is_running

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
+from desktop.sensors import mending
 from desktop.sensors.boxes import Boxes
 from desktop.sensors.channels import ChannelTable
 from desktop.sensors.mending import MendDialog
@@ -23,6 +24,7 @@ from desktop.settings.baseline import BaselineDialog
 from desktop.settings.calibration import CalibrationDialog
 from desktop.theme.palette import DARK, LIGHT
 from desktop.window import PAGES, MainWindow
+from monitor import figures
 from monitor.power.channel import (
     Accuracy,
     Channel,
@@ -124,7 +126,7 @@ def test_parts_are_told_from_what_they_contain_and_what_contains_them(
     qtbot: QtBot, counted: MainWindow
 ) -> None:
     counted.show_page("sensors")
-    total = "Total ● 35.0 W = CPU 30.0 W + DRAM 5.00 W"
+    total = "Total ● 35.0 W = CPU ● 30.0 W + DRAM ● 5.00 W"
     qtbot.waitUntil(lambda: total in texts(counted), timeout=10_000)
     qtbot.waitUntil(lambda: texts(counted).count("● 44.0 W") == 2, timeout=5_000)
     lines = texts(counted).split("\n")
@@ -231,6 +233,25 @@ def test_a_module_is_drawn_around_its_gpu_and_is_not_the_machine(qtbot: QtBot) -
         ]
         assert "gpu a" in texts(held)
         assert "gpu b" not in texts(held)
+        assert "what lies around one holds it already" in texts(boxes)
+
+
+def test_each_term_of_the_sum_is_as_weak_as_its_weakest_part(qtbot: QtBot) -> None:
+    boxes = Boxes(
+        scheme_of(
+            [
+                channel("cpu", "package-0"),
+                channel("gpu a", "GPU-a", Domain.GPU),
+                channel("gpu b", "GPU-b", Domain.GPU, kind=Kind.POWER),
+            ]
+        ),
+        LIGHT,
+    )
+    qtbot.addWidget(boxes)
+    boxes.show_watts({"cpu": 30.0, "gpu a": 300.0, "gpu b": 200.0})
+    assert "Total ◐ 530 W = CPU ● 30.0 W + GPU ◐ 500 W" in boxes.accessibleDescription()
+    boxes.show_watts({"cpu": 30.0, "gpu a": 300.0, "gpu b": None})
+    assert f"+ GPU {figures.UNKNOWN}." in boxes.accessibleDescription(), "nothing has no kind"
 
 
 def test_a_doubt_is_a_warning_on_the_sources_card_and_in_the_channels_row(qtbot: QtBot) -> None:
@@ -402,6 +423,24 @@ def denied(
     monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
     monkeypatch.setenv("PATH", str(programs))
     return open_page(), root, programs
+
+
+def test_who_is_not_in_the_group_of_a_rule_that_is_there_is_offered_to_join(
+    qtbot: QtBot,
+    denied: tuple[SensorsPage, Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, _, _ = denied
+    rule = tmp_path / "70-llamawatt-rapl.rules"
+    rule.touch()
+    monkeypatch.setattr(mending, "RULE_FILE", str(rule))
+    qtbot.waitUntil(lambda: "denied" in texts(page), timeout=5_000)
+    button(page, "Mend …").click()
+    dialog = page.window().findChild(MendDialog)
+    assert dialog.install.isVisible()
+    assert "usermod" in dialog.script.toPlainText()
+    dialog.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pkexec is of Linux")

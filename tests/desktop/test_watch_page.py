@@ -1,6 +1,7 @@
 """The Monitor page: recording, marking, stopping, and the bill of any span of a known machine."""
 
 import csv
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,15 +23,15 @@ from desktop.watch.deeds import WatchDeeds
 from desktop.watch.model import LATELY, RUNNING
 from desktop.watch.outline import outline, total_outline
 from desktop.watch.plot import time_ticks
-from desktop.watch.tables import BillTable
+from desktop.watch.tables import BillTable, PartsTable
 from monitor.energy.account import Bill, Line
 from monitor.energy.interval import Interval
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.trace import Trace
-from monitor.recorded import Cost, State
+from monitor.recorded import Cost, State, spans
 from monitor.store.recordings import Recordings
 from tests.desktop.simulated import services_over
-from tests.unit.builders import channel
+from tests.unit.builders import channel, half_read
 
 CPU = replace(channel(label="CPU 0"), kind=Kind.COUNTER, period_s=0.001)
 CPU_W = 30.0
@@ -322,6 +323,96 @@ def test_what_is_shown_goes_on_after_it_could_not_be_read_or_reckoned_once(
             watch.model.price(shown.recorded, 0.0, 0.1)
     with qtbot.waitSignal(watch.model.priced):
         watch.model.price(shown.recorded, 0.0, 0.1)
+
+
+def test_record_and_stop_answer_though_the_history_cannot_be_read(
+    qtbot: QtBot, watch: WatchDeeds, services: Services
+) -> None:
+    def run(statement: str) -> None:
+        services.history.store.maintain(lambda db: db.execute(statement)).result()
+
+    kept, record = Recordings(services.history.store), watch.page.record
+    run("alter table preferences rename to set_aside")
+    with qtbot.waitSignal(watch.model.said) as said:
+        record.click()
+    assert "cannot be read" in said.args[0]
+    assert record.isEnabled()
+    assert not watch.model.is_recording
+    assert kept.listed() == []
+    run("alter table set_aside rename to preferences")
+    record.click()
+    qtbot.waitUntil(lambda: watch.model.is_recording)
+    qtbot.wait(150)
+    # No baseline is to be had: what is recorded is kept all the same.
+    run("drop table baselines")
+    record.click()
+    qtbot.waitUntil(lambda: not watch.model.is_recording)
+    assert [each.state for each in kept.listed()] == [State.DONE]
+
+
+def test_a_stop_that_failed_can_be_pressed_again(
+    qtbot: QtBot, watch: WatchDeeds, services: Services
+) -> None:
+    def set_read_only(value: int) -> None:
+        statement = f"pragma query_only = {value}"
+        services.history.store.maintain(lambda db: db.execute(statement)).result()
+
+    watch.page.record.click()
+    qtbot.waitUntil(lambda: watch.model.is_recording)
+    set_read_only(1)
+    with qtbot.waitSignal(watch.model.said) as said:
+        watch.page.record.click()
+    assert "Press Stop again" in said.args[0]
+    assert watch.model.is_recording
+    assert watch.page.record.isEnabled()
+    set_read_only(0)
+    watch.page.record.click()
+    qtbot.waitUntil(lambda: not watch.model.is_recording)
+    assert [each.state for each in Recordings(services.history.store).listed()] == [State.DONE]
+
+
+def test_closing_after_a_start_that_failed_ends_nothing(
+    qtbot: QtBot, watch: WatchDeeds, bridge: Bridge, services: Services
+) -> None:
+    rename = "alter table preferences rename to set_aside"
+    services.history.store.maintain(lambda db: db.execute(rename)).result()
+    watch.record_or_stop()
+    watch.close()
+    failed: list[str] = []
+    bridge.read_failed.connect(failed.append)
+    bridge.close()
+    qtbot.wait(50)
+    assert failed == []
+    assert Recordings(services.history.store).listed() == []
+
+
+def test_only_the_span_chosen_last_is_priced_whatever_else_could_not_be_read(
+    qtbot: QtBot, watch: WatchDeeds, bridge: Bridge
+) -> None:
+    recorded_for(qtbot, watch)
+    shown, priced = watch.page.shown.shown, list[float]()
+    assert shown is not None
+    qtbot.wait(100)  # what the page asked for itself has been answered
+    watch.model.priced.connect(lambda cost: priced.append(cost.end_s))
+    go_on = threading.Event()
+    bridge.read(go_on.wait, lambda _done: None)
+    watch.model.price(shown.recorded, 0.0, 0.1)
+    watch.model.price(shown.recorded, 0.0, 0.2)
+    bridge.read_failed.emit("Something else.")
+    go_on.set()
+    qtbot.waitUntil(lambda: 0.2 in priced)
+    assert priced == [0.2]
+
+
+def test_a_part_that_was_half_read_says_so(qtbot: QtBot) -> None:
+    recorded = half_read(replace(CPU, kind=Kind.POWER, period_s=0.1))
+    table = PartsTable()
+    qtbot.addWidget(table)
+    table.show_parts([(span, recorded.cost(span.start_s, span.end_s))
+                      for span in spans(recorded.recording)])  # fmt: skip
+    last = table.columnCount() - 1
+    assert table.horizontalHeaderItem(last).text() == "Read"
+    assert [table.item(row, last).text() for row in range(2)] == ["50%", "100%"]
 
 
 def test_a_mean_is_of_the_time_that_was_read(qtbot: QtBot) -> None:

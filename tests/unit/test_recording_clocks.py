@@ -88,3 +88,62 @@ def test_rows_after_a_suspend_tell_when_they_were_read(tmp_path: Path) -> None:
         began_s = datetime.fromisoformat(told["began"]).timestamp()
         asleep_s = at_s - began_s - float(row["seconds"])
         assert min(abs(asleep_s - each) for each in (0, 3600, 3720)) < 0.1
+
+
+LATELY_PROGRAM = """
+import json, sys, time
+from monitor.paths import database_path
+from monitor.power.sampler import Sampler
+from monitor.recorder import keep, lately
+from monitor.store.history import History
+
+history, read_s = History(database_path()), []
+with Sampler(50) as sampler:
+    sampler.wait_ready()
+    for line in sys.stdin:  # the machine has slept before each
+        for _ in range(3):  # the first reading may have been on its way when it woke
+            assert sampler.wait_until(time.monotonic(), 10.0)
+        read_s.append((time.monotonic(), time.time()))
+        print(flush=True)
+    recorded = lately(sampler, history, 600.0)
+    key, curve = next(iter(recorded.curves.items()))
+    began_s = float(sampler.trace.curve(key).time_s[0] - curve.time_s[0])
+recording = recorded.recording
+awake_s = time.monotonic() - began_s - recording.duration_s
+print(json.dumps({
+    "moments": [recorded.moment(at - began_s).timestamp() for at, _ in read_s],
+    "read": [wall_s for _, wall_s in read_s],
+    "slept": sum(sleep.length_s for sleep in recorded.sleeps),
+    "ended": recorded.moment(recording.duration_s).timestamp(),
+    "end": time.time() - awake_s,
+    "kept": keep(history, recorded).ended.timestamp(),
+}))
+"""
+
+
+def test_the_last_minutes_tell_when_they_were_read_whatever_the_machine_slept(
+    tmp_path: Path,
+) -> None:
+    clock, slept_s = FakeClock(tmp_path), 0
+    with subprocess.Popen(
+        [sys.executable, "-c", LATELY_PROGRAM],
+        cwd=REPOSITORY,
+        env=os.environ | clock.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for length_s in (0, *SLEEPS_S):
+            slept_s += length_s
+            clock.set(wall_s=slept_s, asleep_s=slept_s)
+            print(file=process.stdin, flush=True)
+            process.stdout.readline()
+        process.stdin.close()
+        told = json.loads(process.stdout.read())
+    assert told["moments"] == pytest.approx(told["read"], abs=0.05)
+    # Several sources were read: each tells of the same suspend, and it is counted once.
+    assert told["slept"] == pytest.approx(sum(SLEEPS_S), abs=0.1)
+    assert told["ended"] == pytest.approx(told["end"], abs=0.05)
+    assert told["kept"] == pytest.approx(told["ended"], abs=0.01)

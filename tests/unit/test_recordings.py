@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from monitor.cli import main
 from monitor.energy.account import METHOD, WATCH, Bill, Line
@@ -28,13 +31,13 @@ from monitor.power.window import Curve, Gap
 from monitor.quiet import present_conditions
 from monitor.recorded import Cost, Mark, Recorded, State, join_curves, spans
 from monitor.recorder import Recorder, keep, lately
-from monitor.recording_forms import recording_json, write_csv
+from monitor.recording_forms import recording_json, recording_view, write_csv
 from monitor.store.baselines import Baselines
 from monitor.store.database import StoreError
 from monitor.store.history import History
 from monitor.store.recordings import Recordings
 from monitor.tally import Tally, settled_s
-from tests.unit.builders import REPOSITORY
+from tests.unit.builders import REPOSITORY, half_read
 from tests.unit.conftest import Eventually, MakeChannel
 
 CPU_W, DRAM_W = 50.0, 4.0
@@ -167,6 +170,18 @@ def test_marks_part_a_recording(quick: Recorder, recordings: Recordings) -> None
     assert sum(parts_j) == pytest.approx(recorded.recording.bill.total().joules, rel=5e-3)
 
 
+def test_a_part_that_was_half_read_is_shown_with_how_much_of_it_was(
+    make_channel: MakeChannel,
+) -> None:
+    recorded = half_read(make_channel("m:cpu", kind=Kind.POWER))
+    console = Console(width=140, file=io.StringIO())
+    console.print(recording_view(recorded))
+    lines = console.file.getvalue().splitlines()
+    half, whole = (next(line for line in lines if name in line) for name in ("compile", "link"))
+    assert half.split()[-1] == "50%"
+    assert whole.split()[-1] == "100%"
+
+
 def test_a_recording_without_marks_has_no_parts(quick: Recorder) -> None:
     quick.start()
     assert spans(quick.stop()) == []
@@ -279,6 +294,45 @@ def test_a_history_that_cannot_be_written_for_a_while_loses_nothing(
     assert recorded.cost(0, stopped.duration_s).bill.total().joules == pytest.approx(
         joules, rel=2e-3
     )
+
+
+def test_a_baseline_that_cannot_be_read_keeps_nothing_from_being_recorded(
+    quick: Recorder, sampler: Sampler, history: History, recordings: Recordings
+) -> None:
+    history.store.maintain(lambda db: db.execute("drop table baselines")).result()
+    quick.start()
+    time.sleep(0.2)
+    kept = recordings.get(quick.stop().id)
+    assert kept.state is State.DONE
+    assert kept.bill.total().joules == pytest.approx(54.0 * kept.duration_s, rel=2e-3)
+    assert kept.cost.above is None
+    assert lately(sampler, history, 600.0).recording.cost.above is None
+
+
+def test_what_cannot_begin_leaves_no_recording_that_never_ends(
+    quick: Recorder, history: History, recordings: Recordings
+) -> None:
+    rename = "alter table preferences rename to set_aside"
+    history.store.maintain(lambda db: db.execute(rename)).result()
+    with pytest.raises(sqlite3.Error):
+        quick.start()
+    assert not quick.has_begun
+    assert recordings.listed() == []
+
+
+def test_one_whose_thread_could_not_be_started_can_be_stopped_all_the_same(
+    quick: Recorder, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            quick.start()
+    quick.stop()
+    (kept,) = recordings.listed()
+    assert kept.state is State.DONE
 
 
 def test_what_is_above_idle_is_told_where_a_baseline_fits(
