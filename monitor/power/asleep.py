@@ -15,8 +15,9 @@ NVIDIA = "0x10de"
 DISPLAY_CLASS = "0x03"
 """PCI class of display controllers (PCI code and ID assignment specification)."""
 
-ASLEEP = ("suspended", "suspending")
-"""What ``power/runtime_status`` says of a device at rest (ABI file sysfs-devices-power)."""
+ASLEEP = ("suspended", "suspending", "resuming")
+"""What ``power/runtime_status`` says of a device that cannot be asked: at rest, about to be, or
+not up yet (ABI file sysfs-devices-power). While it resumes, newer kernels refuse to read it."""
 
 
 def is_asleep(device: Path) -> bool:

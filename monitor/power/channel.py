@@ -1,5 +1,6 @@
 """What a power reading is: the vocabulary shared by sources, sampler, trace and bill."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -128,11 +129,23 @@ class Doubt:
     """Why a channel's figures may be wrong although it is read.
 
     :param key: the channel's key
-    :param words: a sentence or two that a person understands
+    :param text: a sentence or two that a person understands, in English, with %1, %2 … in it
+    :param arguments: what stands for these: names and figures, the same in every language
     """
 
     key: str
-    words: str
+    text: str
+    arguments: tuple[str, ...] = ()
+
+    def words(self, translate: Callable[[str], str] = str) -> str:
+        """Return it as a person reads it.
+
+        :param translate: for the window's language
+        """
+        words = translate(self.text)
+        for number, argument in enumerate(self.arguments, start=1):
+            words = words.replace(f"%{number}", argument)
+        return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +170,8 @@ class Probe:
 
     @property
     def doubt(self) -> str:
-        """All that is doubtful, as a person reads it; empty if nothing is."""
-        return " ".join(doubt.words for doubt in self.doubts)
+        """All that is doubtful, in English; empty if nothing is."""
+        return " ".join(doubt.words() for doubt in self.doubts)
 
 
 class OpenAnew(OSError):

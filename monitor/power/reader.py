@@ -12,7 +12,7 @@ from monitor.power.channel import Channel, Doubt, Kind, OpenAnew, Probe, ProbeSt
 from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
 from monitor.power.gauge import Gauge, GaugeTrace
 from monitor.power.sources import Doubting, Gauged, Remarking, Source
-from monitor.power.trace import Gap, Trace
+from monitor.power.trace import ASLEEP_S, Gap, Trace
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,6 @@ HEALTHY_S = 60.0
 """A source that was read for so long before it failed begins with the shortest wait again."""
 
 HAS_BOOTTIME = hasattr(time, "CLOCK_BOOTTIME")
-
-ASLEEP_S = 0.5
-"""A suspend is longer than this; less is what two clocks read one after the other differ by."""
 
 
 class Use(Enum):
@@ -87,6 +84,8 @@ class Known:
 
     :param probe: its last answer; ``None`` before the first
     :param channels: those it opened; kept while it is dead, so that no bill changes its kind
+    :param is_outdated: whether it said itself that these are not what it should read by now, and
+      has not been read since
     :param failing: why it cannot be read at present
     :param refused: the labels of channels whose last reading was impossible
     :param doubts: the last of each channel, kept to the end: what was billed meanwhile stands
@@ -102,6 +101,7 @@ class Known:
     probe: Probe | None = None
     channels: tuple[Channel, ...] = ()
     gauges: tuple[Gauge, ...] = ()
+    is_outdated: bool = False
     failing: str = ""
     refused: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
@@ -184,7 +184,7 @@ class Reader:
 
     def _attempt(self) -> float:
         """Open the source and read it until it fails; return when to try again, in seconds."""
-        known, began_s = self.known, math.inf
+        known, began_s, is_changed = self.known, math.inf, False
         try:
             probe = self._open()
             self._tell(probe)
@@ -193,20 +193,23 @@ class Reader:
                 self._read_until_dead()
             elif probe.retry_s is not None:
                 return probe.retry_s
-            elif not known.channels:
+            elif not known.channels and not known.is_outdated:
                 return math.inf
         except OpenAnew as change:
             log.info("%s is opened anew: %s", self.name, change)
-            # One that finds so again and again is not opened without a pause.
-            return 0.0 if time.monotonic() - began_s > DEAD_S else RETRY_S
+            known.is_outdated, is_changed = True, True
         except Exception as error:  # a third-party driver may raise anything
             log.warning("Opening %s failed", self.name, exc_info=not known.failed)
             self._tell(Probe(self.name, ProbeState.ABSENT, f"It failed to open: {error}."))
         finally:
             known.is_read = False
             self._close()
-        if time.monotonic() - began_s > HEALTHY_S:
+        read_s = time.monotonic() - began_s
+        if read_s > HEALTHY_S:
             known.failed = 0
+        if is_changed:
+            # One that finds so again and again is not opened without a pause.
+            return 0.0 if read_s > DEAD_S else RETRY_S
         wait_s = delay_s(known.failed)
         known.failed += 1
         known.next_s = time.monotonic() + wait_s
@@ -229,7 +232,11 @@ class Reader:
                     desk.trace.add(channel)
                 known.channels, known.gauges = channels, gauges
                 known.is_read = bool(channels or gauges)
+                known.is_outdated = False
                 self._labels = {channel.key: channel.label for channel in channels}
+        elif known.is_outdated:
+            # They are not dead but gone, as counters that have all stopped: a model may stand in.
+            known.channels = known.gauges = ()
         known.asked_s = None
         return probe
 
@@ -261,10 +268,13 @@ class Reader:
         watts_s = min(integrated, default=math.inf)
         slept_s = asleep_s()
         due_s = time.monotonic()
+        # One in which no source was open is told of as well.
+        self._desk.trace.note_asleep(slept_s, due_s)
         failing_s: float | None = None
         while not self._ended.is_set():
             if asleep_s() - slept_s > ASLEEP_S:
                 slept_s = asleep_s()
+                self._desk.trace.note_asleep(slept_s, time.monotonic())
                 self._desk.trace.miss([channel.key for channel in known.channels], Gap.ASLEEP)
             is_well = self._read()
             self._read_gauges()

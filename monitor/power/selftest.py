@@ -18,7 +18,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from monitor.power.channel import Channel, Kind, ProbeState, Reading
+from monitor.power.channel import Channel, Kind, ProbeState
 from monitor.power.sources import Source
 
 SECONDS = 60.0
@@ -133,10 +133,14 @@ class Finding:
 def refined(channel: Channel, traits: Traits) -> Channel:
     """Return a channel with what was learned of it in the place of what is documented.
 
+    What has a step was found of a counter, and says nothing of watts: the channel stays as it is.
+
     The noise of watts is taken to be white, another chance with each refresh: the mean of a second
     then varies less than one of them, by the root of how many the test read in it. What the
     resting machine really drew more and less is in it as well, so that it is rather too large.
     """
+    if traits.step_j is not None and channel.kind is not Kind.COUNTER:
+        return channel
     period_s = channel.period_s if traits.period_s is None else traits.period_s
     noise_w = channel.noise_w
     if channel.kind is Kind.POWER and traits.spread_w is not None:
@@ -182,6 +186,8 @@ class _Examination:
         self._seconds = seconds
         self._until_s = time.monotonic() + seconds
         self._read: dict[str, list[tuple[float, float]]] = {c.key: [] for c in channels}
+        self._stage: dict[str, list[tuple[float, float]]] = {}
+        """The same of the present stage; what a read did not tell anew is in it again."""
         self._counted = {c.key for c in channels if c.kind is Kind.COUNTER}
         self._verdicts: dict[str, tuple[Verdict, float | None]] = {}
 
@@ -190,14 +196,15 @@ class _Examination:
         expected_s = min(channel.period_s for channel in self._channels)
         interval_s = min(max(expected_s / FINER, FASTEST_S), SLOWEST_S)
         while not self._is_over() and len(self._verdicts) < len(self._channels):
-            starts = {key: len(read) for key, read in self._read.items()}
+            self._stage = {key: [] for key in self._read}
             self._look(interval_s, READS)
             for key in self._read.keys() - self._verdicts.keys():
-                told = period_of(*_columns(self._read[key][starts[key] :]))
+                told = period_of(*_columns(self._stage[key]))
                 # What looks uneven may have been the machine's: a later stage sees it anew.
                 if told and told[0] is not Verdict.UNSURE:
                     self._verdicts[key] = told
             interval_s = min(interval_s * SLOWER, SLOWEST_S)
+        self._stage = {}
         while not self._is_over():
             self._look(REST_S, 1)
 
@@ -207,22 +214,30 @@ class _Examination:
     def _look(self, interval_s: float, reads: int) -> None:
         for _ in range(reads):
             began_s = time.monotonic()
-            for reading in self._readings():
-                counted = reading.key in self._counted
-                value = reading.counter_j if counted else reading.power_w
-                if value is not None and math.isfinite(value) and reading.key in self._read:
-                    self._read[reading.key].append((reading.time_s, value))
+            self._look_once(began_s)
             took_s = time.monotonic() - began_s
             if self._stop.wait(max(max(interval_s, DUTY * took_s) - took_s, 0.0)):
                 return
             if time.monotonic() >= self._until_s:
                 return
 
-    def _readings(self) -> list[Reading]:
+    def _look_once(self, now_s: float) -> None:
         try:
-            return self._source.read()
+            readings = self._source.read()
         except Exception:  # a driver may raise anything; what is missing is no reading
-            return []
+            return
+        told = set()
+        for reading in readings:
+            value = reading.counter_j if reading.key in self._counted else reading.power_w
+            if value is not None and math.isfinite(value) and reading.key in self._read:
+                self._read[reading.key].append((reading.time_s, value))
+                told.add(reading.key)
+        for key, stage in self._stage.items():
+            if key in told:
+                stage.append(self._read[key][-1])
+            elif self._read[key]:
+                # Many sources leave out what has not been refreshed since.
+                stage.append((now_s, self._read[key][-1][1]))
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what was found of each channel."""

@@ -4,6 +4,7 @@ import math
 import sys
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,21 @@ REFRESHES_PER_SLOPE, LONGEST_SLOPE_S = 50, 0.5
 
 AROUND_S = 0.5
 """Readings so long before and after a window tell how doubtful its ends are."""
+
+ASLEEP_S = 0.5
+"""A suspend is longer than this; less is what two clocks read one after the other differ by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """A time in which the machine was suspended, and the monotonic clock stood still.
+
+    :param woken_s: monotonic; what is read from here on was read after the machine woke
+    :param length_s: seconds it slept
+    """
+
+    woken_s: float
+    length_s: float
 
 
 def _floats(column: npt.NDArray[np.float64]) -> "memoryview[float]":
@@ -199,6 +215,8 @@ class Trace:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._rings: dict[str, _Ring] = {}
+        self._suspends: list[Suspend] = []
+        self._asleep_s: float | None = None
         self._lock = threading.Lock()
 
     def add(self, channel: Channel) -> None:
@@ -228,6 +246,27 @@ class Trace:
         with self._lock:
             for key in keys:
                 self._rings[key].miss(reason)
+
+    def note_asleep(self, asleep_s: float, now_s: float) -> None:
+        """Note how long the machine has been suspended by now; if for longer, it has just woken.
+
+        The thread of each source tells of the same suspend, one after the other: the first is
+        nearest to the waking.
+
+        :param asleep_s: seconds since the machine was started
+        :param now_s: monotonic
+        """
+        with self._lock:
+            if self._asleep_s is not None and asleep_s - self._asleep_s <= ASLEEP_S:
+                return
+            if self._asleep_s is not None:
+                self._suspends.append(Suspend(now_s, asleep_s - self._asleep_s))
+            self._asleep_s = asleep_s
+
+    def suspends(self) -> tuple[Suspend, ...]:
+        """Return the times the machine was suspended while it was read, in their order."""
+        with self._lock:
+            return tuple(self._suspends)
 
     def curve(self, key: str, start_s: float = -math.inf, end_s: float = math.inf) -> Curve:
         """Copy the readings of a channel between two monotonic times, both included.

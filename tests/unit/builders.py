@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from gguf import GGMLQuantizationType, GGUFEndian, GGUFReader, GGUFWriter
 from llama_cpp._ggml import libggml
 
 from monitor.carbon.intensity import Zone
-from monitor.energy.account import Bill, Line
+from monitor.energy.account import WATCH, Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import ModelInfo
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
+from monitor.power.window import Curve, Gap
+from monitor.recorded import Mark, Recorded, Recording, State
 from monitor.store.conversations import Said
 from monitor.store.history import History, QueryStart
 from monitor.store.outcomes import Outcome
@@ -104,6 +107,25 @@ def channel(
         accuracy=Accuracy(below, 0.03, 0.1, "a datasheet"),
         range_j=262143.32885 if kind is Kind.COUNTER else None,
     )
+
+
+def half_read(of: Channel) -> Recorded:
+    """Return two minutes of 20 W, a mark at the beginning of each; half of the first is not read.
+
+    :param of: of kind power
+    """
+    time_s = np.concatenate([np.arange(0.0, 30.05, 0.1), np.arange(60.0, 120.05, 0.1)])
+    gap = np.where(np.diff(time_s, prepend=0.0) > 1.0, Gap.MISSED, Gap.NONE).astype(np.uint8)
+    step_s = np.where(gap, 0.0, np.diff(time_s, prepend=0.0))
+    curve = Curve(time_s, np.cumsum(20.0 * step_s), np.full(len(time_s), 20.0), gap)
+    empty = Recording(
+        "half", "", "", "2026-01-01T00:00:00+00:00", 120.0, State.DONE,
+        Bill((Line(of, WATCH, None, None, None, 0, 0.0, 120.0, False),)), ZONE, 1.0,
+        (Mark(0.0, "compile"), Mark(60.0, "link")),
+    )  # fmt: skip
+    curves = {of.key: curve}
+    bill = Recorded(empty, curves).cost(0.0, 120.0).bill
+    return Recorded(replace(empty, bill=bill), curves)
 
 
 def line(

@@ -83,6 +83,33 @@ def test_a_power_that_does_not_answer_gives_way_to_the_other(put: PutCard) -> No
     assert [reading.power_w for reading in source.read()] == [40.0]
 
 
+@pytest.mark.parametrize(("now_uw", "mean_uw"), [(0, 40_000_000), (40_000_000, 0)])
+def test_a_power_of_0_is_not_told_and_is_no_doubt_of_a_counter(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch, now_uw: int, mean_uw: int
+) -> None:
+    device = put(card(power1_input=now_uw, power1_average=mean_uw, energy1_input=1_000_000))
+    source = AmdGpu()
+    with monkeypatch.context() as clock:
+        running(device, 40.0, clock)
+        source.probe()
+    assert [channel.kind for channel in source.open()] == [Kind.COUNTER]
+    assert [reading.power_w for reading in source.read()] == [40.0]
+    # Both may say so for a moment: the counter goes on, and what it draws now is not known.
+    say(monitor_of(device), {"power1_input": 0, "power1_average": 0, "energy1_input": 99_000_000})
+    (reading,) = source.read()
+    assert (reading.counter_j, reading.power_w) == (99.0, None)
+
+
+def test_a_power_of_0_is_a_gap_and_no_0_w(put: PutCard) -> None:
+    device = put(card())
+    source, _ = opened()
+    say(monitor_of(device), {"power1_average": 0})
+    with pytest.raises(OSError, match="does not tell any more"):
+        source.read()
+    say(monitor_of(device), {"power1_average": 41_000_000})
+    assert [reading.power_w for reading in source.read()] == [41.0]
+
+
 def test_only_amd_cards_are_taken_and_each_once(put: PutCard) -> None:
     # A network card's monitor, an Intel GPU, and a second AMD card on another number.
     put(card(1, "0000:0a:00.0"))
@@ -285,7 +312,59 @@ def test_a_card_that_is_silent_beside_another_is_told_of(put: PutCard) -> None:
     assert len(source.open()) == 1
 
 
+@pytest.mark.parametrize("silence", ["", 0])
+def test_a_silent_card_is_read_once_it_tells(
+    put: PutCard,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
+    silence: int | str,
+) -> None:
+    monkeypatch.setattr(amdgpu, "LOOK_S", 0.02)
+    monkeypatch.setattr(watch, "LOOK_S", 0.0)
+    monkeypatch.setattr(reader, "RETRY_S", 0.01)
+    alone = put(card(power1_average=silence))
+    with Sampler(hz=50, sources=[AmdGpu()]) as sampler:
+
+        def read() -> list[str]:
+            return [channel.label for channel in sampler.channels()]
+
+        assert sampler.wait_ready()
+        assert sampler.probes()[0].state is ProbeState.ABSENT
+        say(monitor_of(alone), {"power1_average": 40_000_000})
+        eventually(lambda: read() == ["AMD GPU 0"])
+        beside = put(card(1, "0000:0a:00.0", power1_average=silence))
+        eventually(lambda: "AMD GPU 1 does not tell" in sampler.probes()[0].reason)
+        assert read() == ["AMD GPU 0"]
+        say(monitor_of(beside), {"power1_average": 50_000_000})
+        eventually(lambda: read() == ["AMD GPU 0", "AMD GPU 1"])
+
+
+def test_a_card_that_stays_silent_costs_the_other_nothing(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOOK_S", 0.0)
+    put(card())
+    put(card(1, "0000:0a:00.0", power1_average=0))
+    source, _ = opened()
+    for _ in range(3):
+        assert [reading.power_w for reading in source.read()] == [40.0]
+
+
 # Cards that sleep.
+
+
+def test_a_card_that_resumes_is_not_asked_yet(put: PutCard) -> None:
+    # Newer kernels refuse it until the card is up.
+    device = put(card(power1_average=""))
+    say(device, {"power/runtime_status": "resuming"})
+    source = AmdGpu()
+    probe = source.probe()
+    assert "asleep" in probe.reason
+    assert probe.retry_s
+    say(device, {"power/runtime_status": "active"})
+    say(monitor_of(device), {"power1_average": 40_000_000})
+    assert source.probe().state is ProbeState.AVAILABLE
+    assert [reading.power_w for reading in source.read()] == [40.0]
 
 
 def test_a_card_that_sleeps_is_not_woken(put: PutCard) -> None:
@@ -489,15 +568,20 @@ def test_the_bill_goes_on_when_a_counter_freezes(
         before = sampler.trace.window(channel.key, start_s, start_s + 0.25)
     frozen_s = time.monotonic()
     eventually(lambda: sampler.channels()[0].kind is Kind.POWER)
+    (fallback,) = sampler.channels()
     back_s = time.monotonic()
     eventually(lambda: time.monotonic() - back_s > 0.4)
     sampler.wait_until(time.monotonic())
     frozen = sampler.trace.window(channel.key, frozen_s + 0.05, back_s - 0.02)
-    after = sampler.trace.window(channel.key, back_s + 0.1, back_s + 0.3)
+    after = sampler.trace.window(fallback.key, back_s + 0.1, back_s + 0.3)
+    counted = sampler.trace.window(channel.key, start_s, start_s + 0.25)
     reason = sampler.probes()[0].reason
     sampler.stop()
     assert before.joules == pytest.approx(40.0 * 0.25, rel=0.15)
     assert after.joules == pytest.approx(40.0 * 0.2, rel=0.02)
+    # What was counted stays, and nothing else passes for it.
+    assert fallback.key == f"{channel.key}:watts"
+    assert counted.joules == before.joules
     # What was not read is a gap, not zero watts.
     assert frozen.coverage < 0.2
     assert "integrated" in reason

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.power import reader
 from monitor.power.channel import Domain, Kind, ProbeState, Role
 from monitor.power.emi import look
 from monitor.power.emi.look import mirrors
@@ -253,6 +254,13 @@ def test_two_processors_are_two_also_under_the_same_name() -> None:
         ([[(99e3, 0.0), (99e3, 0.0)], [(99001.0, 0.06), (99e3, 0.059)]], {1}),
         # Two at rest at different energies are two.
         ([[(700.0, 0.0), (701.0, 0.0)], [(700.0, 0.06), (701.0, 0.06)]], set()),
+        # Two at 20 W and 35 W whose counts are near at different times: the lower follows the
+        # higher.
+        ([[(5000.0, 0.0), (5030.0, 0.02)], [(5001.2, 0.06), (5032.1, 0.08)]], set()),
+        ([[(9000.0, 0.0), (9180.0, 0.1)], [(9001.2, 0.06), (9182.1, 0.16)]], set()),
+        ([[(300.0, 0.0), (301.5, 0.001)], [(301.2, 0.06), (303.6, 0.061)]], set()),
+        # One at 20 W, read so much later as well.
+        ([[(5000.0, 0.0), (5000.4, 0.02)], [(5001.2, 0.06), (5001.6, 0.08)]], {1}),
         # Two that were level once.
         ([[(0.0, 0.0), (0.0, 0.0)], [(3.0, 0.06), (9.0, 0.06)]], set()),
     ],
@@ -311,6 +319,26 @@ def test_a_counter_that_stops_later_is_a_gap_and_then_a_fault(
     monkeypatch.setattr(emi, "STOPPED_S", 1e-9)
     with pytest.raises(OSError, match="DRAM 0 has stopped"):
         source.read()
+
+
+def test_meters_that_all_stop_leave_no_channels_until_they_go_on(
+    monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr(emi, "STOPPED_S", 0.1)
+    monkeypatch.setattr(reader, "RETRY_S", 0.01)
+    monkeypatch.setattr(reader, "delay_s", lambda failed: 0.01)
+    meter = Meter(["RAPL_Package0_PKG"], [1000.0], [2.0])
+    with Sampler(hz=50, sources=[Emi(lambda: [meter])]) as sampler:
+        assert sampler.wait_ready()
+        opened_first = sampler.channels()
+        assert opened_first
+        meter.stands = True
+        eventually(lambda: sampler.channels() == ())
+        assert "stand still" in sampler.probes()[0].reason
+        # What was read before stays.
+        assert len(sampler.trace.curve(opened_first[0].key).time_s)
+        meter.stands = False
+        eventually(lambda: sampler.channels() == opened_first)
 
 
 # Where there is nothing.

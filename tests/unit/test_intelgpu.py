@@ -179,11 +179,12 @@ def test_a_counter_that_vanishes_is_a_fault(put: PutCard) -> None:
         source.read()
 
 
-def test_a_card_that_sleeps_is_not_woken(put: PutCard) -> None:
+@pytest.mark.parametrize("status", ["suspended", "suspending", "resuming"])
+def test_a_card_that_sleeps_is_not_woken(put: PutCard, status: str) -> None:
     monitor = {"name": "xe", **XE_CARD, "temp2_input": 40_000, "temp2_label": "pkg"}
     files = {"tile0/gt0/freq0/act_freq": 0, "tile0/gt0/freq0/throttle/status": 0}
     device = put(arc(monitor, files=files))
-    say(device, {"power/runtime_status": "suspended"})
+    say(device, {"power/runtime_status": status})
     with opened_files() as names:
         source, channels = opened()
         probe = source.probe()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.power.asleep import BusGpu, nvidia_gpus, nvidia_sleeps
-from monitor.power.channel import ProbeState
+from monitor.power.channel import OpenAnew, ProbeState
 from monitor.power.sampler import Sampler
 from monitor.power.sources import nvml as nvml_source
 from monitor.power.sources.nvml import Nvml
@@ -109,7 +109,7 @@ def test_a_sleeping_gpu_beside_one_at_work_is_left_alone_until_it_wakes(
         assert len(nvml.read()) == 1
         assert (handles_given(0), handles_given(1)) == (0, 1)
         bus(sleeping, awake)
-        with pytest.raises(OSError, match="woken"):
+        with pytest.raises(OpenAnew, match="woken"):
             nvml.read()
         nvml.probe()
         assert len(nvml.open()) == 2

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.power.channel import Kind
+from monitor.power import reader
+from monitor.power.channel import Kind, OpenAnew
 from monitor.power.gauge import Quantity
 from monitor.power.nvml.gauges import throttled_by
 from monitor.power.sampler import Sampler
 from monitor.power.sources.nvml import Nvml
+from monitor.power.trace import Trace
+from monitor.tally import Tally
 from tests.hardware.curve import PowerCurve
 from tests.hardware.nvml import FakeGpu, init_calls
 from tests.unit.conftest import Eventually, FakeGpus
@@ -62,12 +65,91 @@ def test_a_counter_that_stops_is_given_up_for_the_watts(fake_gpus: FakeGpus) -> 
     with closing(Nvml(check_s=0.3)) as nvml:
         nvml.probe()
         nvml.open()
-        with pytest.raises(OSError, match="GPU 0 does not follow its watts"):
+        with pytest.raises(OpenAnew, match="GPU 0 does not follow its watts"):
             read_on(nvml)
         nvml.probe()
         stopped, other = nvml.open()
         nvml.read()
     assert (stopped.kind, other.kind) == (Kind.POWER, Kind.COUNTER)
+    assert (stopped.key, other.key) == (f"nvml:{stopped.device}:watts", "nvml:GPU-second")
+
+
+def test_what_was_counted_stays_counted_when_the_counter_is_given_up(
+    fake_gpus: FakeGpus, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "RETRY_S", 0.02)
+    fake_gpus([FakeGpu(uuid="GPU-odd", curve=PowerCurve.constant(400.0), frozen_from_s=1.0)])
+
+    def make() -> Nvml:
+        return Nvml(check_s=0.4)
+
+    sampler = Sampler(20, sources=[])
+    sampler.add(make(), make)
+    with sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        start_s = time.monotonic()
+        tally = Tally(sampler, start_s)
+        tally.bill(start_s)
+        eventually(lambda: sampler.trace.latest("nvml:GPU-odd:watts"))
+        began_s = sampler.trace.latest("nvml:GPU-odd:watts")[0]
+        eventually(lambda: sampler.trace.latest("nvml:GPU-odd:watts")[0] > began_s + 0.5)
+        end_s = sampler.trace.latest("nvml:GPU-odd:watts")[0]
+        bill = tally.bill(end_s)
+        assert "failing" not in sampler.probes()[0].reason
+    lines = {line.channel.key: line for line in bill.lines}
+    assert {key: line.channel.kind for key, line in lines.items()} == {
+        "nvml:GPU-odd": Kind.COUNTER,
+        "nvml:GPU-odd:watts": Kind.POWER,
+    }
+    assert all(line.joules > 0.0 for line in lines.values())
+    assert bill.total().kind is Kind.POWER
+    assert bill.total().joules < 400.0 * (end_s - start_s)
+
+
+@pytest.mark.parametrize("has_watts", [True, False], ids=["tells watts", "tells joules only"])
+def test_a_counter_that_stands_still_is_missing_and_not_nothing(
+    fake_gpus: FakeGpus, has_watts: bool
+) -> None:
+    frozen_from_s = 1.0
+    gpu = FakeGpu(curve=PowerCurve.constant(400.0), frozen_from_s=frozen_from_s)
+    epoch_s = fake_gpus([replace(gpu, has_power=has_watts, has_instant=has_watts)])
+    trace = Trace()
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        (channel,) = nvml.open()
+        trace.add(channel)
+        trace.record(nvml.read())
+        time.sleep(max(epoch_s + frozen_from_s - time.monotonic(), 0.0))
+        trace.record(nvml.read())
+        stopped_s = time.monotonic()
+        for _ in range(3):
+            time.sleep(0.2)
+            (reading,) = nvml.read()
+            trace.record([reading])
+            assert reading.counter_j is None
+            assert reading.power_w == (400.0 if has_watts else None)
+    assert channel.kind is Kind.COUNTER
+    window = trace.window(channel.key, stopped_s, time.monotonic())
+    assert (window.joules, window.coverage) == (None, 0.0)
+
+
+def test_a_counter_that_goes_on_after_a_stand_has_lost_nothing(fake_gpus: FakeGpus) -> None:
+    gpu = FakeGpu(curve=PowerCurve.constant(400.0), energy_step_s=0.5)
+    fake_gpus([replace(gpu, has_power=False, has_instant=False)], elapsed_s=10.0)
+    trace, readings = Trace(), []
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        (channel,) = nvml.open()
+        trace.add(channel)
+        while len({reading.counter_j for reading in readings} - {None}) < 4:
+            readings += nvml.read()
+            time.sleep(0.05)
+    trace.record(readings)
+    first, last = readings[0], readings[-1]
+    window = trace.window(channel.key, first.time_s, last.time_s)
+    assert any(reading.counter_j is None for reading in readings)
+    assert window.coverage == 1.0
+    assert window.joules == pytest.approx(last.counter_j - first.counter_j)
 
 
 @pytest.mark.parametrize("energy_scale", [0.0, 50.0])
@@ -80,6 +162,7 @@ def test_a_counter_that_never_worked_gives_way_to_the_watts(
         (channel,) = nvml.open()
         (reading,) = nvml.read()
     assert channel.kind is Kind.POWER
+    assert channel.key == f"nvml:{channel.device}:watts" == reading.key
     assert reading.counter_j is None
     assert "does not follow its watts" in probe.reason
 

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from monitor.energy.account import DECODE, Bill, Phase, account
+from monitor.power import reader
 from monitor.power.channel import Kind
 from monitor.power.sampler import Sampler
+from monitor.power.sources import rapl
+from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.rapl import Rapl
 from monitor.power.trace import Gap, Trace
 from tests.hardware.curve import PowerCurve
@@ -149,6 +152,33 @@ def test_a_zone_that_vanishes_is_missing_not_zero(
         eventually(lambda: "failing" in sampler.probes()[0].reason)
 
 
+def test_a_model_stands_in_when_every_counter_has_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr(rapl, "STOPPED_S", 0.3)
+    monkeypatch.setattr(reader, "RETRY_S", 0.01)
+    package = zone("intel-rapl:0", "package-0", 50.0)
+    root = tmp_path / "sys"
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
+    with (
+        FakeSysfs(root, [package]) as sysfs,
+        Sampler(hz=20, sources=[Rapl(), ModelledCpu()]) as sampler,
+    ):
+        assert sampler.wait_ready(timeout_s=10.0)
+        assert [channel.key for channel in sampler.channels()] == ["rapl:package-0"]
+        start_s = time.monotonic()
+        time.sleep(0.2)
+        assert sampler.wait_until(time.monotonic(), timeout_s=10.0)
+        before = sampler.trace.window("rapl:package-0", start_s, start_s + 0.2)
+        sysfs.freeze(package)
+        eventually(lambda: [c.kind for c in sampler.channels()] == [Kind.MODELLED])
+        assert "stand still" in sampler.probes()[0].reason
+        # What was counted before stays.
+        after = sampler.trace.window("rapl:package-0", start_s, start_s + 0.2)
+        assert before.joules is not None
+        assert before.joules == after.joules
+
+
 # Counters that misbehave: what is not known is a gap with its reason, and nothing is below zero.
 
 
@@ -187,15 +217,15 @@ def test_a_counter_that_misbehaves_costs_what_is_not_known_and_no_more(
     file.unlink() if range_text is None else file.write_text(range_text)
     counter = folder / "energy_uj"
     counter.write_text(texts[0])
-    rapl, trace = Rapl(), Trace()
-    for channel in rapl.open():
+    source, trace = Rapl(), Trace()
+    for channel in source.open():
         trace.add(channel)
     key = "rapl:package-0"
     for text in texts:
         counter.unlink(missing_ok=True)
         if text is not None:
             counter.write_text(text)
-        readings = rapl.read()
+        readings = source.read()
         trace.record(readings)
         if key not in {reading.key for reading in readings}:
             trace.miss([key])

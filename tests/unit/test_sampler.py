@@ -274,6 +274,12 @@ def test_a_suspend_is_a_gap_of_every_channel(
         gaps = sampler.trace.curve(key_of(source)).gap[1:].tolist()
         assert gaps.count(Gap.ASLEEP) == 1
         assert gaps.count(Gap.NONE) == len(gaps) - 1
+    (suspend,) = sampler.trace.suspends()
+    assert suspend.length_s == 3600.0
+    for source in sources:
+        curve = sampler.trace.curve(key_of(source))
+        (woken_s,) = curve.time_s[1:][curve.gap[1:] == Gap.ASLEEP]
+        assert suspend.woken_s < woken_s
 
 
 # Rates.

@@ -270,6 +270,51 @@ def test_a_source_whose_devices_changed_is_opened_anew_at_once(
 
 
 @pytest.mark.usefixtures("quick")
+def test_channels_that_a_source_has_disowned_and_cannot_replace_are_gone(
+    device: Device, eventually: Eventually
+) -> None:
+    with sampling(device) as sampler:
+        eventually(lambda: device.made[0].reads >= 3)
+        device.state = Probe("dev", ProbeState.ABSENT, "All have stopped.")
+        device.fault = "change at read"
+        eventually(lambda: sampler.channels() == ())
+        # It is asked again and again, and says the same.
+        eventually(lambda: len(device.made) >= 4)
+        assert sampler.channels() == ()
+        assert reason(sampler).startswith("All have stopped.")
+        device.state = Probe("dev", ProbeState.AVAILABLE, "Back.")
+        eventually(lambda: sampler.channels() == device.channels)
+
+
+@pytest.mark.usefixtures("quick")
+def test_faults_before_a_healthy_time_that_ends_with_a_change_lengthen_no_wait(
+    device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[int] = []
+
+    def delay_s(times: int) -> float:
+        failed.append(times)
+        return 0.01
+
+    def change(_: float) -> list[Reading]:
+        device.fault = "fail to probe"
+        raise OpenAnew("another device is there")
+
+    monkeypatch.setattr(reader_module, "HEALTHY_S", 0.0)
+    monkeypatch.setattr(reader_module, "delay_s", delay_s)
+    device.fault = "fail to open"
+    with sampling(device) as sampler:
+        eventually(lambda: len(failed) >= 3)
+        device.fault = ""
+        eventually(lambda: device.made[-1].reads >= 3)
+        assert sampler.channels() == device.channels
+        failed.clear()
+        device.nonsense = change
+        eventually(lambda: failed)
+    assert failed[0] == 0
+
+
+@pytest.mark.usefixtures("quick")
 def test_an_object_that_cannot_be_made_anew_is_closed_and_opened_again(
     device: Device, eventually: Eventually
 ) -> None:

@@ -26,6 +26,7 @@ from monitor.power.selftest import (
     spread_of,
     step_of,
 )
+from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
 from monitor.sensor_commands import sensors
@@ -35,6 +36,7 @@ from monitor.sensor_testing import SensorTest, untested
 from monitor.store.sensor_traits import SensorTraits
 from monitor.terminal import open_history
 from tests.hardware.curve import PowerCurve
+from tests.hardware.hwmon import INTEL, FakeCard, say
 from tests.hardware.nvml import FakeGpu
 from tests.hardware.sysfs import FakeSysfs, RaplZone
 from tests.unit.conftest import FakeGpus, MakeChannel, StillSysfs
@@ -73,6 +75,28 @@ def test_each_gpu_of_a_driver_has_its_own_period(fake_gpus: FakeGpus) -> None:
         assert traits.verdict is Verdict.FOUND
         assert traits.period_s == pytest.approx(gpu.energy_step_s, rel=0.2)
         assert traits.step_j == 0.001
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+def test_a_source_that_tells_only_what_is_new_has_a_period_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    monitors = ({"name": "i915", "energy1_input": 1_000_000},)
+    card = FakeCard(INTEL, number=1, monitors=monitors).put(tmp_path)
+    period_s = 0.03
+
+    class Refreshed(IntelGpu):
+        """Its counter's file is written as it is read, and says something new every period."""
+
+        def read(self) -> list[Reading]:
+            energy_uj = 1_000_000 + 1_200_000 * int(time.monotonic() / period_s)
+            say(card / "hwmon/hwmon3", {"energy1_input": energy_uj})
+            return super().read()
+
+    (finding,) = examine(Refreshed(), 1.5, GO_ON)
+    assert finding.traits.verdict is Verdict.FOUND
+    assert finding.traits.period_s == pytest.approx(period_s, rel=0.2)
 
 
 def test_a_modelled_channel_is_no_sensor() -> None:
@@ -139,6 +163,18 @@ def test_watts_tell_a_period_and_no_step(make_channel: MakeChannel) -> None:
     (finding,) = examine(source, 0.9, GO_ON)
     assert finding.traits.period_s == pytest.approx(0.04, rel=0.2)
     assert finding.traits.step_j is None
+
+
+def test_a_reading_without_its_counter_repeats_the_one_before(make_channel: MakeChannel) -> None:
+    told = [0.0]
+
+    def new_j(now_s: float) -> float | None:
+        told.append(30 * (now_s // 0.04))
+        return told[-1] if told[-1] != told[-2] else None
+
+    (finding,) = examine(Scripted(make_channel(period_s=0.1), new_j), 0.9, GO_ON)
+    assert finding.traits.verdict is Verdict.FOUND
+    assert finding.traits.period_s == pytest.approx(0.04, rel=0.2)
 
 
 def test_a_source_that_never_answers_is_said_to_be_silent(make_channel: MakeChannel) -> None:
@@ -340,3 +376,10 @@ def test_what_watts_vary_by_at_rest_is_the_noise_of_a_refresh(make_channel: Make
     assert refined(make_channel(kind=Kind.POWER), busy).noise_w == 0.0
     # A counter has added up what its sensor saw.
     assert refined(make_channel(), found).noise_w == 0.0
+
+
+def test_what_was_found_of_a_counter_is_not_said_of_watts(make_channel: MakeChannel) -> None:
+    counted = Traits("test:one", Verdict.FOUND, 0.02, 0.001, 20.0, 0.4, 500, 60.0)
+    watts = make_channel(kind=Kind.POWER, period_s=1.0)
+    assert refined(watts, counted) == watts
+    assert refined(make_channel(period_s=0.1), counted).period_s == 0.02

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.power.channel import Channel, Domain, Kind, Reading
-from monitor.power.trace import EMPTY, Curve, Gap, Trace, Window, window_of
+from monitor.power.trace import EMPTY, Curve, Gap, Suspend, Trace, Window, window_of
 from tests.hardware.curve import PowerCurve
 from tests.unit.conftest import MakeChannel
 
@@ -674,3 +674,20 @@ def test_watts_that_are_not_known_are_no_joules_rather_than_none(
     time_s, known = np.array([0.0, 1.0, 2.0]), np.zeros(3, np.uint8)
     curve = Curve(time_s, 50 * time_s, np.array([50.0, 50.0, math.nan]), known)
     assert window_of(make_channel(kind=Kind.POWER), curve, 0.5, 1.5) == EMPTY
+
+
+# Suspends.
+
+
+def test_a_suspend_is_kept_once_however_many_tell_of_it() -> None:
+    trace = Trace()
+    trace.note_asleep(100.0, now_s=10.0)
+    assert trace.suspends() == ()
+    trace.note_asleep(100.0 + 1e-4, now_s=11.0)
+    assert trace.suspends() == (), "two clocks are not read at the same moment"
+    # Woken: one source is read first, another later, one not before the machine slept again.
+    trace.note_asleep(3_700.0, now_s=12.0)
+    trace.note_asleep(3_700.0, now_s=12.4)
+    trace.note_asleep(3_820.0, now_s=13.0)
+    trace.note_asleep(3_820.0, now_s=14.0)
+    assert trace.suspends() == (Suspend(12.0, 3_600.0), Suspend(13.0, 120.0))

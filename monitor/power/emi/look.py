@@ -74,9 +74,10 @@ def mirrors(looks: Sequence[Sequence[Sample]]) -> dict[int, int]:
 
     Those of two processors differ: each has counted since it was started, and draws power of its
     own. Two are one counter if they stand at the same energy each time, within what was spent
-    between the two times, or advance by the very same steps. Where they have not both moved, they
-    are one if they stand at the same large energy: what is counted once too seldom is missed,
-    what is counted twice is not.
+    between the two times, and never fall when put in the order of their times; or if they advance
+    by the very same steps. Where they have not both moved, or not in the same time, they are one
+    if they stand at the same large energy: what is counted once too seldom is missed, what is
+    counted twice is not.
 
     :param looks: the samples of the same channels, again and again
     :return: the number of the later one of each pair, and of the one it shows
@@ -99,13 +100,35 @@ def _is_same(pairs: Sequence[tuple[Sample, Sample]]) -> bool:
         for earlier, later in pairwise(moved)
     ]
     if all(_is_level(*pair) for pair in pairs):
-        return bool(steps) or all(_is_large(*pair) for pair in pairs)
+        can_fall = bool(steps) and _overlap(pairs)
+        if _is_one_curve(pairs) if can_fall else all(_is_large(*pair) for pair in pairs):
+            return True
     return bool(steps) and all(abs(one - other) <= ROUNDED_PWH for one, other in steps)
+
+
+def _overlap(pairs: Sequence[tuple[Sample, Sample]]) -> bool:
+    """Whether each was measured before the other was for the last time."""
+    first, last = pairs[0], pairs[-1]
+    return max(s.time_100ns for s in first) <= min(s.time_100ns for s in last)
 
 
 def _is_level(one: Sample, other: Sample) -> bool:
     apart_j = abs(one.energy_pwh - other.energy_pwh) * J_PER_PWH
     return apart_j <= _slack_j(one, other)
+
+
+def _is_one_curve(pairs: Sequence[tuple[Sample, Sample]]) -> bool:
+    """Whether the samples of both, in the order of their times, never fall.
+
+    Those of one counter cannot. Two that are apart by more than either spends from one look to
+    the next fall each time the lower one follows the higher.
+    """
+    samples = sorted(
+        (sample for pair in pairs for sample in pair),
+        key=lambda sample: (sample.time_100ns, sample.energy_pwh),
+    )
+    fallen_pwh = max(one.energy_pwh - next_.energy_pwh for one, next_ in pairwise(samples))
+    return fallen_pwh * J_PER_PWH <= STEP_J
 
 
 def _is_large(one: Sample, other: Sample) -> bool:

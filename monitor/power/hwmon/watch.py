@@ -36,17 +36,19 @@ class Watch:
         self.asleep = tuple(card for card, asleep in found if asleep)
         self._places = _places(self.awake)
 
-    def look(self, now_s: float) -> None:
+    def look(self, now_s: float) -> bool:
         """Look now and then whether still the same cards are awake, and in the same places.
 
+        :return: whether it was looked
         :raises OpenAnew: if not, for as long as that is so
         """
         if now_s - self._looked_s < LOOK_S:
-            return
+            return False
         here = filter(self._can_tell, cards(self._vendor))
         if _places(card for card in here if not card.is_asleep()) != self._places:
             raise OpenAnew("other cards are awake than before, and all are opened anew")
         self._looked_s = now_s
+        return True
 
 
 def _places(awake: Iterable[Card]) -> set[tuple[str, tuple[str, ...]]]:

@@ -1,16 +1,18 @@
 """One NVIDIA GPU as NVML shows it: which joules and watts it tells, and how they are read.
 
-The *part* is the card: its energy counter (Volta and later), else its watts. Where the driver
-tells them apart by scope, the watts of the card's memory lie *inside* the part, and those of the
-module (a Grace processor with its GPU on one board) contain it: that is a cross-check of role
-*whole*, since adding it would count the GPU twice, and the processor too where it is measured. It
-is of the GPU's domain and device, as the machine may hold other modules, cards and memory beside.
-See the NVML API reference, nvmlDeviceQueries, nvmlFieldValueEnums (185, 186) and
-nvmlPowerScopeType_t. Built and tested against a compiled stand-in; not yet met on hardware.
+The *part* is the card: its energy counter (Volta and later), else its watts. Where a counter is
+given up for the watts, these have a key of their own: no joule then passes for one of another kind,
+and what was counted stays counted. Where the driver tells them apart by scope, the watts of the
+card's memory lie *inside* the part, and those of the module (a Grace processor with its GPU on one
+board) contain it: that is a cross-check of role *whole*, since adding it would count the GPU twice,
+and the processor too where it is measured. It is of the GPU's domain and device, as the machine may
+hold other modules, cards and memory beside. See the NVML API reference, nvmlDeviceQueries,
+nvmlFieldValueEnums (185, 186) and nvmlPowerScopeType_t. Built and tested against a compiled
+stand-in; not yet met on hardware.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pynvml
@@ -20,6 +22,8 @@ from monitor.power.channel import Channel, Domain, Doubt, Kind, Reading, Role
 from monitor.power.crosscheck import CrossCheck, is_plausible
 from monitor.power.gauge import Gauge
 from monitor.power.nvml.gauges import gauges_of
+from monitor.power.rapl.counter import Pulse
+from monitor.power.window import REPEATED
 
 PERIOD_S = 0.1
 """Power and energy are refreshed every 20 to 100 ms, by card (arXiv 2312.02741, table 2)."""
@@ -45,8 +49,19 @@ GONE = (
 )
 """Errors after which a handle answers no more, and only a fresh start of NVML brings it back."""
 
+STILL_S = REPEATED * PERIOD_S
+"""A counter that stands still for so long is not told of, or a stopped one would be 0 W, counted:
+even an idle card draws watts, thousands of steps a refresh. Should it go on after all, the trace
+joins the readings."""
+
 LONGEST_FOLLOWED_S = 0.6
 """A counter that has not moved twice, and as the watts say, in so long is broken."""
+
+AT_ODDS = (
+    "%1: its energy counter and its watts disagree, %2 J against %3 J over %4 s. "
+    "The counter is billed."
+)
+"""The text of a :class:`Doubt`: the card, what was counted, what was integrated, and how long."""
 
 Scope = tuple[int, int]
 """A power field and the scope it is asked for."""
@@ -75,6 +90,7 @@ class Gpu:
     :param notes: what a person should know of it, a sentence each
     :param check: compares its counter with its watts, where it has both
     :param lost: why it does not answer; empty while it does
+    :param pulse: for how long its counter has stood still
     """
 
     handle: Any
@@ -87,6 +103,7 @@ class Gpu:
     notes: tuple[str, ...]
     check: CrossCheck | None
     lost: str = ""
+    pulse: Pulse = field(default_factory=Pulse)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -94,7 +111,7 @@ class Gpu:
         return (self.part, *self.beside)
 
     def read(self) -> list[Reading]:
-        """Read every channel; one that does not answer is left out.
+        """Read every channel; one that does not answer is left out, as is a counter that stands.
 
         :raises pynvml.NVMLError: if the part does not answer
         """
@@ -110,6 +127,8 @@ class Gpu:
         part = Reading(self.part.key, now_s, counter_j, power_w)
         if self.check:
             self.check.add(part)
+        if counter_j is not None and self.pulse.still_s(counter_j, now_s) >= STILL_S:
+            part = replace(part, counter_j=None)
         return [part, *(Reading(key, now_s, power_w=watts) for key, watts in told_w.items())]
 
     @property
@@ -146,12 +165,9 @@ class Gpu:
         if not self.check or not self.check.disagreement:
             return ()
         found = self.check.disagreement
-        words = (
-            f"{self.name}: its energy counter and its watts disagree, {found.counted_j:.0f} J "
-            f"against {found.integrated_j:.0f} J over {found.seconds:.0f} s. "
-            "The counter is billed."
-        )
-        return (Doubt(self.part.key, words),)
+        amounts = (found.counted_j, found.integrated_j, found.seconds)
+        told = (self.name, *(f"{amount:.0f}" for amount in amounts))
+        return (Doubt(self.part.key, AT_ODDS, told),)
 
 
 def open_gpu(index: int, handle: Any, check_s: float) -> Gpu | None:
@@ -171,8 +187,9 @@ def open_gpu(index: int, handle: Any, check_s: float) -> Gpu | None:
     if not counts and not has_usage and GPU not in offered:
         return None
     notes = []
+    key = base = f"nvml:{uuid}"
     if counts and not _counter_follows(handle, offered.get(GPU), has_usage):
-        counts = False
+        counts, key = False, f"{base}:watts"
         notes.append(
             f"The energy counter of {name} does not follow its watts, which are integrated instead."
         )
@@ -183,9 +200,9 @@ def open_gpu(index: int, handle: Any, check_s: float) -> Gpu | None:
             f"{name} is divided by MIG: its power is that of the whole card, whichever of its "
             "instances a program runs in."
         )
-    part, power_period_s = _part(handle, uuid, label, counts, offered.get(GPU))
+    part, power_period_s = _part(handle, key, uuid, label, counts, offered.get(GPU))
     beside = _beside(uuid, name, offered)
-    keys = {GPU: part.key, MEMORY: f"{part.key}:memory", MODULE: f"{part.key}:module"}
+    keys = {GPU: key, MEMORY: f"{base}:memory", MODULE: f"{base}:module"}
     return Gpu(
         handle=handle,
         name=name,
@@ -200,14 +217,14 @@ def open_gpu(index: int, handle: Any, check_s: float) -> Gpu | None:
 
 
 def _part(
-    handle: Any, uuid: str, label: str, counts: bool, field: Scope | None
+    handle: Any, key: str, uuid: str, label: str, counts: bool, field: Scope | None
 ) -> tuple[Channel, float]:
     """Return the channel of the card, and over how long its watts reach back."""
     chip = _capability(handle)
     averaged = chip > GA100 if field is None else field[0] == pynvml.NVML_FI_DEV_POWER_AVERAGE
     power_period_s = AVERAGED_S if averaged else PERIOD_S
     channel = Channel(
-        key=f"nvml:{uuid}",
+        key=key,
         label=label,
         domain=Domain.GPU,
         device=uuid,

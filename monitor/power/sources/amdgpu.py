@@ -48,7 +48,7 @@ GIVEN_UP_S = 30.0
 source is opened anew, which costs the other cards a few seconds."""
 
 POWER_FILES = ("power1_input", "power1_average")
-"""What a card draws now, before a mean over a while."""
+"""What a card draws now, before a mean over a while. Some tell both, and 0 W in one of them."""
 
 ENERGY_FILE = "energy1_input"
 
@@ -63,7 +63,6 @@ APU_METRICS = (2, 3)
 class _Gpu:
     """A card, and how it is read.
 
-    :param power: the file to read watts from, if any
     :param counter: if the card counts its energy and that is believed
     :param remark: why its power is integrated although it has a counter
     """
@@ -71,7 +70,6 @@ class _Gpu:
     card: Card
     monitor: Path
     channel: Channel
-    power: Path | None
     counter: EnergyCounter | None
     remark: str = ""
 
@@ -93,6 +91,7 @@ class AmdGpu:
     def __init__(self) -> None:
         self._watch = Watch(VENDOR, _can_tell)
         self._gpus: tuple[_Gpu, ...] = ()
+        self._silent: tuple[Card, ...] = ()
         self._dials: dict[str, tuple[Dial, ...]] = {}
         self._throttles: dict[str, ThrottleReader] = {}
         self._problems: tuple[str, ...] = ()
@@ -101,19 +100,16 @@ class AmdGpu:
         """Look for cards and find out how each that is awake is to be read."""
         self._watch.begin()
         self._gpus, self._problems = tuple(_gpus(self._watch.awake)), ()
+        read = {gpu.card.address for gpu in self._gpus}
+        self._silent = tuple(card for card in self._watch.awake if card.address not in read)
+        retry_s = None if self._gpus else LOOK_S
         if self._gpus or self._watch.asleep:
-            read = {gpu.card.address for gpu in self._gpus}
             words = [_sentence(gpu) for gpu in self._gpus]
-            words += [
-                f"{_name(card)} does not tell what it draws."
-                for card in self._watch.awake
-                if card.address not in read
-            ]
+            words += [f"{_name(card)} does not tell what it draws." for card in self._silent]
             words += [
                 f"{_name(card)} is asleep: it is read once something wakes it."
                 for card in self._watch.asleep
             ]
-            retry_s = None if self._gpus else LOOK_S
             return Probe(self.name, ProbeState.AVAILABLE, " ".join(words), retry_s=retry_s)
         if not cards(VENDOR):
             reason = "There is no AMD GPU."
@@ -125,6 +121,8 @@ class AmdGpu:
             ProbeState.ABSENT,
             "There is an AMD GPU, but its driver does not tell its power. The driver amdgpu does "
             "for most cards.",
+            # One that has files for it may fill them later: it has just been woken.
+            retry_s=retry_s if self._silent else None,
         )
 
     def open(self) -> tuple[Channel, ...]:
@@ -135,10 +133,11 @@ class AmdGpu:
         """Read every card that is awake.
 
         :raises OSError: if no card that is awake answers, or the source is to be opened anew: a
-          card has woken or fallen asleep, or a counter has stood still for so long that its
-          card's watts are to be integrated instead
+          card has woken or fallen asleep, one tells its watts that did not, or a counter has stood
+          still for so long that its card's watts are to be integrated instead
         """
-        self._watch.look(time.monotonic())
+        if self._watch.look(time.monotonic()):
+            self._look_at_silent()
         readings, problems, awake = [], [], 0
         for gpu in self._gpus:
             now_s = time.monotonic()
@@ -158,6 +157,12 @@ class AmdGpu:
         if problems and len(problems) == awake:
             raise OSError(problems[0])
         return readings
+
+    def _look_at_silent(self) -> None:
+        for card in self._silent:
+            monitor = card.monitors().get("amdgpu")
+            if monitor and not card.is_asleep() and _power_w(monitor) is not None:
+                raise OpenAnew(f"{_name(card)} tells by now what it draws")
 
     def remarks(self) -> tuple[str, ...]:
         """Say which card does not answer beside others that do. From any thread."""
@@ -209,20 +214,15 @@ def _gpus(awake: Sequence[Card]) -> list[_Gpu]:
         time.sleep(CHECK_S)
     gpus = []
     for card, monitor in found:
-        power, after = _power_file(monitor), _check(card, monitor)
-        remark = _doubt(first[card.address], after)
+        before, after = first[card.address], _check(card, monitor)
+        remark = _doubt(before, after)
         counts = after.energy_j is not None and not remark
-        if counts or power:
+        # Once is enough: what is told as 0 W at one moment may be told at the next.
+        if counts or before.power_w is not None or after.power_w is not None:
             channel = _channel(card, monitor, Kind.COUNTER if counts else Kind.POWER)
             counter = EnergyCounter(monitor / ENERGY_FILE) if counts else None
-            gpus.append(_Gpu(card, monitor, channel, power, counter, remark))
+            gpus.append(_Gpu(card, monitor, channel, counter, remark))
     return gpus
-
-
-def _power_file(monitor: Path) -> Path | None:
-    """Return the file to read watts from: the first that answers."""
-    files = [monitor / name for name in POWER_FILES]
-    return next((file for file in files if read_int(file) is not None), None)
 
 
 def _check(card: Card, monitor: Path) -> _Check:
@@ -230,8 +230,8 @@ def _check(card: Card, monitor: Path) -> _Check:
     if card.is_asleep():
         return _Check(time.monotonic(), None, None)
     energy_uj = read_int(monitor / ENERGY_FILE)
-    power_w = _power_w(_power_file(monitor))
-    return _Check(time.monotonic(), None if energy_uj is None else energy_uj / 1e6, power_w)
+    energy_j = None if energy_uj is None else energy_uj / 1e6
+    return _Check(time.monotonic(), energy_j, _power_w(monitor))
 
 
 def _doubt(before: _Check, after: _Check) -> str:
@@ -258,8 +258,10 @@ def _doubt(before: _Check, after: _Check) -> str:
 
 def _channel(card: Card, monitor: Path, kind: Kind) -> Channel:
     is_apu = _is_apu(card, monitor)
+    # What was counted before a counter was given up stays what it is, under a key of its own.
+    is_instead = kind is Kind.POWER and (monitor / ENERGY_FILE).exists()
     return Channel(
-        key=f"amdgpu:{card.address}",
+        key=f"amdgpu:{card.address}:watts" if is_instead else f"amdgpu:{card.address}",
         label=f"{_name(card)} with its processor (APU)" if is_apu else _name(card),
         domain=Domain.SOC if is_apu else Domain.GPU,
         device=f"package-{_package_of(card)}" if is_apu else card.address,
@@ -301,7 +303,7 @@ def _package_of(card: Card) -> int:
 
 
 def _read_gpu(gpu: _Gpu, now_s: float) -> Reading | None:
-    power_w = _power_w(gpu.power)
+    power_w = _power_w(gpu.monitor)
     if gpu.counter is None:
         return None if power_w is None else Reading(gpu.channel.key, now_s, power_w=power_w)
     counter_j = gpu.counter.read_j(now_s)
@@ -322,12 +324,15 @@ def _problem(gpu: _Gpu, now_s: float) -> str:
 def _is_given_up(gpu: _Gpu, now_s: float) -> bool:
     """Whether a counter has stood still for so long that the card's watts say more."""
     is_still = gpu.counter is not None and gpu.counter.still_s(now_s) >= GIVEN_UP_S
-    return is_still and _power_w(gpu.power) is not None
+    return is_still and _power_w(gpu.monitor) is not None
 
 
-def _power_w(file: Path | None) -> float | None:
-    power_uw = read_int(file) if file else None
-    return None if power_uw is None else power_uw / 1e6
+def _power_w(monitor: Path) -> float | None:
+    """Read the watts of a card, ``None`` if it does not tell: one that is awake never draws 0 W."""
+    for name in POWER_FILES:
+        if power_uw := read_int(monitor / name):
+            return power_uw / 1e6
+    return None
 
 
 def _sentence(gpu: _Gpu) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 import pynvml
 
 from monitor.power.asleep import BusGpu, nvidia_gpus
-from monitor.power.channel import Channel, Doubt, Probe, ProbeState, Reading
+from monitor.power.channel import Channel, Doubt, OpenAnew, Probe, ProbeState, Reading
 from monitor.power.crosscheck import WINDOW_S
 from monitor.power.gauge import Gauge, GaugeReading
 from monitor.power.nvml.gauges import read_gauges
@@ -87,20 +87,20 @@ class Nvml:
     def read(self) -> list[Reading]:
         """Read every GPU: joules where it counts them, watts where it tells them.
 
-        :raises OSError: if none answers, or the source is to be opened anew: a GPU that slept has
-          woken, one that did not answer does, or a counter has been found broken, so that watts
-          are integrated instead
+        :raises OSError: if none answers
+        :raises OpenAnew: if a GPU that slept has woken, one that did not answer does, or a counter
+          has been found broken, so that watts are integrated instead
         """
         now_s = time.monotonic()
         self._look_for_woken(now_s)
         for gpu in self._gpus:
             if gpu.is_broken:
-                raise OSError(
+                raise OpenAnew(
                     f"the energy counter of {gpu.name} does not follow its watts any more"
                 )
         self._revive_if_due(now_s)
         if self._anew:
-            raise OSError(self._anew)
+            raise OpenAnew(self._anew)
         readings: list[Reading] = []
         error: pynvml.NVMLError | None = None
         for gpu in self._gpus:
@@ -209,12 +209,12 @@ class Nvml:
     def _look_for_woken(self, now_s: float) -> None:
         """Look now and then whether a GPU that slept is awake.
 
-        :raises OSError: if so, until the source is opened anew
+        :raises OpenAnew: if so
         """
         if self._asleep and now_s - self._looked_s >= RETRY_ASLEEP_S:
             asleep = {gpu.address for gpu in nvidia_gpus() if gpu.asleep}
             if not self._asleep <= asleep:
-                raise OSError("a GPU that slept has woken, and all are opened anew")
+                raise OpenAnew("a GPU that slept has woken, and all are opened anew")
             self._looked_s = now_s
 
     def _lose(self, gpu: Gpu, error: pynvml.NVMLError, now_s: float) -> None:
