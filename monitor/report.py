@@ -136,8 +136,8 @@ def _add_line(table: Table, line: Line) -> None:
         escape(channel.label + note),
         figures.marked(channel.kind, figures.energy(line.joules)),
         figures.bounds(line.energy).strip("()"),
-        figures.power(line.mean_w),
-        figures.power(line.peak_w),
+        figures.marked(channel.kind, figures.power(line.mean_w)),
+        figures.marked(channel.kind, figures.power(line.peak_w)),
         f"{line.coverage:.0%}",
         style="" if channel.role is Role.PART else "dim",
     )

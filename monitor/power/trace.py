@@ -222,8 +222,8 @@ class Trace:
     def add(self, channel: Channel) -> None:
         """Begin to keep a channel; one that is kept already goes on after a gap.
 
-        One whose kind is another now, such as a card whose counter is given up for its watts,
-        begins anew: no window may pass joules of one kind for the other.
+        One whose kind is another now begins anew: no window may pass joules of one kind for the
+        other. Sources therefore give the watts of a counter that is given up a key of their own.
         """
         with self._lock:
             ring = self._rings.get(channel.key)
