@@ -21,7 +21,7 @@ not up yet (ABI file sysfs-devices-power). While it resumes, newer kernels refus
 
 
 def is_asleep(device: Path) -> bool:
-    """Return whether the kernel has powered a device down, or is about to.
+    """Return whether a device is powered down, on its way there, or not back yet.
 
     :param device: its folder in sysfs
     """
@@ -33,7 +33,7 @@ class BusGpu:
     """A GPU as the bus shows it.
 
     :param address: PCI address, ``0000:01:00.0``
-    :param asleep: whether it is powered down, or about to be
+    :param asleep: see :func:`is_asleep`
     :param may_sleep: whether the kernel powers it down when nobody uses it
     """
 
