@@ -301,9 +301,11 @@ class PromptsDialog(QDialog):
         """Take the title it was given, unless the person has written on."""
         if any(one.id == kept.id and one.text == kept.text for one in self._own):
             self._put(kept)
-            if self._shown and self._shown.id == kept.id and not self.title.hasFocus():
+            shown = self._shown
+            is_written_on = shown is None or self.title.text().strip() != shown.title
+            if shown and shown.id == kept.id and not (is_written_on or self.title.hasFocus()):
                 self.title.setText(kept.title)
-                self._shown = replace(self._shown, title=kept.title)
+                self._shown = replace(shown, title=kept.title)
 
     def _put(self, prompt: Prompt) -> None:
         self._own = tuple(prompt if one.id == prompt.id else one for one in self._own)

@@ -67,5 +67,5 @@ def _better(first: int, second: int, paired: Paired) -> int | None:
 
 
 def all_settled(verdicts: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether every two models are told apart."""
-    return all(verdict["settled"] for verdict in verdicts)
+    """Whether there are models that were compared, and every two of them are told apart."""
+    return bool(verdicts) and all(verdict["settled"] for verdict in verdicts)

@@ -118,7 +118,10 @@ class Course:
                     log.exception("A run's end was not stored")
         if status is Status.DONE:
             self._compare_all()
-        verdict = {"pairs": self._verdicts, "reason": self._reason()} if self._verdicts else None
+        verdict = None
+        # A budget may be spent before there is anything to compare.
+        if self._verdicts or (status is Status.DONE and self.is_spent):
+            verdict = {"pairs": self._verdicts, "reason": self._reason()}
         self._history.benchmarks.finish_suite(self._suite_id, status, error, verdict)
 
     def _reason(self) -> str:

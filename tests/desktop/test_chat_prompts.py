@@ -86,6 +86,21 @@ def test_what_ships_cannot_be_changed_but_a_copy_can(
     assert shipped()[0] == original
 
 
+def test_a_title_that_is_being_written_outlasts_the_answer_to_an_earlier_one(
+    qtbot: QtBot, bridge: Bridge, history: History
+) -> None:
+    dialog = prompts_of(qtbot, bridge, history)
+    title = shipped()[0].title
+    with qtbot.waitSignal(bridge._answered):
+        dialog.copy.click()
+        # Written, and on to the text, before the copy is on the disk.
+        dialog.title.setText("Mine")
+        dialog.text.setFocus()
+    qtbot.waitUntil(lambda: [one.title for one in own(history)] == [title])
+    qtbot.wait(50)
+    assert dialog.title.text() == "Mine"
+
+
 def test_what_is_written_is_kept_however_the_dialog_is_left(
     qtbot: QtBot, bridge: Bridge, history: History
 ) -> None:

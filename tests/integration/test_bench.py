@@ -22,6 +22,7 @@ from monitor.bench.events import (
     SuiteEnded,
 )
 from monitor.bench.plan import Entrant
+from monitor.bench.report import verdicts
 from monitor.bench.runner import Runner
 from monitor.bench.suites import Suite, SuiteError, find_suite
 from monitor.bench.summary import SuiteResult, summarise
@@ -302,7 +303,7 @@ def test_a_budget_ends_what_cannot_be_told_apart(
     twin = tmp_path / "twin.gguf"
     shutil.copy(starter, twin)
     entrants = [Entrant(starter, TWO_THREADS), Entrant(twin, TWO_THREADS)]
-    result = bench.run(easy_suite(tmp_path), entrants, 12.0)
+    result = bench.run(easy_suite(tmp_path), entrants, 24.0)
     verdict = result.suite.verdict
     assert verdict
     assert verdict["reason"] == "budget"
@@ -311,7 +312,18 @@ def test_a_budget_ends_what_cannot_be_told_apart(
     done = [run.row.sums.done for run in result.runs]
     assert 0 < min(done) <= max(done) < 200
     spent_j = sum(run.record.bill.total().joules or 0 for run in result.runs)
-    assert 6 < spent_j < 36
+    assert 12 < spent_j < 60
+
+
+def test_a_budget_spent_before_anything_is_compared_is_told(
+    bench: Bench, starter: Path, tmp_path: Path
+) -> None:
+    twin = tmp_path / "twin.gguf"
+    shutil.copy(starter, twin)
+    entrants = [Entrant(starter, TWO_THREADS), Entrant(twin, TWO_THREADS)]
+    result = bench.run(easy_suite(tmp_path), entrants, 0.5)
+    assert result.suite.verdict == {"pairs": [], "reason": "budget"}
+    assert verdicts(result) == ["It ended because the budget was spent."]
 
 
 def test_models_that_differ_are_told_apart_before_all_is_done(

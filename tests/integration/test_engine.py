@@ -310,7 +310,8 @@ def test_an_engine_can_be_told_to_start_so(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("with_matrix_units")
 def test_what_was_answered_already_is_not_answered_twice(starter: Path) -> None:
     engine = loaded(starter)
-    with pytest.raises(EngineDied, match=r"SIGILL.*next prompt starts it without"):
+    # Where it truly cannot run them, it was begun without them before the first word.
+    with pytest.raises(EngineDied, match=r"SIGILL.*(next prompt starts it without|very machine)"):
         strike(engine, Text)
     for _ in engine.load(Load(str(starter), 512, 2)):
         pass
