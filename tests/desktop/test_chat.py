@@ -5,6 +5,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import psutil
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
@@ -236,6 +237,14 @@ def test_what_was_typed_is_there_again_at_the_next_start(qtbot: QtBot, window: M
     again.close()
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process is gone, noticed by its program or not: a signal takes its time."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_engine_that_died_between_two_questions_is_replaced(
     qtbot: QtBot, window: MainWindow
 ) -> None:
@@ -243,7 +252,9 @@ def test_engine_that_died_between_two_questions_is_replaced(
     wait_idle(qtbot, window)
     pid = window._services.engine.pid
     assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    engine = psutil.Process(pid)
+    engine.kill()
+    qtbot.waitUntil(lambda: has_ended(engine))
     send(qtbot, window, "And a joule?")
     wait_idle(qtbot, window)
     record = window.chat.turns[1].record

@@ -53,17 +53,21 @@ def sampler() -> Iterator[Sampler]:
         yield running
 
 
-def goes(sampler: Sampler) -> tuple[float, float]:
-    """Let the card go after a third of a second; return when, and a third of a second later."""
+def goes(sampler: Sampler) -> tuple[float, float, float]:
+    """Let the card go after a third of a second.
+
+    :return: until when it was surely read, when it was gone, and a third of a second later
+    """
     time.sleep(0.3)
-    gone_s = time.monotonic()
-    sampler.wait_until(gone_s)
+    read_s = time.monotonic()
+    assert sampler.wait_until(read_s, timeout_s=5)
     sampler.remove(CARD.key)
+    gone_s = time.monotonic()
     assert {each.key for each in sampler.channels()} == {CPU.key}
     time.sleep(0.3)
     end_s = time.monotonic()
-    sampler.wait_until(end_s)
-    return gone_s, end_s
+    assert sampler.wait_until(end_s, timeout_s=5)
+    return read_s, gone_s, end_s
 
 
 def joules_of(bill: Bill, key: str) -> float:
@@ -91,24 +95,25 @@ def by_itself(sampler: Sampler, start_s: float) -> Callable[[float], Bill]:
 def test_joules_do_not_vanish_with_their_source(sampler: Sampler, begin: Begin) -> None:
     start_s = time.monotonic()
     bill = begin(sampler, start_s)
-    gone_s, end_s = goes(sampler)
+    read_s, gone_s, end_s = goes(sampler)
     made = bill(end_s)
-    assert joules_of(made, CPU.key) == pytest.approx(CPU_W * (end_s - start_s), rel=0.1)
-    # What it drew between its last reading and its going nobody has read.
-    assert joules_of(made, CARD.key) == pytest.approx(CARD_W * (gone_s - start_s), rel=0.2)
+    assert joules_of(made, CPU.key) == pytest.approx(CPU_W * (end_s - start_s), rel=0.01)
     card = next(line for line in made.lines if line.channel.key == CARD.key)
-    assert card.coverage < 0.75
+    assert card.joules is not None
+    assert CARD_W * (read_s - start_s) <= card.joules * 1.001
+    assert card.joules <= CARD_W * (gone_s - start_s)
+    assert card.coverage <= (gone_s - start_s) / (end_s - start_s)
 
 
 def test_what_came_after_its_going_has_no_line_of_it(sampler: Sampler) -> None:
     seen, ledger = Seen(sampler), Ledger(sampler)
     start_s = time.monotonic()
-    gone_s, end_s = goes(sampler)
-    phases = [Phase(PREFILL, start_s, gone_s), Phase(DECODE, gone_s + 0.1, end_s)]
+    _, gone_s, end_s = goes(sampler)
+    phases = [Phase(PREFILL, start_s, gone_s), Phase(DECODE, gone_s, end_s)]
     keys = {(line.channel.key, line.phase) for line in seen.bill(phases).lines}
     assert keys == {(CPU.key, PREFILL), (CARD.key, PREFILL), (CPU.key, DECODE)}
     assert seen.bill(phases).total(DECODE).joules == pytest.approx(
-        CPU_W * (end_s - gone_s - 0.1), rel=0.1
+        CPU_W * (end_s - gone_s), rel=0.01
     )
     ledger.add(phases[:1])
     later = ledger.add(phases[1:])
@@ -124,12 +129,11 @@ def test_a_query_keeps_the_joules_of_a_card_that_fell_asleep(
         start_s = time.monotonic()
         query.note(PrefillStarted(start_s, tokens=4, reused=0))
         query.note(DecodeStarted(start_s + 0.01))
-        gone_s, end_s = goes(sampler)
+        read_s, gone_s, end_s = goes(sampler)
         query.note(Done(end_s, tokens=1, first_token_s=start_s + 0.02, reason="stop"))
         record = query.finish(Status.DONE, "")
-        assert joules_of(record.bill, CARD.key) == pytest.approx(
-            CARD_W * (gone_s - start_s), rel=0.2
-        )
+        card_j = joules_of(record.bill, CARD.key)
+        assert CARD_W * (read_s - start_s) * 0.999 <= card_j <= CARD_W * (gone_s - start_s)
         assert record.bill == history.record(record.id).bill
         trace = history.trace(record.id)
         assert trace is not None
