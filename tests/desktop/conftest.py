@@ -26,6 +26,15 @@ def qapp_cls() -> object:
     return lambda _arguments: make_application()
 
 
+@pytest.fixture(autouse=True)
+def application(qapp: object) -> object:
+    """Have the application there before any widget: Qt ends a process that makes one without.
+
+    Which test is the first of its process is chance.
+    """
+    return qapp
+
+
 @pytest.fixture
 def services() -> Services:
     """Everything the window works with, over an empty history; what uses it closes it."""

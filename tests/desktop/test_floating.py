@@ -95,6 +95,7 @@ def test_it_shows_watts_joules_and_the_hottest_device(qtbot: QtBot, meter: Float
     meter.open()
     qtbot.waitUntil(lambda: "120 W" in meter.power.text(), timeout=4_000)
     qtbot.waitUntil(lambda: time.monotonic() - started_s > 1.0)
+    qtbot.waitUntil(lambda: "J" in meter.energy.text(), timeout=10_000)
     # As weak as its weakest part; the plug is the whole and no part.
     assert meter.power.text().startswith("◐")
     assert meter.energy.text().startswith("◐")
