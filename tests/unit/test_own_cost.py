@@ -18,7 +18,7 @@ from monitor.power.engine_process import WORKER
 from monitor.power.sampler import Sampler
 from monitor.power.sources import SOURCES
 from monitor.power.sources.modelled import ModelledCpu
-from monitor.power.sources.own import APP, ENGINE, OwnCost
+from monitor.power.sources.own import APP, ENGINE, PERIOD_S, OwnCost
 from tests.unit.conftest import Eventually, MakeChannel
 
 BUSY = "while True: pass"
@@ -165,12 +165,14 @@ def test_all_that_is_told_lies_within_what_the_packages_are_modelled_to_draw(
 def test_its_load_is_told_as_a_share_of_the_machine(own: OwnCost) -> None:
     (gauge,) = own.gauges()
     own.read_gauges()
-    time.sleep(0.1)
-    own.read_gauges()
+    time.sleep(2 * PERIOD_S)
+    assert own.read_gauges()
     began_s = time.monotonic()
-    be_busy(0.1)
+    # Other threads of the tests' process are busy for a part of it: in less time than alone.
+    be_busy(3 * PERIOD_S)
+    time.sleep(PERIOD_S)
     lasted_s = time.monotonic() - began_s
     (reading,) = own.read_gauges()
     assert reading.key == gauge.key
-    share = 0.1 / lasted_s / this_processor().threads
+    share = 3 * PERIOD_S / lasted_s / this_processor().threads
     assert reading.value == pytest.approx(100 * share, rel=0.15)
