@@ -48,8 +48,11 @@ def history(services: Services) -> History:
 
 
 @pytest.fixture
-def bridge(services: Services) -> Iterator[Bridge]:
-    """What asks beside the window's thread, where there is no window; its end closes everything."""
+def bridge(qtbot: QtBot, services: Services) -> Iterator[Bridge]:
+    """What asks beside the window's thread, where there is no window; its end closes everything.
+
+    Before qtbot's, which closes dialogs: no thread of the bridge may be the last owner of one.
+    """
     made = Bridge(services)
     yield made
     made.close()
