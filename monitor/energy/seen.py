@@ -20,15 +20,15 @@ class Seen:
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
         self._channels: dict[str, Channel] = {}
-        self.look()
+        self._look()
 
-    def look(self) -> None:
+    def _look(self) -> None:
         """Take in what is there now."""
         self._channels |= {channel.key: channel for channel in self._sampler.channels()}
 
     def channels(self) -> tuple[Channel, ...]:
         """Look, and return all that were there; the model that stood in for one is not added."""
-        self.look()
+        self._look()
         return counted(tuple(self._channels.values()))
 
     def bill(self, phases: Iterable[Phase]) -> Bill:
@@ -44,4 +44,4 @@ class Seen:
     def forget(self) -> None:
         """Go on with what is there now."""
         self._channels.clear()
-        self.look()
+        self._look()

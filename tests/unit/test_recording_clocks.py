@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -56,11 +59,11 @@ print(json.dumps({
 """
 
 
-def test_rows_after_a_suspend_tell_when_they_were_read(tmp_path: Path) -> None:
-    clock = FakeClock(tmp_path)
-    marked_s, slept_s = [], 0
+@contextmanager
+def under(program: str, clock: FakeClock) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Run a program whose clock the test sets; yield what it reads and what it prints."""
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         cwd=REPOSITORY,
         env=os.environ | clock.environment,
         stdin=subprocess.PIPE,
@@ -69,13 +72,20 @@ def test_rows_after_a_suspend_tell_when_they_were_read(tmp_path: Path) -> None:
     ) as process:
         assert process.stdin
         assert process.stdout
+        yield process.stdin, process.stdout
+
+
+def test_rows_after_a_suspend_tell_when_they_were_read(tmp_path: Path) -> None:
+    clock = FakeClock(tmp_path)
+    marked_s, slept_s = [], 0
+    with under(PROGRAM, clock) as (said, heard):
         for length_s in (0, *SLEEPS_S):
             slept_s += length_s
             clock.set(wall_s=slept_s, asleep_s=slept_s)
-            print(file=process.stdin, flush=True)
-            marked_s.append(float(process.stdout.readline()))
-        process.stdin.close()
-        told = json.loads(process.stdout.read())
+            print(file=said, flush=True)
+            marked_s.append(float(heard.readline()))
+        said.close()
+        told = json.loads(heard.read())
     rows = list(csv.DictReader(io.StringIO(told["rows"])))
     times_s = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in rows]
     marks_s = [at for at, row in zip(times_s, rows, strict=True) if row["mark"]]
@@ -125,23 +135,14 @@ def test_the_last_minutes_tell_when_they_were_read_whatever_the_machine_slept(
     tmp_path: Path,
 ) -> None:
     clock, slept_s = FakeClock(tmp_path), 0
-    with subprocess.Popen(
-        [sys.executable, "-c", LATELY_PROGRAM],
-        cwd=REPOSITORY,
-        env=os.environ | clock.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
+    with under(LATELY_PROGRAM, clock) as (said, heard):
         for length_s in (0, *SLEEPS_S):
             slept_s += length_s
             clock.set(wall_s=slept_s, asleep_s=slept_s)
-            print(file=process.stdin, flush=True)
-            process.stdout.readline()
-        process.stdin.close()
-        told = json.loads(process.stdout.read())
+            print(file=said, flush=True)
+            heard.readline()
+        said.close()
+        told = json.loads(heard.read())
     assert told["moments"] == pytest.approx(told["read"], abs=0.05)
     # Several sources were read: each tells of the same suspend, and it is counted once.
     assert told["slept"] == pytest.approx(sum(SLEEPS_S), abs=0.1)
