@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import huggingface_hub
 import pytest
+from huggingface_hub import close_session
 
 from monitor.hub import transfer
 
@@ -203,4 +203,4 @@ def standing_in(hub: Hub, monkeypatch: pytest.MonkeyPatch, cache: Path) -> Itera
     with serving(hub) as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
         yield hub
-    huggingface_hub.close_session()
+    close_session()
