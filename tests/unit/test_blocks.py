@@ -84,8 +84,19 @@ def test_a_text_in_pieces_is_cut_like_the_whole(text: str, data: st.DataObject) 
     assert cutter.cut(text, is_whole=True) == cut(text)
 
 
-def test_a_long_text_in_pieces_is_cut_like_the_whole() -> None:
-    text = ("Some words of a paragraph. " * 12 + "\n\n- item\n- item\n\n2. two\n\n   more\n\n") * 20
+TABLE = "| n | y |\n|---|---|\n" + "".join(f"| {number} | x |\n" for number in range(100))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ("Some words of a paragraph. " * 12 + "\n\n- item\n- item\n\n2. two\n\n   more\n\n") * 20,
+        f"{TABLE}| last",
+        f"Before\n{TABLE}\n{TABLE}```\n{TABLE}```\nAfter",
+    ],
+    ids=["words", "a table", "tables"],
+)
+def test_a_long_text_in_pieces_is_cut_like_the_whole(text: str) -> None:
     cutter = Cutter()
     for end in range(0, len(text), 7):
         cutter.cut(text[:end], is_whole=False)

@@ -32,7 +32,8 @@ class Block:
     """A stretch of an answer.
 
     :param source: Markdown, the code without its fences, or a formula with its marks
-    :param start: offset in the answer of its first line; of a table's, for all its parts
+    :param start: offset in the answer of its first line
+    :param head: of a table that began in an earlier block: its first two lines
     :param language: of code, as its fence names it
     :param indent: columns it stands to the right of the page, as a part of a list's item
     :param is_open: whether more of the stream may come to belong to it
@@ -41,6 +42,7 @@ class Block:
     kind: Kind
     source: str
     start: int
+    head: str = ""
     language: str = ""
     indent: int = 0
     is_open: bool = False
@@ -69,6 +71,7 @@ class Cutter:
     def __init__(self) -> None:
         self._settled: list[Block] = []
         self._start = 0
+        self._head = ""
         self._looked_at = 0
 
     def cut(self, text: str, is_whole: bool) -> list[Block]:
@@ -79,36 +82,47 @@ class Cutter:
         lines_end = text.rfind("\n") + 1
         if lines_end > self._looked_at:
             self._looked_at = lines_end
-            self._settle(_cut(text[:lines_end], self._start, self._indent()))
-        blocks = _cut(text, self._start, self._indent())
+            self._settle(self._cut(text[:lines_end]))
+        blocks = self._cut(text)
         if blocks and not is_whole:
             blocks[-1] = replace(blocks[-1], is_open=True)
         return self._settled + blocks
 
+    def _cut(self, text: str) -> list[Block]:
+        """Cut what is not settled."""
+        indent = self._settled[-1].indent if self._settled else 0
+        return _cut(text, self._start, indent, self._head)
+
     def _settle(self, blocks: list[Block]) -> None:
         if blocks:
-            self._start = blocks[-1].start
-            self._settled += [block for block in blocks if block.start < self._start]
-
-    def _indent(self) -> int:
-        return self._settled[-1].indent if self._settled else 0
+            self._start, self._head = blocks[-1].start, blocks[-1].head
+            self._settled += blocks[:-1]
 
 
-def _cut(text: str, start: int, indent: int) -> list[Block]:
-    """Cut a text from an offset on; ``indent`` is that of the block before."""
+def _cut(text: str, start: int, indent: int, head: str) -> list[Block]:
+    """Cut a text from an offset on.
+
+    :param indent: of the block before
+    :param head: of the table that goes on there, if one does
+    """
     lines = []
     for line in displayable(text[start:]).split("\n"):
         lines.append(_Line(start, line.rstrip("\r").replace("\r", " ").replace("\t", "    ")))
         start += len(line) + 1
     blocks: list[Block] = []
     at = 0
+    if head:
+        blocks, at = _rows(lines, 0, head, indent)
     while at < len(lines):
         if lines[at].is_blank:
             at += 1
             continue
         if _is_table(lines, at):
-            parts, at = _table(lines, at)
-            blocks += parts
+            head = f"{lines[at].text.strip()}\n{lines[at + 1].text.strip()}"
+            parts, after = _rows(lines, at + 2, head, lines[at].indent)
+            # The first has its head in its own lines.
+            blocks += [replace(parts[0], start=lines[at].start, head=""), *parts[1:]]
+            at = after
         else:
             block, at = _code(lines, at) or _formula(lines, at) or _text(lines, at, indent)
             blocks.append(block)
@@ -149,7 +163,7 @@ def _code(lines: list[_Line], at: int) -> tuple[Block, int] | None:
     words = opening["info"].strip(" {}").split()
     language = words[0].lstrip(".") if words else ""
     code = "\n".join(inside)
-    return Block(Kind.CODE, code, lines[at].start, language, indent), after
+    return Block(Kind.CODE, code, lines[at].start, language=language, indent=indent), after
 
 
 # --- formulas ----------------------------------------------------------------------------
@@ -204,19 +218,19 @@ def _is_table(lines: list[_Line], at: int) -> bool:
     return not head.lstrip().startswith(">") and _columns(head) == _columns(rule)
 
 
-def _table(lines: list[_Line], at: int) -> tuple[list[Block], int]:
-    head = f"{lines[at].text.strip()}\n{lines[at + 1].text.strip()}"
-    parts = [head]
-    rows_each = max(LONG_TABLE // _columns(lines[at].text), 1)
-    after = at + 2
-    while after < len(lines) and "|" in lines[after].text and not _opening(lines[after]):
-        row = after - at - 2
-        if row and row % rows_each == 0:
-            parts.append(head)
-        parts[-1] += "\n" + lines[after].text.strip()
-        after += 1
-    start, indent = lines[at].start, lines[at].indent
-    return [Block(Kind.TABLE, part, start, indent=indent) for part in parts], after
+def _rows(lines: list[_Line], at: int, head: str, indent: int) -> tuple[list[Block], int]:
+    """Cut a table's rows into blocks under the same head; the first may have none yet."""
+    rows_each = max(LONG_TABLE // _columns(head.split("\n")[0]), 1)
+    end = at
+    while end < len(lines) and "|" in lines[end].text and not _opening(lines[end]):
+        end += 1
+    blocks = []
+    for first in range(at, max(end, at + 1), rows_each):
+        part = lines[first : min(first + rows_each, end)]
+        source = "\n".join([head, *(line.text.strip() for line in part)])
+        start = part[0].start if part else 0
+        blocks.append(Block(Kind.TABLE, source, start, head, indent=indent))
+    return blocks, end
 
 
 # --- text --------------------------------------------------------------------------------
