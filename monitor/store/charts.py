@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -147,25 +147,24 @@ class Chart:
 def totals(db: Database, chosen: Filter) -> Chart:
     """Return the sum over everything a filter lets through, as a chart of one bar at most."""
     columns = ", ".join(f"sum({name}) {name}" for name in SUMS)
-    table, values, limited = _source(db, chosen, Stack.NOTHING, Period.MONTH)
-    row = next(db.query(f"select {columns} from {table}", values))
+    source = _source(db, chosen, Stack.NOTHING, Period.MONTH)
+    row = next(db.query(f"select {columns} from {source.table}", source.values))
     bars = (Bar(date.min, "", Totals.from_sums(row)),) if row["queries"] else ()
-    return Chart(bars, limited)
+    return Chart(bars, source.limited_to)
 
 
 def chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Chart:
     """Return the sums by period, each split by what the bars are stacked by."""
     if stack is Stack.COMPONENT:
         return _by_component(db, chosen, period)
-    table, values, limited = _source(db, chosen, stack, period)
-    # The sums of days are kept as they are asked for: to group them takes as long as to read them.
-    is_kept = period is Period.DAY and not chosen.picks
-    columns = ", ".join(name if is_kept else f"sum({name})" for name in SUMS)
-    # Rows as they come: so does making a mapping of each of thousands.
+    source = _source(db, chosen, stack, period)
+    # To group what is grouped already takes as long as to read it, and so does making a mapping
+    # of each of thousands of rows.
+    columns = ", ".join(name if source.is_grouped else f"sum({name})" for name in SUMS)
     rows = db.execute(
-        f"select {STARTS[period]}, {KEYS[stack]}, {columns} from {table} "
-        f"{'' if is_kept else 'group by 1, 2'} order by 1, 2",
-        values,
+        f"select {STARTS[period]}, {KEYS[stack]}, {columns} from {source.table} "
+        f"{'' if source.is_grouped else 'group by 1, 2'} order by 1, 2",
+        source.values,
     )
     names = _names(db, stack)
     # Two files of one model and quantisation are one piece of a chart.
@@ -179,12 +178,12 @@ def chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Chart:
         Bar(days[start], key, Totals.from_sums(dict(zip(SUMS, sums, strict=True))))
         for (start, key), sums in pieces.items()
     )
-    return Chart(tuple(bars), limited)
+    return Chart(tuple(bars), source.limited_to)
 
 
 def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     if chosen.picks:
-        numbers, limited = _picked(db, chosen)
+        numbers, limited_to = _picked(db, chosen)
         table = (
             "(select q.day span, c.domain, b.joules, b.joules is not null measured, "
             "c.kind = 'power' and b.joules is not null integrated, "
@@ -192,14 +191,14 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
             "join queries q on q.started_ms = n.value join bills b on b.started_ms = n.value "
             "join channels c on c.id = b.channel_id where c.role = 'part' and b.phase <> 'load')"
         )
-        values = [numbers]
+        source = _Source(table, [numbers], limited_to)
     else:
-        table, values, limited = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
+        source = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
     rows = db.query(
         f"select {STARTS[period]} start, domain, sum(joules) joules, sum(measured) measured, "
-        f"sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted from {table} "
-        "group by 1, 2 order by 1, 2",
-        values,
+        "sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted "
+        f"from {source.table} group by 1, 2 order by 1, 2",
+        source.values,
     )
     bars = (
         Bar(
@@ -209,22 +208,34 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
         )
         for row in rows
     )
-    return Chart(tuple(bars), limited)
+    return Chart(tuple(bars), source.limited_to)
 
 
-def _source(
-    db: Database, chosen: Filter, stack: Stack, period: Period
-) -> tuple[str, list[Any], int | None]:
-    """Return rows with the columns of ``sums`` and what they are stacked by, as SQL."""
+class _Source(NamedTuple):
+    """What a chart is made of.
+
+    :param table: SQL of rows with the columns of ``sums`` and what bars are stacked by
+    :param values: that the SQL asks for
+    :param limited_to: as of a :class:`Chart`
+    :param is_grouped: whether each row is a bar's, at most of several files of one model
+    """
+
+    table: str
+    values: list[Any]
+    limited_to: int | None = None
+    is_grouped: bool = False
+
+
+def _source(db: Database, chosen: Filter, stack: Stack, period: Period) -> _Source:
     if not chosen.picks:
         return _spans("sums", db, chosen, stack, period)
-    numbers, limited = _picked(db, chosen)
+    numbers, limited_to = _picked(db, chosen)
     sums = ", ".join(f"{value.format(q='q')} {name}" for name, value in SUMS.items())
     table = (
         f"(select q.day span, q.model_id, q.kind, q.machine_id, {sums} from json_each(?) n "
         "join queries q on q.started_ms = n.value)"
     )
-    return table, [numbers], limited
+    return _Source(table, [numbers], limited_to)
 
 
 def _picked(db: Database, chosen: Filter) -> tuple[str, int | None]:
@@ -234,11 +245,10 @@ def _picked(db: Database, chosen: Filter) -> tuple[str, int | None]:
     return json.dumps(numbers[:PICK_LIMIT]), PICK_LIMIT if is_limited else None
 
 
-def _spans(
-    table: str, db: Database, chosen: Filter, stack: Stack, period: Period
-) -> tuple[str, list[Any], int | None]:
+def _spans(table: str, db: Database, chosen: Filter, stack: Stack, period: Period) -> _Source:
     """Return sums of days; where a bar is a month, sums of months as far as they are whole."""
-    facets = json.dumps(_facets(db, chosen, stack))
+    found = _facets(db, chosen, stack)
+    facets = json.dumps(found)
     ranges = json.dumps(_ranges(chosen, period))
     sql = (
         "(select d.*, f.model_id, f.kind, f.machine_id from json_each(?) n "
@@ -247,7 +257,13 @@ def _spans(
         "and d.span between json_extract(r.value, '$[1]') and json_extract(r.value, '$[2]') "
         "and f.id = n.value)"
     )
-    return sql, [facets, ranges], None
+    keys = db.execute(
+        f"select count(distinct {KEYS[stack]}) from facets "
+        "where id in (select value from json_each(?))",
+        [facets],
+    ).fetchone()[0]
+    is_grouped = period is Period.DAY and keys == len(found)
+    return _Source(sql, [facets, ranges], is_grouped=is_grouped)
 
 
 def _ranges(chosen: Filter, period: Period) -> list[tuple[str, str, str]]:
