@@ -222,7 +222,21 @@ class MainWindow(QMainWindow):
     def _keep_draft(self) -> None:
         """Keep what is being typed, in case the program ends before it is sent."""
         draft, history = self.chat_page.composer.unsent(), self._services.history
-        self.bridge.change(lambda: history.set_preference(DRAFT_PREFERENCE, draft))
+
+        def keep() -> str:
+            try:
+                history.set_preference(DRAFT_PREFERENCE, draft)
+            except StoreError as error:
+                log.warning("What is being typed could not be kept: %s", error)
+                return str(error)
+            return ""
+
+        self.bridge.change(keep, self._on_draft_kept)
+
+    def _on_draft_kept(self, problem: str) -> None:
+        # It is tried again with what is typed next; what is said already may not come again.
+        if problem and not self.notice.text():
+            self.notice.say(problem)
 
     def _restore_place(self, address: str) -> None:
         """Show the history as it was shown last, but all of it: a filter of then hides what is new

@@ -1,6 +1,7 @@
 """The state of a running query: told by the engine's messages, stored as it grows, then billed."""
 
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ import numpy as np
 
 from monitor.carbon.choice import embodied_share_g
 from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase
+from monitor.energy.budget import Allowance
 from monitor.energy.seen import Seen
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
@@ -31,7 +33,9 @@ SAVE_EVERY_S = 0.75
 """Text and bill are stored this often, so that a crash loses less than a second."""
 
 LOOK_EVERY_S = 0.15
-"""So often is looked whether a budget is spent."""
+"""So often is looked whether a budget is spent, and more often as its end comes near."""
+LOOK_AGAIN_S = 0.02
+"""But not more often than this; what lasts no longer is spent."""
 
 THINKING = "thinking"
 """A part of decode, reckoned by itself; no phase of a bill."""
@@ -55,9 +59,8 @@ class RunningQuery:
         self._sampler, self._history = sampler, history
         self._seen = Seen(sampler)
         self.query_id = query_id
-        self._budget_j = budget_j
+        self._allowance = None if budget_j is None else Allowance(budget_j)
         self.is_spent = False
-        self._spent_j, self._spent_at_s = 0.0, 0.0
         self.was_cancelled = False
         self._text: list[str] = []
         self._marks: list[tuple[float, int]] = []
@@ -109,17 +112,22 @@ class RunningQuery:
         :param stop: called again and again once the budget is spent
         """
         ended = threading.Event()
-        every_s = SAVE_EVERY_S if self._budget_j is None else LOOK_EVERY_S
+        every_s = SAVE_EVERY_S if self._allowance is None else LOOK_EVERY_S
 
         def save_until_ended() -> None:
             written: Future[None] | None = None
             save_s = time.monotonic() + SAVE_EVERY_S
-            while not ended.wait(every_s):
+            look_s = every_s
+            while not ended.wait(look_s):
                 with self._lock:
-                    outcome = self._outcome(Status.RUNNING, self._sampler.read_until_s(), "")
-                if self._is_beyond_budget(outcome.bill):
+                    read_s = self._sampler.read_until_s()
+                    outcome = self._outcome(Status.RUNNING, read_s, "")
+                    lasts_s = self._lasts_s(outcome.bill, read_s)
+                look_s = min(lasts_s, every_s)
+                if lasts_s <= LOOK_AGAIN_S:
                     self.is_spent = True
                     stop()
+                    look_s = every_s
                 if time.monotonic() < save_s or (written and not written.done()):
                     continue  # the file is held; the end must not have to wait behind a queue
                 save_s = time.monotonic() + SAVE_EVERY_S
@@ -141,15 +149,13 @@ class RunningQuery:
             log.warning("The embodied share of a query is not known: %s", error)
             return None
 
-    def _is_beyond_budget(self, bill: Bill) -> bool:
-        """Whether the budget is spent, or will be before it is looked at again."""
+    def _lasts_s(self, bill: Bill, read_s: float) -> float:
+        """How long the budget will last; for ever if there is none, or nothing to tell it by."""
         joules = bill.total().joules
-        if self._budget_j is None or joules is None:
-            return False
-        since_s = time.monotonic() - self._spent_at_s
-        power_w = (joules - self._spent_j) / since_s if self._spent_at_s and since_s > 0 else 0.0
-        self._spent_j, self._spent_at_s = joules, time.monotonic()
-        return joules + max(power_w, 0.0) * LOOK_EVERY_S >= self._budget_j
+        if self._allowance is None or joules is None or self._prefill_s is None:
+            return math.inf
+        now_s = time.monotonic() - self._prefill_s
+        return self._allowance.lasts_s(joules, read_s - self._prefill_s, now_s)
 
     def finish(self, status: Status, error: str) -> QueryRecord:
         """Bill the query to its end and store it."""

@@ -1,5 +1,6 @@
 """How much energy answers may take, as a person decides it."""
 
+import math
 from dataclasses import dataclass
 
 from monitor import figures
@@ -57,3 +58,29 @@ class Budget:
             )
         left = [self.answer_j, None if self.day_j is None else self.day_j - spent.energy_j]
         return min((joules for joules in left if joules is not None), default=None)
+
+
+class Allowance:
+    """How long a budget will last, told again and again while it is being spent.
+
+    :param budget_j: joules of one answer
+    """
+
+    def __init__(self, budget_j: float) -> None:
+        self._budget_j = budget_j
+        self._spent_j = self._read_s = self._power_w = 0.0
+
+    def lasts_s(self, spent_j: float, read_s: float, now_s: float) -> float:
+        """Return the seconds until it is spent at the power of late; 0 once it is.
+
+        :param spent_j: what has been measured
+        :param read_s: until when, in seconds since the answer began
+        :param now_s: the present in the same seconds; what is not read yet is taken to go on
+        """
+        if read_s > self._read_s:
+            self._power_w = max((spent_j - self._spent_j) / (read_s - self._read_s), 0.0)
+            self._spent_j, self._read_s = spent_j, read_s
+        left_j = self._budget_j - spent_j - self._power_w * max(now_s - read_s, 0.0)
+        if left_j <= 0:
+            return 0.0
+        return left_j / self._power_w if self._power_w else math.inf

@@ -77,6 +77,7 @@ class _Process:
         self.answers: queue.SimpleQueue[Answer | EngineDied] = queue.SimpleQueue()
         self._last_lines: deque[str] = deque(maxlen=60)
         self._sending = threading.Lock()
+        self._has_ended = False
         self._errors = threading.Thread(target=self._read_log, name="engine-log", daemon=True)
         self._errors.start()
         self._reader = threading.Thread(target=self._read, name="engine-answers", daemon=True)
@@ -93,7 +94,8 @@ class _Process:
             log.debug("The engine has ended; its reader will say so")
 
     def is_alive(self) -> bool:
-        return self._popen.poll() is None
+        # While another thread waits for the process, poll cannot tell and says it lives.
+        return self._popen.poll() is None and not self._has_ended
 
     def kill(self) -> None:
         """End the process at once and wait until its memory is given back."""
@@ -114,6 +116,7 @@ class _Process:
             while True:
                 self.answers.put(pickle.load(stream))
         except (EOFError, pickle.UnpicklingError, ValueError):
+            self._has_ended = True
             code = self._popen.wait()
             self._errors.join(timeout=2)
             died = IllegalInstruction if code in ILLEGAL_INSTRUCTION else EngineDied

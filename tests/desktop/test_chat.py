@@ -227,6 +227,13 @@ def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWind
     assert list(store.path.parent.glob("unsaved-*.json"))
     (view,) = views(window)
     assert turn.answer.split()[0] in shown_answer(view)
+    # A draft that cannot be kept either does not hide where the answer is.
+    window.chat_page.prompt.setPlainText("And a joule?")
+    window._keep_draft()
+    done: list[object] = []
+    window.bridge.change(lambda: None, done.append)
+    qtbot.waitUntil(lambda: bool(done))
+    assert "cannot be written at the moment" in window.notice.text()
 
 
 def test_what_was_typed_is_there_again_at_the_next_start(qtbot: QtBot, window: MainWindow) -> None:
@@ -238,11 +245,12 @@ def test_what_was_typed_is_there_again_at_the_next_start(qtbot: QtBot, window: M
 
 
 def has_ended(process: psutil.Process) -> bool:
-    """Whether a process is gone, noticed by its program or not: a signal takes its time."""
+    """Whether a child is gone with all of its threads, noticed by its program or not."""
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
         return True
+    return found is not None
 
 
 def test_engine_that_died_between_two_questions_is_replaced(

@@ -1,8 +1,10 @@
 """What an answer may take is the least of what it and its day may."""
 
+import math
+
 import pytest
 
-from monitor.energy.budget import Budget, BudgetSpent, Spent
+from monitor.energy.budget import Allowance, Budget, BudgetSpent, Spent
 from monitor.power.channel import Kind
 
 
@@ -27,3 +29,15 @@ def test_a_day_whose_budget_is_spent_says_how_much_it_was() -> None:
 
 def test_what_was_drawn_says_how_it_is_known_and_that_it_may_be_more() -> None:
     assert Spent(100.2, Kind.MODELLED, 3, 2).words == "≥ ○ 100 J"
+
+
+def test_a_budget_lasts_as_long_as_the_power_of_late_lets_it() -> None:
+    allowance = Allowance(10)
+    assert allowance.lasts_s(0, -0.1, 0.1) == math.inf
+    assert allowance.lasts_s(2, 1, 1) == pytest.approx(4)
+    # Nothing new was read for half a second: it went on at 2 W.
+    assert allowance.lasts_s(2, 1, 1.5) == pytest.approx(3.5)
+    # Then at 4 W.
+    assert allowance.lasts_s(6, 2, 2.25) == pytest.approx(0.75)
+    assert allowance.lasts_s(6, 2, 3.1) == 0
+    assert allowance.lasts_s(11, 3, 3) == 0
