@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -33,7 +34,16 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 HEALTHY_S = 60.0
 """A source that was read for so long before it failed begins with the shortest wait again."""
 
-HAS_BOOTTIME = hasattr(time, "CLOCK_BOOTTIME")
+ALWAYS_CLOCK: int | None = (
+    getattr(time, "CLOCK_MONOTONIC_RAW", None)
+    if sys.platform == "darwin"
+    else getattr(time, "CLOCK_BOOTTIME", None)
+)
+"""Begins with the machine as the monotonic clock does, and goes on while it is suspended.
+
+On macOS these are ``mach_continuous_time`` and ``mach_absolute_time`` (their manual pages). On
+Windows the monotonic clock goes on itself: a suspend is a long time without a reading.
+"""
 
 
 class Use(Enum):
@@ -56,10 +66,8 @@ def delay_s(failed: int) -> float:
 
 
 def asleep_s() -> float:
-    """Seconds this machine has been suspended since it started; 0 where that is not told."""
-    if not HAS_BOOTTIME:
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    """Seconds the monotonic clock has stood still, as the machine was suspended, since it began."""
+    return 0.0 if ALWAYS_CLOCK is None else time.clock_gettime(ALWAYS_CLOCK) - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
