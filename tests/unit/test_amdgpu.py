@@ -583,7 +583,8 @@ def test_the_bill_goes_on_when_a_counter_freezes(
     assert after.joules == pytest.approx(40.0 * 0.2, rel=0.02)
     # What was counted stays, and nothing else passes for it.
     assert fallback.key == f"{channel.key}:watts"
-    assert counted.joules == before.joules
+    assert counted.joules is not None
+    assert counted.joules >= before.joules  # what came after the look is in it as well
     # What was not read is a gap, not zero watts.
     assert frozen.coverage < 0.2
     assert "integrated" in reason
