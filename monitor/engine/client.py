@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import BinaryIO, cast
 
 import psutil
@@ -32,7 +33,7 @@ from monitor.engine.messages import (
     Text,
     Work,
 )
-from monitor.engine.plain import PLAIN, remember_plain, starts_plain
+from monitor.engine.plain import BINDING, PLAIN, remember_plain, starts_plain
 from monitor.problem import Problem
 
 log = logging.getLogger(__name__)
@@ -141,8 +142,8 @@ def _cause_of_death(code: int, lines: list[str], is_plain: bool) -> str:
         )
     if code in ILLEGAL_INSTRUCTION:
         remedy = (
-            "Build llama-cpp-python on this very machine: pip install --no-binary llama-cpp-python "
-            "--force-reinstall llama-cpp-python."
+            f"Build {BINDING} on this very machine: `pip install --force-reinstall --no-deps "
+            f"--no-cache-dir --no-binary {BINDING} {BINDING}=={version(BINDING)}`."
             if is_plain
             else "The next prompt starts it without such instructions."
         )

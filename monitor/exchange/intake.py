@@ -13,7 +13,7 @@ from monitor.store.database import Store
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.records import LOAD_SETTINGS, QueryRecord
 from monitor.store.references import free_number, settings_id
-from monitor.store.retention import thin_again
+from monitor.store.retention import look_again
 
 SETTINGS = (
     "llama_cpp", "context", "threads", "gpu_layers", "temperature", "top_k", "top_p", "min_p",
@@ -200,7 +200,7 @@ def _take_one(db: Database, arrival: Arrival) -> bool:
     update_query(db, origin.machine.id, record.id, _outcome(record))
     db.table("tags").insert_all({"tag": tag, "started_ms": number} for tag in origin.tags)
     if arrival.trace is not None:
-        thin_again(db, number)
+        look_again(db, number)
         db.table("traces").insert({"query_id": record.id, "data": arrival.trace})
     return True
 

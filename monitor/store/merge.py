@@ -22,7 +22,7 @@ from monitor.store.errors import StoreError, StoreStopped, explain
 from monitor.store.merge_source import opened
 from monitor.store.processes import is_alive
 from monitor.store.records import Status
-from monitor.store.retention import thin_again
+from monitor.store.retention import look_again
 
 USED_LAST = (
     "on conflict (id) do update set pinned = max(pinned, excluded.pinned), "
@@ -232,7 +232,7 @@ class _Merge:
             done += len(chunk)
             self._progress(done / total)
         if oldest is not None:
-            thin_again(self._db, oldest)
+            look_again(self._db, oldest)
 
     def _numbers(self, chunk: Iterable[Sequence[Any]]) -> dict[int, int]:
         """Return which of the other's queries are new here, and the number each one gets."""

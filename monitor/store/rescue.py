@@ -15,7 +15,15 @@ from typing import Any
 from sqlite_utils import Database
 
 from monitor.store.bulk import summed_together
-from monitor.store.copies import Progress, finished, never, open_to_read, unheard, version_of
+from monitor.store.copies import (
+    Progress,
+    finished,
+    has_table,
+    never,
+    open_to_read,
+    unheard,
+    version_of,
+)
 from monitor.store.database import migrate
 from monitor.store.errors import StoreError, StoreStopped, explain
 from monitor.store.schema import SCHEMA_VERSION, migrations
@@ -100,11 +108,12 @@ class _Walk:
             _create(db, version)
             tables = [name for name in db.table_names() if not name.startswith(DERIVED)]
             connection.execute("begin")
-            with summed_together(db) if version == SCHEMA_VERSION else nullcontext():
+            # Asked of the tables, not of the version: the next schema has them as well.
+            with summed_together(db) if has_table(connection, "sums") else nullcontext():
                 for done, table in enumerate(tables):
                     progress(done / len(tables))
                     self._found.rows[table] = self._save_table(db, table)
-                if version == SCHEMA_VERSION:
+                if "parent_id" in db.table("messages").columns_dict:
                     _rejoin(db)
                 self._found.orphans = _mend(db, tables)
             connection.commit()

@@ -1,6 +1,6 @@
 """How long power curves are kept, and how fine: by rules a person sees. Bills are never thinned.
 
-Curves are thinned in the order of time, and how far that has come is a preference: a run that
+Curves are gone through in the order of time, and how far that has come is a preference: a run that
 was stopped goes on where it was, and the next one looks only at what has become old since.
 """
 
@@ -183,7 +183,7 @@ def _run(store: Store, stage: _Stage, progress: Progress, cancelled: Callable[[]
             store.write(lambda db, made=made, at=at: _replace(db, stage, made, at)).result()  # type: ignore[misc]
         freed += _freed(stage, made)
         progress((at - begin) / (stage.last - begin))
-    store.write(lambda db: _set_done(db, stage.name, stage.last)).result()
+    store.write(lambda db: set_done(db, stage.name, stage.last)).result()
     progress(1.0)
     return freed
 
@@ -203,7 +203,20 @@ class Pace:
         self.rows = max(1, min(round(self.rows * min(LOCK_S / took_s, 2.0)), 200))
 
 
-def thin_again(db: Database, number: int) -> None:
+def done_until(db: Database, name: str) -> int:
+    """Return the number of the first query whose curve is still to be looked at.
+
+    :param name: what for
+    """
+    return int(_preference(db, DONE_PREFERENCE).get(name, 0))
+
+
+def set_done(db: Database, name: str, number: int) -> None:
+    """Remember that the curves of all earlier queries need not be looked at again."""
+    _set_preference(db, DONE_PREFERENCE, _preference(db, DONE_PREFERENCE) | {name: number})
+
+
+def look_again(db: Database, number: int) -> None:
     """Have curves from a query's number on looked at anew: some have come from elsewhere."""
     done = _preference(db, DONE_PREFERENCE)
     _set_preference(db, DONE_PREFERENCE, {name: min(at, number) for name, at in done.items()})
@@ -212,7 +225,6 @@ def thin_again(db: Database, number: int) -> None:
 def _stages(db: Database, rules: Rules, now: datetime | None) -> Iterator[_Stage]:
     """What is left to be done, the oldest curves first."""
     moment = now or datetime.now(UTC)
-    done = _preference(db, DONE_PREFERENCE)
     first = 0
     for days, step_s in (
         (rules.fine_days, None if rules.drops else COARSE_S),
@@ -221,7 +233,7 @@ def _stages(db: Database, rules: Rules, now: datetime | None) -> Iterator[_Stage
         if days is not None:
             last = int((moment - timedelta(days=days)).timestamp() * 1000)
             stage = _Stage(first, last, step_s)
-            yield _Stage(max(first, done.get(stage.name, 0)), last, step_s)
+            yield _Stage(max(first, done_until(db, stage.name)), last, step_s)
             first = last
 
 
@@ -257,7 +269,7 @@ def _replace(db: Database, stage: _Stage, made: list[tuple[_Row, bytes | None]],
             "update traces set data = ? where query_id = ?",
             [[data, row.query_id] for row, data in made if data is not None],
         )
-    _set_done(db, stage.name, at)
+    set_done(db, stage.name, at)
 
 
 def _freed(stage: _Stage, made: list[tuple[_Row, bytes | None]]) -> Freed:
@@ -271,11 +283,6 @@ def _freed(stage: _Stage, made: list[tuple[_Row, bytes | None]]) -> Freed:
         bytes_before=sum(before for before, _ in changed),
         bytes_freed=sum(before - after for before, after in changed),
     )
-
-
-def _set_done(db: Database, name: str, number: int) -> None:
-    """Remember that every curve of an earlier query is as thin as that."""
-    _set_preference(db, DONE_PREFERENCE, _preference(db, DONE_PREFERENCE) | {name: number})
 
 
 def _preference(db: Database, key: str) -> dict[str, Any]:

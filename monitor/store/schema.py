@@ -15,7 +15,7 @@ from monitor.store.grounds import (
     keep_calibrations,
     widen_footprints,
 )
-from monitor.store.sensing import keep_recordings, know_gauges, know_sensors
+from monitor.store.sensing import keep_recordings, know_gauges, know_noise, know_sensors
 from monitor.store.sums import create_sums, create_triggers, drop_triggers
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
@@ -357,7 +357,7 @@ def what_sensors_tell_beside(db: Database) -> None:
 @migrations()
 def what_a_stored_bill_lacked(db: Database) -> None:
     """The noise of a channel's watts; and triggers that find sums by the whole of their key."""
-    db.execute("alter table channels add column noise_w real not null default 0")
+    know_noise(db)
     drop_triggers(db)
     create_triggers(db)
 

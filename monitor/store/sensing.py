@@ -3,7 +3,12 @@
 Part of the migrations of :mod:`monitor.store.schema`; never edited once released.
 """
 
+import math
+
 from sqlite_utils import Database
+
+REST_S = 0.5
+"""So far apart the self-test reads the watts of a resting machine."""
 
 
 def know_gauges(db: Database) -> None:
@@ -60,3 +65,20 @@ def know_sensors(db: Database) -> None:
         "idle_w real, spread_w real, "
         "primary key (machine_id, key))"
     )
+
+
+def know_noise(db: Database) -> None:
+    """Keep how restless a channel's watts are.
+
+    Bills had it in their intervals before it was kept. It is put into their channels from the
+    spread that the self-test found, as :func:`monitor.power.selftest.refined` does.
+    """
+    db.execute("alter table channels add column noise_w real not null default 0")
+    tested = db.execute(
+        "select c.id, t.spread_w, coalesce(t.period_s, c.period_s, 0) from channels c "
+        "join sensor_traits t on t.machine_id = c.machine_id and t.key = c.key "
+        "where c.kind = 'power' and t.step_j is null and t.spread_w is not null"
+    )
+    for channel_id, spread_w, period_s in tested.fetchall():
+        noise_w = spread_w * math.sqrt(max(1.0 / max(period_s, REST_S), 1.0))
+        db.execute("update channels set noise_w = ? where id = ?", [noise_w, channel_id])

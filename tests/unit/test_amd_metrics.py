@@ -175,3 +175,16 @@ def test_counters_that_advance_tell_what_holds_an_apu_back(
     assert card.says() == (0.0, "")
     assert card.says(filled(V3, (3, 0), **{**NONE, **dict.fromkeys(advanced, 12)})) == told
     assert card.says() == (0.0, "")
+
+
+def test_a_counter_the_driver_has_not_written_is_not_one_that_stands_still(
+    sys_folder: Path,
+) -> None:
+    silent = filled(V3, (3, 0))
+    card = Told(sys_folder, silent)
+    assert [card.says(), card.says(), card.says()] == [None, None, None]
+    assert card.says(filled(V3, (3, 0), prochot=7)) is None, "of the first reading nothing is known"
+    assert card.says() == (0.0, "")
+    advanced = (1.0, "temperature (emergency slowdown)")
+    assert card.says(filled(V3, (3, 0), prochot=8)) == advanced
+    assert card.says(silent) is None

@@ -21,10 +21,10 @@ from monitor.store.history import History
 from monitor.store.retention import (
     Freed,
     Rules,
+    look_again,
     preview,
     read_rules,
     thin,
-    thin_again,
     write_rules,
 )
 from monitor.store.upkeep import purge_deleted, sizes, vacuum
@@ -180,7 +180,7 @@ def test_a_curve_that_came_from_elsewhere_is_looked_at_all_the_same(history: His
     late = store_aged(history, 200)
     assert thin(history._store, Rules(), NOW) == Freed()
     number = history.browse.rows()[-1].number
-    history._store.write(lambda db: thin_again(db, number)).result()
+    history._store.write(lambda db: look_again(db, number)).result()
     assert thin(history._store, Rules(), NOW).thinned == 1
     assert history.trace(late).step_s == 1.0  # type: ignore[union-attr]
 

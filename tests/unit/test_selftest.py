@@ -321,9 +321,13 @@ def test_the_command_finds_period_and_step_of_counters_in_files(
     machine: FakeSysfs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path / "home"))
-    done = CliRunner().invoke(sensors_test_command, ["--seconds", "1.2", "--json"])
-    assert done.exit_code == 0, done.output
-    package, uncore = json.loads(done.stdout)["sensors"]
+    # On a machine that is kept busy the refreshes may be too uneven to tell: then once more.
+    for _ in range(4):
+        done = CliRunner().invoke(sensors_test_command, ["--seconds", "1.2", "--json"])
+        assert done.exit_code == 0, done.output
+        package, uncore = json.loads(done.stdout)["sensors"]
+        if package["period_s"] is not None:
+            break
     assert package["label"] == "CPU 0"
     assert package["period_s"] == pytest.approx(0.02, rel=0.2)
     assert package["step_j"] == 1e-6

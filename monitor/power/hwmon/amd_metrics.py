@@ -18,7 +18,7 @@ Revision = tuple[int, int]
 STATUS_AT: dict[Revision, int] = {(1, 3): 112, (2, 2): 120, (2, 3): 120, (2, 4): 120}
 """Where a table has ``indep_throttle_status``, 64 bits that mean the same on every chip."""
 
-UNTOLD = 0xFFFF_FFFF_FFFF_FFFF
+UNTOLD = b"\xff"
 """The driver fills a table with ones before it writes what the chip tells."""
 
 BITS = {
@@ -94,7 +94,7 @@ class ThrottleReader:
         revision = revision_of(table)
         if revision in STATUS_AT:
             status = _number(table, STATUS_AT[revision], 8)
-            return None if status in (None, UNTOLD) else _by_bits(status or 0)
+            return None if status is None else _by_bits(status)
         if revision in RESIDENCY_AT:
             return self._by_residency(table, RESIDENCY_AT[revision])
         return None
@@ -105,12 +105,15 @@ class ThrottleReader:
         before, self._residencies = self._residencies, now
         if not now or before.keys() != now.keys():
             return None
-        return list(dict.fromkeys(places[at] for at in places if now[at] != before[at]))
+        return list(dict.fromkeys(places[at] for at in now if now[at] != before[at]))
 
 
 def _number(table: bytes, at: int, size: int) -> int | None:
+    """Return what is told there, ``None`` if nothing is: the table ends before, or is all ones."""
     part = table[at : at + size]
-    return int.from_bytes(part, "little") if len(part) == size else None
+    if len(part) < size or part == UNTOLD * size:
+        return None
+    return int.from_bytes(part, "little")
 
 
 def _by_bits(status: int) -> list[str]:
