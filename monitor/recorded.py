@@ -1,5 +1,6 @@
 """What was recorded of the machine without a model, and the bill of any span of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,10 +8,11 @@ from enum import StrEnum
 
 import numpy as np
 
-from monitor.carbon.footprint import Footprint, footprint
+from monitor.carbon.footprint import Footprint, known_footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.energy.baseline import AboveIdle, Baseline, Stale, above_idle
+from monitor.energy.standing import billed_curves
 from monitor.power.channel import Channel, Role
 from monitor.power.present import total_w
 from monitor.power.trace import AROUND_S, Trace
@@ -130,13 +132,12 @@ class Recording:
 
     def cost_of(self, start_s: float, end_s: float, bill: Bill) -> Cost:
         """Return a span's bill with what follows from it."""
-        energy = bill.total().energy
         return Cost(
             start_s=start_s,
             end_s=end_s,
             bill=bill,
             above=above_idle(bill, self.baseline, self.stale) if self.baseline else None,
-            footprint=footprint(energy, self.zone, self.pue) if energy else None,
+            footprint=known_footprint(bill.total().energy, self.zone, self.pue),
         )
 
 
@@ -161,6 +162,14 @@ class _StillTrace(Trace):
         super().__init__(capacity=0)
         self._channels = {channel.key: channel for channel in channels}
         self._curves = curves
+
+    def channels(self) -> tuple[Channel, ...]:
+        """Return the channels that have a curve."""
+        return tuple(each for key, each in self._channels.items() if key in self._curves)
+
+    def curve(self, key: str, start_s: float = -math.inf, end_s: float = math.inf) -> Curve:
+        """Return the readings between two moments, with one before and one after."""
+        return _cut(self._curves[key], start_s, end_s)
 
     def window(self, key: str, start_s: float, end_s: float) -> Window:
         """Return the energy of a channel between two moments."""
@@ -229,6 +238,20 @@ class Recorded:
             if len((around := _cut(curve, cost.start_s, cost.end_s)).time_s)
         }
         return Recorded(recording, curves, sleeps)
+
+
+def recorded_of(
+    recording: Recording, pieces: Sequence[Mapping[str, Curve]], sleeps: Sequence[Sleep]
+) -> Recorded:
+    """Return a recording with the curves of what it is billed by.
+
+    :param pieces: of the curves, in their order; of a model also what a sensor had measured
+    """
+    channels = recording.channels
+    trace = _StillTrace(channels, joined_pieces(pieces))
+    spans = [(0.0, recording.duration_s)]
+    curves = billed_curves(trace, channels, spans, (-math.inf, math.inf))
+    return Recorded(recording, curves, tuple(sleeps))
 
 
 SLEEP = "asleep"

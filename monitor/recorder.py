@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.carbon.choice import chosen_pue
+from monitor.carbon.late import late_figure
 from monitor.energy.account import WATCH, Bill, Phase, account
+from monitor.energy.standing import billed_curves
 from monitor.meter import chosen_zone
 from monitor.power.reader import asleep_s
 from monitor.power.sampler import Sampler
@@ -22,7 +24,7 @@ from monitor.recorded import (
     Recording,
     Sleep,
     State,
-    joined_pieces,
+    recorded_of,
     sleep_phases,
 )
 from monitor.store.baselines import Baselines
@@ -75,7 +77,7 @@ class Recorder:
         self._ended_at = ""
         self._slept_s = self._looked_s = 0.0
         self._sleeps: tuple[Sleep, ...] = ()
-        self._pieces: list[Mapping[str, Curve]] = []
+        self._pieces: list[dict[str, Curve]] = []
         self._stored = 0
         self._taken_until_s: dict[str, float] = {}
         self._lock, self._naming = threading.RLock(), threading.Lock()
@@ -165,8 +167,8 @@ class Recorder:
         """Return the same with its curves."""
         with self._lock:
             recording = self.now()
-            pieces = [*self._pieces, self._open_piece(self._start_s + recording.duration_s)]
-        return Recorded(recording, joined_pieces(pieces), self._sleeps)
+            last = self._open_piece(recording, self._start_s + recording.duration_s)
+            return recorded_of(recording, [*self._pieces, last], self._sleeps)
 
     def stop(self) -> Recording:
         """End the recording and store the last of it.
@@ -181,6 +183,9 @@ class Recorder:
             self._sampler.wait_until(self._end_s, timeout_s=2 / self._sampler.hz + 0.5)
             self._lay_beside(fitting_idle(self._history))
         with self._lock:
+            if zone := late_figure(self._history, datetime.fromisoformat(self._begun().started_at)):
+                self._recordings.reckon_with(self.id, zone)
+                self._alter(lambda recording: replace(recording, zone=zone))
             self._write(self._end_s, self._ended_at)
             self._alter(lambda recording: replace(recording, state=State.DONE))
             return self.now()
@@ -200,7 +205,8 @@ class Recorder:
         """Store what is new up to a moment, and begin a new piece when this one is full."""
         with self._lock:
             recording = self._until(until_s, self._tally.bill(until_s))
-            self._pieces.append(self._open_piece(until_s))
+            self._drop_withdrawn()
+            self._pieces.append(self._open_piece(recording, until_s))
             phases = sleep_phases(self._sleeps)
             pieces = {
                 number: encode_trace(StoredTrace(self._pieces[number], phases), 0.0)
@@ -221,10 +227,20 @@ class Recorder:
             self._stored = len(self._pieces)
             self.problem = ""
 
-    def _open_piece(self, until_s: float) -> dict[str, Curve]:
-        """Return the curves since the last full piece, beginning with its last readings."""
-        # One whose source has gone meanwhile has readings all the same.
-        for channel in self._sampler.channels():
+    def _drop_withdrawn(self) -> None:
+        """Forget the curves of what was withdrawn, stored or not."""
+        for key in self._sampler.trace.withdrawn & self._taken_until_s.keys():
+            del self._taken_until_s[key]
+            self._stored = 0
+            for piece in self._pieces:
+                piece.pop(key, None)
+
+    def _open_piece(self, recording: Recording, until_s: float) -> dict[str, Curve]:
+        """Return the curves since the last full piece, beginning with its last readings.
+
+        :param recording: of what is billed; a source that has gone meanwhile has readings too
+        """
+        for channel in recording.channels:
             self._taken_until_s.setdefault(channel.key, self._start_s)
         found = {}
         for key, from_s in self._taken_until_s.items():
@@ -315,17 +331,16 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
 
     :raises CarbonError: if the zone a person chose cannot be read
     """
-    end_s, channels = settled_s(sampler), sampler.channels()
-    curves = {
-        channel.key: sampler.trace.curve(channel.key, end_s - seconds, end_s)
-        for channel in channels
-    }
-    first_s = [float(curve.time_s[0]) for curve in curves.values() if len(curve.time_s)]
-    start_s = max(end_s - seconds, min(first_s, default=end_s))
+    end_s, trace, channels = settled_s(sampler), sampler.trace, sampler.channels()
+    span = (end_s - seconds, end_s)
+    found = billed_curves(trace, channels, [span], span)
+    read = [curve.time_s for curve in found.values() if len(curve.time_s)]
+    start_s = max(span[0], min((float(time_s[0]) for time_s in read), default=end_s))
+    curves = {key: replace(curve, time_s=curve.time_s - start_s) for key, curve in found.items()}
     baseline, stale = fitting_idle(history) or (None, ())
     sleeps = [
         Sleep(each.woken_s - start_s - JUST_BEFORE_S, each.length_s)
-        for each in sampler.trace.suspends()
+        for each in trace.suspends()
         if each.woken_s > start_s
     ]
     slept_s = sum(sleep.length_s for sleep in sleeps)
@@ -337,11 +352,10 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
         started_at=began.isoformat(timespec="milliseconds"),
         duration_s=end_s - start_s,
         state=State.RUNNING,
-        bill=account(sampler.trace, channels, [Phase(WATCH, start_s, end_s)]),
+        bill=account(trace, channels, [Phase(WATCH, start_s, end_s)]),
         zone=chosen_zone(history),
         pue=chosen_pue(history),
         baseline=baseline,
         stale=stale,
     )
-    shifted = {key: replace(curve, time_s=curve.time_s - start_s) for key, curve in curves.items()}
-    return Recorded(recording, shifted, tuple(sleeps))
+    return Recorded(recording, curves, tuple(sleeps))

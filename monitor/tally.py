@@ -2,16 +2,14 @@
 
 import time
 
-from monitor.energy.account import WATCH, Bill, Line, Phase, join_phases
-from monitor.energy.seen import Seen
+from monitor.energy.account import WATCH, Bill, Line, Phase, account, join_phases
+from monitor.energy.standing import SILENT_S
+from monitor.power.channel import Role
 from monitor.power.sampler import Sampler
 
 SLICE_S = 600.0
 """Billed in parts of ten minutes: the trace remembers 28 minutes at the fastest rate. Each part
 adds the doubt of its ends, so there are to be few."""
-
-SILENT_S = 10.0
-"""A channel without a reading for longer is waited for no more."""
 
 
 class Tally:
@@ -22,9 +20,8 @@ class Tally:
     """
 
     def __init__(self, sampler: Sampler, start_s: float) -> None:
-        self._slice_s = start_s
-        self._ended: dict[str, Line] = {}
-        self._seen = Seen(sampler)
+        self._sampler, self._slice_s = sampler, start_s
+        self._ended: dict[tuple[str, Role], Line] = {}
 
     def bill(self, until_s: float) -> Bill:
         """Return the bill up to a moment, one line a channel.
@@ -33,14 +30,19 @@ class Tally:
 
         :param until_s: monotonic; what was not read by then is not covered
         """
-        joined = dict(self._ended)
-        for line in self._seen.bill([Phase(WATCH, self._slice_s, until_s)]).lines:
-            key = line.channel.key
-            before = joined.get(key)
-            joined[key] = join_phases([before, line], WATCH) if before else line
+        trace = self._sampler.trace
+        joined = {
+            billed_as: line
+            for billed_as, line in self._ended.items()
+            if line.channel.key not in trace.withdrawn
+        }
+        phase = Phase(WATCH, self._slice_s, until_s)
+        for line in account(trace, self._sampler.channels(), [phase]).lines:
+            billed_as = line.channel.billed_as
+            before = joined.get(billed_as)
+            joined[billed_as] = join_phases([before, line], WATCH) if before else line
         if until_s - self._slice_s > SLICE_S:
             self._ended, self._slice_s = joined, until_s
-            self._seen.forget()
         return Bill(tuple(joined.values()))
 
 

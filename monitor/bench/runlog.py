@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from monitor.bench.results import Accuracy, accuracy_from
 from monitor.carbon.choice import embodied_share_g
+from monitor.carbon.late import take_late_figure
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.energy.baseline import AboveIdle
 from monitor.energy.ledger import Ledger
@@ -54,6 +56,7 @@ class RunLog:
     ) -> None:
         self._sampler, self._history, self._by_length = sampler, history, by_length
         self.id, self.start, self.sums = row.id, row.start, row.sums
+        self._began = datetime.fromisoformat(record.started_at)
         self._tokens, self._seconds = record.tokens, record.seconds
         self._ledger = Ledger(sampler, record.bill)
         self._pending: deque[Finished] = deque()
@@ -73,6 +76,22 @@ class RunLog:
     def bill(self) -> Bill:
         """What the run has cost so far."""
         return self._ledger.bill
+
+    @property
+    def j_per_item(self) -> float | None:
+        """Joules of an item so far, the mean of those billed; ``None`` before the first."""
+        billed, joules = self.sums.done + len(self._settled), self.bill.total().joules
+        return joules / billed if billed and joules is not None else None
+
+    @property
+    def unbilled_j(self) -> float | None:
+        """What the items that wait for their bill should come to: by how long they took, at the
+        mean power so far; ``None`` before the first bill."""
+        joules = self.bill.total().joules
+        if not self.total_s or joules is None:
+            return None
+        phases = [phase for finished in self._pending for phase in finished.phases]
+        return joules / self.total_s * sum(phase.end_s - phase.start_s for phase in phases)
 
     @property
     def total_s(self) -> float:
@@ -98,16 +117,23 @@ class RunLog:
         """Take in items that were just computed."""
         self._pending.append(finished)
 
+    def catch_up(self) -> None:
+        """Bill all that is computed, once the sensors have read past it."""
+        if self._pending:
+            self._sampler.wait_until(self._pending[-1].phases[-1].end_s)
+        while self._pending:
+            self._bill(self._pending.popleft())
+
     def settle(self, finish: bool = False) -> tuple[ItemRecord, ...]:
         """Bill what the sensors have read past, and store it if it is time.
 
         :param finish: wait for the sensors, and leave nothing behind
         :return: the items that are stored now
         """
-        if finish and self._pending:
-            self._sampler.wait_until(self._pending[-1].phases[-1].end_s)
+        if finish:
+            self.catch_up()
         until_s = self._sampler.read_until_s()
-        while self._pending and (finish or self._pending[0].phases[-1].end_s <= until_s):
+        while self._pending and self._pending[0].phases[-1].end_s <= until_s:
             self._bill(self._pending.popleft())
         if not self._settled or not (finish or until_s - self._saved_s >= SAVE_EVERY_S):
             return ()
@@ -117,6 +143,7 @@ class RunLog:
     def end(self, status: Status, error: str = "") -> tuple[ItemRecord, ...]:
         """Bill and store all there is, with the power curve; return the items stored by it."""
         items = self.settle(finish=True)
+        take_late_figure(self._history, self.id, self._began)
         return items + self._store(status, error, self._trace())
 
     def _bill(self, finished: Finished) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.energy.interval import Interval, add
+from monitor.energy.standing import standing
 from monitor.power.channel import Channel, Kind, Role
-from monitor.power.trace import Trace, Window
+from monitor.power.trace import Trace
+from monitor.power.window import Window
 
 METHOD = 3
 """Version of the accounting below, kept with every bill. Raise it when a figure would change.
@@ -44,7 +46,7 @@ class Line:
     :param peak_w: highest watts read
     :param samples: readings inside the phase
     :param coverage: share of the phase that was read, 0 to 1
-    :param duration_s: length of the phase
+    :param duration_s: length of the phase, or of what it is billed for beside a model
     :param resolved: whether the phase lasted ten refreshes or more
     """
 
@@ -112,36 +114,43 @@ class Bill:
 
     def by_channel(self) -> tuple[Line, ...]:
         """Return one line a channel, its phases joined (``load`` left out)."""
-        grouped: dict[str, list[Line]] = {}
+        grouped: dict[tuple[str, Role], list[Line]] = {}
         for line in self.lines:
             if line.phase not in OUTSIDE_TOTAL:
-                grouped.setdefault(line.channel.key, []).append(line)
+                grouped.setdefault(line.channel.billed_as, []).append(line)
         return tuple(join_phases(lines) for lines in grouped.values())
 
 
 def account(trace: Trace, channels: Iterable[Channel], phases: Iterable[Phase]) -> Bill:
     """Bill some phases: the one place where sources and queries meet.
 
+    Which channels a phase is billed by is told by :mod:`monitor.energy.standing`: by those that
+    have gone, too. The trace should have readings past the end, or the coverage will be less than
+    whole.
+
     :param trace: the readings
-    :param channels: the channels in use, as the sampler lists them
+    :param channels: the channels that are there now, as the sampler lists them
     :param phases: spans of time; one of no length is left out
     """
-    listed = tuple(channels)
+    there = tuple(channels)
     return Bill(
         tuple(
-            _line(channel, phase, trace.window(channel.key, phase.start_s, phase.end_s))
+            join_phases(
+                [_line(trace, each.channel, phase.name, *stretch) for stretch in each.stretches],
+                phase.name,
+            )
             for phase in phases
             if phase.end_s > phase.start_s
-            for channel in listed
+            for each in standing(trace, there, phase.start_s, phase.end_s)
         )
     )
 
 
-def _line(channel: Channel, phase: Phase, window: Window) -> Line:
-    duration_s = phase.end_s - phase.start_s
+def _line(trace: Trace, channel: Channel, phase: str, start_s: float, end_s: float) -> Line:
+    window, duration_s = trace.window(channel.key, start_s, end_s), end_s - start_s
     return Line(
         channel=channel,
-        phase=phase.name,
+        phase=phase,
         energy=interval_of(channel, window, duration_s),
         mean_w=window.mean_w,
         peak_w=window.peak_w,

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from monitor.energy.account import METHOD, Bill, Line, Phase, join_phases
-from monitor.energy.seen import Seen
+from monitor.energy.account import METHOD, Bill, Line, Phase, account, join_phases
 from monitor.power.sampler import Sampler
 
 
@@ -18,7 +17,7 @@ class Ledger:
     """
 
     def __init__(self, sampler: Sampler, before: Bill | None = None) -> None:
-        self._seen = Seen(sampler)
+        self._sampler = sampler
         lines = before.lines if before else ()
         self._lines = {(line.channel, line.phase): line for line in lines}
         self._method = before.method if lines and before else METHOD
@@ -28,8 +27,7 @@ class Ledger:
 
         The sampler should have read past their end, or their coverage will be less than whole.
         """
-        bill = self._seen.bill(phases)
-        self._seen.forget()
+        bill = account(self._sampler.trace, self._sampler.channels(), phases)
         for line in bill.lines:
             key = (line.channel, line.phase)
             known = self._lines.get(key)
@@ -38,8 +36,10 @@ class Ledger:
 
     @property
     def bill(self) -> Bill:
-        """The sum so far."""
-        return Bill(tuple(self._lines.values()), self._method)
+        """The sum so far, without what was added by a channel that is withdrawn now."""
+        withdrawn = self._sampler.trace.withdrawn
+        lines = (line for line in self._lines.values() if line.channel.key not in withdrawn)
+        return Bill(tuple(lines), self._method)
 
 
 def _join(known: Line, new: Line) -> Line:

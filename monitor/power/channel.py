@@ -1,6 +1,6 @@
 """What a power reading is: the vocabulary shared by sources, sampler, trace and bill."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -94,6 +94,11 @@ class Channel:
     noise_w: float = 0.0
 
     @property
+    def billed_as(self) -> tuple[str, Role]:
+        """What lines are joined by: what was read as a part and later within one stays apart."""
+        return self.key, self.role
+
+    @property
     def is_machine(self) -> bool:
         """Whether it reads the whole machine, and not one device with what is around it."""
         return self.role is Role.WHOLE and self.domain is Domain.SYSTEM
@@ -122,6 +127,9 @@ class ProbeState(StrEnum):
     AVAILABLE = "available"
     DENIED = "denied"
     ABSENT = "absent"
+    SILENT = "silent"
+    """It ought to answer and does not: it hangs, fails, or was read before and is gone. The
+    sampler says so; no source says it of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,7 @@ class Probe:
     """A source's answer to "can you measure here?".
 
     :param source: the source's name
-    :param state: available, denied or absent
+    :param state: available, denied, absent or silent
     :param reason: one sentence a person understands
     :param mend: what would make it available, exactly; empty when nothing is to be mended
     :param retry_s: a source that is not available now is probed again after so many seconds, as a
@@ -179,7 +187,27 @@ class OpenAnew(OSError):
 
     It is closed, probed and opened again at once: a fault would be waited out for seconds, which
     are a gap in what its other devices draw.
+
+    :param reason: half a sentence for the log
+    :param withdrawn: the keys of channels that never told what they seemed to: what was read of
+      them is forgotten
     """
+
+    def __init__(self, reason: str, withdrawn: Iterable[str] = ()) -> None:
+        super().__init__(reason)
+        self.withdrawn = frozenset(withdrawn)
+
+
+def is_model_of(model: Channel, measured: Channel) -> bool:
+    """Whether one channel models what another measures: its device, or the socket that is in."""
+    domains = {model.domain, Domain.SOC} if model.domain is Domain.CPU else {model.domain}
+    return (
+        model.kind is Kind.MODELLED
+        and measured.kind is not Kind.MODELLED
+        and model.role is measured.role is Role.PART
+        and model.device == measured.device
+        and measured.domain in domains
+    )
 
 
 def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
@@ -192,18 +220,19 @@ def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     :param channels: every channel the sources opened
     :return: the same, in the same order, without what a measurement replaces
     """
-    measured = {
-        (channel.domain, channel.device)
+    sockets = {
+        channel.device
         for channel in channels
-        if channel.kind is not Kind.MODELLED and channel.role is Role.PART
+        if channel.domain is Domain.SOC
+        and channel.kind is not Kind.MODELLED
+        and channel.role is Role.PART
     }
     standing = []
     for channel in channels:
-        is_in_soc = channel.domain is Domain.CPU and (Domain.SOC, channel.device) in measured
-        if channel.role is Role.PART and channel.kind is Kind.MODELLED:
-            if is_in_soc or (channel.domain, channel.device) in measured:
-                continue
-        elif channel.role is Role.PART and is_in_soc:
+        if any(is_model_of(channel, other) for other in channels):
+            continue
+        is_package = channel.role is Role.PART and channel.domain is Domain.CPU
+        if is_package and channel.device in sockets:
             channel = replace(channel, role=Role.INSIDE)
         standing.append(channel)
     return tuple(standing)

@@ -206,6 +206,8 @@ class Reader:
         except OpenAnew as change:
             log.info("%s is opened anew: %s", self.name, change)
             known.is_outdated, is_changed = True, True
+            known.channels = tuple(c for c in known.channels if c.key not in change.withdrawn)
+            self._desk.trace.withdraw(change.withdrawn)
         except Exception as error:  # a third-party driver may raise anything
             log.warning("Opening %s failed", self.name, exc_info=not known.failed)
             self._tell(Probe(self.name, ProbeState.ABSENT, f"It failed to open: {error}."))

@@ -190,11 +190,11 @@ class _Ring:
         self._last_s, self._last_j, self._last_w = time_s, energy_j, power_w
         self.written += 1
 
-    def curve(self, first: int) -> Curve:
-        """Copy the samples numbered ``first`` and on, as far as they are still kept."""
+    def curve(self, first: int, stop: int) -> Curve:
+        """Copy the samples numbered from ``first`` to before ``stop`` that are still kept."""
         capacity = self._capacity
         first = max(first, self.written - capacity, 0)
-        rows = np.arange(first, self.written) % capacity
+        rows = np.arange(first, min(stop, self.written)) % capacity
         return Curve(self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows])
 
     def first_after(self, time_s: float) -> int:
@@ -217,6 +217,7 @@ class Trace:
         self._rings: dict[str, _Ring] = {}
         self._suspends: list[Suspend] = []
         self._asleep_s: float | None = None
+        self._withdrawn: set[str] = set()
         self._lock = threading.Lock()
 
     def add(self, channel: Channel) -> None:
@@ -227,10 +228,32 @@ class Trace:
         """
         with self._lock:
             ring = self._rings.get(channel.key)
+            self._withdrawn.discard(channel.key)
             if ring and ring.channel.kind is channel.kind:
                 ring.reopen(channel)
             else:
                 self._rings[channel.key] = _Ring(channel, self._capacity)
+
+    def channels(self) -> tuple[Channel, ...]:
+        """Return every channel that was ever added, in that order, read or not."""
+        with self._lock:
+            return tuple(ring.channel for ring in self._rings.values())
+
+    def withdraw(self, keys: Iterable[str]) -> None:
+        """Forget what some channels read: it was not what they seemed to tell.
+
+        :raises KeyError: for a channel that was never added
+        """
+        with self._lock:
+            for key in keys:
+                self._rings[key] = _Ring(self._rings[key].channel, self._capacity)
+                self._withdrawn.add(key)
+
+    @property
+    def withdrawn(self) -> frozenset[str]:
+        """Keys of the channels that were withdrawn and not added again: sums are to drop them."""
+        with self._lock:
+            return frozenset(self._withdrawn)
 
     def record(self, readings: Iterable[Reading]) -> list[str]:
         """Append readings; one that is not later than its channel's last is passed over.
@@ -278,20 +301,15 @@ class Trace:
         """
         with self._lock:
             ring = self._rings[key]
-            last = ring.written if end_s == math.inf else ring.first_after(end_s) + 1
+            stop = ring.written if end_s == math.inf else ring.first_after(end_s) + 1
             first = 0 if start_s == -math.inf else ring.first_after(start_s) - 1
-            curve = ring.curve(max(first, 0))
-            kept = ring.written - len(curve.time_s)
-        stop = max(last - kept, 0)
-        return Curve(
-            curve.time_s[:stop], curve.energy_j[:stop], curve.power_w[:stop], curve.gap[:stop]
-        )
+            return ring.curve(first, stop)
 
     def latest(self, key: str) -> tuple[float, float] | None:
         """Return the last reading's monotonic time and watts (NaN in a gap), if there is one."""
         with self._lock:
             ring = self._rings.get(key)
-            curve = ring.curve(ring.written - 1) if ring and ring.written else None
+            curve = ring.curve(ring.written - 1, ring.written) if ring and ring.written else None
         return (float(curve.time_s[-1]), float(curve.power_w[-1])) if curve else None
 
     def window(self, key: str, start_s: float, end_s: float) -> Window:

@@ -71,6 +71,9 @@ class Window:
     lag_j: float
 
 
+Stretch = tuple[float, float]
+"""From one moment to a later one: seconds on the clock of the readings."""
+
 EMPTY = Window(None, None, None, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -88,6 +91,14 @@ class Curve:
     energy_j: Floats
     power_w: Floats
     gap: npt.NDArray[np.uint8]
+
+
+def read_of(curve: Curve, start_s: float, end_s: float) -> list[Stretch]:
+    """Return the stretches between two times that were read, in their order: all but the gaps."""
+    gaps = np.flatnonzero(curve.gap[1:] != Gap.NONE) + 1
+    runs = [(float(run[0]), float(run[-1])) for run in np.split(curve.time_s, gaps) if len(run)]
+    inside = [(max(from_s, start_s), min(to_s, end_s)) for from_s, to_s in runs]
+    return [(from_s, to_s) for from_s, to_s in inside if to_s > from_s]
 
 
 def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> Window:

@@ -11,7 +11,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import METHOD, WATCH, Bill, Line
 from monitor.energy.baseline import Baseline, Conditions, IdleLine, Stale
 from monitor.energy.interval import Interval
-from monitor.recorded import Mark, Recorded, Recording, State, joined_pieces, sleeps_of
+from monitor.recorded import Mark, Recorded, Recording, State, recorded_of, sleeps_of
 from monitor.store.bills import channel_id, channel_of
 from monitor.store.curves import decode_trace
 from monitor.store.database import Store
@@ -84,6 +84,18 @@ class Recordings:
             made, name.strip(), "", started_at, 0.0, State.RUNNING, Bill(()), zone, pue
         )
 
+    def reckon_with(self, recording_id: str, zone: Zone) -> None:
+        """Reckon a recording with another intensity than when it began.
+
+        :raises StoreError: if it cannot be stored
+        """
+
+        def write(db: Database) -> None:
+            values = {"intensity_id": intensity_id(db, zone)}
+            db.table("recordings").update(recording_id, values)
+
+        self._store.write(write).result()
+
     def write(self, recording_id: str, progress: Progress) -> None:
         """Store how far a recording has come: all of it, or nothing.
 
@@ -155,7 +167,7 @@ class Recordings:
         pieces = [decode_trace(blob) for (blob,) in blobs]
         # Each piece tells of every sleep up to its end.
         sleeps = sleeps_of(pieces[-1].phases) if pieces else ()
-        return Recorded(recording, joined_pieces([piece.curves for piece in pieces]), sleeps)
+        return recorded_of(recording, [piece.curves for piece in pieces], sleeps)
 
     def _read(self, where: str, parameters: Sequence[Any]) -> list[Recording]:
         db = self._store.read()

@@ -145,7 +145,7 @@ def test_total_is_the_sum_of_the_parts(
 def test_total_is_as_weak_as_its_weakest_part(
     make_channel: MakeChannel, kinds: list[Kind], weakest: Kind | None
 ) -> None:
-    bill = billed(*((make_channel(f"{kind}", kind=kind), 10.0) for kind in kinds))
+    bill = billed(*((make_channel(f"{kind}", kind=kind, device=kind), 10.0) for kind in kinds))
     assert bill.total().kind is weakest
 
 

@@ -34,6 +34,12 @@ def _no_gpu_on_the_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # Whether the counter can be believed.
 
 
+def read_on(nvml: Nvml) -> None:
+    for _ in range(200):
+        nvml.read()
+        time.sleep(0.02)
+
+
 def test_a_counter_at_odds_with_the_watts_is_billed_and_said_to_be_doubtful(
     fake_gpus: FakeGpus, eventually: Eventually
 ) -> None:
@@ -57,11 +63,6 @@ def test_a_counter_that_stops_is_given_up_for_the_watts(fake_gpus: FakeGpus) -> 
     steady = PowerCurve.constant(400.0)
     fake_gpus([FakeGpu(curve=steady, frozen_from_s=0.1), replace(SECOND, curve=steady)])
 
-    def read_on(nvml: Nvml) -> None:
-        for _ in range(100):
-            nvml.read()
-            time.sleep(0.02)
-
     with closing(Nvml(check_s=0.3)) as nvml:
         nvml.probe()
         nvml.open()
@@ -72,6 +73,36 @@ def test_a_counter_that_stops_is_given_up_for_the_watts(fake_gpus: FakeGpus) -> 
         nvml.read()
     assert (stopped.kind, other.kind) == (Kind.POWER, Kind.COUNTER)
     assert (stopped.key, other.key) == (f"nvml:{stopped.device}:watts", "nvml:GPU-second")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "withdrawn"),
+    [
+        # It moves on, but not as the watts say.
+        (
+            FakeGpu(
+                uuid="GPU-odd",
+                curve=PowerCurve(((0.0, 400.0), (10.5, 400.0), (10.51, 10.0))),
+                average_s=60.0,
+                has_instant=False,
+            ),
+            {"nvml:GPU-odd"},
+        ),
+        (FakeGpu(curve=PowerCurve.constant(400.0), frozen_from_s=10.5), set()),
+    ],
+    ids=["wrong", "stopped"],
+)
+def test_only_a_counter_that_counted_wrongly_is_withdrawn(
+    fake_gpus: FakeGpus, gpu: FakeGpu, withdrawn: set[str]
+) -> None:
+    fake_gpus([gpu], elapsed_s=10.0)
+    with closing(Nvml(check_s=0.3)) as nvml:
+        nvml.probe()
+        (channel,) = nvml.open()
+        assert channel.kind is Kind.COUNTER
+        with pytest.raises(OpenAnew, match="does not follow") as change:
+            read_on(nvml)
+    assert change.value.withdrawn == withdrawn
 
 
 def test_what_was_counted_stays_counted_when_the_counter_is_given_up(

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.energy.account import DECODE, Phase, account
-from monitor.power.channel import Kind, ProbeState, counted
+from monitor.power.channel import Kind, OpenAnew, ProbeState, counted
+from monitor.power.rapl import look
 from monitor.power.rapl.counter import DEAD_S
 from monitor.power.rapl.look import ALIKE_S, ROUND_S, SAME_COUNT_S, Pair, Verdict
 from monitor.power.sampler import Sampler
@@ -123,6 +124,30 @@ def test_what_seemed_one_and_drifts_apart_is_counted_twice_after_a_new_look(
         assert rapl.probe().reason == "Energy counters are readable."
         assert keys(rapl) == ["rapl:package-0", "rapl:package-1"]
         assert len(rapl.read()) == 2
+
+
+def test_what_is_found_to_be_one_while_it_is_read_is_named_and_withdrawn(
+    running: Callable[..., FakeSysfs], monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    core = RaplZone("intel-rapl:1:0", "core", PowerCurve.constant(20.0), start_uj=1)
+    with running(die(0), die(1), core), monkeypatch.context() as hasty:
+        # The look ends before anything is known, as it does where counters are published slowly.
+        hasty.setattr(look, "LONGEST_S", 0.02)
+        hasty.setattr(look, "STUCK_S", 0.02)
+        rapl = Rapl()
+        assert keys(rapl) == ["rapl:package-0", "rapl:package-1", "rapl:package-1:core"]
+        withdrawn: set[str] = set()
+
+        def finds() -> bool:
+            time.sleep(0.01)
+            try:
+                rapl.read()
+            except OpenAnew as change:
+                withdrawn.update(change.withdrawn)
+            return bool(withdrawn)
+
+        eventually(finds)
+    assert withdrawn == {"rapl:package-1", "rapl:package-1:core"}
 
 
 # The comparison alone, on counters that are computed.

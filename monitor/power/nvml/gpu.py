@@ -90,6 +90,7 @@ class Gpu:
     :param notes: what a person should know of it, a sentence each
     :param check: compares its counter with its watts, where it has both
     :param lost: why it does not answer; empty while it does
+    :param stands: whether its counter stood still when it was last read
     :param pulse: for how long its counter has stood still
     """
 
@@ -103,6 +104,7 @@ class Gpu:
     notes: tuple[str, ...]
     check: CrossCheck | None
     lost: str = ""
+    stands: bool = False
     pulse: Pulse = field(default_factory=Pulse)
 
     @property
@@ -127,7 +129,9 @@ class Gpu:
         part = Reading(self.part.key, now_s, counter_j, power_w)
         if self.check:
             self.check.add(part)
-        if counter_j is not None and self.pulse.still_s(counter_j, now_s) >= STILL_S:
+        if counter_j is not None:
+            self.stands = self.pulse.still_s(counter_j, now_s) >= STILL_S
+        if self.stands:
             part = replace(part, counter_j=None)
         return [part, *(Reading(key, now_s, power_w=watts) for key, watts in told_w.items())]
 

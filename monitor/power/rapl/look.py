@@ -165,6 +165,11 @@ class Look:
             compare(self.packages, doubtful)
         return were_one != [pair.verdict is Verdict.ONE for pair in doubtful]
 
+    def found_mirrors(self) -> tuple[Counter, ...]:
+        """Return what is believed and should not be: it has shown another's count all the time."""
+        mirrored = {mirror.package for mirror, _ in mirrors_among(self.packages, self.pairs)}
+        return tuple(counter for counter in self.believed if counter.package in mirrored)
+
 
 def look_at(counters: Sequence[Counter]) -> Look:
     """Watch counters until it is known which to believe.
@@ -227,17 +232,24 @@ def _open(pairs: Sequence[Pair]) -> bool:
     return any(pair.verdict is Verdict.UNKNOWN for pair in pairs)
 
 
+def mirrors_among(
+    packages: Sequence[Counter], pairs: Sequence[Pair]
+) -> tuple[tuple[Counter, Counter], ...]:
+    """Return each package that shows another's count, and that other, by what is known of pairs."""
+    shown_by: dict[int, int] = {}
+    for pair in pairs:
+        if pair.verdict is Verdict.ONE and pair.first not in shown_by:
+            shown_by.setdefault(pair.second, pair.first)
+    return tuple((packages[second], packages[first]) for second, first in shown_by.items())
+
+
 def _concluded(
     counters: Sequence[Counter],
     packages: Sequence[Counter],
     dead: Sequence[Counter],
     pairs: Sequence[Pair],
 ) -> Look:
-    shown_by: dict[int, int] = {}
-    for pair in pairs:
-        if pair.verdict is Verdict.ONE and pair.first not in shown_by:
-            shown_by.setdefault(pair.second, pair.first)
-    mirrors = tuple((packages[second], packages[first]) for second, first in shown_by.items())
+    mirrors = mirrors_among(packages, pairs)
     # What stands below a mirror (its cores) is a mirror too.
     mirrored = {mirror.package for mirror, _ in mirrors}
     # What is inside a dead package would be inside nothing.

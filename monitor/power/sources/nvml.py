@@ -95,8 +95,10 @@ class Nvml:
         self._look_for_woken(now_s)
         for gpu in self._gpus:
             if gpu.is_broken:
+                # What one had counted that stands still now was drawn.
                 raise OpenAnew(
-                    f"the energy counter of {gpu.name} does not follow its watts any more"
+                    f"the energy counter of {gpu.name} does not follow its watts any more",
+                    withdrawn=() if gpu.stands else [gpu.part.key],
                 )
         self._revive_if_due(now_s)
         if self._anew:

@@ -36,6 +36,7 @@ class Rapl:
         self._opened: Sequence[Counter] = ()
         self._look: Look | None = None
         self._outdated = ""
+        self._mirrors: tuple[Counter, ...] = ()
         self._pulses: dict[str, Pulse] = {}
 
     def probe(self) -> Probe:
@@ -129,6 +130,7 @@ class Rapl:
         """
         if self._look and self._look.has_changed():
             self._outdated = "which packages are one was found to be otherwise than at the start"
+            self._mirrors = self._look.found_mirrors()
         readings, answered = [], False
         for counter in self._believed():
             counter_j, now_s = counter.read_j(), time.monotonic()
@@ -142,7 +144,7 @@ class Rapl:
             elif still_s >= STOPPED_S:
                 self._outdated = f"the energy counter of {counter.channel.label} has stopped"
         if self._outdated:
-            raise OpenAnew(self._outdated)
+            raise OpenAnew(self._outdated, [mirror.channel.key for mirror in self._mirrors])
         if not answered:
             raise OSError("no energy counter could be read")
         return readings
@@ -151,4 +153,4 @@ class Rapl:
         """Close what is open."""
         for counter in self._opened:
             counter.close()
-        self._opened, self._look, self._outdated = (), None, ""
+        self._opened, self._look, self._outdated, self._mirrors = (), None, "", ()

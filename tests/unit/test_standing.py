@@ -1,0 +1,390 @@
+"""What was read is billed, whatever came and went: once, and by everything that bills."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.energy.account import DECODE, PREFILL, WATCH, Bill, Phase, account
+from monitor.energy.ledger import Ledger
+from monitor.energy.precision import join_bills
+from monitor.energy.standing import standing
+from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
+from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.sampler import Sampler
+from monitor.power.trace import Trace
+from monitor.power.window import Gap
+from monitor.recorded import Recording, State, recorded_of
+from monitor.recorder import Recorder, keep, lately
+from monitor.recording import pack_curve
+from monitor.running import RunningQuery
+from monitor.store.curves import decode_trace
+from monitor.store.history import History
+from monitor.store.recordings import Recordings
+from monitor.store.records import Status
+from monitor.tally import Tally
+from tests.unit.builders import ZONE, channel, query_start
+
+CPU = replace(channel(key="cpu", label="CPU"), kind=Kind.COUNTER, period_s=0.001, range_j=None)
+CARD = replace(CPU, key="card", label="Card", domain=Domain.GPU, device="card")
+
+MODEL = replace(CPU, key="model", label="CPU (modelled)", kind=Kind.MODELLED)
+SECOND = replace(CPU, key="second", label="CPU 1", device="package-1")
+
+CPU_W, CARD_W, MODEL_W = 50.0, 40.0, 20.0
+
+
+class Steady:
+    """A source whose one counter advances as evenly as time."""
+
+    def __init__(self, of: Channel, power_w: float) -> None:
+        self.name, self._of, self._power_w = of.key, of, power_w
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "It is steady.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (self._of,)
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        return [Reading(self._of.key, now_s, counter_j=self._power_w * now_s)]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Mirrored(Steady):
+    """Two counters, of which the second is found to have shown the first one's count."""
+
+    def __init__(self) -> None:
+        super().__init__(CPU, CPU_W)
+        self.is_found = False
+
+    def open(self) -> tuple[Channel, ...]:
+        return (CPU,) if self.is_found else (CPU, SECOND)
+
+    def read(self) -> list[Reading]:
+        (shown,) = super().read()
+        return [shown, replace(shown, key=SECOND.key)]
+
+    def find(self) -> None:
+        """Find it at the next reading."""
+
+        def change() -> list[Reading]:
+            self.is_found = True
+            del self.read
+            raise OpenAnew("it was a mirror", [SECOND.key])
+
+        self.read = change
+
+
+@pytest.fixture
+def sampler() -> Iterator[Sampler]:
+    with Sampler(50, [Steady(CPU, CPU_W), Steady(CARD, CARD_W)]) as running:
+        assert running.wait_ready()
+        yield running
+
+
+def goes(sampler: Sampler) -> tuple[float, float, float]:
+    """Let the card go after a third of a second.
+
+    :return: until when it was surely read, when it was gone, and a third of a second later
+    """
+    time.sleep(0.3)
+    read_s = time.monotonic()
+    assert sampler.wait_until(read_s, timeout_s=5)
+    sampler.remove(CARD.key)
+    gone_s = time.monotonic()
+    assert {each.key for each in sampler.channels()} == {CPU.key}
+    time.sleep(0.3)
+    end_s = time.monotonic()
+    assert sampler.wait_until(end_s, timeout_s=5)
+    return read_s, gone_s, end_s
+
+
+def joules_of(bill: Bill, key: str) -> float:
+    return sum(line.joules or 0.0 for line in bill.lines if line.channel.key == key)
+
+
+Begin = Callable[[Sampler, float], Callable[[float], Bill]]
+
+
+def by_ledger(sampler: Sampler, start_s: float) -> Callable[[float], Bill]:
+    ledger = Ledger(sampler)
+    return lambda end_s: ledger.add([Phase(PREFILL, start_s, end_s)])
+
+
+def by_tally(sampler: Sampler, start_s: float) -> Callable[[float], Bill]:
+    return Tally(sampler, start_s).bill
+
+
+def by_itself(sampler: Sampler, start_s: float) -> Callable[[float], Bill]:
+    phase = partial(Phase, WATCH, start_s)
+    return lambda end_s: account(sampler.trace, sampler.channels(), [phase(end_s)])
+
+
+@pytest.mark.parametrize("begin", [by_ledger, by_tally, by_itself])
+def test_joules_do_not_vanish_with_their_source(sampler: Sampler, begin: Begin) -> None:
+    start_s = time.monotonic()
+    bill = begin(sampler, start_s)
+    read_s, gone_s, end_s = goes(sampler)
+    made = bill(end_s)
+    assert joules_of(made, CPU.key) == pytest.approx(CPU_W * (end_s - start_s), rel=0.01)
+    card = next(line for line in made.lines if line.channel.key == CARD.key)
+    assert card.joules is not None
+    assert CARD_W * (read_s - start_s) <= card.joules * 1.001
+    assert card.joules <= CARD_W * (gone_s - start_s)
+    assert card.coverage <= (gone_s - start_s) / (end_s - start_s)
+
+
+def test_what_came_after_its_going_has_no_line_of_it(sampler: Sampler) -> None:
+    ledger = Ledger(sampler)
+    start_s = time.monotonic()
+    _, gone_s, end_s = goes(sampler)
+    phases = [Phase(PREFILL, start_s, gone_s), Phase(DECODE, gone_s, end_s)]
+    bill = account(sampler.trace, sampler.channels(), phases)
+    keys = {(line.channel.key, line.phase) for line in bill.lines}
+    assert keys == {(CPU.key, PREFILL), (CARD.key, PREFILL), (CPU.key, DECODE)}
+    assert bill.total(DECODE).joules == pytest.approx(CPU_W * (end_s - gone_s), rel=0.01)
+    ledger.add(phases[:1])
+    later = ledger.add(phases[1:])
+    assert {line.channel.key for line in later.lines} == {CPU.key}
+    assert joules_of(ledger.bill, CARD.key) > 0
+
+
+def test_a_query_keeps_the_joules_of_a_card_that_fell_asleep(
+    sampler: Sampler, tmp_path: Path
+) -> None:
+    with closing(History(tmp_path / "history.db")) as history:
+        query = RunningQuery(sampler, history, history.begin(query_start()).query_id)
+        start_s = time.monotonic()
+        query.note(PrefillStarted(start_s, tokens=4, reused=0))
+        query.note(DecodeStarted(start_s + 0.01))
+        read_s, gone_s, end_s = goes(sampler)
+        query.note(Done(end_s, tokens=1, first_token_s=start_s + 0.02, reason="stop"))
+        record = query.finish(Status.DONE, "")
+        card_j = joules_of(record.bill, CARD.key)
+        assert CARD_W * (read_s - start_s) * 0.999 <= card_j <= CARD_W * (gone_s - start_s)
+        assert record.bill == history.record(record.id).bill
+        trace = history.trace(record.id)
+        assert trace is not None
+        assert set(trace.curves) == {CPU.key, CARD.key}
+
+
+# The model and what it models.
+
+
+def cpu_trace(read: list[tuple[float, float]]) -> Trace:
+    """A minute of the model, read every five seconds, and of a counter that was read at times."""
+    trace = Trace()
+    for each in (CPU, MODEL):
+        trace.add(each)
+    trace.record(Reading(MODEL.key, s, counter_j=MODEL_W * s) for s in np.arange(0.0, 60.1, 5.0))
+    for number, (from_s, to_s) in enumerate(read):
+        if number:
+            trace.add(CPU)
+        times_s = np.arange(from_s, to_s + 0.01, 0.1)
+        trace.record(Reading(CPU.key, s, counter_j=CPU_W * s) for s in times_s)
+    return trace
+
+
+def cpu_bill(trace: Trace, start_s: float, end_s: float, there: Channel = CPU) -> dict[str, float]:
+    bill = account(trace, [there], [Phase(WATCH, start_s, end_s)])
+    return {line.channel.key: line.joules for line in bill.lines}
+
+
+@pytest.mark.parametrize("there", [CPU, MODEL], ids=["fails", "gone"])
+def test_a_model_has_what_was_not_read_at_all(there: Channel) -> None:
+    trace = cpu_trace([(0.0, 20.0)])
+    assert cpu_bill(trace, 25.0, 29.0, there) == {MODEL.key: pytest.approx(4 * MODEL_W)}
+    assert cpu_bill(trace, 5.0, 9.0, there) == {CPU.key: pytest.approx(4 * CPU_W)}
+
+
+def test_a_fault_of_a_moment_is_a_gap_and_changes_the_kind_of_no_bill() -> None:
+    trace = cpu_trace([(0.0, 20.0), (26.0, 60.0)])
+    (line,) = account(trace, [CPU], [Phase(WATCH, 10.0, 50.0)]).lines
+    assert (line.channel, line.coverage) == (CPU, pytest.approx(34 / 40))
+    assert line.joules == pytest.approx(34 * CPU_W)
+    (inside,) = account(trace, [CPU], [Phase(WATCH, 21.0, 25.0)]).lines
+    assert (inside.channel, inside.joules) == (CPU, None)
+
+
+def test_a_model_stands_in_at_once_for_what_has_gone() -> None:
+    trace = cpu_trace([(0.0, 55.0)])
+    assert cpu_bill(trace, 56.0, 60.0, CPU) == {CPU.key: None}, "it may be read again"
+    assert cpu_bill(trace, 56.0, 60.0, MODEL) == {MODEL.key: pytest.approx(4 * MODEL_W)}
+
+
+def test_what_a_sensor_and_its_model_each_read_of_a_phase_is_billed_whole_and_once() -> None:
+    trace = cpu_trace([(0.0, 20.0), (45.0, 60.0)])
+    bill = account(trace, [CPU], [Phase(WATCH, 10.0, 50.0)])
+    assert {line.channel.key: (line.joules, line.duration_s) for line in bill.lines} == {
+        CPU.key: (pytest.approx(15 * CPU_W), pytest.approx(15.0)),
+        MODEL.key: (pytest.approx(25 * MODEL_W), pytest.approx(25.0)),
+    }
+    total = bill.total()
+    assert (total.kind, total.coverage) == (Kind.MODELLED, pytest.approx(1.0))
+    assert total.energy is not None
+    assert total.energy.above_j == pytest.approx(sum(line.energy.above_j for line in bill.lines))
+
+
+def test_a_package_is_a_part_until_something_is_read_that_contains_it() -> None:
+    apu = replace(CPU, key="apu", domain=Domain.SOC, kind=Kind.POWER)
+    trace = cpu_trace([(0.0, 60.0)])
+    trace.add(apu)
+    trace.record(Reading(apu.key, s, power_w=70.0) for s in np.arange(30.0, 60.1, 0.1))
+    before = account(trace, [CPU, apu], [Phase(WATCH, 10.0, 20.0)])
+    assert before.total().joules == pytest.approx(10 * CPU_W)
+    assert before.total().coverage == 0.0, "what the rest of it drew is not known"
+    later = account(trace, [CPU, apu], [Phase(WATCH, 40.0, 50.0)])
+    assert later.total().joules == pytest.approx(10 * 70.0)
+    # Together neither is lost, nor is the package added where it lies within the other.
+    both = join_bills([before, later])
+    assert both.total().joules == pytest.approx(10 * CPU_W + 10 * 70.0)
+    roles = [line.channel.role for line in both.by_channel() if line.channel.key == CPU.key]
+    assert roles == [Role.PART, Role.INSIDE]
+
+
+moments = st.lists(st.floats(0.0, 60.0), max_size=8, unique=True).map(sorted)
+
+
+@given(at_s=moments, span_s=moments.filter(lambda times_s: len(times_s) >= 3))
+def test_each_moment_is_billed_once_and_alike_in_every_span(
+    at_s: list[float], span_s: list[float]
+) -> None:
+    read = [(a, b) for a, b in zip(at_s[::2], at_s[1::2], strict=False) if b - a > 0.2]
+    trace, shares_s = cpu_trace(read), []
+    for start_s, end_s in [(span_s[0], span_s[-1]), *pairwise(span_s)]:
+        found = standing(trace, [CPU], start_s, end_s)
+        stretches = sorted(stretch for each in found for stretch in each.stretches)
+        assert [start_s, *(to_s for _, to_s in stretches)] == [
+            *(from_s for from_s, _ in stretches),
+            end_s,
+        ]
+        modelled = [each for each in found if each.channel == MODEL]
+        shares_s.append(sum(b - a for each in modelled for a, b in each.stretches))
+    assert sum(shares_s[1:]) == pytest.approx(shares_s[0])
+
+
+def test_spans_of_a_recording_add_up_though_a_model_stood_in() -> None:
+    trace = cpu_trace([(0.0, 20.0)])
+    bill = account(trace, [MODEL], [Phase(WATCH, 0.0, 60.0)])
+    whole = Recording("", "", "", "2026-11-26T12:00:00+00:00", 60.0, State.DONE, bill, ZONE, 1.0)
+    # The model was read from the beginning on, as a spare.
+    recorded = recorded_of(whole, [{key: trace.curve(key) for key in (CPU.key, MODEL.key)}], ())
+
+    def joules(start_s: float, end_s: float) -> float | None:
+        return recorded.cost(start_s, end_s).bill.total().joules
+
+    assert bill.total().joules == pytest.approx(20 * CPU_W + 40 * MODEL_W)
+    assert joules(0.0, 60.0) == pytest.approx(bill.total().joules)
+    assert joules(1.0, 11.0) == pytest.approx(10 * CPU_W)
+    assert joules(0.0, 15.0) + joules(15.0, 60.0) == pytest.approx(bill.total().joules)
+    # What is drawn and exported is what is billed.
+    model = recorded.curves[MODEL.key]
+    assert model.time_s[0] == pytest.approx(20.0)
+    assert model.energy_j[-1] - model.energy_j[0] == pytest.approx(40 * MODEL_W)
+    assert model.gap[0] == Gap.MISSED
+
+
+# Sources that come, go and are withdrawn, while the sampler runs.
+
+
+def test_a_query_after_its_sensor_has_gone_is_billed_by_the_model(tmp_path: Path) -> None:
+    sources = [Steady(CPU, CPU_W), Steady(MODEL, MODEL_W), Steady(CARD, CARD_W)]
+    with Sampler(50, sources) as sampler, closing(History(tmp_path / "history.db")) as history:
+        assert sampler.wait_ready()
+        query = RunningQuery(sampler, history, history.begin(query_start()).query_id)
+        time.sleep(0.1)
+        sampler.remove(CPU.key)
+        time.sleep(0.1)
+        start_s = time.monotonic()
+        query.note(PrefillStarted(start_s, tokens=4, reused=0))
+        query.note(DecodeStarted(start_s + 0.2))
+        time.sleep(0.5)
+        end_s = time.monotonic()
+        query.note(Done(end_s, tokens=1, first_token_s=start_s + 0.2, reason="stop"))
+        record = query.finish(Status.DONE, "")
+        trace = history.trace(record.id)
+    total = record.bill.total()
+    assert total.kind is Kind.MODELLED
+    assert total.joules == pytest.approx((MODEL_W + CARD_W) * (end_s - start_s), rel=0.05)
+    assert {line.channel.key for line in record.bill.lines} == {MODEL.key, CARD.key}
+    assert trace is not None
+    assert set(trace.curves) == {MODEL.key, CARD.key}
+
+
+def test_items_that_are_billed_after_a_card_has_gone_have_its_joules(sampler: Sampler) -> None:
+    ledger, start_s = Ledger(sampler), time.monotonic()
+    read_s, _, _ = goes(sampler)
+    length_s = (read_s - start_s) / 4
+    items = [Phase(PREFILL, start_s + n * length_s, start_s + (n + 1) * length_s) for n in range(4)]
+    for item in items:
+        card_j = joules_of(ledger.add([item]), CARD.key)
+        assert card_j == pytest.approx(CARD_W * length_s, rel=0.01)
+    packed = pack_curve(sampler.trace, sampler.channels(), items, read_s)
+    assert packed is not None
+    assert set(decode_trace(packed).curves) == {CPU.key, CARD.key}
+
+
+def test_the_last_minutes_keep_the_joules_of_a_card_that_has_gone(
+    sampler: Sampler, tmp_path: Path
+) -> None:
+    with closing(History(tmp_path / "history.db")) as history:
+        read_s, gone_s, _ = goes(sampler)
+        last = lately(sampler, history, 600.0)
+        first_s = sampler.trace.curve(CARD.key).time_s[0]
+        card_j = joules_of(last.recording.bill, CARD.key)
+        assert CARD_W * (read_s - first_s) * 0.999 <= card_j <= CARD_W * (gone_s - first_s)
+        assert last.recording.bill.total().coverage < 1.0
+        stored = Recordings(history.store).load(keep(history, last, "kept").id)
+        assert joules_of(stored.recording.cost.bill, CARD.key) == pytest.approx(card_j)
+        span = stored.cost(0.0, stored.recording.duration_s)
+        assert joules_of(span.bill, CARD.key) == pytest.approx(card_j, rel=0.01)
+
+
+def test_a_phase_between_two_readings_keeps_its_joules() -> None:
+    slow = replace(CARD, period_s=0.5)
+    trace = Trace()
+    trace.add(slow)
+    trace.record(Reading(slow.key, s, counter_j=CARD_W * s) for s in (10.0, 10.5, 11.0))
+    (line,) = account(trace, [], [Phase(PREFILL, 10.1, 10.4)]).lines
+    assert (line.samples, line.joules) == (0, pytest.approx(0.3 * CARD_W))
+
+
+def test_what_turns_out_to_be_a_mirror_is_on_no_bill(tmp_path: Path) -> None:
+    source = Mirrored()
+    with Sampler(50, [source]) as sampler, closing(History(tmp_path / "history.db")) as history:
+        assert sampler.wait_ready()
+        recorder = Recorder(sampler, history, write_s=0.05, piece_s=0.1)
+        recorder.start()
+        ledger, tally = Ledger(sampler), Tally(sampler, start_s := time.monotonic())
+        time.sleep(0.4)
+        middle_s = time.monotonic()
+        assert sampler.wait_until(middle_s, timeout_s=5)
+        ledger.add([Phase(PREFILL, start_s, middle_s)])
+        assert joules_of(ledger.bill, SECOND.key) > 0
+        assert joules_of(tally.bill(middle_s), SECOND.key) > 0
+        assert SECOND.key in recorder.recorded().curves
+        source.find()
+        while not source.is_found or sampler.channels() != (CPU,):
+            time.sleep(0.01)
+        time.sleep(0.2)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s, timeout_s=5)
+        ledger.add([Phase(PREFILL, middle_s, end_s)])
+        for bill in (ledger.bill, tally.bill(end_s), recorder.stop().bill):
+            assert {line.channel.key for line in bill.lines} == {CPU.key}
+            assert 0.9 * CPU_W * (middle_s - start_s) <= bill.total().joules
+            assert bill.total().joules <= 1.1 * CPU_W * (end_s - start_s)
+        stored = Recordings(history.store).load(recorder.id)
+        assert set(stored.curves) == {CPU.key}
