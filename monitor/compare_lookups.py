@@ -30,11 +30,17 @@ from monitor.compare.ranks import Ranked, rank
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.figures import UNKNOWN
 from monitor.filter_options import Day, known_filter
+from monitor.number_option import Number
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
 
 EMPTY = "Nothing was judged yet. Try: llamawatt bench run quick"
+
+NO_CASCADES = (
+    "No cascade can be simulated: that takes two models run on one machine, of which the second "
+    "scores better for more energy, and questions with choices, which tell how sure the first is."
+)
 
 EFFICIENCY = "efficiency"
 
@@ -72,7 +78,7 @@ class Weights(click.ParamType[Mapping[str, float]]):
     default="score", show_default=True,
 )  # fmt: skip
 @click.option(
-    "--good-enough", "points", type=click.FloatRange(0, 100), default=2.0, show_default=True,
+    "--good-enough", "points", type=Number(0, 100), default=2.0, show_default=True,
     help="Points a score may lie below the best.",
 )  # fmt: skip
 @click.option("--weights", type=Weights(), help=f"As score=1,energy=1; of {', '.join(WEIGHABLE)}.")
@@ -202,8 +208,9 @@ def _show_board(history: History, board: Board, wanted: _Wanted, as_json: bool) 
     views.append(Text(report.SCORE_LEGEND, style="dim"))
     views += [Text(line) for line in ([formula(weights)] if weights else [])]
     views += [Text(pick.sentence)] if pick else []
-    views += [Text("Simulated, from what each item came to:")] if simulated else []
-    views += [Text(line) for line in report.cascade_lines(board, simulated or [])]
+    if simulated is not None:
+        views.append(Text("Simulated, from what each item came to:" if simulated else NO_CASCADES))
+        views += [Text(line) for line in report.cascade_lines(board, simulated)]
     views += [Text(note, style="yellow") for note in board.notes]
     stdout.print(Group(*views))
 
@@ -242,5 +249,7 @@ def _sides_view(sides: Sequence[Side]) -> RenderableType:
     header, rows = report.sides_table(sides)
     views: list[RenderableType] = [_table(header, rows, right=header[1:], folding=header)]
     views.append(Text(reports.LEGEND, style="dim"))
-    views += [Text(f"{side.name}: {side.note}", style="yellow") for side in sides if side.note]
+    for side in sides:
+        if lines := report.side_lines(side):
+            views.append(Text(f"{side.name}: {' '.join(lines)}", style="yellow"))
     return Group(*views)

@@ -3,8 +3,11 @@
 from typing import Any
 
 from monitor import figures, forms
-from monitor.compare.forms import difference_json
-from monitor.energy.difference import Comparison, Verdict
+from monitor.compare.contrast import again_lines
+from monitor.compare.forms import comparison_json
+from monitor.energy.comparison import Comparison
+from monitor.energy.difference import Verdict
+from monitor.energy.parts import is_lower_bound
 from monitor.energy.precision import Mean
 from monitor.repeating import Repeated, percent
 
@@ -12,15 +15,17 @@ from monitor.repeating import Repeated, percent
 def mean_words(mean: Mean) -> str:
     """Write a mean with its kind and interval: ○ 12.1 J (11.8–12.4 J)."""
     energy = figures.marked(mean.kind, figures.energy(mean.energy.joules))
-    return f"{energy} {figures.bounds(mean.energy)}"
+    return f"{figures.at_least(energy, bool(mean.unread))} {figures.bounds(mean.energy)}"
 
 
 def progress_line(found: Repeated) -> str:
     """Say in a line what the latest run took and what the mean has come to."""
     if not found.records:
         return "Warmed up; this run is not counted."
-    total = found.records[-1].bill.total()
-    line = f"Run {len(found.records)}: {figures.marked(total.kind, figures.energy(total.joules))}"
+    bill = found.records[-1].bill
+    total = bill.total()
+    energy = figures.marked(total.kind, figures.energy(total.joules))
+    line = f"Run {len(found.records)}: {figures.at_least(energy, is_lower_bound(bill))}"
     if found.mean and found.mean.count > 1:
         line += f" · mean {mean_words(found.mean)}, scatter ±{percent(found.mean.scatter)}"
     return line
@@ -46,16 +51,20 @@ def lines(found: Repeated, compared: Comparison | None = None) -> list[str]:
 
 
 def comparison_line(compared: Comparison) -> str:
-    """Say how the runs compare with the stored query they repeat."""
+    """Say how the runs compare with the stored query they repeat, and what would settle it."""
     said = {
         Verdict.LOWER: "The runs took less than the stored query",
         Verdict.HIGHER: "The runs took more than the stored query",
         Verdict.CANNOT_TELL: "Whether the runs took less or more than the stored query "
         "cannot be told",
+        None: "How much single runs scatter is not known, so that no verdict is given; measured "
+        "was a difference",
     }[compared.verdict]
     if share := compared.difference.relative:
-        said += f": {share.value:+.1f} % ({share.low:+.1f} to {share.high:+.1f})".replace("-", "−")
-    return f"{said}."
+        between = " of" if compared.verdict is None else ":"
+        amount = f"{share.value:+.1f} % ({share.low:+.1f} to {share.high:+.1f})"
+        said += f"{between} {amount}".replace("-", "−")
+    return " ".join((f"{said}.", *again_lines(compared)))
 
 
 def repeated_json(found: Repeated, compared: Comparison | None = None) -> dict[str, Any]:
@@ -74,10 +83,7 @@ def repeated_json(found: Repeated, compared: Comparison | None = None) -> dict[s
         "notes": found.notes(),
     }
     if compared:
-        document["against"] = {
-            **(difference_json(compared.difference) or {}),
-            "repeats_needed": compared.repeats_needed,
-        }
+        document["against"] = comparison_json(compared)
     return document
 
 
@@ -94,4 +100,6 @@ def _mean_json(mean: Mean) -> dict[str, Any]:
         "kind": str(mean.kind),
         "resolved": mean.resolved,
         "coverage": mean.coverage,
+        "left_out": mean.left_out,
+        "unread": list(mean.unread),
     }

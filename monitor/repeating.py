@@ -1,11 +1,12 @@
 """A prompt run again and again, until its energy is known well enough."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from monitor import figures
-from monitor.compare.entries import channel_energies
-from monitor.energy.difference import Comparison, compare
+from monitor.compare.runs import compare_records
+from monitor.energy.comparison import Comparison
+from monitor.energy.parts import partly_read
 from monitor.energy.precision import Mean, mean_of
 from monitor.loading import Stopped
 from monitor.meter import Ask, Event, Finished, Meter
@@ -45,16 +46,17 @@ class Plan:
         if self.most < 2:
             raise ValueError("It takes two runs at least to know how they scatter.")
 
-    def is_done(self, runs: int, mean: Mean | None) -> bool:
+    def is_done(self, runs: int, mean: Mean | None, is_measured: bool = False) -> bool:
         """Whether it is enough.
 
         :param runs: that came to their end
-        :param mean: of their energies; ``None`` if nothing was measured
+        :param mean: of their energies; ``None`` if nothing was measured, or nothing whole
+        :param is_measured: whether anything was measured
         """
         if self.times is not None or self.precision is None:
             return runs >= (self.times or self.most)
         # Where nothing can be measured, more of the same will not be measured either.
-        is_known = mean.is_within(self.precision) if mean else runs > 0
+        is_known = mean.is_within(self.precision) if mean else runs > 0 and not is_measured
         return is_known or runs >= self.most
 
 
@@ -65,7 +67,7 @@ class Repeated:
     :param id: what their records are grouped by
     :param warm_up: the run before the first, which loaded the model and is no part of the mean
     :param records: the runs that came to their end, in their order
-    :param mean: of their energies; ``None`` if nothing was measured
+    :param mean: of their energies; ``None`` if nothing was measured, or nothing whole
     :param ended: whether there are no more to come
     :param stopped: whether somebody stopped it
     :param broken: the run that failed or was stopped, and ended it
@@ -85,18 +87,19 @@ class Repeated:
         """Runs the precision takes in all, or :data:`USUAL_PRECISION` if none was asked for."""
         return self.mean.needed(self.plan.precision or USUAL_PRECISION) if self.mean else None
 
-    def against(self, record: QueryRecord, is_same_machine: bool) -> Comparison | None:
-        """Compare the runs with an earlier one.
+    @property
+    def is_measured(self) -> bool:
+        """Whether any of the runs was measured at all."""
+        return any(record.bill.total().energy for record in self.records)
 
-        :return: ``None`` if either was not measured, or they were billed by different methods
+    def against(self, before: Sequence[QueryRecord], is_same_machine: bool) -> Comparison | None:
+        """Compare the runs with what they repeat; only they can be run more often.
+
+        :param before: the stored query, or what :func:`earlier_runs` finds of it
+        :return: ``None`` if either was not measured, or not as the other was; or if they were
+            billed by different methods
         """
-        measured = [each for each in self.records if each.bill.total().energy]
-        if not measured or any(each.bill.method != record.bill.method for each in measured):
-            return None
-        before = channel_energies(record.bill)
-        after = [channel_energies(each.bill) for each in measured]
-        shared = is_same_machine and all(each.keys() == before.keys() for each in after)
-        return compare([before], after, shared=shared)
+        return compare_records(before, self.records, is_same_machine, only_second=True)
 
     def notes(self, translate: Callable[[str], str] = str) -> list[str]:
         """Say what a person must know of the mean, a sentence each.
@@ -105,7 +108,9 @@ class Repeated:
         """
         notes = []
         if self.records and self.mean is None:
-            notes.append(translate(NOTHING_MEASURED))
+            notes.append(translate(NOTHING_WHOLE if self.is_measured else NOTHING_MEASURED))
+        if self.mean:
+            notes += self._reading_notes(self.mean, translate)
         if self.mean and not self.mean.resolved:
             notes.append(translate(UNRESOLVED))
         if len({record.tokens.completion for record in self.records}) > 1:
@@ -113,6 +118,30 @@ class Repeated:
         precision = self.plan.precision
         if self.mean and precision is not None:
             notes += self._precision_notes(self.mean, precision, translate)
+        elif self.mean:
+            notes += self._usual_notes(self.mean, translate)
+        return notes
+
+    def _usual_notes(self, mean: Mean, translate: Callable[[str], str]) -> list[str]:
+        """Say how many runs a usual precision takes, where only a number of runs was asked for."""
+        if mean.spread_j is None or mean.scatter <= mean.scatter_left(USUAL_PRECISION):
+            return []
+        needed = f"{self.needed:,}" if self.needed else translate(MANY)
+        text = translate(USUAL).replace("%1", percent(USUAL_PRECISION))
+        return [text.replace("%2", needed)]
+
+    def _reading_notes(self, mean: Mean, translate: Callable[[str], str]) -> list[str]:
+        """Say which parts were not read, and how many runs are left out for it."""
+        notes = []
+        if mean.unread:
+            notes.append(translate(AT_LEAST).replace("%1", ", ".join(mean.unread)))
+        if mean.left_out:
+            poorly = (line for record in self.records for line in partly_read(record.bill))
+            names = dict.fromkeys(line.channel.label for line in poorly)
+            missing = ", ".join(name for name in names if name not in mean.unread)
+            text = translate(LEFT_OUT).replace("%1", str(mean.left_out))
+            text = text.replace("%2", str(len(self.records)))
+            notes.append(f"{text} ({missing})." if missing else f"{text}.")
         return notes
 
     def _precision_notes(
@@ -126,12 +155,21 @@ class Repeated:
         if ran_out and not mean.is_within(precision):
             text = translate(NOT_ENOUGH).replace("%1", str(mean.count))
             text = text.replace("%2", percent(mean.scatter))
-            needed = str(self.needed) if self.needed else translate("more than 10,000")
+            needed = f"{self.needed:,}" if self.needed else translate(MANY)
             notes.append(text.replace("%3", needed))
         return notes
 
 
 NOTHING_MEASURED = "Nothing was measured, so that repeating tells nothing; see `llamawatt sensors`."
+NOTHING_WHOLE = (
+    "In none of the runs was enough read for a mean: a part was read for less than nine tenths of "
+    "the time; see `llamawatt sensors`."
+)
+AT_LEAST = "%1 was not read in any of these runs: it was more than the mean says."
+LEFT_OUT = (
+    "Runs that the mean leaves out, as not all was read in them that was read in the others: %1 of "
+    "%2"
+)
 UNRESOLVED = (
     "Even together the runs were too short for a sensor to resolve; ask for more of them, or for "
     "longer answers."
@@ -144,6 +182,8 @@ OUT_OF_REACH = (
     "Repeating cannot bring this to ±%1: the sensors themselves may be off by ±%2, the same each "
     "time. ±%1 is asked of what scatters instead, which comparisons on this machine go by."
 )
+USUAL = "It would take %2 runs in all to know what scatters to ±%1."
+MANY = "more than 10,000"
 NOT_ENOUGH = "After %1 runs what scatters is known to ±%2; it would take %3 runs in all."
 
 
@@ -216,5 +256,16 @@ class Repeater:
             return replace(so_far, warm_up=record)
         records = (*so_far.records, record)
         mean = mean_of([each.bill for each in records])
-        ended = so_far.ended or so_far.plan.is_done(len(records), mean)
-        return replace(so_far, records=records, mean=mean, ended=ended)
+        so_far = replace(so_far, records=records, mean=mean)
+        is_done = so_far.plan.is_done(len(records), mean, so_far.is_measured)
+        return replace(so_far, ended=so_far.ended or is_done)
+
+
+def earlier_runs(history: History, record: QueryRecord, repeated_id: str) -> list[QueryRecord]:
+    """Return a stored query with the runs that say how it scattered, without those that repeat it.
+
+    :param repeated_id: the group of the runs that repeat it now
+    """
+    groups = Groups(history.store)
+    ids = groups.of(record.id) or groups.alike(record.id, without=groups.members(repeated_id))
+    return list(history.records_by_id(ids).values()) or [record]

@@ -242,6 +242,8 @@ class LeaderboardRows(QAbstractTableModel):
             parts.append(told)
         if setup.parameters:
             parts.append(self.tr("%1 parameters").replace("%1", figures.count(setup.parameters)))
+        if self._standing and self._standing.board.is_uneven:
+            parts.append(self.tr("%1 items").replace("%1", f"{entry.score.items:,}"))
         counted = self.tr("1 run") if runs == 1 else self.tr("%1 runs").replace("%1", str(runs))
         return " · ".join([*parts, counted])
 
@@ -343,17 +345,16 @@ def kind_of(entry: Entry, key: str) -> Kind | None:
 
 def amount(key: str, value: float) -> str:
     """Write a figure; the unit only where its column does not name it."""
-    return figures.significant(value) if key in ("wh", "grams") else figures.energy(value)
+    return figures.energy(value) if key == "energy" else figures.significant(value)
 
 
 def ends(key: str, figure: Figure) -> str:
-    """Write the ends of a figure's interval, an unknown one as a dash."""
+    """Write the ends of a figure's interval in the figure's unit, an unknown one as a dash."""
     if figure.low is None:
         return ""
-    high = figures.UNKNOWN if figure.high is None else amount(key, figure.high)
-    low = amount(key, figure.low)
-    number, _, unit = low.partition(" ")
-    return f"{number if unit and high.endswith(f' {unit}') else low}–{high}"
+    size, unit = figures.unit_for(figure.value, figures.ENERGY) if key == "energy" else (1.0, "")
+    high = figures.UNKNOWN if figure.high is None else figures.significant(figure.high / size)
+    return f"{figures.significant(figure.low / size)}–{high} {unit}".rstrip()
 
 
 def _alignment(key: str) -> Qt.AlignmentFlag:

@@ -20,7 +20,9 @@ from desktop.compare.overlay import LETTERS, Align, OverlayPlot, curve_of
 from desktop.compare.phases import PhaseBars
 from desktop.compare.sides_rows import SidesRows
 from desktop.theme.palette import Theme
+from desktop.theme.runs import translate
 from desktop.theme.widgets import label, named
+from monitor.compare.report import side_lines
 
 ROW_HEIGHT, LINE_HEIGHT = 28, 16
 NAME_WIDTH, SIDE_WIDTH, CURVE_WIDTH = 124, 160, 250
@@ -160,7 +162,9 @@ class SidesView(QWidget):
         self.rows.show_sides(laid.sides)
         self.bars.show_records([side.record for side in laid.sides])
         notes = [
-            f"{LETTERS[number]}: {side.note}" for number, side in enumerate(laid.sides) if side.note
+            f"{LETTERS[number]}: {line}"
+            for number, side in enumerate(laid.sides)
+            for line in side_lines(side, translate)
         ]
         self._notes.setText("\n".join(notes))
         self._notes.setVisible(bool(notes))

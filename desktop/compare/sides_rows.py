@@ -10,6 +10,7 @@ from desktop.compare.cells import CELL, Cell
 from desktop.compare.overlay import LETTERS
 from desktop.theme.bill import full_time, kind_words, when_words
 from monitor import figures
+from monitor.compare.contrast import Contrast
 from monitor.compare.report import difference_text, energy_cell
 from monitor.compare.side_by_side import (
     PER_ANSWER_TOKEN,
@@ -20,7 +21,7 @@ from monitor.compare.side_by_side import (
     Side,
 )
 from monitor.energy.account import DECODE, LOAD, PREFILL, weakest
-from monitor.energy.difference import Difference, Verdict
+from monitor.energy.difference import Verdict
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
 
@@ -81,46 +82,64 @@ class SidesRows(QAbstractTableModel):
                 found = [side.energies.get(phase) for side in self._sides]
                 energies = [(t.energy, t.kind) if t else (None, None) for t in found]
                 differences = [side.differences.get(phase) for side in self._sides]
-                rows.append(self._row(self._phase_names[phase], energies, differences))
+                lacks = [side.lacks(phase) for side in self._sides]
+                rows.append(self._row(self._phase_names[phase], energies, differences, lacks))
         for what, name in self._per_names.items():
             if any(what in side.per for side in self._sides):
                 energies = [(side.per.get(what), _kind_of(side)) for side in self._sides]
                 differences = [side.per_differences.get(what) for side in self._sides]
-                rows.append(self._row(name, energies, differences))
+                rows.append(self._row(name, energies, differences, [False] * len(energies)))
         return rows
 
     def _row(
         self,
         name: str,
         energies: Sequence[tuple[Interval | None, Kind | None]],
-        differences: Sequence[Difference | None],
+        differences: Sequence[Contrast | None],
+        lacks: Sequence[bool],
     ) -> SideRow:
         cells, tips = [], []
         break_ = "\n" if len(self._sides) > ROOMY else ", "
         for n, ((energy, kind), difference) in enumerate(zip(energies, differences, strict=True)):
-            text, words = energy_cell(energy, kind, True), self.difference_words(difference)
+            text = figures.at_least(energy_cell(energy, kind, True), lacks[n])
+            words = self.difference_words(difference)
             if not any(words) and n and energy and energies[0][0]:
                 words = (self.tr("not compared"), "")
             # Where there is nothing to say the line is blank, so that figures stay level.
             cells.append(Cell(text, break_.join(filter(None, words)) or " "))
-            against = self.tr("against A, at 95 %: %1").replace("%1", ", ".join(words))
-            where = kind_words(kind if energy else None)
-            tips.append("\n".join((text, where, against) if difference else (text, where)))
+            tip = [text, kind_words(kind if energy else None)]
+            tips.append("\n".join([*tip, *self._difference_tips(difference, words)]))
         lines = max(len(cell.note.split("\n")) for cell in cells)
         level = [replace(c, note=c.note + "\n " * (lines - len(c.note.split("\n")))) for c in cells]
         return SideRow(name, level, tips, lines)
 
-    def difference_words(self, difference: Difference | None) -> tuple[str, str]:
-        """Return the verdict and the difference in percent: lower, −61 % (−66 to −55)."""
+    def difference_words(self, difference: Contrast | None) -> tuple[str, str]:
+        """Return the verdict and what it is of in percent: lower, −61 % (−66 to −55).
+
+        Where there is no verdict, or none of more than these two, it is what was measured.
+        """
         if difference is None:
             return ("", "")
+        amount = difference_text(difference.shown)
+        if difference.is_same:
+            return self.tr("cannot tell"), f"{self.tr('measured')} {amount}"
         names = {
             Verdict.LOWER: self.tr("lower"),
             Verdict.HIGHER: self.tr("higher"),
             Verdict.CANNOT_TELL: self.tr("cannot tell"),
+            None: self.tr("measured"),
         }
-        amount = difference_text(difference).rpartition(", ")[0]
         return names[difference.verdict], amount
+
+    def _difference_tips(self, difference: Contrast | None, words: Sequence[str]) -> list[str]:
+        if difference is None:
+            return []
+        measured = self.tr("measured of these two: %1; how runs scatter is not in it")
+        tips = [measured.replace("%1", difference_text(difference.measured))]
+        if difference.verdict is not None:
+            against = self.tr("against A, at 95 %: %1").replace("%1", ", ".join(words))
+            tips.insert(0, against)
+        return tips
 
     def _plain_rows(self) -> list[SideRow]:
         records = [side.record for side in self._sides]

@@ -9,22 +9,25 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QRadioButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.bridge import Bridge
 from desktop.history.dots import RunDots
+from desktop.theme import runs
+from desktop.theme.numbers import WholeField
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
-from monitor import figures
-from monitor.energy.difference import Comparison, Verdict
+from monitor import figures, report
+from monitor.compare.contrast import again_lines
+from monitor.energy.comparison import Comparison
+from monitor.energy.difference import Verdict
 from monitor.energy.precision import Mean
 from monitor.engine.gguf import ModelFileError
 from monitor.meter import Ask, Finished
 from monitor.repeat import CannotRepeat, repeat
-from monitor.repeating import MOST, Plan, Repeated, percent
+from monitor.repeating import MOST, Plan, Repeated, earlier_runs, percent
 from monitor.store.history import History
 from monitor.store.machine import this_machine
 from monitor.store.records import QueryRecord
@@ -81,8 +84,9 @@ class MeasureAgainDialog(QDialog):
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
         layout.addWidget(label(_one_line(record.prompt), "figure", wrap=True))
-        stored = figures.marked(before.kind, figures.energy(before.joules))
-        text = self.tr("Stored: %1 %2 – the dashed line").replace("%1", stored)
+        text = self.tr("Stored: %1 %2 – the dashed line").replace(
+            "%1", report.total_words(record.bill)
+        )
         layout.addWidget(label(text.replace("%2", figures.bounds(before.energy)), "muted"))
         layout.addLayout(self._choices())
         layout.addWidget(self.dots, 1)
@@ -198,7 +202,8 @@ class MeasureAgainDialog(QDialog):
 
     def _compared(self, found: Repeated) -> Comparison | None:
         assert self._prepared
-        return found.against(self._record, self._prepared.is_same_machine)
+        earlier = earlier_runs(self._history, self._record, found.id)
+        return found.against(earlier, self._prepared.is_same_machine)
 
     def _show_progress(self, found: Repeated) -> None:
         done = len(found.records)
@@ -219,6 +224,7 @@ class MeasureAgainDialog(QDialog):
     def _show_mean(self, mean: Mean) -> None:
         self.dots.show_mean(mean)
         energy = figures.marked(mean.kind, figures.energy(mean.energy.joules))
+        energy = figures.at_least(energy, bool(mean.unread))
         self.mean.setText(f"{energy} {figures.bounds(mean.energy)}")
         if mean.spread_j is None:
             self.doubt.setText(self.tr("Of one run it is not known how much it scatters."))
@@ -243,11 +249,14 @@ class MeasureAgainDialog(QDialog):
             Verdict.CANNOT_TELL: self.tr(
                 "Whether it took less or more than the stored query cannot be told"
             ),
+            None: self.tr(
+                "How much single runs scatter is not known, so that no verdict is given; measured"
+            ),
         }[compared.verdict]
         if share := compared.difference.relative:
             shown = f"{share.value:+.1f} % ({share.low:+.1f} … {share.high:+.1f})"
             text += f": {shown.replace('-', '−')}"
-        self.verdict.setText(f"{text}.")
+        self.verdict.setText(" ".join((f"{text}.", *again_lines(compared, runs.translate))))
 
     def _on_failed(self, problem: str) -> None:
         if self._is_running:
@@ -278,8 +287,8 @@ def _prepare(history: History, record: QueryRecord) -> _Prepared:
         return _Prepared(None, str(problem), is_here)
 
 
-def _box(least: int, most: int, value: int, name: str) -> QSpinBox:
-    box = QSpinBox()
+def _box(least: int, most: int, value: int, name: str) -> WholeField:
+    box = WholeField()
     box.setRange(least, most)
     box.setValue(value)
     box.setAccessibleName(name)

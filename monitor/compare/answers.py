@@ -75,6 +75,11 @@ def weights(answers: Answers) -> Floats:
     return np.asarray(1.0 / (counts[place] * len(counts)), dtype=np.float64)
 
 
+def mean_score(answers: Answers) -> float:
+    """Return the mean of the papers' means of at least one item."""
+    return float(weights(answers) @ answers.scores)
+
+
 def accuracy_of(answers: Answers) -> Accuracy | None:
     """Return the score: the mean of the papers' means, ``None`` without items.
 

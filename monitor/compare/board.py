@@ -34,11 +34,28 @@ class Board:
         object.__setattr__(self, "labels", tuple(_label(e, self.entries) for e in self.entries))
 
     @property
+    def is_uneven(self) -> bool:
+        """Whether some entries have done more items than others."""
+        return len({entry.score.items for entry in self.entries}) > 1
+
+    @property
     def notes(self) -> list[str]:
         """What a person must know before believing the figures."""
         methods = {entry.per_item.method for entry in self.entries if entry.per_item}
         machines = {entry.setup.machine_id for entry in self.entries}
+        runs = [entry.per_item.runs for entry in self.entries if entry.per_item]
         found = []
+        if self.is_uneven:
+            counts = [entry.score.items for entry in self.entries]
+            found.append(
+                f"Not every row has done as many items ({min(counts):,} to {max(counts):,}): each "
+                "shows what its own came to, while ranks go by the items that two rows share."
+            )
+        if len(runs) > 1 and sum(count < 2 for count in runs) > 1:
+            found.append(
+                "How much single runs scatter is not known: rows with one run each are not told "
+                "apart by energy. Run the suite again, with `repeats` in it or as it is."
+            )
         if len(methods) > 1:
             found.append(
                 "Some energies were reckoned by another method than others "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from monitor.compare.board import Board
 from monitor.compare.entries import Entry
-from monitor.compare.pairs import measured_alike, same_sensors
+from monitor.compare.pairs import are_single, measured_alike, same_sensors
 from monitor.energy.difference import Verdict, difference, verdict_of
 from monitor.energy.interval import Interval
 
@@ -89,7 +89,8 @@ def _tell_energy(board: Board, first: int, second: int) -> Verdict:
 def _tell_per_token(board: Board, first: int, second: int) -> Verdict:
     """Of tokens only totals are known, so that a shared error is one only of a single channel."""
     a, b = board.entries[first], board.entries[second]
-    if a.per_token is None or b.per_token is None or not measured_alike(a, b):
+    is_told = measured_alike(a, b) and not are_single(a, b)
+    if a.per_token is None or b.per_token is None or not is_told:
         return Verdict.CANNOT_TELL
     is_one = a.per_item is not None and len(a.per_item.channels) == 1
     return difference(a.per_token, b.per_token, is_one and same_sensors(a, b)).verdict
@@ -107,6 +108,18 @@ def _tell_apart(figure: Callable[[Entry], Figure | None]) -> Tell:
         if None in (a.low, a.high, b.low, b.high):
             return Verdict.CANNOT_TELL
         return verdict_of((b.low or 0.0) - (a.high or 0.0), (b.high or 0.0) - (a.low or 0.0))
+
+    return tell
+
+
+def _tell_costs(figure: Callable[[Entry], Figure | None]) -> Tell:
+    """Tell apart what is made of energies: not those of two single runs."""
+    by_intervals = _tell_apart(figure)
+
+    def tell(board: Board, first: int, second: int) -> Verdict:
+        if are_single(board.entries[first], board.entries[second]):
+            return Verdict.CANNOT_TELL
+        return by_intervals(board, first, second)
 
     return tell
 
@@ -145,9 +158,9 @@ COLUMNS = {
         Column("token", "J/token", False, lambda entry: _of(entry.per_token), _tell_per_token),
         Column("wh", "Wh/1,000", False, lambda entry: _of(entry.wh_per_1000), _tell_energy),
         Column(
-            "correct", "J/correct", False, _joules_per_correct, _tell_apart(_joules_per_correct)
+            "correct", "J/correct", False, _joules_per_correct, _tell_costs(_joules_per_correct)
         ),
-        Column("grams", "g CO₂e/1,000", False, _grams, _tell_apart(_grams)),
+        Column("grams", "g CO₂e/1,000", False, _grams, _tell_costs(_grams)),
         Column("speed", "tokens/s", True, _speed, _tell_apart(_speed)),
         Column("size", "size", False, _size, _tell_apart(_size)),
         Column("memory", "memory", False, _memory, _tell_apart(_memory)),

@@ -13,7 +13,8 @@ from monitor.compare.answers import Answers, accuracy_of, pool
 from monitor.compare.exams import Exam, paper_of, runs_of
 from monitor.energy.account import OUTSIDE_TOTAL, Bill, weakest
 from monitor.energy.difference import per, total
-from monitor.energy.interval import Interval, add
+from monitor.energy.interval import Z95, Interval, add, t95
+from monitor.energy.parts import partly_read, run_of
 from monitor.figures import J_PER_WH
 from monitor.power.channel import Kind, Role
 from monitor.store.filters import Filter
@@ -29,8 +30,9 @@ class ItemEnergy:
     :param energy: with its interval, the scatter among repeats included
     :param channels: the same by the key of the channel, without that scatter
     :param domains: what was measured: ``cpu``, ``dram``, ``gpu``, ``soc``
-    :param scatter_j: standard error of the mean among repeats; 0 of a single run, which tells
-      nothing of how runs scatter
+    :param scatter_j: a 1.96th of half the 95 % interval of the mean among repeats; 0 of a single
+      run, which tells nothing of how runs scatter
+    :param runs: how often it was measured; of several papers, the least often measured one's
     :param kind: the weakest among the channels
     :param resolved: whether every run was long enough for its sensors
     :param method: version of the accounting
@@ -41,6 +43,7 @@ class ItemEnergy:
     channels: Mapping[str, Interval]
     domains: frozenset[str]
     scatter_j: float
+    runs: int
     kind: Kind
     resolved: bool
     method: int
@@ -206,10 +209,13 @@ def channel_energies(bill: Bill, phase: str | None = None) -> dict[str, Interval
 def _measured_like_newest(records: Sequence[QueryRecord]) -> list[bool]:
     """Whether each run was billed by the method and sensors of the newest that has a bill.
 
-    Figures of different methods are never mixed, nor those of a sensor with another's.
+    Figures of different methods are never mixed, nor those of a sensor with another's. A run of
+    which a part was not read is no measure for the others, as long as there is a better one.
     """
-    ways = [(record.bill.method, frozenset(channel_energies(record.bill))) for record in records]
-    measured = [way for way in ways if way[1]]
+    ways = [(record.bill.method, frozenset(run_of(record.bill))) for record in records]
+    both = list(zip(ways, records, strict=True))
+    whole = [way for way, record in both if way[1] and not partly_read(record.bill)]
+    measured = whole or [way for way in ways if way[1]]
     return [bool(measured) and way == measured[-1] for way in ways]
 
 
@@ -244,6 +250,7 @@ def _item_energy(runs: Sequence[_Counted], answers: Answers) -> ItemEnergy | Non
         channels=channels,
         domains=measured_domains(runs[-1].record.bill),
         scatter_j=scatter_j,
+        runs=min(map(len, groups.values())),
         kind=kind,
         resolved=all(each.resolved for each in totals),
         method=runs[-1].record.bill.method,
@@ -263,6 +270,9 @@ def measured_domains(bill: Bill) -> frozenset[str]:
 
 
 def _scatter(runs: Sequence[_Counted]) -> float:
-    """Standard error of the mean joules an item among repeats of one paper."""
+    """How much the mean joules an item among repeats of one paper is in doubt, by Student's t."""
     values = [(run.record.bill.total().joules or 0.0) / len(run.items.positions) for run in runs]
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    if len(values) < 2:
+        return 0.0
+    error_j = statistics.stdev(values) / math.sqrt(len(values))
+    return error_j * t95(len(values) - 1) / Z95

@@ -9,6 +9,7 @@ from monitor.carbon.training import training_json
 from monitor.compare.board import Board
 from monitor.compare.cascade import Cascade
 from monitor.compare.columns import COLUMNS
+from monitor.compare.contrast import Contrast, remarks
 from monitor.compare.efficiency import efficiencies, formula
 from monitor.compare.entries import Entry
 from monitor.compare.exams import Exam
@@ -16,6 +17,7 @@ from monitor.compare.frontier import Place
 from monitor.compare.pick import Pick
 from monitor.compare.ranks import Ranked
 from monitor.compare.side_by_side import Side
+from monitor.energy.comparison import Comparison
 from monitor.energy.difference import Difference
 from monitor.energy.interval import Interval
 from monitor.forms import record_json
@@ -125,6 +127,38 @@ def difference_json(difference: Difference | None) -> dict[str, Any] | None:
     }
 
 
+def comparison_json(compared: Comparison | None) -> dict[str, Any] | None:
+    """Return what several runs of two things came to; the verdict of two single runs is null.
+
+    ``repeats_needed`` are further runs of each that would settle it, 0 where it is settled;
+    ``null`` if repeating would not, or it is not known how runs scatter.
+    """
+    if compared is None:
+        return None
+    return {
+        **(difference_json(compared.difference) or {}),
+        "verdict": compared.verdict and str(compared.verdict),
+        "counts": list(compared.counts),
+        "left_out": compared.left_out,
+        "paired": compared.paired,
+        "repeats_needed": compared.repeats_needed,
+    }
+
+
+def contrast_json(contrast: Contrast) -> dict[str, Any]:
+    """Return the difference of two queries as measured, and the verdict of their runs.
+
+    ``low_j``, ``high_j`` and ``percent`` hold what the measurement leaves in doubt; ``runs``, how
+    runs scatter as well.
+    """
+    return {
+        **(difference_json(contrast.measured) or {}),
+        "verdict": contrast.verdict and str(contrast.verdict),
+        "same": contrast.is_same,
+        "runs": comparison_json(contrast.compared),
+    }
+
+
 def pick_json(pick: Pick) -> dict[str, Any]:
     """Return what is good enough."""
     return {
@@ -178,12 +212,15 @@ def sides_json(sides: Sequence[Side]) -> list[dict[str, Any]]:
             "items": side.items,
             "joules_per": {what: interval_json(energy) for what, energy in side.per.items()},
             "difference": {
-                phase: difference_json(found) for phase, found in side.differences.items()
+                phase: contrast_json(found) for phase, found in side.differences.items()
             },
             "difference_per": {
-                what: difference_json(found) for what, found in side.per_differences.items()
+                what: contrast_json(found) for what, found in side.per_differences.items()
             },
             "note": side.note or None,
+            "remarks": remarks(side.leading, side.record.id, side.items is not None)
+            if side.leading
+            else [],
         }
         for side in sides
     ]

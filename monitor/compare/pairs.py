@@ -65,6 +65,9 @@ def _unpaired(a: Entry, b: Entry) -> ScoreDifference:
 def energy_difference(a: Entry, b: Entry) -> Difference | None:
     """Compare joules an item, by the items both have done; see :func:`difference_by_channel`.
 
+    A single run beside several is taken to scatter as they do, as in
+    :func:`monitor.energy.comparison.compare`.
+
     :return: ``None`` if the two cannot be compared: nothing measured, bills of different methods,
         or on the same machine other components measured
     """
@@ -78,8 +81,17 @@ def energy_difference(a: Entry, b: Entry) -> Difference | None:
     found = difference_by_channel(
         _scaled(one, scales[0]), _scaled(other, scales[1]), same_sensors(a, b)
     )
-    scatter_j = math.hypot(one.scatter_j * scales[0], other.scatter_j * scales[1])
+    scatter_j = math.hypot(_scatter_j(one, other) * scales[0], _scatter_j(other, one) * scales[1])
     return found and replace(found, random_j=math.hypot(found.random_j, scatter_j))
+
+
+def are_single(a: Entry, b: Entry) -> bool:
+    """Whether neither was measured more than once: how much such runs scatter is not known."""
+    return all(e.per_item is None or e.per_item.runs < 2 for e in (a, b))
+
+
+def _scatter_j(energy: ItemEnergy, other: ItemEnergy) -> float:
+    return energy.scatter_j if energy.runs > 1 else other.scatter_j * math.sqrt(other.runs)
 
 
 def measured_alike(a: Entry, b: Entry) -> bool:
@@ -142,6 +154,10 @@ class Pairs:
         return self._energies[key]
 
     def energy_verdict(self, first: int, second: int) -> Verdict:
-        """Say whether the second row takes less; what cannot be compared cannot be told."""
+        """Say whether the second row takes less; what cannot be compared cannot be told.
+
+        Nor can two single runs: what sampling adds is not all by which runs differ.
+        """
         found = self.energy(first, second)
-        return found.verdict if found else Verdict.CANNOT_TELL
+        is_single = are_single(self._entries[first], self._entries[second])
+        return found.verdict if found and not is_single else Verdict.CANNOT_TELL

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.compare.answers import shared, weights
+from monitor.compare.answers import mean_score, shared, weights
 from monitor.compare.board import Board
 from monitor.compare.entries import Entry
-from monitor.compare.pairs import ScoreDifference
+from monitor.compare.pairs import ScoreDifference, are_single
 from monitor.energy.difference import Difference
 from monitor.figures import energy as energy_text
 from monitor.figures import marked
@@ -30,7 +30,11 @@ class Pick:
     :param best: the row of the best score
     :param row: the row picked; the best's own if nothing takes less
     :param labels: of both, as the board tells rows apart
-    :param score: how its score differs from the best's
+    :param score: how its score differs from the best's, by the items both have done
+    :param scores: of both: by those items, if it is another than the best
+    :param is_by_shared: whether that leaves out items that only one of them has done
+    :param is_single: whether neither was run more than once, so that it is not known how much
+      their energies scatter
     :param energy: how its joules an item do; ``None`` if it is the best itself
     :param confidence: probability that it is within the points and takes less; ``None`` if it is
       the best itself
@@ -43,35 +47,48 @@ class Pick:
     entry: Entry
     labels: tuple[str, str]
     score: ScoreDifference | None
+    scores: tuple[float, float]
+    is_by_shared: bool
+    is_single: bool
     energy: Difference | None
     confidence: float | None
 
     @property
     def is_sure(self) -> bool:
         """Whether the statement may be made."""
-        return self.confidence is not None and self.confidence >= SURE
+        is_likely = self.confidence is not None and self.confidence >= SURE
+        return is_likely and not self.is_single
 
     @property
     def sentence(self) -> str:
         """The whole in one sentence."""
         within = f"Within {self.points:g} {'point' if self.points == 1 else 'points'} of the best "
-        within += f"({self.labels[0]}, {100 * self.best_entry.score.value:.1f} %)"
+        within += f"({self.labels[0]}, {100 * self.scores[0]:.1f} %)"
         found = self.entry.per_item
         if found is None:
             return f"{within}, nothing can be said: the best's energy is not known."
-        least = marked(found.kind, f"{energy_text(found.energy.joules)} an item")
-        if self.energy is None or self.confidence is None:
+        if self.energy is None or self.confidence is None or self.score is None:
+            least = marked(found.kind, f"{energy_text(found.energy.joules)} an item")
             return f"{within}, nothing is known to take less energy than the best itself, {least}."
+        least_j = self.energy.base.joules + self.energy.joules
+        least = marked(found.kind, f"{energy_text(least_j)} an item")
         said = (
             f"{within}, the least energy is {self.labels[1]}'s "
-            f"({100 * self.entry.score.value:.1f} %): {least}"
+            f"({100 * self.scores[1]:.1f} %): {least}"
         )
+        if self.is_by_shared:
+            said = f"By the {self.score.items} items both have done: {said[0].lower()}{said[1:]}"
         if saving := self.energy.relative:
             said += f", saving {-saving.value:.0f} % ({_range(-saving.high, -saving.low)})"
         percent = min(int(100 * self.confidence), 99)
-        if self.is_sure:
-            return f"{said}; that is {percent} % sure."
-        return f"{said}; but these results cannot tell: it is {percent} % sure only."
+        if self.confidence < SURE:
+            return f"{said}; but these results cannot tell: it is {percent} % sure only."
+        if self.is_single:
+            return (
+                f"{said}; that is {percent} % sure but for how runs scatter, which one run of each "
+                "does not tell: repeat them."
+            )
+        return f"{said}; that is {percent} % sure."
 
 
 def _range(low: float, high: float) -> str:
@@ -95,11 +112,15 @@ def pick_good_enough(board: Board, points: float) -> Pick | None:
             saving.append((difference.joules, row))
     if not saving:
         entry, label = board.entries[best], board.labels[best]
-        return Pick(points, best, best, entry, entry, (label, label), None, None, None)
+        scores = (entry.score.value,) * 2
+        return Pick(
+            points, best, best, entry, entry, (label,) * 2, None, scores, False, False, None, None
+        )
     _, row = min(saving)
     difference = board.pairs.energy(best, row)
     assert difference is not None
     first, entry = board.entries[best], board.entries[row]
+    both = shared(first.answers, entry.answers)
     return Pick(
         points=points,
         best=best,
@@ -108,6 +129,9 @@ def pick_good_enough(board: Board, points: float) -> Pick | None:
         entry=entry,
         labels=(board.labels[best], board.labels[row]),
         score=board.pairs.score(best, row),
+        scores=(mean_score(both[0]), mean_score(both[1])),
+        is_by_shared=any(len(both[0]) < len(each.answers) for each in (first, entry)),
+        is_single=are_single(first, entry),
         energy=difference,
         confidence=confidence_of(first, entry, difference, points),
     )

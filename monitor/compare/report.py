@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from monitor import figures
 from monitor.compare.board import Board
 from monitor.compare.cascade import Cascade
+from monitor.compare.contrast import Contrast, remarks
 from monitor.compare.entries import Entry
 from monitor.compare.frontier import Place
 from monitor.compare.ranks import Ranked
@@ -40,6 +41,14 @@ def energy_cell(energy: Interval | None, kind: Kind | None, with_interval: bool)
     return figures.marked(kind, f"{text} {figures.bounds(energy)}" if with_interval else text)
 
 
+def _joules(energy: Interval | None, kind: Kind | None, with_interval: bool = False) -> str:
+    """Write an energy in joules, whatever its size, as its column names them."""
+    if energy is None:
+        return figures.UNKNOWN
+    ends = f" ({figures.span_in_joules(energy.low_j, energy.high_j)})" if with_interval else ""
+    return figures.marked(kind, f"{figures.joules(energy.joules)}{ends}")
+
+
 def _plain(interval: Interval | None, kind: Kind | None) -> str:
     """Write a figure whose unit its column names."""
     if interval is None:
@@ -59,11 +68,11 @@ CELLS: tuple[tuple[str, int, Cell], ...] = (
     (
         "J/item",
         NARROW,
-        lambda e, full: energy_cell(e.per_item.energy if e.per_item else None, _kind(e), full),
+        lambda e, full: _joules(e.per_item.energy if e.per_item else None, _kind(e), full),
     ),
-    ("J/token", NARROW, lambda e, _: energy_cell(e.per_token, e.per_token_kind, False)),
+    ("J/token", NARROW, lambda e, _: _joules(e.per_token, e.per_token_kind)),
     ("Wh/1,000", WIDE, lambda e, _: _plain(e.wh_per_1000, _kind(e))),
-    ("J/correct", WIDE, lambda e, _: energy_cell(e.joules_per_correct, _kind(e), False)),
+    ("J/correct", WIDE, lambda e, _: _joules(e.joules_per_correct, _kind(e))),
     ("g CO₂e/1,000", WIDE, lambda e, _: _plain(e.grams_per_1000, _kind(e))),
     ("speed", NARROW, lambda e, _: figures.rate(e.tokens_per_s)),
     (
@@ -86,6 +95,8 @@ def board_table(
 ) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the leaderboard for a terminal so many characters wide."""
     shown = [(title, cell) for title, least, cell in CELLS if width >= least]
+    if board.is_uneven:
+        shown.insert(1, ("items", lambda entry, _: f"{entry.score.items:,}"))
     labels, rows = board.labels, []
     for each in ranked:
         place, entry = places[each.row], board.entries[each.row]
@@ -121,15 +132,18 @@ PHASE_TITLES = {WHOLE: "energy", LOAD: "loading, beside it"}
 
 
 def sides_table(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows: a column for each side, its difference under each figure."""
+    """Return header and rows: a column for each side, its difference under each figure.
+
+    Under each stands what the runs say of it, and what of it was measured.
+    """
     rows = []
     for phase in PHASES:
         if any(phase in side.energies for side in sides):
             rows.append([PHASE_TITLES.get(phase, phase), *(_energy(s, phase) for s in sides)])
-            rows.append(["", *(_difference(s.differences.get(phase)) for s in sides)])
+            rows += _differences([side.differences.get(phase) for side in sides])
     for what in dict.fromkeys(what for side in sides for what in side.per):
         rows.append([f"J/{what}", *(_per(side, what) for side in sides)])
-        rows.append(["", *(_difference(side.per_differences.get(what)) for side in sides)])
+        rows += _differences([side.per_differences.get(what) for side in sides])
     rows.append(["time", *(figures.duration(side.record.seconds.total) for side in sides)])
     rows.append(["tokens", *(_tokens(side) for side in sides)])
     rows.append(["speed", *(figures.rate(side.record.tokens_per_s) for side in sides)])
@@ -140,22 +154,47 @@ def sides_table(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
 
 
 def difference_text(difference: Difference) -> str:
-    """Write a difference: −61 % (−66 to −55), lower."""
+    """Write a difference: −61 % (−66 to −55)."""
     percent = difference.relative
     if percent is None:
         text = f"{'+' if difference.joules > 0 else '−'}{figures.energy(abs(difference.joules))}"
     else:
         text = f"{percent.value:+.0f} % ({percent.low:+.0f} to {percent.high:+.0f})"
-    return f"{text}, {difference.verdict}".replace("-", "−")
+    return text.replace("-", "−")
 
 
-def _difference(difference: Difference | None) -> str:
-    return difference_text(difference) if difference else ""
+def _differences(found: Sequence[Contrast | None]) -> list[list[str]]:
+    told = ["", *(_verdict(each) for each in found)]
+    measured = ["", *(f"measured {difference_text(c.measured)}" if c else "" for c in found)]
+    return [told, measured]
+
+
+def _verdict(contrast: Contrast | None) -> str:
+    """Write what the runs say: higher, +12 % (+5 to +19)."""
+    if contrast is None or contrast.verdict is None:
+        return ""
+    if contrast.is_same:
+        return str(contrast.verdict)
+    return f"{contrast.verdict}, {difference_text(contrast.shown)}"
+
+
+def side_lines(side: Side, translate: Callable[[str], str] = str) -> list[str]:
+    """Say what the verdict on a side rests on, or why there is none, a sentence each.
+
+    :param translate: for the window's language
+    """
+    notes = [side.note] if side.note else []
+    if contrast := side.leading:
+        notes += remarks(contrast, side.record.id, side.items is not None, translate)
+    return notes
 
 
 def _energy(side: Side, phase: str) -> str:
     total = side.energies.get(phase)
-    return energy_cell(total.energy, total.kind, True) if total else figures.UNKNOWN
+    if total is None:
+        return figures.UNKNOWN
+    text = energy_cell(total.energy, total.kind, True)
+    return figures.at_least(text, side.lacks(phase))
 
 
 def _per(side: Side, what: str) -> str:

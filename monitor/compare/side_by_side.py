@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.compare.entries import channel_energies, measured_domains
+from monitor.compare.contrast import Contrast
+from monitor.compare.entries import measured_domains
+from monitor.compare.pairing import pairs_of
+from monitor.compare.runs import Counted, compare_records, once, runs_of
 from monitor.energy.account import DECODE, LOAD, PREFILL, Total
-from monitor.energy.difference import Difference, difference_by_channel, per
+from monitor.energy.comparison import Comparison, Run, compare
+from monitor.energy.difference import per
 from monitor.energy.interval import Interval
+from monitor.energy.parts import partly_read, run_of
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 
@@ -33,7 +38,8 @@ class Side:
     :param per: joules a prompt token computed (prefill), an answer token (decode), and for a
       benchmark's run an item, as far as there were any and they were measured
     :param items: of a benchmark's run, else ``None``
-    :param differences: of the energies to the first side's, by phase; none of the first
+    :param differences: of the energies to the first side's, by phase, with what the runs of both
+      say of it; none of the first
     :param per_differences: likewise of :attr:`per`
     :param note: why its energy cannot be compared with the first's; "" if it can
     """
@@ -43,8 +49,8 @@ class Side:
     energies: Mapping[str, Total]
     per: Mapping[str, Interval]
     items: int | None
-    differences: Mapping[str, Difference]
-    per_differences: Mapping[str, Difference]
+    differences: Mapping[str, Contrast]
+    per_differences: Mapping[str, Contrast]
     note: str
 
     @property
@@ -53,6 +59,16 @@ class Side:
         model = self.record.model
         named = f"{model.name} {model.quantisation}".strip() if model else ""
         return f"{named} {self.record.id[-8:]}".strip()
+
+    def lacks(self, phase: str) -> bool:
+        """Whether a part was not read in a phase, so that its energy is known from below only."""
+        return bool(partly_read(self.record.bill, None if phase == WHOLE else phase))
+
+    @property
+    def leading(self) -> Contrast | None:
+        """The difference that is spoken of: of the whole, or an item's where that says more."""
+        whole, an_item = self.differences.get(WHOLE), self.per_differences.get(PER_ITEM)
+        return an_item if an_item and (whole is None or whole.verdict is None) else whole
 
 
 def lay_side_by_side(history: History, query_ids: Sequence[str]) -> tuple[Side, ...]:
@@ -69,7 +85,7 @@ def lay_side_by_side(history: History, query_ids: Sequence[str]) -> tuple[Side, 
         raise CannotCompare("One query is named twice; name different ones.")
     machines = history.standings.machines_of([record.id for record in records])
     sides = [_side(history, record, machines[record.id]) for record in records]
-    return (sides[0], *(_against(sides[0], side) for side in sides[1:]))
+    return (sides[0], *(_against(history, sides[0], side) for side in sides[1:]))
 
 
 def _side(history: History, record: QueryRecord, machine_id: str) -> Side:
@@ -104,15 +120,14 @@ def _counts(record: QueryRecord, items: int | None) -> dict[str, tuple[str, int]
     return {what: found for what, found in counts.items() if found[1] > 0}
 
 
-def _against(first: Side, side: Side) -> Side:
+def _against(history: History, first: Side, side: Side) -> Side:
     if note := _unlike(first, side):
         return replace(side, note=note)
+    both = _both(history, first, side)
     own, others = _counts(first.record, first.items), _counts(side.record, side.items)
-    differences = {phase: _difference(first, side, phase, 1, 1) for phase in PHASES}
+    differences = {phase: both.contrast(phase) for phase in PHASES}
     per_differences = {
-        what: _difference(first, side, phase, count, others[what][1])
-        for what, (phase, count) in own.items()
-        if what in others
+        what: both.contrast(phase, what) for what, (phase, _) in own.items() if what in others
     }
     return replace(
         side,
@@ -121,21 +136,67 @@ def _against(first: Side, side: Side) -> Side:
     )
 
 
-def _difference(
-    first: Side, side: Side, phase: str, count: int, other_count: int
-) -> Difference | None:
-    """Compare one phase, divided by a count each; ``None`` where either was not measured."""
-    a, b = _channels(first.record, phase), _channels(side.record, phase)
-    is_shared = first.machine_id == side.machine_id and a.keys() == b.keys()
-    return difference_by_channel(
-        {key: per(energy, count) for key, energy in a.items()},
-        {key: per(energy, other_count) for key, energy in b.items()},
-        is_shared,
+def _both(history: History, first: Side, side: Side) -> "_Both":
+    ids = runs_of(history, first.record.id, side.record.id)
+    known = history.records_by_id([*ids[0], *ids[1]])
+    is_same = set(ids[0]) == set(ids[1])
+    return _Both(
+        sides=(first, side),
+        runs=([known[run_id] for run_id in ids[0]], [known[run_id] for run_id in ids[1]]),
+        is_same=is_same,
+        pairs=((), ()) if is_same else pairs_of(history, first.record, side.record),
     )
 
 
-def _channels(record: QueryRecord, phase: str) -> dict[str, Interval]:
-    return channel_energies(record.bill, None if phase == WHOLE else phase)
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two sides with what tells how they scatter.
+
+    :param runs: of each
+    :param is_same: whether these are the same
+    :param pairs: the prompts both answered, as benchmarks do
+    """
+
+    sides: tuple[Side, Side]
+    runs: tuple[Sequence[QueryRecord], Sequence[QueryRecord]]
+    is_same: bool
+    pairs: tuple[Sequence[Run], Sequence[Run]]
+
+    def contrast(self, phase: str, what: str = "") -> Contrast | None:
+        """Compare one phase; ``None`` where either was not measured, or not as the other was.
+
+        :param what: what its energy is divided by, of :attr:`Side.per`; "" for nothing
+        """
+        first, side = self.sides
+        measured = self._compared([first.record], [side.record], phase, what)
+        if measured is None:
+            return None
+        if self.is_same:
+            return Contrast(measured.difference, None, is_same=True)
+        compared: Comparison | None = measured
+        if max(map(len, self.runs)) > 1:
+            compared = self._compared(*self.runs, phase, what)
+        elif what == PER_ITEM and len(self.pairs[0]) > 1:
+            compared = compare(*self.pairs, shared=self._is_one_machine, paired=True)
+        return Contrast(measured.difference, compared, is_same=False)
+
+    @property
+    def _is_one_machine(self) -> bool:
+        return self.sides[0].machine_id == self.sides[1].machine_id
+
+    def _compared(
+        self, a: Sequence[QueryRecord], b: Sequence[QueryRecord], phase: str, what: str
+    ) -> Comparison | None:
+        phase_or_all = None if phase == WHOLE else phase
+        counts = _count_of(self.sides[0], what), _count_of(self.sides[1], what)
+        return compare_records(a, b, self._is_one_machine, phase=phase_or_all, counts=counts)
+
+
+def _count_of(side: Side, what: str) -> Counted:
+    """Return by what the energy of each run of a side is divided; all have its number of items."""
+    if not what:
+        return once
+    return lambda record: _counts(record, side.items).get(what, ("", 0))[1]
 
 
 def _unlike(first: Side, side: Side) -> str:
@@ -152,6 +213,13 @@ def _unlike(first: Side, side: Side) -> str:
             f"It was measured of {_listed(domains[1])} and the first of {_listed(domains[0])}; "
             "they are not compared."
         )
+    # What both lack of one machine's parts makes no difference between them.
+    is_other = first.machine_id != side.machine_id or run_of(one).keys() != run_of(other).keys()
+    for bill, whose in ((other, "of it"), (one, "of the first")):
+        unread = [line for line in partly_read(bill) if is_other or line.energy is not None]
+        if unread:
+            names = " and ".join(f"{line.channel.label} {line.coverage:.0%}" for line in unread)
+            return f"Too little was read {whose} to compare it ({names} of the time)."
     return ""
 
 

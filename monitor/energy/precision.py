@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from monitor.energy.account import Bill, Line, join_phases
 from monitor.energy.difference import per
 from monitor.energy.interval import Z95, Interval, t95
-from monitor.power.channel import Kind
+from monitor.energy.parts import fullest, partly_read, run_of
+from monitor.power.channel import Kind, Role
 
 FEWEST = 5
 """So many runs there are before a precision counts as reached.
@@ -36,6 +37,8 @@ class Mean:
     :param kind: the weakest kind among the parts
     :param resolved: whether the runs joined last ten refreshes or more of every part's sensor
     :param coverage: the least share of a part that was read
+    :param left_out: runs that it is not of, as not all was read in them that was in the others
+    :param unread: labels of the parts that were not read in any of its runs: it was more than that
     """
 
     joules: tuple[float, ...]
@@ -44,6 +47,8 @@ class Mean:
     kind: Kind
     resolved: bool
     coverage: float
+    left_out: int = 0
+    unread: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -126,12 +131,12 @@ def join_bills(bills: Iterable[Bill]) -> Bill:
 
     :raises ValueError: for bills of different methods, which are not added
     """
-    joined: dict[tuple[str, str], list[Line]] = {}
+    joined: dict[tuple[tuple[str, Role], str], list[Line]] = {}
     methods = set()
     for bill in bills:
         methods.add(bill.method)
         for line in bill.lines:
-            joined.setdefault((line.channel.key, line.phase), []).append(line)
+            joined.setdefault((line.channel.billed_as, line.phase), []).append(line)
     if len(methods) > 1:
         raise ValueError("Bills of different methods are not added.")
     lines = tuple(join_phases(lines, phase) for (_, phase), lines in joined.items())
@@ -143,18 +148,22 @@ def mean_of(bills: Sequence[Bill]) -> Mean | None:
 
     The scatter is the runs' own, but no less than what sampling is known to add to each.
 
-    :param bills: of one method; those in which nothing was measured are left out
-    :return: ``None`` if nothing was measured at all
+    :param bills: of one method; those in which nothing was measured, or not all that was in others,
+        are left out: see :func:`monitor.energy.parts.fullest`
+    :return: ``None`` if nothing was measured at all, or nothing whole
     :raises ValueError: for bills of different methods
     """
-    measured = [bill for bill in bills if bill.total().energy is not None]
-    if not measured:
+    runs = [run_of(bill) for bill in bills]
+    if not any(runs):
         return None
-    total = join_bills(measured).total()
-    if total.energy is None or total.kind is None:
-        return None
-    count = len(measured)
-    joules = tuple(joules for bill in measured if (joules := bill.total().joules) is not None)
+    parts = fullest(frozenset(run) for run in runs if run)
+    kept = [bill for bill, run in zip(bills, runs, strict=True) if run.keys() == parts]
+    joined = join_bills(kept)
+    total = joined.total()
+    assert total.energy is not None
+    assert total.kind is not None
+    count = len(kept)
+    joules = tuple(joules for bill in kept if (joules := bill.total().joules) is not None)
     mean = per(total.energy, count)
     spread_j = None
     if count > 1:
@@ -164,4 +173,8 @@ def mean_of(bills: Sequence[Bill]) -> Mean | None:
         deviation_j = max(spread_j, sampled_j)
         random_j = t95(count - 1) * deviation_j / math.sqrt(count) / Z95
         mean = replace(mean, random_j=random_j)
-    return Mean(joules, mean, spread_j, total.kind, total.resolved, total.coverage)
+    return Mean(
+        joules, mean, spread_j, total.kind, total.resolved, total.coverage,
+        left_out=len(bills) - count,
+        unread=tuple(line.channel.label for line in partly_read(joined)),
+    )  # fmt: skip

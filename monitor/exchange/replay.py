@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from monitor.compare.entries import channel_energies
-from monitor.energy.difference import Difference, difference_by_channel
+from monitor import figures
+from monitor.compare.runs import compare_records
+from monitor.energy.difference import Difference
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import Sampling
 from monitor.exchange.capsule_reading import QueryCapsule
@@ -34,7 +35,8 @@ class ReplayDifferences:
     """A replay beside what it repeats.
 
     :param conditions: what was not the same: machine, model, settings, messages
-    :param energy: the replay's energy less the capsule's; ``None`` if either was not measured
+    :param energy: the replay's energy less the capsule's, with what the measurement leaves in
+      doubt; ``None`` if either was not measured, or not as the other was
     :param energy_note: why the energies are not compared, "" if they are
     :param first_difference: the place of the first character of the answers that differs, from 0;
       ``None`` if they are equal
@@ -92,11 +94,10 @@ def differences(capsule: QueryCapsule, record: QueryRecord, machine: Machine) ->
             f"The bills were reckoned by different methods ({before.bill.method} and "
             f"{after.bill.method})."
         )
-    a, b = (channel_energies(each.bill) for each in (before, after))
-    shared = is_same_machine and a.keys() == b.keys()
+    compared = compare_records([before], [after], is_same_machine)
     return ReplayDifferences(
         conditions=tuple(_conditions(capsule, after, machine)),
-        energy=None if note else difference_by_channel(a, b, shared),
+        energy=compared.difference if compared else None,
         energy_note=note,
         first_difference=_first_difference(before.text, after.text),
     )
@@ -148,8 +149,9 @@ def _energy_line(found: ReplayDifferences) -> str:
     if found.energy_note:
         return f"{found.energy_note} The energies are not compared."
     if energy is None:
-        return "One of the two was not measured: the energies cannot be compared."
-    text = f"Energy: {energy.verdict}"
-    if share := energy.relative:
-        text += f", {share.value:+.1f} % ({share.low:+.1f} to {share.high:+.1f})"
-    return text.replace("-", "−") + "."
+        return "One of the two was not measured as the other: the energies cannot be compared."
+    if (share := energy.relative) is None:
+        text = f"{'+' if energy.joules > 0 else '-'}{figures.energy(abs(energy.joules))}"
+    else:
+        text = f"{share.value:+.1f} % ({share.low:+.1f} to {share.high:+.1f})"
+    return f"Energy, measured: {text.replace('-', '−')}; how much single runs scatter is not in it."

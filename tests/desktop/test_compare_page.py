@@ -19,7 +19,9 @@ from desktop.compare.page import ComparePage
 from desktop.compare.rows import KEYS, MODEL, RANK, Heading
 from desktop.compare.standing import family_of
 from desktop.compare.ticks import energy_ticks, round_powers, share_ticks
+from desktop.theme import runs
 from desktop.theme.palette import DARK, LIGHT
+from monitor.compare import contrast
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.power.channel import Kind
 from monitor.power.trace import Curve, Gap
@@ -27,7 +29,7 @@ from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
 from monitor.store.standings import Setup
 from tests.unit.builders import BILL, CPU, GPU, channel, line, stored_query
-from tests.unit.test_compare_board import begin_suite, items, stored_run, sure
+from tests.unit.test_compare_board import begin_suite, items, runs_stored, stored_run, sure
 
 MODELLED = channel("model:cpu", kind=Kind.MODELLED)
 
@@ -38,10 +40,11 @@ def judged(history: History) -> list[str]:
     suite_id = begin_suite(history)
     dark = [replace(each, energy_j=None) for each in items(6)]
     unsure = [sure(each, 5.0 if each.correct else 1.0) for each in items(10, energy_j=0.5)]
+    asked = {"a": items(18, energy_j=4.0), "b": items(18, energy_j=1.0), "c": unsure}
+    for name, each in asked.items():
+        stored_run(history, suite_id, name, each, repeat=1)
     return [
-        stored_run(history, suite_id, "a", items(18, energy_j=4.0)),
-        stored_run(history, suite_id, "b", items(18, energy_j=1.0)),
-        stored_run(history, suite_id, "c", unsure),
+        *(stored_run(history, suite_id, name, each) for name, each in asked.items()),
         stored_run(history, suite_id, "d", dark, of=Bill((line(CPU, PREFILL, None),))),
     ]
 
@@ -393,11 +396,13 @@ def test_side_by_side_says_what_differs_in_words_and_aligns_the_curves(
     energies = [rows.index(0, column).data() for column in range(5)]
     assert energies[0] == "Energy"
     assert "(" in energies[1]
-    assert "lower\n−50 %" in energies[2]
+    assert "cannot tell\nmeasured −50 %" in energies[2]
     assert energies[3].startswith("○ 10.0 J")
     assert "not compared" in energies[3]
     assert energies[4] == "—"
-    assert "C: It was measured of" in page.sides._notes.text()
+    notes = page.sides._notes.text()
+    assert "B: It is a run of the same prompt, model, settings and seed" in notes
+    assert "C: It was measured of" in notes
     assert "No curve to draw: C, D" in page.sides._curve_note.text()
     assert [drawn.span_s for drawn in page.sides.plot._curves] == [(0.0, 5.0)] * 2
     page.sides.align.setCurrentIndex(1)
@@ -413,6 +418,12 @@ def test_a_query_without_phases_has_no_curve(history: History) -> None:
     assert curve_of(0, record, empty, Align.PREFILL) is None
 
 
+def test_what_runs_say_can_be_translated_word_for_word() -> None:
+    said = {value for value in vars(contrast).values() if isinstance(value, str)}
+    told = {text for text in said if text[:1].isupper() and " " in text and text.endswith(".")}
+    assert told - {contrast.__doc__} <= set(runs.TEXTS)
+
+
 def test_newest_runs_of_selected_rows_are_laid_side_by_side(
     qtbot: QtBot, page: ComparePage
 ) -> None:
@@ -425,6 +436,48 @@ def test_newest_runs_of_selected_rows_are_laid_side_by_side(
     names = [page.sides.rows.index(row, 0).data() for row in range(page.sides.rows.rowCount())]
     assert "An item" in names
     assert "lower, −75 %" in page.sides.rows.index(names.index("An item"), 2).data()
+    assert "B: The verdict compares 2 runs with 2 runs of the first." in page.sides._notes.text()
+
+
+def test_rows_of_unlike_numbers_of_items_tell_them(
+    qtbot: QtBot, bridge: Bridge, history: History
+) -> None:
+    suite_id = begin_suite(history)
+    stored_run(history, suite_id, "a", items(18), planned=20)
+    stored_run(history, suite_id, "b", items(5, of=8), planned=8)
+    page = opened(qtbot, bridge, history)
+    assert [cell(page, row, MODEL).note.split(" · ")[-2] for row in range(2)] == [
+        "20 items", "8 items",
+    ]  # fmt: skip
+    assert "Not every row has done as many items (8 to 20)" in page._notes.text()
+    assert "single runs scatter is not known" in page._notes.text()
+
+
+def test_the_verdict_is_that_of_the_runs_and_says_what_would_settle_it(
+    qtbot: QtBot, bridge: Bridge, history: History
+) -> None:
+    ids = [
+        runs_stored(history, prompt, joules)[0]
+        for prompt, joules in (
+            ("A", [10.0, 14.0, 9.0, 12.0]),
+            ("B", [14.0, 12.0, 15.0, 10.0]),
+            ("C", [90.0, 92.0, 91.0, 94.0]),
+        )
+    ]
+    page = opened(qtbot, bridge, history)
+    page.show_ids(ids)
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 4, timeout=5_000)
+    index = page.sides.rows.index
+    assert "cannot tell\n+13 % (" in index(0, 2).data()
+    assert "higher\n+7" in index(0, 3).data()
+    tip = index(0, 2).data(Qt.ItemDataRole.ToolTipRole)
+    assert "measured of these two: +40 % (" in tip
+    assert "against A, at 95 %: cannot tell" in tip
+    notes = page.sides._notes.text().splitlines()
+    assert notes[0] == "B: The verdict compares 4 runs with 4 runs of the first."
+    assert notes[1].startswith("B: About ")
+    assert notes[1].endswith(" more runs of each would settle which takes less energy.")
+    assert notes[2:] == ["C: The verdict compares 4 runs with 4 runs of the first."]
 
 
 def test_what_cannot_be_compared_is_said(qtbot: QtBot, page: ComparePage) -> None:

@@ -23,14 +23,16 @@ from monitor.store.records import QueryRecord
 from tests.unit.builders import CPU, line, outcome, query_start
 
 
-def bill(joules: float) -> Bill:
+def bill(joules: float | None) -> Bill:
+    if joules is None:
+        return Bill((line(CPU, joules=None),))
     return Bill((replace(line(CPU), energy=Interval(joules, 0.04, 0.04, 0.001)),))
 
 
 class Recorded(Bridge):
     """A bridge that tells of runs that were measured before."""
 
-    joules: tuple[float, ...] = ()
+    joules: tuple[float | None, ...] = ()
     record: QueryRecord
     asked: tuple[Ask, Plan] | None = None
     cancelled = False
@@ -107,6 +109,19 @@ def test_a_precision_is_asked_for_and_what_it_takes_is_said(qtbot: QtBot, bridge
     dialog.start.click()
     qtbot.waitUntil(lambda: "runs in all" in dialog.notes.text(), timeout=5000)
     qtbot.waitUntil(lambda: "cannot be told" in dialog.verdict.text(), timeout=5000)
+    assert "settle it" in dialog.verdict.text()
+
+
+def test_a_run_that_lacks_a_part_is_left_out_and_that_is_said(
+    qtbot: QtBot, bridge: Recorded
+) -> None:
+    bridge.joules = (10.0, 10.1, None, 9.9)
+    dialog = opened(qtbot, bridge)
+    dialog.start.click()
+    qtbot.waitUntil(lambda: "less than the stored query" in dialog.verdict.text(), timeout=5000)
+    assert "● 10.0 J (" in dialog.mean.text()
+    assert "1 of 4 (CPU package 0)" in dialog.notes.text()
+    assert "One run is left out" in dialog.verdict.text()
 
 
 def test_escape_stops_and_then_closes(qtbot: QtBot, bridge: Recorded) -> None:

@@ -1,5 +1,6 @@
 """The leaderboard of a real history, the command that prints it, and queries side by side."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -16,16 +17,19 @@ from monitor.bench.suites import Part, Suite
 from monitor.compare.board import Board, Leaderboard, UnknownExam
 from monitor.compare.cascade import cascades
 from monitor.compare.forms import sides_json
-from monitor.compare.side_by_side import CannotCompare, lay_side_by_side
+from monitor.compare.report import difference_text, side_lines, sides_table
+from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.compare_lookups import compare
 from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.energy.difference import Verdict
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
+from monitor.repeating import earlier_runs
 from monitor.store.bench_records import ItemRecord, Sums
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import Seconds, Status, Tokens
+from monitor.store.repeats import Repeats
 from tests.unit.builders import (
     BILL,
     CORES,
@@ -167,7 +171,8 @@ def test_repeats_are_pooled_and_their_scatter_counts(history: History) -> None:
     assert entry.score.items == 20
     assert entry.per_item
     assert entry.per_item.energy.joules == pytest.approx(2.0)
-    assert entry.per_item.scatter_j == pytest.approx(1.0)
+    # Of two runs the mean's standard error is 1 J, and Student's t is 12.7 rather than 1.96.
+    assert entry.per_item.scatter_j == pytest.approx(12.706 / 1.96, rel=1e-3)
     assert entry.per_item.energy.random_j > 1.0
     assert entry.joules_per_correct
     assert entry.joules_per_correct.joules == pytest.approx(4.0)
@@ -226,6 +231,19 @@ def test_a_run_measured_otherwise_than_the_newest_counts_for_the_score_only(
     assert "its score only" in " ".join(board(history).notes)
 
 
+def test_a_run_of_which_a_part_was_not_read_is_no_measure_for_the_others(history: History) -> None:
+    suite_id = begin_suite(history)
+    whole = Bill((line(CPU, PREFILL, 10.0), line(GPU, PREFILL, 90.0)))
+    lacking = Bill((line(CPU, PREFILL, 10.0), line(GPU, PREFILL, None)))
+    patchy = Bill((whole.lines[0], replace(whole.lines[1], coverage=0.5)))
+    for each in (whole, lacking, patchy):
+        stored_run(history, suite_id, "a", items(10), of=each)
+    entry = board(history).entries[0]
+    assert entry.left_out == 2
+    assert entry.per_item
+    assert entry.per_item.energy.joules == pytest.approx(100 / 20)
+
+
 def test_bills_of_another_method_are_never_compared(history: History) -> None:
     suite_id = begin_suite(history)
     old = stored_run(history, suite_id, "a", items(10))
@@ -235,7 +253,7 @@ def test_bills_of_another_method_are_never_compared(history: History) -> None:
     ).result()
     found = board(history)
     assert found.pairs.energy(0, 1) is None
-    assert "another method" in found.notes[0]
+    assert any("another method" in note for note in found.notes)
     side = lay_side_by_side(history, [entry.run_ids[0] for entry in found.entries])[1]
     assert not side.differences
     assert "method" in side.note
@@ -307,28 +325,214 @@ def test_a_cascade_of_stored_runs(history: History) -> None:
 def test_queries_side_by_side(history: History) -> None:
     half = Bill(tuple(line(of.channel, of.phase, (of.joules or 0) / 2) for of in BILL.lines))
     first = stored_query(history)
-    second = stored_query(history, bill=half)
+    second = stored_query(history, "Another.", bill=half)
     third = stored_query(history, bill=Bill(()))
     one, two, none = lay_side_by_side(history, [first.id, second.id, third.id])
     assert not one.differences
-    total = two.differences["total"]
+    total = two.differences["total"].measured
     assert total.joules == pytest.approx((half.total().joules or 0) - (BILL.total().joules or 0))
-    assert total.verdict is Verdict.LOWER
     assert set(two.differences) == {"total", "prefill", "decode", "load"}
     assert one.per["answer token"].joules == pytest.approx(52.4 / 6)
     assert one.per["prompt token"].joules == pytest.approx(5.24 / 9)
-    assert two.per_differences["answer token"].joules == pytest.approx(-26.2 / 6)
+    assert two.per_differences["answer token"].measured.joules == pytest.approx(-26.2 / 6)
     assert (none.energies, none.per, none.differences) == ({}, {}, {})
     json.dumps(sides_json([one, two, none]))
+
+
+def told(history: History, *ids: str) -> Side:
+    return lay_side_by_side(history, ids)[1]
+
+
+def runs_stored(
+    history: History, prompt: str, joules: Sequence[float], group: str = "", seed: int = 7
+) -> list[str]:
+    """Store runs of a prompt with a loaded model; in a group if it is named."""
+    seconds = Seconds(load=None, prefill=0.1, first_token=0.12, decode=1.7, total=1.8)
+    ids = []
+    for each in joules:
+        began = history.begin(query_start(prompt=prompt, seed=seed))
+        history.finish(began.query_id, outcome(bill=bill(each / 0.75), seconds=seconds))
+        ids.append(began.query_id)
+        if group:
+            Repeats(history.store).join(began.query_id, group)
+    return ids
+
+
+def test_two_single_runs_get_no_verdict_and_are_told_how_to_get_one(history: History) -> None:
+    (first,), (second,) = (runs_stored(history, "Hi", [j], seed=int(j)) for j in (10.0, 14.0))
+    side = told(history, first, second)
+    assert side.differences["total"].verdict is None
+    assert difference_text(side.differences["total"].measured).startswith("+40 % (+")
+    (sentence,) = side_lines(side)
+    assert "how much they scatter is not known" in sentence
+    assert f"`llamawatt history again {second[-8:]} --repeat 5`" in sentence
+    assert sides_json([side])[0]["difference"]["total"]["verdict"] is None
+
+
+def test_runs_of_the_same_thing_are_never_told_apart(history: History) -> None:
+    ids = runs_stored(history, "Say “hi” – now!", [10.0, 14.0, 9.0, 12.0])
+    for pair in itertools.combinations(ids, 2):
+        found = told(history, *pair).differences["total"]
+        assert (found.is_same, found.verdict) == (True, Verdict.CANNOT_TELL)
+    assert "a run of the same prompt" in side_lines(told(history, *ids[:2]))[0]
+
+
+def test_the_scatter_of_stored_runs_decides_over_two_of_them(history: History) -> None:
+    less = runs_stored(history, "Hi", [10.0, 14.0, 9.0, 12.0, 11.0], seed=1)
+    more = runs_stored(history, "Hi", [13.0, 11.0, 14.5, 10.0, 15.0], seed=2)
+    far = runs_stored(history, "Hi", [40.0, 44.0, 39.0, 42.0], seed=3)
+    runs_stored(history, "Hi there", [500.0, 5.0], seed=1)  # another prompt: none of theirs
+    side = told(history, less[2], more[4])
+    found = side.differences["total"]
+    assert found.measured.verdict is Verdict.HIGHER
+    assert found.compared
+    assert (found.verdict, found.compared.counts) == (Verdict.CANNOT_TELL, (5, 5))
+    basis, settling = side_lines(side)
+    assert basis == "The verdict compares 5 runs with 5 runs of the first."
+    assert f"About {found.compared.repeats_needed} more runs of each would settle" in settling
+    assert told(history, less[0], far[0]).differences["total"].verdict is Verdict.HIGHER
+    (alone,) = runs_stored(history, "Hi", [11.0], seed=4)
+    found = told(history, less[0], alone).differences["total"]
+    assert found.verdict is Verdict.CANNOT_TELL
+    assert found.compared
+    assert found.compared.counts == (5, 1)
+
+
+def test_what_was_repeated_as_a_group_is_compared_as_a_group(history: History) -> None:
+    """Also with the same prompt, before and after: they are two occasions."""
+    before = runs_stored(history, "Hi", [10.0, 10.1, 9.9, 10.05], "before")
+    after = runs_stored(history, "Hi", [12.0, 12.1, 11.9, 12.05], "after")
+    found = told(history, before[0], after[0]).differences["total"]
+    assert (found.is_same, found.verdict) == (False, Verdict.HIGHER)
+    assert told(history, before[0], before[1]).differences["total"].is_same
+
+
+def test_a_query_beside_the_group_that_repeated_it_is_a_single_run(history: History) -> None:
+    (own,) = runs_stored(history, "Hi", [20.0])
+    group = runs_stored(history, "Hi", [10.0, 10.1, 9.9, 10.05], "again")
+    for pair, counts, verdict in (
+        ((group[0], own), (4, 1), Verdict.HIGHER),
+        ((own, group[0]), (1, 4), Verdict.LOWER),
+    ):
+        found = told(history, *pair).differences["total"]
+        assert found.compared
+        assert (found.verdict, found.compared.counts) == (verdict, counts)
+
+
+def test_runs_are_laid_beside_what_was_stored_before_them(history: History) -> None:
+    cold = stored_query(history, "Hi")
+    first = runs_stored(history, "Hi", [10.0, 10.2, 9.8], "first")
+    runs_stored(history, "Hi", [12.0, 12.2, 11.8], "now")
+    found = [each.id for each in earlier_runs(history, cold, "now")]
+    assert sorted(found) == sorted(first)
+    # Of a member of a group, its group.
+    assert sorted(e.id for e in earlier_runs(history, history.record(first[0]), "now")) == first
+    other = stored_query(history, "Ho")
+    runs_stored(history, "Ho", [1.0, 1.1], "ho")
+    assert [each.id for each in earlier_runs(history, other, "ho")] == [other.id]
+
+
+def test_what_loaded_the_model_or_was_deleted_is_no_run_of_a_query(history: History) -> None:
+    loaded = stored_query(history, "Hi")
+    warm = runs_stored(history, "Hi", [10.0, 10.2, 9.8])
+    gone = runs_stored(history, "Hi", [30.0])
+    history.edits.delete(history.browse.numbers_of(gone))
+    repeats = Repeats(history.store)
+    assert repeats.alike(warm[0]) == repeats.alike(loaded.id) == tuple(warm)
+    assert repeats.alike(warm[0], without=warm) == (loaded.id,)
+    assert repeats.alike(stored_query(history, "?!").id) == ()
+
+
+def test_runs_in_which_a_part_was_not_read_are_left_out_and_counted(history: History) -> None:
+    both = Bill((line(CPU, joules=200.0), line(GPU, joules=2000.0)))
+    lacking = Bill((line(CPU, joules=200.0), line(GPU, joules=None)))
+    patchy = Bill((both.lines[0], replace(both.lines[1], coverage=0.6)))
+    other: list[str] = []
+    seconds = outcome().seconds
+    for name, bills in (("one", [both] * 4), ("two", [both, both, both, lacking, patchy])):
+        for each in bills:
+            began = history.begin(query_start(prompt=name))
+            done = outcome(bill=each, seconds=replace(seconds, load=None))
+            other.append(history.finish(began.query_id, done).id)
+    side = told(history, other[0], other[4])
+    found = side.differences["total"]
+    assert found.compared
+    assert found.compared.difference.joules == pytest.approx(0.0)
+    assert (found.compared.counts, found.compared.left_out) == ((4, 3), 2)
+    assert "2 runs are left out" in " ".join(side_lines(side))
+    assert told(history, other[0], other[8]).note == (
+        "Too little was read of it to compare it (GPU 0 60% of the time)."
+    )
+    alone = told(history, other[0], other[7])
+    assert "It was measured of cpu and the first of cpu and gpu" in alone.note
+    header, rows = sides_table(lay_side_by_side(history, [other[0], other[7]]))
+    assert header[1:]
+    assert rows[0][2].startswith("≥ ● 200 J")
+    assert history.browse.rows()[1].partly_read
+    assert not history.browse.rows()[2].partly_read
+
+
+def test_one_of_two_gpus_that_was_not_read_is_not_compared_as_if_it_had_slept(
+    history: History,
+) -> None:
+    second = replace(GPU, key="nvml:gpu-1", label="GPU 1")
+    whole = Bill((line(GPU, joules=100.0), line(second, joules=100.0)))
+    lacking = Bill((line(GPU, joules=100.0), line(second, joules=None)))
+    ids = [stored_query(history, name, bill=b).id for name, b in (("a", whole), ("b", lacking))]
+    side = told(history, *ids)
+    assert not side.differences
+    assert "(GPU 1 0% of the time)" in side.note
+    # Nor with another machine, whose total is whole.
+    lone = stored_query(history, "c", bill=Bill((line(CPU, joules=100.0),)))
+    history.store.write(
+        lambda db: [
+            db.execute("insert into machines (id, name) values ('other', 'Other')"),
+            db.execute("update queries set machine_id = 'other' where id = ?", [lone.id]),
+        ]
+    ).result()
+    assert "(GPU 1 0% of the time)" in told(history, ids[1], lone.id).note
+    assert told(history, ids[0], lone.id).differences["total"].measured.joules == -100.0
+
+
+def written(position: int, energy_j: float) -> ItemRecord:
+    return replace(item(position, 1.0, energy_j=energy_j), scores=(), choices=(), answer="So.")
+
+
+def test_benchmarks_of_the_same_prompts_are_compared_prompt_by_prompt(history: History) -> None:
+    suite_id = begin_suite(history)
+    prompts_j = [10.0, 30.0, 90.0, 200.0, 400.0]
+    more_j = [each + step for each, step in zip(prompts_j, (3.0, 3.3, 2.9, 3.1, 3.0), strict=True)]
+    ids = [
+        stored_run(
+            history, suite_id, model, [written(n, each) for n, each in enumerate(joules)],
+            kind="prompts", task="",
+        )
+        for model, joules in (("a", prompts_j), ("b", more_j))
+    ]  # fmt: skip
+    side = told(history, *ids)
+    found = side.per_differences["item"]
+    assert found.compared
+    assert (found.compared.paired, found.compared.counts) == (True, (5, 5))
+    assert found.verdict is Verdict.HIGHER
+    assert side_lines(side) == ["The verdict compares the two prompt by prompt, over 5 prompts."]
 
 
 def test_runs_side_by_side_are_compared_by_item(history: History) -> None:
     suite_id = begin_suite(history)
     ids = [stored_run(history, suite_id, "a", items(4, of=n)) for n in (10, 20)]
     one, two = lay_side_by_side(history, ids)
-    assert two.differences["total"].verdict is Verdict.HIGHER
-    assert two.per_differences["item"].joules == pytest.approx(0.0)
+    assert two.differences["total"].verdict is None
+    assert "Run the suite again" in side_lines(two)[0]
+    assert two.per_differences["item"].measured.joules == pytest.approx(0.0)
     assert (one.items, two.items) == (10, 20)
+    more = [
+        stored_run(history, suite_id, "b", items(4, of=10, energy_j=each), repeat=n)
+        for n, each in enumerate((3.0, 3.1, 2.9))
+    ]
+    found = lay_side_by_side(history, [ids[0], more[0]])[1].per_differences["item"]
+    assert found.compared
+    assert (found.verdict, found.compared.counts) == (Verdict.HIGHER, (1, 3))
+    assert lay_side_by_side(history, more[:2])[1].differences["total"].is_same
 
 
 def test_what_cannot_be_laid_side_by_side(history: History) -> None:
@@ -393,7 +597,20 @@ def test_the_leaderboard_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, widt
 
 
 @pytest.mark.usefixtures("filled")
-def test_the_leaderboard_as_json() -> None:
+def test_single_runs_are_not_told_apart_by_energy() -> None:
+    document = json.loads(run("--json", "--sort", "energy").stdout)
+    first, second = document["entries"]
+    assert (first["rank"], first["tied_with"]) == (1, [second["id"]])
+    assert any("single runs scatter is not known" in note for note in document["notes"])
+    assert document["good_enough"]["sure"] is False
+
+
+def test_the_leaderboard_as_json(filled: list[str], home: Path) -> None:
+    with closing(History(home / "history.db")) as history:
+        row = history.benchmarks.run(filled[0])
+        assert row
+        for name, right, joules in (("a", 10, 1.0), ("b", 18, 4.02)):
+            stored_run(history, row.start.suite_id, name, items(right, energy_j=joules), repeat=1)
     document = json.loads(
         run("--json", "--sort", "energy", "--cascades", "--weights", "speed").stdout
     )
@@ -409,6 +626,32 @@ def test_the_leaderboard_as_json() -> None:
     (exam,) = json.loads(run("--list", "--json").stdout)
     assert exam["key"] == document["test"]["key"]
     assert "Sounds · 20 items" in run("--list").stdout
+
+
+def test_rows_of_unlike_numbers_of_items_say_so_and_are_compared_by_what_they_share(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(History(home / "history.db")) as history:
+        suite_id = begin_suite(history)
+        late = [item(n, float(n >= 12), energy_j=4.0) for n in range(40)]
+        for repeat in range(2):
+            stored_run(history, suite_id, "a", late, repeat=repeat, planned=40)
+            stored_run(history, suite_id, "b", items(1, of=12, energy_j=1.0), repeat=repeat)
+    document = json.loads(run("--json").stdout)
+    assert [each["items"] for each in document["entries"]] == [40, 12]
+    sentence = document["good_enough"]["sentence"]
+    assert "By the 12 items both have done: within 2 points" in sentence
+    assert "(a Q4_K_M, 0.0 %)" in sentence
+    assert "b Q4_K_M's (8.3 %): ● 1.00 J an item, saving 75 %" in sentence
+    assert any("(12 to 40)" in note for note in document["notes"])
+    monkeypatch.setattr(terminal.stdout, "_width", 80)
+    assert "items" in run().stdout.splitlines()[1]
+
+
+@pytest.mark.usefixtures("filled")
+def test_where_no_cascade_can_be_simulated_it_is_said_why() -> None:
+    found = run("--cascades", "--model", "a")
+    assert "No cascade can be simulated: that takes two models" in " ".join(found.stdout.split())
 
 
 @pytest.mark.usefixtures("filled")
@@ -437,10 +680,12 @@ def test_side_by_side_on_a_terminal(filled: list[str], monkeypatch: pytest.Monke
     monkeypatch.setattr(terminal.stdout, "_width", 80)
     found = run(*(run_id[-8:] for run_id in filled))
     assert found.exit_code == 0
-    assert "higher" in found.stdout
+    assert "measured +300 % (" in " ".join(found.stdout.split())
+    assert "no verdict is given" in " ".join(found.stdout.split())
     assert "J/item" in found.stdout
     sides = json.loads(run("--json", *filled).stdout)
-    assert sides[1]["difference"]["total"]["verdict"] == "higher"
+    assert sides[1]["difference"]["total"]["verdict"] is None
+    assert sides[1]["difference"]["total"]["percent"]["low"] > 200
     missing = run(filled[0], "ffffffff")
     assert (missing.exit_code, "no query" in missing.stderr) == (1, True)
 

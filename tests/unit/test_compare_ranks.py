@@ -41,7 +41,7 @@ def answers(scores: Sequence[float], joules: float = 1.0, paper: int = 0) -> Ans
 def item_energy(joules: float, random_j: float = 0.01, key: str = "rapl:0") -> ItemEnergy:
     energy = Interval(joules, 0.05 * joules, 0.05 * joules, random_j)
     return ItemEnergy(
-        energy, {key: energy}, frozenset({"cpu"}), 0.0, Kind.COUNTER, True, 1, joules / 1e4
+        energy, {key: energy}, frozenset({"cpu"}), 0.0, 5, Kind.COUNTER, True, 1, joules / 1e4
     )
 
 

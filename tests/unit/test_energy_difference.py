@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.energy.difference import Verdict, compare, difference, difference_by_channel, per
+from monitor.energy.comparison import compare
+from monitor.energy.difference import Verdict, difference, difference_by_channel, per
 from monitor.energy.interval import Interval
 
 
@@ -151,7 +152,7 @@ def runs(joules: Sequence[float], accuracy: float = 0.0) -> list[dict[str, Inter
     return [{"cpu": sensed(float(each), accuracy)} for each in joules]
 
 
-def told(a: Sequence[float], b: Sequence[float], paired: bool = False) -> Verdict:
+def told(a: Sequence[float], b: Sequence[float], paired: bool = False) -> Verdict | None:
     found = compare(runs(a), runs(b), shared=True, paired=paired)
     assert found
     return found.verdict
@@ -226,6 +227,45 @@ def test_one_run_against_several_is_taken_to_scatter_as_they_do() -> None:
     assert told([11.5], several) is Verdict.CANNOT_TELL
     assert told([20.0], several) is Verdict.LOWER
     assert told(several, [20.0]) is Verdict.HIGHER
+
+
+def test_of_two_single_runs_no_verdict_is_given() -> None:
+    found = compare(runs([100.0]), runs([143.0]), shared=True)
+    assert found
+    assert (found.verdict, found.repeats_needed) == (None, None)
+    assert found.difference.joules == pytest.approx(43.0)
+
+
+def test_a_part_that_was_not_read_in_a_run_is_not_counted_as_nothing() -> None:
+    cpu, gpu = sensed(200.0, 0.0, 1.0), sensed(2000.0, 0.0, 1.0)
+    whole, lacking = {"cpu": cpu, "gpu": gpu}, {"cpu": cpu}
+    found = compare([whole] * 4 + [lacking], [whole] * 5, shared=True)
+    assert found
+    assert found.difference.joules == pytest.approx(0.0)
+    assert (found.counts, found.left_out) == ((4, 5), 1)
+    assert compare([whole], [lacking], shared=True) is None
+    # Runs of the least that both were measured of are compared; the rest is not made up.
+    found = compare([lacking, lacking, whole], [lacking, lacking], shared=True)
+    assert found
+    assert (found.counts, found.left_out) == ((2, 2), 1)
+    pairs = compare([whole, lacking, whole], [whole] * 3, shared=True, paired=True)
+    assert pairs
+    assert (pairs.counts, pairs.left_out) == ((2, 2), 2)
+
+
+def test_runs_of_what_is_past_are_not_made_more() -> None:
+    """One stored run stays one: however often it is repeated, its own scatter remains."""
+    several = [10.0, 11.0, 9.0, 10.5, 9.5]
+    both = compare(runs([11.5]), runs(several), shared=True)
+    only = compare(runs([11.5]), runs(several), shared=True, only_second=True)
+    assert both
+    assert only
+    assert both.repeats_needed
+    assert only.repeats_needed is None
+    more = compare(runs([12.2]), runs(several), shared=True, only_second=True)
+    assert more
+    assert more.verdict is Verdict.CANNOT_TELL
+    assert more.repeats_needed
 
 
 def test_what_was_not_measured_is_not_compared() -> None:

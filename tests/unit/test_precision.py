@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitor import repeat_report
 from monitor.energy.account import DECODE, METHOD, Bill, Line, Phase, account
 from monitor.energy.interval import Z95, Interval, t95
 from monitor.energy.ledger import Ledger
@@ -13,6 +14,7 @@ from monitor.energy.precision import FEWEST, Mean, join_bills, mean_of, runs_nee
 from monitor.power.channel import Kind, Reading
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
+from monitor.repeat_report import repeated_json
 from monitor.repeating import Plan, Repeated
 from monitor.store.records import QueryRecord, Tokens
 from tests.unit.builders import CPU, GPU, line
@@ -69,6 +71,46 @@ def test_what_was_not_measured_is_left_out_of_the_mean_rather_than_zero() -> Non
     assert found.joules == (10.0, 12.0)
     assert mean_of([nothing, nothing]) is None
     assert mean_of([]) is None
+
+
+def test_a_run_that_lacks_a_part_is_left_out_of_the_mean(record: QueryRecord) -> None:
+    whole = Bill((line(CPU, joules=200.0), line(GPU, joules=2000.0)))
+    lacking = Bill((line(CPU, joules=200.0), line(GPU, joules=None)))
+    patchy = Bill((whole.lines[0], replace(whole.lines[1], coverage=0.5)))
+    found = mean_of([whole, lacking, whole, patchy, whole])
+    assert found
+    assert found.energy.joules == pytest.approx(2200.0)
+    assert (found.count, found.left_out, found.unread) == (3, 2, ())
+    records = tuple(replace(record, bill=each) for each in (whole, lacking, whole, patchy, whole))
+    repeats = Repeated("a", Plan(times=5), None, records, found, ended=True)
+    assert repeats.notes()[0] == (
+        "Runs that the mean leaves out, as not all was read in them that was read in the others: "
+        "2 of 5 (GPU 0)."
+    )
+    assert repeat_report.progress_line(replace(repeats, records=records[:2])).startswith(
+        "Run 2: ≥ ● 200 J"
+    )
+
+
+def test_a_part_that_no_run_read_is_said_and_the_mean_marked(record: QueryRecord) -> None:
+    lacking = Bill((line(CPU, joules=200.0), line(GPU, joules=None)))
+    found = mean_of([lacking] * 3)
+    assert found
+    assert (found.count, found.left_out, found.unread) == (3, 0, ("GPU 0",))
+    records = tuple(replace(record, bill=lacking) for _ in range(3))
+    repeats = Repeated("a", Plan(times=3), None, records, found, ended=True)
+    assert "GPU 0 was not read in any of these runs" in repeats.notes()[0]
+    assert "Mean of 3: ≥ ● 200 J" in " ".join(repeat_report.lines(repeats))
+
+
+def test_if_nothing_whole_was_read_that_is_said(record: QueryRecord) -> None:
+    patchy = Bill((line(CPU), replace(line(GPU), coverage=0.5)))
+    assert mean_of([patchy, patchy]) is None
+    repeats = Repeated("a", Plan(precision=0.05, most=9), None, (replace(record, bill=patchy),) * 2)
+    assert "In none of the runs was enough read" in repeats.notes()[0]
+    # It may be read in the next.
+    assert not repeats.plan.is_done(2, None, repeats.is_measured)
+    assert repeats.plan.is_done(9, None, repeats.is_measured)
 
 
 def test_bills_of_different_methods_are_not_added() -> None:
@@ -184,6 +226,10 @@ def test_what_more_runs_would_reach_is_said_with_their_number(record: QueryRecor
         f"After 3 runs what scatters is known to ±50 %; it would take {found.needed} runs in all."
     ]
     assert repeated(record, Plan(times=3), 10.0, 10.0, 10.0).notes() == []
+    found = repeated(record, Plan(times=3), 8.0, 10.0, 12.0)
+    assert found.notes() == [
+        f"It would take {found.needed} runs in all to know what scatters to ±5.0 %."
+    ]
 
 
 def test_answers_of_different_lengths_are_said(record: QueryRecord) -> None:
@@ -195,11 +241,18 @@ def test_answers_of_different_lengths_are_said(record: QueryRecord) -> None:
 def test_runs_are_laid_beside_a_stored_query(record: QueryRecord) -> None:
     stored = replace(record, bill=bill(20.0, 0.05))
     found = repeated(record, Plan(times=4), 10.0, 10.1, 9.9, 10.0, accuracy=0.05)
-    compared = found.against(stored, is_same_machine=True)
+    compared = found.against([stored], is_same_machine=True)
     assert compared
     assert compared.verdict == "lower"
+    near = found.against([replace(record, bill=bill(10.2, 0.05))], is_same_machine=True)
+    assert near
+    assert "cannot be told: −2.0 % (" in repeat_report.comparison_line(near)
+    assert "more runs would settle it" in repeat_report.comparison_line(near).lower()
+    assert repeated_json(found, near)["against"]["counts"] == [1, 4]
+    both = Bill((line(CPU, joules=10.0), line(GPU, joules=90.0)))
+    assert found.against([replace(record, bill=both)], is_same_machine=True) is None
     earlier = replace(stored, bill=bill(20.0, method=METHOD - 1))
-    assert found.against(earlier, is_same_machine=True) is None
+    assert found.against([earlier], is_same_machine=True) is None
 
 
 def test_a_sum_begun_with_an_earlier_method_keeps_its_number() -> None:

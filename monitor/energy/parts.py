@@ -1,0 +1,67 @@
+"""What a bill's total is of: the parts that were read, and whether so far that it can be compared.
+
+A part that was not read is missing from a total, and a mean or a comparison that took the total
+as it stands would count the missing reading as nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from monitor.energy.account import OUTSIDE_TOTAL, Bill, Line, join_phases
+from monitor.energy.interval import Interval
+from monitor.power.channel import Role
+
+LEAST_READ = 0.9
+"""Share of the time from which a part counts as read.
+
+What was missed may have drawn as much as the part ever did, so that of a part read less the larger
+doubt is no longer the sensor's. Short gaps are no reason to throw a run away.
+"""
+
+
+def part_lines(bill: Bill, phase: str | None = None) -> tuple[Line, ...]:
+    """Return a line for each part, its phases joined: of one phase, or of those in the total."""
+    grouped: dict[str, list[Line]] = {}
+    for line in bill.lines:
+        is_wanted = line.phase == phase if phase else line.phase not in OUTSIDE_TOTAL
+        if is_wanted and line.channel.role is Role.PART:
+            grouped.setdefault(line.channel.key, []).append(line)
+    return tuple(join_phases(lines) for lines in grouped.values())
+
+
+def partly_read(bill: Bill, phase: str | None = None) -> tuple[Line, ...]:
+    """Return the parts of which less than :data:`LEAST_READ` was read, or nothing.
+
+    Where there is one, and another was read, the total is known from below only.
+    """
+    return tuple(line for line in part_lines(bill, phase) if line.coverage < LEAST_READ)
+
+
+def is_lower_bound(bill: Bill) -> bool:
+    """Whether a total was measured, but not all that belongs to it."""
+    return bill.total().energy is not None and bool(partly_read(bill))
+
+
+def run_of(bill: Bill, phase: str | None = None) -> dict[str, Interval]:
+    """Return the energies of the parts by their channels' keys, to be compared with other runs'.
+
+    :return: nothing where no part was read, or one for less than :data:`LEAST_READ` of the time:
+        how much of it is missing then differs from run to run
+    """
+    read = [line for line in part_lines(bill, phase) if line.energy is not None]
+    if any(line.coverage < LEAST_READ for line in read):
+        return {}
+    return {line.channel.key: line.energy for line in read if line.energy is not None}
+
+
+def fullest(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    """Return which parts runs are compared by, of the sets of parts that were read in each.
+
+    The set with the most parts, since a smaller one lacks readings; of those with as many, the one
+    that most runs have, then the latest.
+
+    :param sets: at least one
+    """
+    listed = list(sets)
+    counts, latest = Counter(listed), {parts: at for at, parts in enumerate(listed)}
+    return max(counts, key=lambda parts: (len(parts), counts[parts], latest[parts]))
