@@ -18,6 +18,7 @@ from monitor.engine.client import Engine
 from monitor.engine.gguf import read_model_info
 from monitor.loading import LoadOptions
 from monitor.models.library import model_places, resolve_model
+from monitor.number_option import Number
 from monitor.power.sampler import Sampler
 from monitor.quiet import IdleMeasurement, NotQuiet, present_conditions
 from monitor.report import make_table
@@ -31,7 +32,7 @@ from monitor.staircase import (
     processor_loads,
     whole_channel,
 )
-from monitor.store.baselines import Baselines
+from monitor.store.baselines import LOOKED_AT, Baselines
 from monitor.store.calibrations import Calibrations
 from monitor.store.history import History
 from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
@@ -48,7 +49,7 @@ CONNECT = (
 @click.command()
 @click.option(
     "--seconds",
-    type=click.FloatRange(5, 600),
+    type=Number(5, 600),
     default=60.0,
     show_default=True,
     help="How long to measure.",
@@ -93,7 +94,7 @@ def _measured(history: History, seconds: float, is_told: bool) -> Baseline:
             stderr.print("Stopped; nothing was kept.")
             raise SystemExit(INTERRUPTED)
         try:
-            return measuring.finish()
+            return measuring.finish(Baselines(history.store).newest(LOOKED_AT))
         except NotQuiet as problem:
             raise click.ClickException(str(problem)) from problem
 
@@ -194,10 +195,7 @@ def _calibrated(
 
 def _model_loads(history: History, engine: Engine, sampler: Sampler, model: str) -> Loads:
     info = read_model_info(resolve_model(model, *model_places(history)))
-    has_gpu = any(channel.key.startswith("nvml:") for channel in sampler.channels())
-    return engine_loads(
-        engine, LoadOptions().for_model(info), has_gpu and bool(engine.hello().offload)
-    )
+    return engine_loads(engine, LoadOptions().for_model(info), sampler.channels())
 
 
 def _calibration_view(made: Calibration) -> RenderableType:

@@ -1,13 +1,13 @@
 """All that is kept of one query: its bill, its power curve, and what was said of it before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.carbon.equivalents import PREFERENCE
 from monitor.energy.account import PREFILL
-from monitor.energy.calibration import WallEquivalent, wall_equivalent
 from monitor.energy.credit import Credit, credit_of
 from monitor.energy.forecast import Fit, Forecast, fit
+from monitor.energy.wall import AtTheWall, wall_equivalent
 from monitor.store.calibrations import Calibrations
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
@@ -25,7 +25,7 @@ class Details:
     :param marks: when its words were written
     :param forecast: what it was said to take
     :param earlier: what earlier prompts took where it ran, by which is told what reuse saved
-    :param wall: what it came to at the wall; ``None`` without a calibration of this machine
+    :param wall: what it came to at the wall; ``None`` where its machine was not calibrated
     :param has_equivalents: whether a person wants to read what that is like in everyday life
     """
 
@@ -34,7 +34,7 @@ class Details:
     marks: TextMarks | None = None
     forecast: Forecast | None = None
     earlier: Fit | None = None
-    wall: WallEquivalent | None = None
+    wall: AtTheWall | None = None
     has_equivalents: bool = True
 
 
@@ -50,14 +50,27 @@ def details_of(history: History, query_id: str) -> Details:
         marks=history.marks(record.id),
         forecast=history.forecasts.of(record.id),
         earlier=_earlier(history, record),
-        wall=_at_the_wall(history, record),
+        wall=walls_of(history, [record]).get(record.id),
         has_equivalents=bool(history.preference(PREFERENCE, True)),
     )
 
 
-def _at_the_wall(history: History, record: QueryRecord) -> WallEquivalent | None:
-    calibration = Calibrations(history.store).latest()
-    return wall_equivalent(record.bill, calibration) if calibration else None
+def walls_of(history: History, records: Sequence[QueryRecord]) -> dict[str, AtTheWall]:
+    """Return what queries came to at the wall, each by the newest calibration of its machine.
+
+    :return: by their identifiers; without those of machines that were never calibrated
+    """
+    machines = history.standings.machines_of([record.id for record in records])
+    calibrations = {
+        machine_id: Calibrations(history.store, machine_id).latest()
+        for machine_id in set(filter(None, machines.values()))
+    }
+    told = {}
+    for record in records:
+        calibration = calibrations.get(machines.get(record.id, ""))
+        if calibration and (wall := wall_equivalent(record.bill, calibration)):
+            told[record.id] = wall
+    return told
 
 
 def credits_of(history: History, records: Iterable[QueryRecord]) -> dict[str, Credit]:

@@ -6,17 +6,18 @@ import statistics
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
-import pynvml
 
 from monitor.energy.account import Bill
 from monitor.energy.baseline import AboveIdle, Baseline, Conditions, above_idle, baseline_from
-from monitor.power.asleep import nvidia_sleeps
+from monitor.gpu_rest import QUIET_GPU_PERCENT, why_at_work
+from monitor.power.deadline import Asker
 from monitor.power.sampler import Sampler
-from monitor.power.sysfs import read_int, read_text, sysfs_root
+from monitor.power.sysfs import own_supplies, read_int, read_text, sysfs_root
 from monitor.store.baselines import Baselines
 from monitor.store.database import Store
 
@@ -38,11 +39,11 @@ BURST = 2.5
 LONGEST_LOOK_S = 10.0
 """Looks further apart do not tell what was in between."""
 
-QUIET_GPU_PERCENT = 10
-"""The part of its time that a GPU may be busy with drawing a desktop."""
-
 SETTLE_S = 2.0
 """What ran a moment ago has not come to rest yet."""
+
+POWER_S = 0.3
+"""The system has so long to tell of power profile and charger: it takes a millisecond."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -81,7 +82,26 @@ def most_busy_cores() -> float:
 
 
 def present_conditions() -> Conditions:
-    """Look at what idle watts depend on, as it is now."""
+    """Look at what idle watts depend on, as it is now.
+
+    Profile and charger are not known where the system does not tell them in time: the file of a
+    charger whose driver hangs must hold nothing up.
+    """
+    try:
+        profile, on_mains = _ask_power()
+    except TimeoutError:
+        log.warning("The system does not say whether the machine runs on mains, nor its profile")
+        profile, on_mains = "", None
+    return Conditions(
+        boot_id=read_text(BOOT_ID) or "",
+        booted_s=psutil.boot_time(),
+        profile=profile,
+        on_mains=on_mains,
+    )
+
+
+def _power() -> tuple[str, bool | None]:
+    """The power profile, and whether the machine runs on mains."""
     root = sysfs_root()
     policy = root / "devices/system/cpu/cpu0/cpufreq"
     settings = (
@@ -89,18 +109,17 @@ def present_conditions() -> Conditions:
         read_text(policy / "scaling_governor"),
         read_text(policy / "energy_performance_preference"),
     )
-    return Conditions(
-        boot_id=read_text(BOOT_ID) or "",
-        booted_s=psutil.boot_time(),
-        profile=" · ".join(setting for setting in settings if setting),
-        on_mains=_on_mains(),
-    )
+    return " · ".join(setting for setting in settings if setting), _on_mains()
+
+
+_ask_power = Asker(_power, POWER_S)
 
 
 def _on_mains() -> bool | None:
     """Whether a charger feeds the machine; a battery alone tells by its being discharged."""
-    supplies = sorted((sysfs_root() / "class/power_supply").glob("*"))
-    chargers = [read_int(each / "online") for each in supplies]
+    supplies = own_supplies()
+    others = [each for each in supplies if read_text(each / "type") != "Battery"]
+    chargers = [read_int(each / "online") for each in others]
     if any(online is not None for online in chargers):
         return any(chargers)
     states = [read_text(each / "status") for each in supplies]
@@ -113,8 +132,9 @@ def _on_mains() -> bool | None:
 class QuietWatch:
     """Waits for the machine to have been quiet for a while.
 
-    It is, if it was looked at often enough, computed little on the whole and much at no look, and
-    nobody worked with it: a loaded machine is never quiet, however steady its load.
+    It is, if it was looked at often enough, its processor and GPUs computed little on the whole and
+    much at no look, and nobody worked with it: a loaded machine is never quiet, however steady its
+    load.
 
     :param quiet_s: how long
     :param most_cores: busy cores that still count as quiet; this machine's own limit unless given
@@ -124,25 +144,34 @@ class QuietWatch:
         self._quiet_s = quiet_s
         self._most_cores = most_busy_cores() if most_cores is None else most_cores
         self._looks: deque[tuple[float, float]] = deque()
+        """When, and the load: 1 is the most that counts as quiet."""
 
-    def look(self, time_s: float, busy_cores: float, is_working: bool = False) -> float | None:
+    def look(
+        self,
+        time_s: float,
+        busy_cores: float,
+        is_working: bool = False,
+        gpu_percent: float = 0.0,
+    ) -> float | None:
         """Take in a look at the machine.
 
         :param time_s: monotonic
         :param busy_cores: since the look before
         :param is_working: whether a model is asked, loaded or tested
+        :param gpu_percent: how much of its time the busiest GPU works
         :return: since when it has been quiet, once that is long enough
         """
         looks = self._looks
+        load = max(busy_cores / self._most_cores, gpu_percent / QUIET_GPU_PERCENT)
         is_late = bool(looks) and time_s - looks[-1][0] > LONGEST_LOOK_S
-        if is_working or is_late or busy_cores > BURST * self._most_cores:
+        if is_working or is_late or load > BURST:
             looks.clear()
-        looks.append((time_s, busy_cores))
+        looks.append((time_s, load))
         while len(looks) > 2 and time_s - looks[1][0] >= self._quiet_s:
             looks.popleft()
         # What was busy up to the first look came before the span.
-        since = [busy for _, busy in list(looks)[1:]]
-        if time_s - looks[0][0] < self._quiet_s or statistics.fmean(since) > self._most_cores:
+        since = [load for _, load in list(looks)[1:]]
+        if time_s - looks[0][0] < self._quiet_s or statistics.fmean(since) > 1:
             return None
         return looks[0][0]
 
@@ -174,9 +203,10 @@ class IdleMeasurement:
         left_s = max(self._end_s - now_s, 0.0)
         return 1 - left_s / (self._end_s - self._start_s + SETTLE_S)
 
-    def finish(self) -> Baseline:
+    def finish(self, earlier: Sequence[Baseline]) -> Baseline:
         """Return what was measured. Waits for the sensors, half a second at most.
 
+        :param earlier: the baselines of this machine, the newest first
         :raises NotQuiet: if the machine was busy, or nothing was read
         """
         busy, most = statistics.median(self._busy or [self._load.busy_cores()]), most_busy_cores()
@@ -185,58 +215,42 @@ class IdleMeasurement:
                 f"The processor was busy while idle was measured: {busy:.1f} cores, where at most "
                 f"{most:.1f} count as idle. Nothing was kept. Close what computes, and try again."
             )
-        return take_baseline(self._sampler, self._start_s, self._end_s, self._conditions)
+        return take_baseline(
+            self._sampler, self._start_s, self._end_s, self._conditions, earlier, is_asked=True
+        )
 
 
 def take_baseline(
-    sampler: Sampler, start_s: float, end_s: float, conditions: Conditions
+    sampler: Sampler,
+    start_s: float,
+    end_s: float,
+    conditions: Conditions,
+    earlier: Sequence[Baseline],
+    is_asked: bool = False,
 ) -> Baseline:
     """Reckon the baseline of a quiet span that has just ended.
 
     :param conditions: as they were when it began
-    :raises NotQuiet: if a GPU is at work, something was changed meanwhile, or nothing was read
+    :param earlier: the baselines of this machine, the newest first
+    :param is_asked: whether a person says that the machine is idle
+    :raises NotQuiet: if a GPU was at work, something was changed meanwhile, or nothing was read
     """
     sampler.wait_until(end_s)
-    now, channels = present_conditions(), sampler.channels()
+    now = present_conditions()
     if (now.profile, now.on_mains) != (conditions.profile, conditions.on_mains):
         raise NotQuiet(
             "The power profile or the charger was changed while idle was measured. "
             "Nothing was kept. Try again."
         )
-    if any(channel.key.startswith("nvml:") for channel in channels):
-        use = gpu_use_percent()
-        if use is not None and use > QUIET_GPU_PERCENT:
-            raise NotQuiet(
-                f"A GPU is at work ({use} % of its time), so this is not idle. Nothing was kept. "
-                "Close what computes on it, and try again."
-            )
-    baseline = baseline_from(sampler.trace, channels, start_s, end_s, now)
+    if problem := why_at_work(sampler, start_s, end_s, now, earlier, is_asked):
+        raise NotQuiet(problem)
+    baseline = baseline_from(sampler.trace, sampler.channels(), start_s, end_s, now)
     if baseline is None:
         raise NotQuiet(
             "No sensor was read long enough to tell what the idle machine draws. "
             "`llamawatt sensors` shows what they say."
         )
     return baseline
-
-
-def gpu_use_percent() -> int | None:
-    """Return how much of its time the busiest NVIDIA GPU worked of late, ``None`` if not told.
-
-    A GPU that is asleep does nothing, and asking would wake it.
-    """
-    if nvidia_sleeps():
-        return None
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        return max((pynvml.nvmlDeviceGetUtilizationRates(one).gpu for one in handles), default=None)
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def above_last_idle(bill: Bill, store: Store) -> AboveIdle | None:

@@ -14,7 +14,7 @@ from monitor.burn import Burner
 from monitor.energy.calibration import CannotCalibrate, Floats, Samples
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.messages import Exercise, Load
-from monitor.power.channel import Channel, Kind, Role
+from monitor.power.channel import Channel, Domain, Kind, Role
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 
@@ -105,12 +105,20 @@ def processor_loads() -> Loads:
     }
 
 
-def engine_loads(engine: Engine, request: Load, has_gpu: bool) -> Loads:
-    """Return the steps that llama.cpp makes, on the processor and, if there is one, on the GPU.
+def engine_loads(engine: Engine, request: Load, channels: Sequence[Channel]) -> Loads:
+    """Return the steps that llama.cpp makes, on the processor and, if it can use one, on the GPU.
+
+    A GPU that nothing reads has no step: what it draws would be laid to the other channels.
 
     :param engine: not at work
     :param request: the model
+    :param channels: in use; a GPU beside a processor on one chip is read with it, as ``soc``
+    :raises EngineError: if the engine does not start
     """
+    is_gpu_read = any(
+        channel.role is Role.PART and channel.domain in (Domain.GPU, Domain.SOC)
+        for channel in channels
+    )
     prefill = Exercise(min(PREFILL_TOKENS, request.context // 2), 0)
     on_processor = replace(request, gpu_layers=0)
     on_gpu = replace(request, gpu_layers=ALL_LAYERS)
@@ -118,7 +126,7 @@ def engine_loads(engine: Engine, request: Load, has_gpu: bool) -> Loads:
         Work.DECODE: lambda: _exercising(engine, on_processor, Exercise(0, DECODE_TOKENS)),
         Work.PREFILL: lambda: _exercising(engine, on_processor, prefill),
     }
-    if has_gpu:
+    if is_gpu_read and engine.hello().offload:
         loads[Work.GPU] = lambda: _exercising(engine, on_gpu, prefill)
     return loads
 

@@ -24,6 +24,7 @@ from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.energy.account import weakest
 from monitor.energy.baseline import Baseline, Conditions, Stale, stale_words
+from monitor.gpu_rest import present_gpu_percent, silent_gpus
 from monitor.power.channel import Role
 from monitor.power.sampler import Sampler
 from monitor.quiet import (
@@ -36,7 +37,7 @@ from monitor.quiet import (
     present_conditions,
     take_baseline,
 )
-from monitor.store.baselines import Baselines
+from monitor.store.baselines import LOOKED_AT, Baselines
 from monitor.store.errors import StoreError
 from monitor.store.history import History
 
@@ -88,7 +89,8 @@ class IdleKeeper(QObject):
     def look(self) -> None:
         """Look at the machine; take a baseline if it has been quiet and none is fresh."""
         now_s, busy_cores = time.monotonic(), self._load.busy_cores()
-        start_s = self._watch.look(now_s, busy_cores, self._is_working())
+        gpu_percent = present_gpu_percent(self._sampler)
+        start_s = self._watch.look(now_s, busy_cores, self._is_working(), gpu_percent)
         if start_s is None or now_s < self._rests_until_s:
             return
         self._watch.forget()
@@ -101,7 +103,9 @@ class IdleKeeper(QObject):
         if found and not found[1] and found[0].age_s(datetime.now(UTC)) < REFRESH_S:
             return False
         try:
-            self._baselines.keep(take_baseline(self._sampler, start_s, end_s, before))
+            earlier = self._baselines.newest(LOOKED_AT)
+            made = take_baseline(self._sampler, start_s, end_s, before, earlier)
+            self._baselines.keep(made)
         except (NotQuiet, StoreError):
             return False  # nobody asked for it; the next quiet minute will do
         return True
@@ -191,6 +195,12 @@ class BaselineDialog(QDialog):
         else:
             column.addWidget(card(self.tr("Idle"), self._table(found[0])))
             column.addWidget(self._state(*found))
+        if silent := ", ".join(silent_gpus(self._sampler)):
+            words = self.tr(
+                "%1 does not tell how busy it is. Only its watts say whether it rests: measure "
+                "idle once with Measure now, to which they are compared from then on."
+            )
+            column.addWidget(label(words.replace("%1", silent), "muted", wrap=True))
         column.addStretch(1)
         self._holder.setWidget(page)
 
@@ -271,7 +281,7 @@ class BaselineDialog(QDialog):
     def _finish(self, measuring: IdleMeasurement) -> str:
         """Keep what was measured; return what to say of it."""
         try:
-            self._baselines.keep(measuring.finish())
+            self._baselines.keep(measuring.finish(self._baselines.newest(LOOKED_AT)))
         except (NotQuiet, StoreError) as problem:
             return str(problem)
         return ""

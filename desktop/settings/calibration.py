@@ -221,26 +221,28 @@ class CalibrationDialog(QDialog):
             self.told.setText(self.tr("A model is at work. Wait until it has ended."))
             return
         self._total_s = QUICK_S if self.quick.isChecked() else FULL_S
-        loads = self.loads()
-        self._works = tuple(loads)
         try:
+            loads = self.loads()
             staircase = Staircase(self._sampler, whole, loads, self._total_s)
-        except CannotCalibrate as problem:
+        except (CannotCalibrate, EngineError) as problem:
             self.told.setText(str(problem))
             return
         self._cancelled.clear()
+        self._works = tuple(loads)
         self._lay_stairs(self._works)
         self._set_climbing(True)
         self._bridge.transfer(lambda: self._climb(staircase), self._end)
 
     def loads(self) -> Loads:
-        """Return the steps: those of the loaded model too, if there is one."""
+        """Return the steps: those of the loaded model too, if there is one.
+
+        :raises EngineError: if llama.cpp has gone meanwhile and does not start again
+        """
         engine = self._engine
         if engine is None or engine.model is None:
             return processor_loads()
-        has_gpu = any(each.key.startswith("nvml:") for each in self._sampler.channels())
-        can_offload = bool(engine.loaded) and bool(engine.hello().offload)
-        return {**processor_loads(), **engine_loads(engine, engine.model, has_gpu and can_offload)}
+        of_engine = engine_loads(engine, engine.model, self._sampler.channels())
+        return {**processor_loads(), **of_engine}
 
     def _climb(self, staircase: Staircase) -> Made | str:
         """Climb on another thread; return what came of it, or why nothing did."""

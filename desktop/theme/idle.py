@@ -11,9 +11,8 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Idle", "above idle: not known, as no idle baseline fits; measure one"),
     QT_TRANSLATE_NOOP("Idle", "%1 above idle"),
     QT_TRANSLATE_NOOP("Idle", "not above idle %1"),
-    QT_TRANSLATE_NOOP("Idle", "not above idle"),
-    QT_TRANSLATE_NOOP("Idle", " (stale baseline)"),
-    QT_TRANSLATE_NOOP("Idle", ", by a stale baseline: %1"),
+    QT_TRANSLATE_NOOP("Idle", ", which was %1 on %2"),
+    QT_TRANSLATE_NOOP("Idle", ": a stale baseline, as %1"),
 )
 """The words of :mod:`monitor.energy.baseline`, where Qt's tools look for them."""
 

@@ -171,20 +171,29 @@ def baseline_from(
 
 
 def _idle_line(trace: Trace, channel: Channel, start_s: float, end_s: float) -> IdleLine | None:
-    """Reckon a channel from blocks of a second, or of a refresh where that is slower."""
-    block_s = max(BLOCK_S, channel.period_s)
-    starts_s = [start_s + n * block_s for n in range(int((end_s - start_s) / block_s))]
-    windows = [trace.window(channel.key, at_s, at_s + block_s) for at_s in starts_s]
-    watts = [
-        window.mean_w
-        for window in windows
-        if window.mean_w is not None and window.coverage >= LEAST_COVERAGE
-    ]
+    watts = watts_by_second(trace, channel, start_s, end_s)
     if len(watts) < FEWEST_BLOCKS:
         return None
     median_w = float(np.median(watts))
     spread_w = MAD_TO_SIGMA * float(np.median(np.abs(np.array(watts) - median_w)))
     return IdleLine(channel, median_w, spread_w, len(watts))
+
+
+def watts_by_second(trace: Trace, channel: Channel, start_s: float, end_s: float) -> list[float]:
+    """Return a channel's mean watts of each second, or of each refresh where that is slower.
+
+    Seconds that were not read are left out.
+
+    :param start_s: monotonic, as ``end_s``
+    """
+    block_s = max(BLOCK_S, channel.period_s)
+    starts_s = [start_s + n * block_s for n in range(int((end_s - start_s) / block_s))]
+    windows = [trace.window(channel.key, at_s, at_s + block_s) for at_s in starts_s]
+    return [
+        window.mean_w
+        for window in windows
+        if window.mean_w is not None and window.coverage >= LEAST_COVERAGE
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +207,7 @@ class AboveIdle:
     :param baseline_id: the baseline it is of
     :param measured_at: when that was measured: UTC, ISO 8601
     :param stale: why that was stale already; see :class:`Stale`
+    :param idle_w: what all parts of the baseline drew together; ``None`` where that is not kept
     """
 
     joules: float
@@ -206,6 +216,7 @@ class AboveIdle:
     baseline_id: str
     measured_at: str
     stale: tuple[Stale, ...] = ()
+    idle_w: float | None = None
 
     @property
     def interval(self) -> Interval:
@@ -241,6 +252,7 @@ def above_idle(bill: Bill, baseline: Baseline, stale: Sequence[Stale] = ()) -> A
     below_j = math.fsum(net.below_j for net in nets)
     above_j = math.fsum(net.above_j for net in nets)
     doubt_j = Z95 * math.hypot(*(net.random_j for net in nets))
+    total = baseline.total()
     return AboveIdle(
         joules=max(joules, 0.0),
         low_j=max(joules - below_j - doubt_j, 0.0),
@@ -248,6 +260,7 @@ def above_idle(bill: Bill, baseline: Baseline, stale: Sequence[Stale] = ()) -> A
         baseline_id=baseline.id,
         measured_at=baseline.measured_at,
         stale=tuple(stale),
+        idle_w=total and total[0],
     )
 
 
@@ -282,7 +295,7 @@ def _net(line: Line, idle: IdleLine) -> _Net:
 def above_idle_brief(
     above: AboveIdle, kind: Kind | None, translate: Callable[[str], str] = str
 ) -> str:
-    """Say in a few words what was drawn above idle.
+    """Say in a few words what was drawn above idle, and which idle that was.
 
     :param kind: the total's
     :param translate: for the window's language
@@ -292,13 +305,14 @@ def above_idle_brief(
     else:
         energy = figures.marked(kind, figures.energy(above.joules))
         words = translate("%1 above idle").replace("%1", energy)
-    return words + (translate(" (stale baseline)") if above.stale else "")
+    stale = translate(", stale") if above.stale else ""
+    return f"{words} ({_idle(above, kind)}, {_day(above)}{stale})"
 
 
 def above_idle_words(
     above: AboveIdle | None, kind: Kind | None, translate: Callable[[str], str] = str
 ) -> str:
-    """Say in one line what was drawn above idle, or how to have that figure.
+    """Say in one line what was drawn above idle and which idle that was, or how to have both.
 
     :param kind: the total's
     :param translate: for the window's language
@@ -311,7 +325,18 @@ def above_idle_words(
         words = translate("%1 above idle").replace("%1", f"{energy} {ends}")
     else:
         words = translate("not above idle %1").replace("%1", ends)
+    which = translate(", which was %1 on %2")
+    words += which.replace("%1", _idle(above, kind)).replace("%2", _day(above))
     if above.stale:
         because = stale_words(above.stale, translate)
-        words += translate(", by a stale baseline: %1").replace("%1", because)
+        words += translate(": a stale baseline, as %1").replace("%1", because)
     return words
+
+
+def _idle(above: AboveIdle, kind: Kind | None) -> str:
+    return figures.marked(kind, figures.power(above.idle_w))
+
+
+def _day(above: AboveIdle) -> str:
+    """Write when the idle machine was measured: the date here, the same in every language."""
+    return f"{datetime.fromisoformat(above.measured_at).astimezone():%Y-%m-%d}"

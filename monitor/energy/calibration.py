@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from monitor.energy.account import Bill, Line
-from monitor.energy.interval import Z95, Interval
-from monitor.power.channel import Accuracy, Channel, Role
+from monitor.power.channel import Accuracy, Channel
 
 FEWEST_BLOCKS = 12
 """Of fewer stretches of the staircase no fit is made."""
@@ -23,17 +21,8 @@ LEAST_MOVE_W, LEAST_MOVE = 0.5, 0.02
 """A channel that moved by less than this, or than this share of what the whole did, cannot be told
 from the base; it is left within it."""
 
-BEND = 0.015
-"""Between two levels that were calibrated the losses of a supply bend away from the straight line
-by up to this share of what lies between them. They grow with the square of the load: for one that
-just earns 80 PLUS Gold (87, 90 and 87 % at 20, 50 and 100 % of its rated load, CLEAResult's table
-for 115 V) it is 1.3 % of a span of 40 % of the rated load."""
-
 RESAMPLES = 400
 """Of the bootstrap: its 95 % ends are then known within a tenth of their distance."""
-
-BEYOND = 0.05
-"""A channel may leave the range that was calibrated by this share of it."""
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -80,6 +69,11 @@ class Factor:
     least_w: float
     most_w: float
     is_still: bool = False
+
+    @property
+    def range_w(self) -> float:
+        """How far it moved in the calibration."""
+        return self.most_w - self.least_w
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,80 +289,3 @@ def told_by(calibration: Calibration, keys: Sequence[str], channels_w: Floats) -
     factors = {factor.key: factor.value for factor in calibration.factors}
     told_w: Floats = calibration.base_w + channels_w @ np.array([factors[key] for key in keys])
     return told_w
-
-
-@dataclass(frozen=True, slots=True)
-class WallEquivalent:
-    """What a bill comes to at the wall, told from its parts.
-
-    :param energy: in joules, with the plug's own doubt, the fit's, and the parts'
-    :param beyond: labels of the channels that left the range that was calibrated: the figure is
-      extrapolated there, and its interval does not say how far off it may be
-    """
-
-    energy: Interval
-    beyond: tuple[str, ...]
-
-
-def wall_equivalent(bill: Bill, calibration: Calibration) -> WallEquivalent | None:
-    """Reckon what a plug would have read: ``base x seconds + sum of factor x joules``.
-
-    A part's sensor errs now as it erred then, so that its gain is within the factor already.
-    Systematic: what the plug may be off by, what the fit misses step by step, at 95 %, and what a
-    supply bends in between. Random: the fit's covariance at these joules, and what the ends of the
-    phases add to each part.
-
-    :return: ``None`` if nothing was read, or other parts were than those that were calibrated
-    """
-    factors = {factor.key: factor for factor in calibration.factors}
-    read = [line for line in bill.by_channel() if line.channel.role is Role.PART and line.energy]
-    if not read or {line.channel.key for line in read} != set(factors):
-        return None
-    by_key = {line.channel.key: line for line in read}
-    covered_s = min(line.duration_s * line.coverage for line in read)
-    duration_s = max(line.duration_s for line in read)
-    parts_j = [_joules(by_key[factor.key]) for factor in calibration.moving]
-    at = np.array([covered_s, *parts_j])
-    joules = calibration.base_w * covered_s + math.fsum(
-        factor.value * part_j for factor, part_j in zip(calibration.moving, parts_j, strict=True)
-    )
-    fit_j = math.sqrt(max(float(at @ np.array(calibration.covariance) @ at), 0.0))
-    ends_j = (f.value * _random_j(by_key[f.key]) for f in calibration.moving)
-    accuracy = calibration.accuracy
-    missed_j = (Z95 * calibration.residual_w + accuracy.offset_w) * covered_s
-    missed_j += BEND * math.fsum(
-        factor.value * max(part_j - factor.least_w * covered_s, 0.0)
-        for factor, part_j in zip(calibration.moving, parts_j, strict=True)
-    )
-    unseen_j = (duration_s - covered_s) * _peak_w(by_key, calibration)
-    return WallEquivalent(
-        energy=Interval(
-            joules=joules,
-            below_j=joules * accuracy.below + missed_j,
-            above_j=joules * accuracy.above + missed_j + unseen_j,
-            random_j=math.hypot(fit_j, *ends_j),
-        ),
-        beyond=tuple(f.label for f in calibration.factors if _is_beyond(f, by_key[f.key])),
-    )
-
-
-def _joules(line: Line) -> float:
-    assert line.energy
-    return line.energy.joules
-
-
-def _random_j(line: Line) -> float:
-    assert line.energy
-    return line.energy.random_j
-
-
-def _peak_w(lines: dict[str, Line], calibration: Calibration) -> float:
-    """The most the wall can have seen while a part was not read."""
-    peaks_w = (factor.value * (lines[factor.key].peak_w or 0.0) for factor in calibration.moving)
-    return calibration.base_w + math.fsum(peaks_w)
-
-
-def _is_beyond(factor: Factor, line: Line) -> bool:
-    slack_w = max(BEYOND * (factor.most_w - factor.least_w), LEAST_MOVE_W)
-    mean_w = line.mean_w or 0.0
-    return not factor.least_w - slack_w <= mean_w <= factor.most_w + slack_w

@@ -56,8 +56,3 @@ def nvidia_gpus() -> tuple[BusGpu, ...]:
         may_sleep = read_text(folder / "power/control") == "auto"
         found.append(BusGpu(folder.name, is_asleep(folder), may_sleep))
     return tuple(found)
-
-
-def nvidia_sleeps() -> bool:
-    """Return whether an NVIDIA GPU is asleep, which opening NVML on all of them would wake."""
-    return any(gpu.asleep for gpu in nvidia_gpus())

@@ -29,3 +29,9 @@ def read_int(path: Path) -> int | None:
         return int(text) if text else None
     except ValueError:
         return None
+
+
+def own_supplies() -> list[Path]:
+    """Return the machine's own power supplies: not the batteries of mice and headsets."""
+    folders = sorted((sysfs_root() / "class/power_supply").glob("*"))
+    return [folder for folder in folders if read_text(folder / "scope") != "Device"]

@@ -19,6 +19,7 @@ from desktop.settings.calibration import CalibrationDialog
 from desktop.theme.palette import DARK, LIGHT
 from monitor.energy.baseline import Baseline, IdleLine
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.gauge import Gauge, GaugeReading, Quantity
 from monitor.quiet import present_conditions
 from monitor.staircase import Work
 from monitor.store.baselines import Baselines
@@ -28,6 +29,9 @@ from tests.hardware.processor import fake_processor
 from tests.unit.builders import channel
 
 CPU = replace(channel(label="CPU 0"), kind=Kind.POWER, period_s=0.02)
+GPU = replace(
+    channel("intelgpu:0000:03:00.0", domain=Domain.GPU, label="Intel GPU 0"), kind=Kind.POWER
+)
 PLUG = replace(CPU, key="plug:0", label="Plug", domain=Domain.SYSTEM, role=Role.WHOLE)
 
 Compute = Callable[[float], None]
@@ -165,6 +169,48 @@ def test_a_quiet_machine_is_measured_by_itself_and_a_busy_one_is_not(
     qtbot.waitUntil(lambda: bool(kept) != is_busy)
     assert len(Baselines(services.history.store).newest(5)) == len(kept) == (not is_busy)
     keeper.deleteLater()
+
+
+class Offloaded(Machine):
+    """A machine whose processor rests while its GPU computes."""
+
+    load = Gauge("simulated:gpu:load", "GPU 0 load", Quantity.UTILISATION, Domain.GPU, "gpu")
+    gpu_percent = 99.0
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        return (self.load,)
+
+    def read_gauges(self) -> list[GaugeReading]:
+        return [GaugeReading(self.load.key, time.monotonic(), self.gpu_percent)]
+
+
+@pytest.mark.parametrize("machine", [Offloaded()])
+def test_a_machine_whose_gpu_computes_is_not_measured_by_itself(
+    qtbot: QtBot, compute: Compute, services: Services, bridge: Bridge, machine: Offloaded
+) -> None:
+    assert services.sampler.wait_ready()
+    qtbot.waitUntil(lambda: services.sampler.gauge_trace.latest(machine.load.key) is not None)
+    keeper = IdleKeeper(bridge, services.history, services.sampler, lambda: False, quiet_s=0.4)
+    for _ in range(12):
+        keeper.look()
+        qtbot.wait(100)
+    assert Baselines(services.history.store).newest() == []
+    keeper.deleteLater()
+
+
+class Silent(Machine):
+    """A machine with a GPU that tells its watts and no load."""
+
+    def open(self) -> tuple[Channel, ...]:
+        return (*super().open(), GPU)
+
+
+@pytest.mark.parametrize("machine", [Silent()])
+def test_a_gpu_that_tells_no_load_is_named_with_what_to_do(
+    qtbot: QtBot, dialog: BaselineDialog, machine: Machine
+) -> None:
+    assert "Intel GPU 0 does not tell how busy it is." in texts(dialog)
+    assert "measure idle once with Measure now" in texts(dialog)
 
 
 # --- the wall --------------------------------------------------------------------------------

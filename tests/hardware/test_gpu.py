@@ -18,7 +18,7 @@ import numpy as np
 import pynvml
 import pytest
 
-from monitor.power.asleep import nvidia_sleeps
+from monitor.power.asleep import nvidia_gpus
 from monitor.power.channel import Kind, ProbeState
 from monitor.power.gauge import Quantity
 from monitor.power.sampler import Sampler
@@ -36,7 +36,7 @@ SETTLED_S = 2.0
 
 @pytest.fixture(autouse=True)
 def _driver() -> Iterator[None]:
-    if nvidia_sleeps():
+    if any(gpu.asleep for gpu in nvidia_gpus()):
         pytest.skip("the NVIDIA GPU is asleep, and a test is no reason to wake it")
     try:
         pynvml.nvmlInit()

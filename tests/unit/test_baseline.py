@@ -220,13 +220,20 @@ def test_json_and_words_name_the_baseline_and_that_it_is_stale(
         "id": "a-baseline",
         "measured_at": NOW.isoformat(),
         "age_s": 30 * 3600.0,
+        "median_w": 20.0,
         "is_stale": True,
         "stale_because": ["age", "mains"],
     }
     words = above_idle_words(found, Kind.COUNTER)
     assert "● 300 J" in words
-    assert above_idle_brief(found, Kind.COUNTER) == "● 300 J above idle (stale baseline)"
-    assert "stale baseline: it is older than a day, the machine went from mains" in words
+    assert "above idle, which was ● 20.0 W on 2026-03-02: a stale baseline, as it is older" in words
+    assert "older than a day, the machine went from mains" in words
+    brief = above_idle_brief(found, Kind.COUNTER)
+    assert brief == "● 300 J above idle (● 20.0 W, 2026-03-02, stale)"
+    fresh = above_idle(bill, idle_of(bill, 20.0))
+    assert fresh is not None
+    assert above_idle_words(fresh, Kind.COUNTER).endswith(", which was ● 20.0 W on 2026-03-02")
+    assert above_idle_brief(fresh, Kind.COUNTER).endswith("above idle (● 20.0 W, 2026-03-02)")
     nothing = energy_json(bill)
     assert nothing["above_idle_j"] is None
     assert nothing["baseline"] is None
@@ -282,12 +289,12 @@ def test_a_record_tells_what_was_above_idle_and_how_old_the_baseline_was(
     assert energy["baseline"]["is_stale"] is True
     age_s = (datetime.fromisoformat(record.started_at) - NOW).total_seconds()
     assert energy["baseline"]["age_s"] == pytest.approx(age_s)
-    assert "30.0 J above idle (stale baseline)" in headline(record)
+    assert "30.0 J above idle (◐ 10.0 W, 2026-03-02, stale)" in headline(record)
 
 
 def kept_above(history: History) -> AboveIdle:
     kept = Baselines(history.store).keep(idle_at({CPU: (10.0, 0.3)}))
-    return AboveIdle(30.0, 28.0, 33.0, kept.id, kept.measured_at, (Stale.AGE,))
+    return AboveIdle(30.0, 28.0, 33.0, kept.id, kept.measured_at, (Stale.AGE,), 10.0)
 
 
 def test_an_end_that_had_to_wait_in_a_file_keeps_it(history: History, tmp_path: Path) -> None:

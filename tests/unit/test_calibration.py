@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import psutil
@@ -21,8 +23,10 @@ from monitor.energy.calibration import (
     Samples,
     calibrate,
     residuals,
-    wall_equivalent,
 )
+from monitor.energy.wall import WallEquivalent, WallUnknown, wall_equivalent, wall_words
+from monitor.engine.client import Engine
+from monitor.engine.messages import Hello, Load
 from monitor.power.channel import (
     Accuracy,
     Channel,
@@ -35,7 +39,7 @@ from monitor.power.channel import (
 )
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
-from monitor.staircase import Staircase, Work, whole_channel
+from monitor.staircase import Staircase, Work, engine_loads, whole_channel
 from monitor.store.calibrations import Calibrations
 from monitor.store.database import Store
 from tests.unit.builders import channel
@@ -96,6 +100,18 @@ def climbed(seed: int, stretches: int = 25, gain: float = 1.0) -> Samples:
     )
 
 
+def without_gpu_step(gpu_moves_w: float = 0.0) -> Samples:
+    """Climb a staircase on which the GPU stays at 18 W, or wanders by so much."""
+    samples = climbed(0)
+    columns = samples.channels_w.copy()
+    columns[:, 2] = 18.0 + gpu_moves_w * np.random.default_rng(5).random(len(columns))
+    keep = np.array([name != "gpu" for name in samples.steps])
+    return Samples(
+        WHOLE, samples.channels, samples.whole_w[keep], columns[keep],
+        tuple(name for name in samples.steps if name != "gpu"), samples.passes[keep],
+    )  # fmt: skip
+
+
 def true_factor(part: int) -> float:
     """Watts at the plug for each of a part's, from idle to the most it draws on the staircase."""
     idle = np.array(LEVELS["idle"])
@@ -133,14 +149,7 @@ def test_the_factor_of_a_straight_supply_is_within_the_interval_stated() -> None
 
 
 def test_a_channel_that_did_not_move_is_left_in_the_base() -> None:
-    samples = climbed(0)
-    columns = samples.channels_w.copy()
-    columns[:, 2] = 18.0
-    keep = np.array([name != "gpu" for name in samples.steps])
-    still = Samples(
-        WHOLE, samples.channels, samples.whole_w[keep], columns[keep],
-        tuple(name for name in samples.steps if name != "gpu"), samples.passes[keep],
-    )  # fmt: skip
+    still = without_gpu_step()
     made = calibrate(still)
     assert [factor.is_still for factor in made.factors] == [False, False, True]
     assert np.abs(residuals(still, made).told_w - still.whole_w).mean() < 2.0
@@ -179,7 +188,7 @@ def test_the_wall_equivalent_holds_what_the_plug_would_have_read(
     parts_w: tuple[float, float, float],
 ) -> None:
     told = wall_equivalent(billed(*parts_w), calibrate(climbed(3)))
-    assert told is not None
+    assert isinstance(told, WallEquivalent)
     true_j = wall_w(np.array(parts_w)) * 20.0
     assert told.energy.joules == pytest.approx(true_j, rel=0.03)
     assert told.energy.low_j <= true_j <= told.energy.high_j
@@ -191,23 +200,50 @@ def test_the_plug_s_own_doubt_is_within_the_equivalent() -> None:
     doubtful = replace(calibration, accuracy=Accuracy(0.03, 0.03, 0.5, "a test"))
     bill = billed(60, 6, 18)
     sure, unsure = wall_equivalent(bill, calibration), wall_equivalent(bill, doubtful)
-    assert sure is not None
-    assert unsure is not None
+    assert isinstance(sure, WallEquivalent)
+    assert isinstance(unsure, WallEquivalent)
     more_j = 0.03 * sure.energy.joules + 0.5 * 20
     assert unsure.energy.above_j == pytest.approx(sure.energy.above_j + more_j)
 
 
 def test_a_load_that_was_not_calibrated_is_said_to_be_extrapolated() -> None:
     told = wall_equivalent(billed(160, 6, 18), calibrate(climbed(3)))
-    assert told is not None
+    assert isinstance(told, WallEquivalent)
     assert told.beyond == ("CPU 0",)
+    assert "Extrapolated: CPU 0 drew more or less than was calibrated." in wall_words(told)
+
+
+@pytest.mark.parametrize("gpu_moves_w", [0.0, 4.0])
+@pytest.mark.parametrize("gpu_w", [220.0, 60.0, 2.0])
+def test_a_gpu_that_was_not_exercised_leaves_the_wall_unknown_once_it_works(
+    gpu_moves_w: float, gpu_w: float
+) -> None:
+    """Its joules would be left out, and the wall would be less than its own parts."""
+    told = wall_equivalent(billed(30, 3, gpu_w), calibrate(without_gpu_step(gpu_moves_w)))
+    assert isinstance(told, WallUnknown)
+    assert told.unexercised == ("GPU 0",)
+    assert wall_words(told) == (
+        "At the wall: not known, as GPU 0 hardly worked in the calibration. "
+        "Calibrate again with that at work."
+    )
+
+
+@pytest.mark.parametrize("gpu_w", [17.0, 18.0, 19.5])
+def test_a_gpu_that_rests_as_it_did_on_the_staircase_leaves_the_wall_known(gpu_w: float) -> None:
+    told = wall_equivalent(billed(60, 6, gpu_w), calibrate(without_gpu_step()))
+    assert isinstance(told, WallEquivalent)
+    true_j = wall_w(np.array([60, 6, gpu_w])) * 20.0
+    assert told.energy.low_j <= true_j <= told.energy.high_j
+    assert told.energy.joules == pytest.approx(true_j, rel=0.03)
 
 
 def test_other_parts_than_those_calibrated_have_no_wall_equivalent() -> None:
     calibration = calibrate(climbed(3))
     bill = billed(60, 6, 18)
     without = Bill(tuple(line for line in bill.lines if line.channel is not GPU))
-    assert wall_equivalent(without, calibration) is None
+    told = wall_equivalent(without, calibration)
+    assert isinstance(told, WallUnknown)
+    assert "other sensors were read than in the calibration" in wall_words(told)
     assert wall_equivalent(Bill(()), calibration) is None
 
 
@@ -344,6 +380,27 @@ def test_steps_too_short_for_a_slow_battery_are_refused() -> None:
     battery = replace(WHOLE, label="Battery", kind=Kind.POWER, period_s=30.0)
     with pytest.raises(CannotCalibrate, match="every 30 s only"):
         Staircase(Sampler(sources=[]), battery, {Work.IDLE: nullcontext}, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("channels", "offload", "has_step"),
+    [
+        ((CPU, replace(GPU, key="nvml:GPU-1f0c")), True, True),
+        ((CPU, replace(GPU, key="amdgpu:0000:03:00.0")), True, True),
+        ((CPU, replace(GPU, key="intelgpu:0000:03:00.0")), True, True),
+        ((CPU, replace(GPU, key="apple:gpu_mj")), True, True),
+        ((replace(GPU, key="amdgpu:0000:04:00.0", domain=Domain.SOC),), True, True),
+        ((CPU, GPU), False, False),
+        ((CPU, DRAM), True, False),
+        ((CPU, replace(GPU, role=Role.INSIDE)), True, False),
+    ],
+)
+def test_whatever_gpu_is_read_and_can_be_used_has_a_step_of_its_own(
+    channels: tuple[Channel, ...], offload: bool, has_step: bool
+) -> None:
+    engine = cast(Engine, SimpleNamespace(hello=lambda: Hello("0.3", offload, ())))
+    request = Load("a.gguf", context=2048, threads=4, gpu_layers=0)
+    assert (Work.GPU in engine_loads(engine, request, channels)) is has_step
 
 
 # --- processor load --------------------------------------------------------------------------

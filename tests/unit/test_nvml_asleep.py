@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.power.asleep import BusGpu, nvidia_gpus, nvidia_sleeps
+from monitor.power.asleep import BusGpu, nvidia_gpus
 from monitor.power.channel import OpenAnew, ProbeState
 from monitor.power.sampler import Sampler
 from monitor.power.sources import nvml as nvml_source
@@ -49,7 +49,6 @@ def test_the_bus_tells_nvidia_display_devices_and_nothing_else(bus: Bus) -> None
     awake, asleep = nvidia_gpus()
     assert awake == BusGpu("0000:01:00.0", asleep=False, may_sleep=False)
     assert asleep == BusGpu("0000:03:00.0", asleep=True, may_sleep=False)
-    assert nvidia_sleeps()
 
 
 def test_a_gpu_that_could_sleep_is_said_to_be_kept_awake(

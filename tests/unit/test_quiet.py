@@ -1,5 +1,7 @@
 """When the machine is quiet, what is measured then, and what a query has above it."""
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,8 +13,10 @@ import pytest
 from monitor.energy.account import Bill
 from monitor.energy.baseline import Baseline, IdleLine
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
-from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
+from monitor.gpu_rest import present_gpu_percent, silent_gpus
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
+from monitor.power.sources.amdgpu import AmdGpu
 from monitor.quiet import (
     IdleMeasurement,
     NotQuiet,
@@ -25,6 +29,7 @@ from monitor.running import RunningQuery
 from monitor.store.baselines import Baselines
 from monitor.store.history import History
 from monitor.store.records import Status
+from tests.hardware.hwmon import AMD, FakeCard, say
 from tests.hardware.processor import fake_processor
 from tests.unit.builders import channel, query_start
 
@@ -54,6 +59,19 @@ def test_a_load_that_comes_and_goes_is_never_quiet() -> None:
 
 def test_a_desktop_s_own_flickering_is_quiet() -> None:
     assert watched([0.1, 0.3, 0.0, 0.9, 0.1] * 8)[-1] is not None
+
+
+@pytest.mark.parametrize("gpu_percent", [15.0, 99.0])
+def test_a_gpu_at_work_is_never_quiet_though_the_processor_is(gpu_percent: float) -> None:
+    """A server that has offloaded its model leaves the cores alone."""
+    watch = QuietWatch(quiet_s=60.0, most_cores=0.5)
+    assert not any(watch.look(2.0 * n, 0.1, gpu_percent=gpu_percent) for n in range(500))
+
+
+def test_a_gpu_that_draws_a_desktop_is_quiet() -> None:
+    watch = QuietWatch(quiet_s=60.0, most_cores=0.5)
+    said = [watch.look(2.0 * n, 0.1, gpu_percent=(3.0, 20.0, 0.0)[n % 3]) for n in range(31)]
+    assert said[-1] == 0.0
 
 
 def test_a_busy_look_begins_the_minute_anew() -> None:
@@ -118,7 +136,7 @@ def measured(
             processor(busy_cores * (time.monotonic() - began_s))
             shares.append(measuring.look())
         assert shares == sorted(shares)
-        return measuring.finish()
+        return measuring.finish([])
 
 
 def test_idle_is_measured_on_demand(
@@ -145,7 +163,152 @@ def test_unplugging_meanwhile_keeps_nothing(
     before = present_conditions()
     put(tmp_path, "class/power_supply/AC/online", "0")
     with pytest.raises(NotQuiet, match="charger was changed"):
-        take_baseline(Sampler(sources=[]), 0.0, 60.0, before)
+        take_baseline(Sampler(sources=[]), 0.0, 60.0, before, [])
+
+
+# --- GPUs ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def radeon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An AMD card at 300 W; measuring is quick."""
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
+    says = {"name": "amdgpu", "power1_average": 300_000_000}
+    return FakeCard(AMD, monitors=(says,), files={"gpu_busy_percent": 99}).put(tmp_path)
+
+
+def idle_for(sampler: Sampler, seconds: float, **asked: bool) -> Baseline:
+    """Take what was read from now on for the idle machine."""
+    start_s, conditions = time.monotonic(), present_conditions()
+    time.sleep(seconds)
+    return take_baseline(sampler, start_s, start_s + seconds, conditions, [], **asked)
+
+
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_gpu_at_work_never_redefines_idle(radeon: Path, is_asked: bool) -> None:
+    with Sampler(20, [AmdGpu()]) as sampler:
+        assert sampler.wait_ready()
+        with pytest.raises(NotQuiet, match=r"AMD GPU 0 load was 99 % while idle was measured"):
+            idle_for(sampler, 1.5, is_asked=is_asked)
+        assert present_gpu_percent(sampler) == 99.0
+
+
+def test_a_gpu_that_rests_at_last_was_at_work_all_the_same(radeon: Path) -> None:
+    with Sampler(20, [AmdGpu()]) as sampler:
+        assert sampler.wait_ready()
+        start_s, conditions = time.monotonic(), present_conditions()
+        time.sleep(2.0)
+        say(radeon, {"gpu_busy_percent": 0})
+        time.sleep(1.0)
+        assert present_gpu_percent(sampler) == 0.0
+        with pytest.raises(NotQuiet, match="AMD GPU 0 load was"):
+            take_baseline(sampler, start_s, time.monotonic(), conditions, [], is_asked=True)
+
+
+def test_a_gpu_that_says_it_rests_is_believed_whatever_it_draws(radeon: Path) -> None:
+    say(radeon, {"gpu_busy_percent": 4})
+    with Sampler(20, [AmdGpu()]) as sampler:
+        assert sampler.wait_ready()
+        assert silent_gpus(sampler) == ()
+        (line,) = idle_for(sampler, 1.5).lines
+    assert line.median_w == pytest.approx(300.0)
+
+
+class SilentGpu:
+    """A source of a GPU that tells its watts and no load."""
+
+    name = "silent"
+
+    def __init__(self, power_w: float) -> None:
+        self.power_w = power_w
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "It is simulated.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (SILENT,)
+
+    def read(self) -> list[Reading]:
+        return [Reading(SILENT.key, time.monotonic(), power_w=self.power_w)]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+SILENT = replace(
+    channel("intelgpu:0000:03:00.0", domain=Domain.GPU, kind=Kind.POWER, label="Intel GPU 0"),
+    period_s=0.02,
+)
+
+
+@pytest.mark.parametrize(
+    ("power_w", "before_w", "is_asked", "why"),
+    [
+        (150.0, None, False, "no earlier baseline says what it draws at rest"),
+        (0.4, None, False, ""),
+        (16.0, 15.0, False, ""),
+        (30.0, 15.0, False, "drew 30.0 W, where it drew 15.0 W before"),
+        (150.0, None, True, ""),
+        (30.0, 15.0, True, ""),
+        (150.0, 15.0, True, "restart the machine and measure then"),
+    ],
+)
+def test_a_gpu_that_tells_no_load_rests_while_it_draws_what_it_did_at_rest(
+    monkeypatch: pytest.MonkeyPatch,
+    power_w: float,
+    before_w: float | None,
+    is_asked: bool,
+    why: str,
+) -> None:
+    monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
+    conditions = present_conditions()
+    measured_at = datetime.now(UTC).isoformat()
+    lines = (IdleLine(SILENT, before_w or 0.0, 0.1, 60),)
+    earlier = [Baseline("a", measured_at, 60.0, conditions, lines)] if before_w else []
+    with Sampler(50, [SilentGpu(power_w)]) as sampler:
+        assert sampler.wait_ready()
+        assert silent_gpus(sampler) == ("Intel GPU 0",)
+        start_s = time.monotonic()
+        time.sleep(1.0)
+        taken = (sampler, start_s, start_s + 1.0, conditions, earlier, is_asked)
+        if why:
+            with pytest.raises(NotQuiet, match=why):
+                take_baseline(*taken)
+        else:
+            assert take_baseline(*taken).lines[0].median_w == pytest.approx(power_w)
+
+
+def test_after_a_restart_a_person_is_believed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
+    now = present_conditions()
+    before = replace(now, boot_id="another start", booted_s=now.booted_s - 9000)
+    line = IdleLine(SILENT, 15.0, 0.1, 60)
+    earlier = [Baseline("a", datetime.now(UTC).isoformat(), 60.0, before, (line,))]
+    with Sampler(50, [SilentGpu(60.0)]) as sampler:
+        assert sampler.wait_ready()
+        start_s = time.monotonic()
+        time.sleep(1.0)
+        taken = (sampler, start_s, start_s + 1.0, now, earlier)
+        with pytest.raises(NotQuiet, match=r"drew 60\.0 W, where it drew 15\.0 W"):
+            take_baseline(*taken)
+        assert take_baseline(*taken, is_asked=True).lines
+
+
+def test_a_gpu_that_tells_no_load_and_comes_and_goes_is_not_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
+    gpu = SilentGpu(300.0)
+    with Sampler(50, [gpu]) as sampler:
+        assert sampler.wait_ready()
+        start_s, conditions = time.monotonic(), present_conditions()
+        time.sleep(1.5)
+        gpu.power_w = 20.0
+        time.sleep(0.7)
+        taken = (sampler, start_s, time.monotonic(), conditions, [])
+        with pytest.raises(NotQuiet, match="its watts came and went"):
+            take_baseline(*taken, is_asked=True)
 
 
 # --- conditions ----------------------------------------------------------------------------
@@ -170,6 +333,43 @@ def test_profile_and_mains_are_read_from_the_kernel(
     now = present_conditions()
     assert now.profile == "balanced · powersave · balance_power"
     assert now.on_mains is False
+    put(tmp_path, "class/power_supply/AC/online", "1")
+    assert present_conditions().on_mains is True
+
+
+def test_a_wireless_mouse_and_a_battery_are_no_chargers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    supplies = "class/power_supply"
+    put(tmp_path, f"{supplies}/AC/online", "0")
+    put(tmp_path, f"{supplies}/BAT0/type", "Battery")
+    put(tmp_path, f"{supplies}/BAT0/online", "1")
+    put(tmp_path, f"{supplies}/hidpp_battery_0/scope", "Device")
+    put(tmp_path, f"{supplies}/hidpp_battery_0/online", "1")
+    assert present_conditions().on_mains is False
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_a_charger_whose_driver_hangs_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    put(tmp_path, "firmware/acpi/platform_profile", "balanced")
+    online = tmp_path / "class/power_supply/AC/online"
+    online.parent.mkdir(parents=True)
+    os.mkfifo(online)
+    assert present_conditions().on_mains is None
+    # Nor is it asked again while it hangs.
+    threads = threading.active_count()
+    for _ in range(3):
+        assert present_conditions().on_mains is None
+    assert threading.active_count() == threads
+    online.write_text("1\n")
+    for thread in threading.enumerate():
+        if thread.name == "power-deadline":
+            thread.join()
+    online.unlink()
     put(tmp_path, "class/power_supply/AC/online", "1")
     assert present_conditions().on_mains is True
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from monitor.power.accuracy import accuracy_of
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
-from monitor.power.sysfs import has_sysfs, read_int, read_text, sysfs_root
+from monitor.power.sysfs import has_sysfs, own_supplies, read_int, read_text
 
 PERIOD_S = 1.0
 """The kernel asks the battery's controller at most once a second (cache_time in
@@ -127,16 +127,10 @@ class Battery:
         """Nothing is held open."""
 
 
-def _supplies() -> list[Path]:
-    """Return the machine's own supplies: not the batteries of mice and headsets."""
-    folders = sorted((sysfs_root() / "class/power_supply").glob("*"))
-    return [folder for folder in folders if read_text(folder / "scope") != "Device"]
-
-
 def _batteries() -> list[_Battery]:
     return [
         _Battery(folder.name, folder)
-        for folder in _supplies()
+        for folder in own_supplies()
         if read_text(folder / "type") == "Battery" and read_int(folder / "present") != 0
     ]
 
@@ -150,7 +144,7 @@ def _tells_power(battery: _Battery) -> bool:
 def _is_charger_connected() -> bool:
     return any(
         read_int(folder / "online")
-        for folder in _supplies()
+        for folder in own_supplies()
         if read_text(folder / "type") != "Battery"
     )
 
