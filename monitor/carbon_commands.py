@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import click
+from rich.console import Group
+from rich.text import Text
 
 from monitor import figures, forms, report
 from monitor.carbon import choice as choices
@@ -22,10 +24,10 @@ from monitor.carbon.forms import (
     sci_json,
     sci_view,
 )
-from monitor.carbon.intensity import Zone, find_zone, zones
+from monitor.carbon.intensity import NoFigure, Zone, find_zone, without_figure, zones
 from monitor.carbon.live import Live, LiveError, Provider, live_for
-from monitor.carbon.own import OwnFigure
-from monitor.carbon.recost import recost
+from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, OwnFigure
+from monitor.carbon.recost import check_year, figure_given, recost
 from monitor.carbon.state import LiveState, read_state, refresh
 from monitor.filter_options import filter_options, known_filter
 from monitor.history_commands import EMPTY, NOTHING_MATCHES, found_record
@@ -35,6 +37,8 @@ from monitor.store.records import QueryRecord
 from monitor.terminal import echo_json, json_option, open_history, show, stderr
 
 PER_TOKENS = 1000
+
+YEAR = click.IntRange(FIRST_YEAR, LAST_YEAR)
 
 takes_negative = {"ignore_unknown_options": True}
 """So that -5 is a figure, which is refused in a sentence, and no option."""
@@ -78,23 +82,29 @@ def list_(as_json: bool) -> None:
     with open_history() as stored:
         own = read_choice(stored).own
     listed: tuple[Zone, ...] = ((own.zone,) if own else ()) + zones()
-    show(report.zones_table(listed), lambda: [forms.zone_json(z) for z in listed], as_json)
+    notes = (Text(str(NoFigure(zone)), style="dim") for zone in without_figure())
+    table = Group(report.zones_table(listed), *notes)
+    show(table, lambda: [forms.zone_json(z) for z in listed], as_json)
 
 
 @carbon.command(context_settings=takes_negative)
 @click.argument("g_per_kwh", type=float)
 @click.option("--name", required=True, help="As it is to be shown: Rooftop.")
 @click.option("--source", required=True, help="Where the figure is from.")
-@click.option("--year", type=int, help="The year it is of; this one unless given.")
+@click.option("--year", type=YEAR, help="The year it is of; this one unless given.")
 @json_option
 def own(g_per_kwh: float, name: str, source: str, year: int | None, as_json: bool) -> None:
     """Enter a carbon intensity of your own in g/kWh, and use it.
 
     Example: llamawatt carbon own 45 --name Rooftop --source "life cycle of my panels"
     """
-    figure = OwnFigure(g_per_kwh, name, source, year or datetime.now().year)
+    figure = OwnFigure(g_per_kwh, name, source, _year_or_this(year))
     with open_history() as stored:
         _show_choice(stored, as_json, choices.choose_own(stored, figure))
+
+
+def _year_or_this(year: int | None) -> int:
+    return datetime.now().year if year is None else year
 
 
 @carbon.command(context_settings=takes_negative)
@@ -115,19 +125,25 @@ def pue(pue: float | None, as_json: bool) -> None:
 @carbon.command()
 @click.option("--kg", type=float, help="CO2e of making the device, from its maker's report.")
 @click.option("--years", type=float, help="For how long it is expected to serve.")
-@click.option("--share", type=float, default=1.0, show_default=True, help="Of it in use, 0 to 1.")
+@click.option("--share", type=float, help="Of it in use, 0 to 1; all of it unless given.")
 @click.option("--off", is_flag=True, help="Reckon without it again.")
 @json_option
-def embodied(kg: float | None, years: float | None, share: float, off: bool, as_json: bool) -> None:
+def embodied(
+    kg: float | None, years: float | None, share: float | None, off: bool, as_json: bool
+) -> None:
     """Reckon with the device's making too, as SCI does; it is shown beside the electricity's.
 
     Example: llamawatt carbon embodied --kg 350 --years 4
     """
     if (kg is None) != (years is None):
         raise click.UsageError("--kg and --years belong together.")
+    if share is not None and kg is None:
+        raise click.UsageError("--share is of a device: give its --kg and --years as well.")
+    if off and kg is not None:
+        raise click.UsageError("Give --kg and --years to reckon with a device, or --off.")
     with open_history() as stored:
         if kg is not None and years is not None:
-            choices.choose_embodied(stored, Embodied(kg, years, share))
+            choices.choose_embodied(stored, Embodied(kg, years, 1.0 if share is None else share))
         elif off:
             choices.choose_embodied(stored, None)
         used = choices.chosen_embodied(stored)
@@ -142,18 +158,39 @@ def embodied(kg: float | None, years: float | None, share: float, off: bool, as_
 
 
 @carbon.command("recost")
-@click.argument("zone")
+@click.argument("zone", required=False)
+@click.option("--intensity", type=float, help="Instead of a zone: a figure of your own in g/kWh.")
+@click.option("--year", type=YEAR, help="The year of that figure, or the one wanted of the zone.")
 @click.option("--pue", type=float, help="Of all of them; the one in use unless given.")
 @filter_options
 @json_option
-def recost_(zone: str, pue: float | None, chosen: Filter, as_json: bool) -> None:
-    """Reckon stored queries anew, as if they had run in another zone; nothing is changed.
+def recost_(
+    zone: str | None,
+    intensity: float | None,
+    year: int | None,
+    pue: float | None,
+    chosen: Filter,
+    as_json: bool,
+) -> None:
+    """Reckon stored queries anew, as if they had run elsewhere or in another year.
+
+    Nothing that is stored is changed. The table has one year of each zone; for another give its
+    figure with --intensity and --year.
 
     Example: llamawatt carbon recost FRA --since 2026-01-01 --model tiny
     """
+    if (zone is None) == (intensity is None):
+        raise click.UsageError("Give a zone, or a figure of your own with --intensity.")
     with open_history() as stored:
         choice = read_choice(stored)
-        found = choice.own.zone if choice.own and zone.lower() == "own" else find_zone(zone)
+        if intensity is not None:
+            found = figure_given(intensity, _year_or_this(year))
+        elif choice.own and zone and zone.lower() == "own":
+            found = choice.own.zone
+        else:
+            found = find_zone(zone or "")
+        if year is not None:
+            check_year(found, year)
         known = known_filter(stored, chosen)
         recosted = recost(stored.browse, found, known, choice.pue if pue is None else pue)
     if not recosted.totals.queries and not as_json:
@@ -211,7 +248,7 @@ def live(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is None:
         with open_history() as stored:
             used = read_choice(stored).live
-            _show_live(read_state(stored, used) if used else None, as_json)
+            _show_live(stored, read_state(stored, used) if used else None, as_json)
 
 
 @live.command()
@@ -233,6 +270,8 @@ def on(provider: str, grid: str, postcode: str, asks_token: bool, as_json: bool)
     """
     if grid and postcode:
         raise click.UsageError("--grid is for electricitymaps, --postcode for carbonintensity.")
+    if asks_token and not Provider(provider).needs_token:
+        raise click.UsageError(f"{Provider(provider).label} needs no token: leave --token out.")
     with open_history() as stored:
         used = live_for(read_choice(stored).yearly, Provider(provider), grid or postcode)
         if used.provider.needs_token:
@@ -267,9 +306,9 @@ def off(forget_token: bool, as_json: bool) -> None:
     """
     with open_history() as stored:
         choices.choose_live(stored, None)
-    if forget_token:
-        tokens.forget_token()
-    _show_live(None, as_json)
+        if forget_token:
+            tokens.forget_token()
+        _show_live(stored, None, as_json)
 
 
 @live.command("now")
@@ -289,17 +328,19 @@ def now_(as_json: bool) -> None:
 def _fetch(stored: History, used: Live, as_json: bool) -> None:
     state = refresh(stored, used)
     if not state.problem:
-        _show_live(state, as_json)
+        _show_live(stored, state, as_json)
         return
+    now = datetime.now(UTC)
+    instead = zone_at(stored, now)
     if as_json:
-        echo_json(live_json(state, datetime.now(UTC)))
-    instead = zone_at(stored, datetime.now(UTC))
+        echo_json(live_json(state, instead, now))
     raise click.ClickException(
         f"{state.problem} Reckoned with meanwhile: {instead.name}, {instead.g_per_kwh:g} g/kWh "
         f"({instead.year}, {instead.source})."
     )
 
 
-def _show_live(state: LiveState | None, as_json: bool) -> None:
+def _show_live(stored: History, state: LiveState | None, as_json: bool) -> None:
     now = datetime.now(UTC)
-    show(live_lines(state, now), lambda: live_json(state, now), as_json)
+    used = zone_at(stored, now)
+    show(live_lines(state, used, now), lambda: live_json(state, used, now), as_json)

@@ -21,6 +21,7 @@ from monitor.models.overview import overview, read_figures
 from monitor.models.places import TITLES, read_program, unread_programs
 from monitor.models.report import folders_view, library_view, model_view
 from monitor.models.training_report import training_view
+from monitor.number_option import Number
 from monitor.store.filters import Filter
 from monitor.terminal import json_option, open_history, show, stdout
 from monitor.training_options import training_of
@@ -137,19 +138,25 @@ def _fits(about: ModelInfo, context: int | None, kv_type: str) -> list[Fit]:
 
 @models.command()
 @click.argument("model")
-@click.option("--grams", type=click.FloatRange(0, min_open=True), help="Grams of CO2e in all.")
+@click.option("--grams", type=Number(0, min_open=True), help="Grams of CO2e in all.")
 @click.option("--source", help="Where the figure is from.")
 @click.option("--hardware", help="Reckon it: the accelerator it was trained on, such as H100.")
 @click.option("--watts", type=float, help="Watts of one, if it is not in the list.")
-@click.option("--count", type=int, default=1, show_default=True, help="How many of them.")
+@click.option("--count", type=int, help="How many of them; 1 unless given.")
 @click.option("--hours", type=float, help="Hours of each; all of them with a count of 1.")
-@click.option("--zone", help="Where it was trained; without one the world's mean.")
+@click.option("--provider", help="Of the cloud it was trained in: aws, azure, gcp.")
+@click.option("--region", help="The provider's: us-east-1. Its figure is used if it is known.")
+@click.option("--zone", help="The country it was trained in; without one the world's mean.")
 @click.option("--intensity", type=float, help="Or the grams of CO2e a kWh there.")
-@click.option("--pue", type=float, default=1.0, show_default=True, help="Of the data centre.")
+@click.option("--pue", type=float, help="Of the data centre; 1 unless given.")
 @click.option("--forget", is_flag=True, help="Remove what is known.")
 @json_option
 def training(model: str, as_json: bool, **given: Any) -> None:
     """Show, enter or reckon what training a model took, and how many answers here equal it.
+
+    It is reckoned as ML CO2 Impact does: hardware, hours, and the carbon intensity of the
+    provider's region. For a provider or region that is not in the list give --zone or --intensity
+    too; both are kept with the result.
 
     Example: llamawatt models training Llama-3.1-8B --hardware H100 --hours 1.46e6 --pue 1.1
     """

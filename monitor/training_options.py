@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from monitor.carbon.accelerators import Accelerator, UnknownAccelerator, find_accelerator
+from monitor.carbon.clouds import PROVIDERS, find_region, near_regions
 from monitor.carbon.intensity import WORLD, UnknownZone, find_zone
 from monitor.carbon.training import (
     Place,
@@ -13,9 +14,13 @@ from monitor.carbon.training import (
     TrainingError,
     computed,
     entered,
+    region_place,
+    zone_place,
 )
 
-OF_COMPUTED = ("watts", "hours", "zone", "intensity")
+OF_COMPUTED = (
+    "watts", "count", "hours", "provider", "region", "zone", "intensity", "pue",
+)  # fmt: skip
 """Options that mean nothing without ``--hardware``."""
 
 
@@ -50,11 +55,30 @@ def _computed(given: Mapping[str, Any]) -> Training:
         hardware = find_accelerator(given["hardware"])
     else:
         hardware = Accelerator(given["hardware"], "", given["watts"], "as entered")
-    return computed(hardware, given["count"], given["hours"], _place(given), given["pue"])
+    count = 1 if given["count"] is None else given["count"]
+    pue = 1.0 if given["pue"] is None else given["pue"]
+    return computed(hardware, count, given["hours"], _place(given), pue)
 
 
 def _place(given: Mapping[str, Any]) -> Place:
+    """Return where it was trained: the figure is the person's, the zone's, or the region's."""
+    provider, region = (" ".join((given[name] or "").split()) for name in ("provider", "region"))
+    if region and not provider:
+        raise click.UsageError("--region is a provider's: give --provider as well, such as aws.")
     if given["intensity"] is not None:
-        return Place("own figure", given["intensity"])
-    zone = find_zone(given["zone"] or WORLD)
-    return Place(zone.code, zone.g_per_kwh, zone.year)
+        return Place("own figure", given["intensity"], provider=provider, region=region)
+    if provider and not given["zone"]:
+        return _region(provider, region)
+    return zone_place(find_zone(given["zone"] or WORLD), provider, region)
+
+
+def _region(provider: str, region: str) -> Place:
+    if found := find_region(provider, region):
+        return region_place(found)
+    near = ", ".join(near_regions(provider, region))
+    hint = f" Near it: {near}." if near else ""
+    raise click.UsageError(
+        f"There is no figure for {' '.join(filter(None, (provider, region)))} in the list; it has "
+        f"regions of {', '.join(PROVIDERS)}.{hint} Give --zone or --intensity beside it: the "
+        "provider is kept with that figure."
+    )

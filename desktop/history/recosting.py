@@ -1,10 +1,11 @@
-"""What the queries shown would have emitted in another zone; nothing stored is changed."""
+"""What the queries shown would have emitted in another zone or year; nothing stored changes."""
+
+from datetime import date
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -14,18 +15,20 @@ from PySide6.QtWidgets import (
 
 from desktop.bridge import Bridge
 from desktop.settings.zones import ZoneList
+from desktop.theme.numbers import DecimalField, WholeField
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.carbon.choice import Choice, read_choice
 from monitor.carbon.footprint import MOST_PUE
 from monitor.carbon.intensity import Zone
-from monitor.carbon.recost import Recosted, recost
+from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, MOST_G_PER_KWH
+from monitor.carbon.recost import Recosted, figure_given, recost
 from monitor.store.filters import Filter
 from monitor.store.history import History
 
 
 class RecostDialog(QDialog):
-    """A zone and a PUE to choose, and the grams of some queries under them at once.
+    """A zone or a figure, and a PUE to choose, and the grams of some queries under them at once.
 
     :param chosen: which queries
     """
@@ -40,27 +43,41 @@ class RecostDialog(QDialog):
         self.resize(520, 560)
         self.told = label(self.tr("Adding up …"), "muted", wrap=True)
         self.zones = ZoneList()
-        self.pue = QDoubleSpinBox(decimals=2, minimum=1, maximum=MOST_PUE, singleStep=0.05)
+        self.pue = DecimalField(decimals=2, minimum=1, maximum=MOST_PUE, singleStep=0.05)
         self.pue.setAccessibleName(self.tr("Power usage effectiveness"))
         self.pue.setToolTip(
             self.tr("All the power of a building per watt of its computers; 1 at home")
         )
+        self.own = DecimalField(decimals=1, maximum=MOST_G_PER_KWH, singleStep=10)
+        self.own.setSuffix(self.tr(" g CO₂e/kWh"))
+        self.own.setSpecialValueText(self.tr("the zone's"))
+        self.own.setAccessibleName(self.tr("A figure of your own instead of the zone's"))
+        self.own.setToolTip(self.tr("Of another year or table: the list has one year of each zone"))
+        self.year = WholeField(minimum=FIRST_YEAR, maximum=LAST_YEAR, value=date.today().year)
+        self.year.setAccessibleName(self.tr("Year of the figure"))
+        self.year.setEnabled(False)
         self.stored, self.other, self.change = label(), named(label(), "figure"), label("", "muted")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        pue_row = QHBoxLayout()
-        pue_row.addWidget(label("PUE", "muted"))
-        pue_row.addWidget(self.pue)
-        pue_row.addStretch(1)
+        row = QHBoxLayout()
+        for name, fields in (
+            (self.tr("Figure"), (self.own, self.year)),
+            (self.tr("PUE"), (self.pue,)),
+        ):
+            row.addWidget(label(name, "muted"))
+            for field in fields:
+                row.addWidget(field)
+        row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setSpacing(10)
         layout.addWidget(self.told)
         layout.addWidget(self.zones, 1)
-        layout.addLayout(pue_row)
+        layout.addLayout(row)
         layout.addWidget(self._sums())
         layout.addWidget(buttons)
         self.zones.list.selectionModel().currentChanged.connect(self._reckon)
-        self.pue.valueChanged.connect(self._reckon)
+        for field in (self.pue, self.own, self.year):
+            field.valueChanged.connect(self._reckon)
         bridge.read(lambda: read_choice(history), self._show_choice)
 
     def _sums(self) -> QFrame:
@@ -83,8 +100,13 @@ class RecostDialog(QDialog):
         self._reckon()
 
     def _reckon(self) -> None:
-        """Ask for the grams under the marked zone; what was asked before is dropped."""
+        """Ask for the grams under the marked zone or the figure; what was asked is dropped."""
+        given = self.own.value()
+        self.year.setEnabled(given > 0)
+        self.zones.setEnabled(given == 0)
         zone, pue = self.zones.zone, self.pue.value()
+        if given:
+            zone = figure_given(given, self.year.value(), self.tr("your figure"))
         if zone is None:
             return
         self._asked += 1
@@ -112,7 +134,7 @@ class RecostDialog(QDialog):
             self.change.setText(self.tr("No energy was measured of these queries."))
             return
         self.other.setText(figures.mass(new.grams))
-        change = f"{figures.mass(new.low_g)} – {figures.mass(new.high_g)}"
+        change = figures.mass_span(new.low_g, new.high_g, new.grams)
         if totals.grams:
             times = new.grams / totals.grams
             change += f" · {self.tr('× %1 of what was reckoned')}"

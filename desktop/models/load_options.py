@@ -26,6 +26,7 @@ from monitor.engine.memory import (
     MemoryNeed,
     free_ram_bytes,
     gpu_room_bytes,
+    gpus_of,
     largest_context,
     layers_that_fit,
     memory_need,
@@ -257,9 +258,14 @@ class LoadOptionsDialog(QDialog):
     def _usual_context(self) -> int:
         return min(DEFAULT_CONTEXT, self._info.context_length or DEFAULT_CONTEXT)
 
+    @staticmethod
+    def _can_use_gpu(hello: Hello) -> bool:
+        """Whether llama.cpp was built for GPUs and has found one."""
+        return hello.offload and bool(gpus_of(hello.devices))
+
     def _offloaded(self, need: MemoryNeed, asked: int) -> int:
         """How many layers would be put on GPUs."""
-        if self._hello is None or not self._hello.offload:
+        if self._hello is None or not self._can_use_gpu(self._hello):
             return 0
         room_bytes = gpu_room_bytes(self._hello.devices)
         if asked != ALL_THAT_FIT:
@@ -311,11 +317,14 @@ class LoadOptionsDialog(QDialog):
 
     def _say_layers(self, offloaded: int) -> None:
         if self._hello is None:
-            automatic = self.tr("as many as fit")
+            automatic = self.tr("as many as fit, if there is a GPU")
             says = self.tr("How many fit is known once the engine has started.")
         elif not self._hello.offload:
             automatic = self.tr("none")
             says = self.tr("This llama.cpp cannot use a GPU: the processor computes all of it.")
+        elif not self._can_use_gpu(self._hello):
+            automatic = self.tr("none")
+            says = self.tr("There is no GPU that it can use: the processor computes all of it.")
         else:
             automatic = self.tr("as many as fit (%1 of %2)")
             says = self.tr("The more of the model is on the GPU, the faster it answers.")

@@ -4,7 +4,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSlider, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QWidget
+
+from desktop.theme.numbers import WholeField
 
 FIELD_WIDTH = 190
 
@@ -32,11 +34,10 @@ class SteppedNumber(QWidget):
         self.slider.setAccessibleName(name)
         self._most = max(steps[-1], least)
         # More may be typed: digits that are swallowed would make another number of it.
-        self.field = QSpinBox(minimum=steps[0], maximum=MOST_TYPED)
+        self.field = WholeField(minimum=steps[0], maximum=MOST_TYPED)
         self.field.setAccessibleName(name)
         self.field.setKeyboardTracking(False)
         self.field.setFixedWidth(FIELD_WIDTH)
-        self.field.setGroupSeparatorShown(True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from desktop.bridge import Bridge
 from desktop.models.asking import Asking
 from desktop.models.training_hardware import HardwareTab
+from desktop.theme.numbers import DecimalField
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.carbon.accelerators import UnknownAccelerator
@@ -101,10 +101,9 @@ class KnownTab(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.amount = QDoubleSpinBox()
+        self.amount = DecimalField()
         self.amount.setRange(0, 1e12)
         self.amount.setDecimals(3)
-        self.amount.setGroupSeparatorShown(True)
         self.amount.setAccessibleName(self.tr("CO₂e of the training"))
         self.unit = QComboBox()
         self.unit.addItems([name for _size, name in MASSES])

@@ -3,13 +3,12 @@
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QSpinBox,
     QWidget,
 )
 
+from desktop.theme.numbers import DecimalField, WholeField
 from desktop.theme.widgets import label
 from monitor import figures
 from monitor.carbon.accelerators import (
@@ -18,6 +17,7 @@ from monitor.carbon.accelerators import (
     accelerators,
     find_accelerator,
 )
+from monitor.carbon.clouds import cloud_regions
 from monitor.carbon.intensity import WORLD, zones
 from monitor.carbon.training import (
     MOST_G_PER_KWH,
@@ -27,6 +27,8 @@ from monitor.carbon.training import (
     Training,
     TrainingError,
     computed,
+    region_place,
+    zone_place,
 )
 
 OWN = "as entered"
@@ -43,12 +45,18 @@ class HardwareTab(QWidget):
         self.hardware = _searchable([each.name for each in accelerators()])
         self.hardware.setCurrentText("H100 SXM")
         self.watts = _number(MOST_WATTS, 0, self.tr("Watts of one"), " W")
-        self.count = QSpinBox()
+        self.count = WholeField()
         self.count.setRange(1, 10_000_000)
-        self.count.setGroupSeparatorShown(True)
         self.hours = _number(1e10, 1, self.tr("Hours of each"), " h")
-        self._zones = sorted(zones(), key=lambda zone: (zone.code != WORLD, zone.name))
-        self.zone = _searchable([zone.name for zone in self._zones])
+        listed = sorted(zones(), key=lambda zone: (zone.code != WORLD, zone.name))
+        self._places = [
+            *(zone_place(zone) for zone in listed),
+            *(region_place(region) for region in cloud_regions()),
+        ]
+        self.zone = _searchable(
+            [zone.name for zone in listed] + [region.name for region in cloud_regions()]
+        )
+        self.zone.setToolTip(self.tr("A country, or a cloud provider's region: us-east-1"))
         self.intensity = _number(MOST_G_PER_KWH, 2, self.tr("Carbon intensity"), " g/kWh")
         self.pue = _number(MOST_PUE, 2, self.tr("PUE"), "")
         self.pue.setMinimum(1.0)
@@ -95,7 +103,7 @@ class HardwareTab(QWidget):
         index = self.zone.findText(self.zone.currentText(), Qt.MatchFlag.MatchFixedString)
         if index >= 0:
             with QSignalBlocker(self.intensity):
-                self.intensity.setValue(self._zones[index].g_per_kwh)
+                self.intensity.setValue(self._places[index].g_per_kwh)
         self._reckon()
 
     def _listed(self) -> Accelerator | None:
@@ -136,21 +144,24 @@ class HardwareTab(QWidget):
         )
 
     def _place(self) -> Place:
-        """Return the zone, or what a person calls a place of another intensity."""
+        """Return the zone or region, or what a person calls a place of another intensity."""
         text = " ".join(self.zone.currentText().split())
         index = self.zone.findText(text, Qt.MatchFlag.MatchFixedString)
-        zone = self._zones[index] if index >= 0 else None
-        if zone and round(zone.g_per_kwh, self.intensity.decimals()) == self.intensity.value():
-            return Place(zone.code, zone.g_per_kwh, zone.year)
-        return Place(self.tr("own figure") if zone or not text else text, self.intensity.value())
+        known = self._places[index] if index >= 0 else None
+        if known and round(known.g_per_kwh, self.intensity.decimals()) == self.intensity.value():
+            return known
+        name = self.tr("own figure") if known or not text else text
+        provider, region = (known.provider, known.region) if known else ("", "")
+        return Place(name, self.intensity.value(), provider=provider, region=region)
 
     def show_training(self, training: Training) -> bool:
         """Show what one was reckoned from; return whether that is known."""
         details = dict(training.details)
         try:
-            zone = next((z for z in self._zones if z.code == details["place"]), None)
+            names = [place.name for place in self._places]
+            at = names.index(details["place"]) if details["place"] in names else -1
             self.hardware.setCurrentText(str(details["hardware"]))
-            self.zone.setCurrentText(zone.name if zone else str(details["place"]))
+            self.zone.setCurrentText(self.zone.itemText(at) or str(details["place"]))
             self.watts.setValue(float(details["tdp_w"]))
             self.count.setValue(int(details["count"]))
             self.hours.setValue(float(details["hours"]))
@@ -171,12 +182,11 @@ def _searchable(names: list[str]) -> QComboBox:
     return made
 
 
-def _number(most: float, decimals: int, name: str, suffix: str) -> QDoubleSpinBox:
-    made = QDoubleSpinBox()
+def _number(most: float, decimals: int, name: str, suffix: str) -> DecimalField:
+    made = DecimalField()
     made.setRange(0, most)
     made.setDecimals(decimals)
     made.setSuffix(suffix)
-    made.setGroupSeparatorShown(True)
     made.setAccessibleName(name)
     return made
 

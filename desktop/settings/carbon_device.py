@@ -3,13 +3,12 @@
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QFormLayout,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.theme.numbers import DecimalField, WholeField
 from desktop.theme.widgets import label
 from monitor import figures
 from monitor.carbon.choice import choose_embodied, choose_pue
@@ -25,14 +24,14 @@ class DeviceTab(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.pue = QDoubleSpinBox(decimals=2, minimum=1, maximum=MOST_PUE, singleStep=0.05)
+        self.pue = DecimalField(decimals=2, minimum=1, maximum=MOST_PUE, singleStep=0.05)
         self.counts = QCheckBox(self.tr("Reckon with the device's making"))
-        self.kg = QDoubleSpinBox(decimals=1, maximum=MOST_KG, singleStep=10)
+        self.kg = DecimalField(decimals=1, maximum=MOST_KG, singleStep=10)
         self.kg.setSuffix(self.tr(" kg CO₂e"))
         self.kg.setSpecialValueText(self.tr("not entered"))
-        self.years = QDoubleSpinBox(decimals=1, minimum=0.5, maximum=MOST_YEARS, value=4)
+        self.years = DecimalField(decimals=1, minimum=0.5, maximum=MOST_YEARS, value=4)
         self.years.setSuffix(self.tr(" years"))
-        self.share = QSpinBox(minimum=1, maximum=100, value=100)
+        self.share = WholeField(minimum=1, maximum=100, value=100)
         self.share.setSuffix(self.tr(" %"))
         for field in (self.pue, self.kg, self.years, self.share):
             field.setKeyboardTracking(False)  # a figure is taken when it is whole

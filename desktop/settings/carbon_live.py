@@ -117,13 +117,18 @@ class LiveTab(QWidget):
         if state is None:
             return self.tr("Off: the yearly figure of %1 is used.").replace("%1", yearly.name)
         if state.reading is None:
-            return self.tr("On. There is no figure yet.")
-        zone = state.reading.zone(datetime.now(UTC))
+            text = self.tr("On. There is no figure yet: the yearly %1 g/kWh is used.")
+            return text.replace("%1", f"{yearly.g_per_kwh:.0f}")
+        now = datetime.now(UTC)
+        zone = state.reading.zone(now)
         text = self.tr("On: %1, %2 g/kWh (%3)")
+        if not state.reading.is_usable(now):
+            text = self.tr("On: %1, %2 g/kWh (%3). That is too old: the yearly %4 g/kWh is used.")
         return (
             text.replace("%1", zone.name)
             .replace("%2", f"{zone.g_per_kwh:.0f}")
             .replace("%3", zone.source)
+            .replace("%4", f"{yearly.g_per_kwh:.0f}")
         )
 
     def tell(self, problem: str) -> None:

@@ -4,15 +4,14 @@ from datetime import date
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QFormLayout,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.theme.numbers import DecimalField, WholeField
 from desktop.theme.widgets import label, named
 from monitor.carbon.choice import choose_own
 from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, MOST_G_PER_KWH, MOST_LETTERS, OwnFigure
@@ -26,7 +25,7 @@ class OwnTab(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.figure = QDoubleSpinBox(decimals=1, maximum=MOST_G_PER_KWH, singleStep=10)
+        self.figure = DecimalField(decimals=1, maximum=MOST_G_PER_KWH, singleStep=10)
         self.figure.setSuffix(self.tr(" g CO₂e/kWh"))
         self.figure.setSpecialValueText(self.tr("not entered"))
         self.name, self.source = QLineEdit(), QLineEdit()
@@ -35,7 +34,7 @@ class OwnTab(QWidget):
         for field in (self.name, self.source):
             field.setMaxLength(MOST_LETTERS)
             field.textChanged.connect(self._mind_button)
-        self.year = QSpinBox(minimum=FIRST_YEAR, maximum=LAST_YEAR, value=date.today().year)
+        self.year = WholeField(minimum=FIRST_YEAR, maximum=LAST_YEAR, value=date.today().year)
         self.figure.valueChanged.connect(self._mind_button)
         self.use = named(QPushButton(self.tr("Use this figure")), "primary")
         self.use.setAutoDefault(False)

@@ -102,6 +102,8 @@ class PlugsDialog(QDialog):
         layout.addLayout(self._build_adding())
         layout.addLayout(self._build_bottom())
         self._mind_buttons()
+        # What is typed at once is an address: adding is what most open this for.
+        self.address.setFocus()
         self._bridge.change(self._read, self._show)
 
     # --- building ------------------------------------------------------------------------

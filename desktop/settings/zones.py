@@ -11,8 +11,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.theme.widgets import label
 from monitor.carbon.countries import two_letters
-from monitor.carbon.intensity import WORLD, Zone, zones
+from monitor.carbon.intensity import WORLD, Zone, without_figure, zones
 
 SOUGHT, SORTED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
@@ -45,10 +46,13 @@ class ZoneList(QWidget):
         self.list.setAccessibleName(self.tr("Zones"))
         self.list.doubleClicked.connect(self.activated)
         self.list.entered_key.connect(self.activated)
+        self.nothing = label("", "muted", wrap=True)
+        self.nothing.hide()
         self.setFocusProxy(self.search)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.search)
+        layout.addWidget(self.nothing)
         layout.addWidget(self.list, 1)
 
     @property
@@ -84,6 +88,20 @@ class ZoneList(QWidget):
     def _filter(self, text: str) -> None:
         self._proxy.setFilterFixedString(text.strip())
         self.list.setCurrentIndex(self._proxy.index(0, 0))
+        self.nothing.setText(self._why_nothing(text.strip().casefold()))
+        self.nothing.setVisible(self._proxy.rowCount() == 0)
+
+    def _why_nothing(self, sought: str) -> str:
+        for zone in without_figure():
+            if sought in _sought(zone).casefold():
+                text = self.tr(
+                    "%1: there is no usable figure. %2 has %3 g/kWh, which no grid emits. Choose "
+                    "a region it lies in, or enter a figure of your own."
+                )
+                for place, told in (("%1", zone.name), ("%2", zone.source)):
+                    text = text.replace(place, told)
+                return text.replace("%3", f"{zone.g_per_kwh:g}")
+        return self.tr("No country or region is called so.")
 
 
 class _Table(QTableView):
@@ -121,10 +139,15 @@ class _Table(QTableView):
         super().keyPressEvent(event)
 
 
+def _sought(zone: Zone) -> str:
+    """Return the words a zone is found by."""
+    return f"{zone.name} {zone.code} {two_letters(zone) or ''}"
+
+
 def _row(place: int, zone: Zone, is_own: bool) -> list[QStandardItem]:
     """Make a zone's cells; sorted by its place, its figure, or its year."""
     cells = [QStandardItem(text) for text in (zone.name, f"{zone.g_per_kwh:.0f}", str(zone.year))]
-    sought = f"{zone.name} {zone.code} {two_letters(zone) or ''}"
+    sought = _sought(zone)
     for cell, key in zip(cells, (float(place), zone.g_per_kwh, float(zone.year)), strict=True):
         cell.setData(sought, SOUGHT)
         cell.setData(key, SORTED)

@@ -62,8 +62,13 @@ def _great_britain(live: Live, answer: Any) -> Reading:
         live=live,
         code=code,
         name=name,
-        # On a windy night the north of Scotland really burns nothing.
-        g_per_kwh=_figure(live, given["actual" if is_known else "forecast"], lowest=0.0),
+        # On a windy night the north of Scotland really burns nothing, and the service says 0 for
+        # it; the island as a whole always burns something, so that a 0 is a figure missing there.
+        g_per_kwh=_figure(
+            live,
+            given["actual" if is_known else "forecast"],
+            lowest=0.0 if live.grid else math.ulp(0.0),
+        ),
         at=_time(entry["from"]),
         how="of generation alone" if is_known else "forecast, of generation alone",
     )

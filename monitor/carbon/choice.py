@@ -1,13 +1,13 @@
 """What a person chose to reckon with, and the zone that follows from it at a moment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from monitor.carbon.embodied import Embodied
 from monitor.carbon.footprint import check_pue
-from monitor.carbon.intensity import WORLD, CarbonError, UnknownZone, Zone, find_zone
+from monitor.carbon.intensity import WORLD, CarbonError, NoFigure, UnknownZone, Zone, find_zone
 from monitor.carbon.live import Live, without_live
 from monitor.carbon.own import OwnFigure
 from monitor.carbon.state import Preferences, forgive, read_state
@@ -27,11 +27,13 @@ EMBODIED_PREFERENCE, LIVE_PREFERENCE = "carbon_embodied", "carbon_live"
 class Choice:
     """What grams are reckoned with.
 
-    :param yearly: the zone chosen, or the figure of one's own
+    :param yearly: the zone chosen, or the figure of one's own; the world, whose source says so,
+      if the one chosen has no figure
     :param own: that figure, whether it is in use or not; ``None`` if none was entered
     :param pue: power usage effectiveness
     :param embodied: the device, ``None`` if its making is not reckoned with
     :param live: the live figures that are used while they are to be had; ``None`` if off
+    :param missing: why the zone chosen is not ``yearly``; ``None`` if it is
     """
 
     yearly: Zone
@@ -39,6 +41,7 @@ class Choice:
     pue: float = 1.0
     embodied: Embodied | None = None
     live: Live | None = None
+    missing: NoFigure | None = None
 
 
 def read_choice(kept: Preferences) -> Choice:
@@ -47,12 +50,20 @@ def read_choice(kept: Preferences) -> Choice:
     :raises CarbonError: if something that is kept cannot be, having been written by hand perhaps
     """
     own = _read(kept, OWN_PREFERENCE, OwnFigure.from_json)
+    missing = None
+    try:
+        yearly = _yearly(kept.preference(ZONE_PREFERENCE, WORLD), own)
+    except NoFigure as none:
+        # Chosen before its 0 was known to be none: the world's mean, as if nothing was chosen.
+        missing, world = none, find_zone(WORLD)
+        yearly = replace(world, source=f"{world.source}; none for {none.zone.name}")
     return Choice(
-        yearly=_yearly(kept.preference(ZONE_PREFERENCE, WORLD), own),
+        yearly=yearly,
         own=own,
         pue=chosen_pue(kept),
         embodied=chosen_embodied(kept),
         live=_read(kept, LIVE_PREFERENCE, Live.from_json),
+        missing=missing,
     )
 
 
@@ -66,13 +77,27 @@ def zone_at(kept: Preferences, now: datetime) -> Zone:
     :raises CarbonError: see :func:`read_choice`
     """
     choice = read_choice(kept)
-    live = choice.live
-    if live is None:
+    if choice.live is None:
         return choice.yearly
+    return _live_at(kept, choice, now) or without_live(choice.yearly)
+
+
+def live_at(kept: Preferences, moment: datetime) -> Zone | None:
+    """Return the live figure that is known by now for what began at a moment.
+
+    :param moment: with its zone
+    :return: ``None`` if live figures are off, or none is of that hour
+    :raises CarbonError: see :func:`read_choice`
+    """
+    return _live_at(kept, read_choice(kept), moment)
+
+
+def _live_at(kept: Preferences, choice: Choice, moment: datetime) -> Zone | None:
+    live = choice.live
+    if live is None or live.zone != choice.yearly.code:
+        return None
     reading = read_state(kept, live).reading
-    if live.zone == choice.yearly.code and reading and reading.is_usable(now):
-        return reading.zone(now)
-    return without_live(choice.yearly)
+    return reading.zone(moment) if reading and reading.is_usable(moment) else None
 
 
 def chosen_pue(kept: Preferences) -> float:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from monitor.carbon.choice import read_choice
 from monitor.carbon.intensity import CarbonError
-from monitor.carbon.state import Preferences, read_state, refresh
+from monitor.carbon.state import Preferences, give_up, read_state, refresh
 from monitor.store.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,11 @@ class LiveFeed:
             return LOOK_S
         wait_s = read_state(self._kept, live).wait(datetime.now(UTC)).total_seconds()
         if wait_s <= 0:
-            state = refresh(self._kept, live, self._tick)
+            try:
+                state = refresh(self._kept, live, self._tick)
+            except _Closed:
+                give_up(self._kept, live)
+                raise
             if state.problem:
                 log.warning("No live carbon intensity: %s", state.problem)
             wait_s = state.wait(datetime.now(UTC)).total_seconds()

@@ -53,6 +53,13 @@ def footprint(energy: Interval, zone: Zone, pue: float = 1.0) -> Footprint:
     )
 
 
+def known_footprint(energy: Interval | None, zone: Zone | None, pue: float) -> Footprint | None:
+    """Return the emissions of an energy, ``None`` where it or its intensity is not known."""
+    if energy is None or zone is None or zone.is_missing:
+        return None
+    return footprint(energy, zone, pue)
+
+
 def check_pue(pue: float) -> None:
     """Refuse what nobody's power usage effectiveness is.
 

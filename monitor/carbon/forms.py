@@ -39,6 +39,8 @@ def choice_lines(choice: Choice, zone: Zone) -> RenderableType:
                 f"{device.life_years:g} years, {device.share:.0%} of it"
             )
         )
+    if choice.missing:
+        lines.append(Text(str(choice.missing), style="yellow"))
     return Group(*lines)
 
 
@@ -52,22 +54,46 @@ def choice_json(choice: Choice, zone: Zone) -> dict[str, Any]:
     }
 
 
-def live_lines(state: LiveState | None, now: datetime) -> RenderableType:
-    """Write how it stands with live figures."""
+def stand_in_note(choice: Choice, state: LiveState | None) -> str:
+    """Say why the yearly figure is used though another was chosen, and what to do.
+
+    :param state: of live figures, ``None`` if they are off
+    """
+    yearly = choice.yearly
+    used = f"Reckoned with the yearly figure of {yearly.name}, {yearly.g_per_kwh:g} g/kWh."
+    if choice.missing:
+        return f"{choice.missing} {used}"
+    why = state.problem if state else ""
+    return f"There is no live figure. {why or '`llamawatt carbon live now` asks for it.'} {used}"
+
+
+def live_lines(state: LiveState | None, used: Zone, now: datetime) -> RenderableType:
+    """Write how it stands with live figures.
+
+    :param used: what a query that begins now is reckoned with
+    """
     if state is None:
         return Text(OFF)
+    instead = f"the yearly {used.g_per_kwh:g} g/kWh of {used.name} is used"
     lines = []
     if state.reading:
-        lines.append(zone_line(state.reading.zone(now)))
+        line = zone_line(state.reading.zone(now))
+        if not state.reading.is_usable(now):
+            line.append(f"; too old, {instead}")
+        lines.append(line)
     if state.problem:
         lines.append(Text(state.problem, style="yellow"))
-    if not lines:
-        lines.append(Text(f"{state.live.provider.label} was not asked yet."))
+    if not state.reading:
+        told = "There is no figure yet" if lines else f"{state.live.provider.label} was not asked"
+        lines.append(Text(f"{told}: {instead}."))
     return Group(*lines)
 
 
-def live_json(state: LiveState | None, now: datetime) -> dict[str, Any]:
-    """Return how it stands with live figures; the token is in no form of it."""
+def live_json(state: LiveState | None, used: Zone, now: datetime) -> dict[str, Any]:
+    """Return how it stands with live figures; the token is in no form of it.
+
+    :param used: what a query that begins now is reckoned with
+    """
     if state is None:
         return {"on": False}
     reading = state.reading
@@ -82,6 +108,7 @@ def live_json(state: LiveState | None, now: datetime) -> dict[str, Any]:
             "is_current": reading.is_current(now),
             "is_usable": reading.is_usable(now),
         },
+        "used": zone_json(used),
         "problem": state.problem or None,
         "next_at": state.next_at and state.next_at.isoformat(),
     }
@@ -92,9 +119,9 @@ def recost_view(recosted: Recosted, zone: Zone) -> RenderableType:
     totals, new = recosted.totals, recosted.footprint
     table = make_table("", "CO2e", "95 % interval", right=("CO2e", "95 % interval"))
     table.add_row("as it was reckoned", figures.mass(totals.grams), "")
-    interval = f"{figures.mass(new.low_g)}–{figures.mass(new.high_g)}" if new else ""
+    interval = figures.mass_span(new.low_g, new.high_g, new.grams) if new else ""
     table.add_row(
-        f"in {zone.name} ({zone.year})", figures.mass(new.grams if new else None), interval
+        f"under {zone.name} ({zone.year})", figures.mass(new.grams if new else None), interval
     )
     notes = [
         f"{figures.marked(totals.kind, figures.energy(totals.energy_j))} of {totals.measured:,} "

@@ -2,6 +2,7 @@
 
 Yearly means of Ember's electricity data (CC BY 4.0), life-cycle grams of CO2-equivalent per
 kilowatt-hour, as republished by The Green Web Foundation; see ``resources/grid_intensity.csv``.
+No grid's life-cycle figure is nought, so that a 0 there is a figure that is missing.
 """
 
 import csv
@@ -27,6 +28,18 @@ class UnknownZone(CarbonError):
     """No zone of that code or name; the message names the nearest ones."""
 
 
+class NoFigure(UnknownZone):
+    """A zone of the table that has no figure in it; the message says what to do instead."""
+
+    def __init__(self, zone: "Zone") -> None:
+        super().__init__(
+            f"There is no usable figure for {zone.name} ({zone.code}): {zone.source} has "
+            f"{zone.g_per_kwh:g} g/kWh for it, which no grid emits. Enter one with `llamawatt "
+            "carbon own`, or choose a region it lies in."
+        )
+        self.zone = zone
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """The mean carbon intensity of a grid.
@@ -44,10 +57,27 @@ class Zone:
     g_per_kwh: float
     source: str = SOURCE
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether its 0 stands for a figure that is missing; a live one of generation alone may
+        be 0, and a year's of all that a grid emits never is."""
+        return self.g_per_kwh == 0 and self.source.startswith(SOURCE)
+
 
 @cache
 def zones() -> tuple[Zone, ...]:
-    """Return every zone, regions first, then countries by code."""
+    """Return every zone that has a figure, regions first, then countries by code."""
+    return tuple(zone for zone in _published() if not zone.is_missing)
+
+
+@cache
+def without_figure() -> tuple[Zone, ...]:
+    """Return the zones that are published without a usable figure."""
+    return tuple(zone for zone in _published() if zone.is_missing)
+
+
+@cache
+def _published() -> tuple[Zone, ...]:
     rows = csv.DictReader(StringIO(resource_text("grid_intensity.csv")))
     return tuple(
         Zone(row["code"], row["name"], int(row["year"]), float(row["g_per_kwh"])) for row in rows
@@ -58,8 +88,12 @@ def find_zone(text: str) -> Zone:
     """Return the zone of a code or name, whatever its case.
 
     :raises UnknownZone: if there is none, naming the nearest
+    :raises NoFigure: if there is one without a figure
     """
     wanted = text.strip().casefold()
+    for zone in without_figure():
+        if wanted in (zone.code.casefold(), zone.name.casefold()):
+            raise NoFigure(zone)
     names = {zone.code.casefold(): zone for zone in zones()}
     names |= {zone.name.casefold(): zone for zone in zones()}
     if wanted in names:

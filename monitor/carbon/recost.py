@@ -1,9 +1,10 @@
-"""What stored queries would have emitted elsewhere: their joules at another intensity."""
+"""What stored queries would have emitted elsewhere or in another year: joules by an intensity."""
 
 from dataclasses import dataclass
 
 from monitor.carbon.footprint import Footprint, check_pue, footprint
-from monitor.carbon.intensity import Zone
+from monitor.carbon.intensity import CarbonError, Zone
+from monitor.carbon.own import OwnFigure
 from monitor.energy.interval import Interval
 from monitor.store.browse import Browse
 from monitor.store.charts import Totals
@@ -22,6 +23,27 @@ class Recosted:
     totals: Totals
     footprint: Footprint | None
     limited_to: int | None = None
+
+
+def figure_given(g_per_kwh: float, year: int, name: str = "your figure") -> Zone:
+    """Return a figure that was given for this once as a zone.
+
+    :param name: as it is shown
+    :raises CarbonError: if it or its year cannot be
+    """
+    return OwnFigure(g_per_kwh, name, "as given", year).zone
+
+
+def check_year(zone: Zone, year: int) -> None:
+    """Refuse a year that a zone's figure is not of.
+
+    :raises CarbonError: saying which year it is of, and how another can be reckoned with
+    """
+    if zone.year != year:
+        raise CarbonError(
+            f"The figure of {zone.name} is of {zone.year}; there is none of {year} in the table. "
+            f"Give that year's with --intensity and --year {year}."
+        )
 
 
 def recost(browse: Browse, zone: Zone, chosen: Filter = EVERYTHING, pue: float = 1.0) -> Recosted:

@@ -143,6 +143,12 @@ def refresh(kept: Preferences, live: Live, tick: Tick = idly) -> LiveState:
     return after
 
 
+def give_up(kept: Preferences, live: Live) -> None:
+    """Keep that an answer was no longer waited for: a silent service is asked ever less often."""
+    error = LiveError(f"{live.provider.label} had not answered when LlamaWatt ended. Try again.")
+    _keep(kept, read_state(kept, live).failed(error, datetime.now(UTC)))
+
+
 def _keep(kept: Preferences, state: LiveState) -> None:
     kept.set_preference(
         STATE_PREFERENCE,

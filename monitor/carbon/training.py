@@ -17,7 +17,9 @@ import numpy as np
 
 from monitor import figures
 from monitor.carbon.accelerators import Accelerator
+from monitor.carbon.clouds import PROVIDERS, CloudRegion
 from monitor.carbon.footprint import J_PER_KWH
+from monitor.carbon.intensity import Zone
 from monitor.energy.account import weakest
 from monitor.power.channel import Kind
 
@@ -77,11 +79,38 @@ class Place:
     :param name: a zone's code, or what a person calls it
     :param g_per_kwh: carbon intensity of its electricity
     :param year: of that figure, 0 if it is not known
+    :param source: whose figure that is, "" for a zone's or a person's own
+    :param provider: of the cloud, as a person names it; "" for none
+    :param region: of that provider
     """
 
     name: str
     g_per_kwh: float
     year: int = 0
+    source: str = ""
+    provider: str = ""
+    region: str = ""
+
+    @property
+    def words(self) -> str:
+        """What of it belongs to a figure's source."""
+        cloud = " ".join(filter(None, (self.provider, self.region)))
+        where = f"{cloud}, {self.name}" if cloud and cloud != self.name else self.name
+        year = f" {self.year}" if self.year else ""
+        source = f" ({self.source})" if self.source else ""
+        return f"{where}{year} {self.g_per_kwh:g} g/kWh{source}"
+
+
+def zone_place(zone: Zone, provider: str = "", region: str = "") -> Place:
+    """Return a zone as a place of training."""
+    return Place(zone.code, zone.g_per_kwh, zone.year, provider=provider, region=region)
+
+
+def region_place(found: CloudRegion) -> Place:
+    """Return a cloud provider's region as a place of training."""
+    provider = PROVIDERS[found.provider]
+    name = f"{provider} {found.code}"
+    return Place(name, found.g_per_kwh, found.year, found.source, provider, found.code)
 
 
 def entered(grams: float, source: str) -> Training:
@@ -112,13 +141,13 @@ def computed(
     _check("The carbon intensity", place.g_per_kwh, MOST_G_PER_KWH, "g/kWh")
     if not 1 <= pue <= MOST_PUE:
         raise TrainingError(f"A PUE of {pue:g} is impossible: it is 1 to {MOST_PUE:g}.")
+    cloud = (("provider", place.provider), ("region", place.region))
     energy_j = hardware.tdp_w * count * hours * SECONDS_PER_HOUR * pue
-    year = f" {place.year}" if place.year else ""
     return Training(
         grams=energy_j / J_PER_KWH * place.g_per_kwh,
         source=(
             f"{count:,} × {hardware.name} ({hardware.tdp_w:g} W: {hardware.source}), "
-            f"{hours:,.10g} h, {place.name}{year} {place.g_per_kwh:g} g/kWh, PUE {pue:g}"
+            f"{hours:,.10g} h, {place.words}, PUE {pue:g}"
         ),
         energy_j=energy_j,
         method=Method.COMPUTED,
@@ -130,6 +159,7 @@ def computed(
             ("place", place.name),
             ("g_per_kwh", place.g_per_kwh),
             ("pue", pue),
+            *((name, text) for name, text in cloud if text),
         ),
     )
 

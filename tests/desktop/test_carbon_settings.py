@@ -1,6 +1,7 @@
 """Choosing what grams are reckoned with, in a real dialog over a real history and server."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PySide6.QtCore import Qt
@@ -11,11 +12,12 @@ from desktop.bridge import Bridge
 from desktop.services import Services
 from desktop.settings.carbon import CarbonDialog
 from monitor.carbon import token
-from monitor.carbon.choice import choose_own, choose_zone, read_choice
+from monitor.carbon.choice import choose_live, choose_own, choose_zone, read_choice
 from monitor.carbon.embodied import Embodied
 from monitor.carbon.intensity import find_zone
-from monitor.carbon.live import Live, Provider
+from monitor.carbon.live import Live, Provider, live_for
 from monitor.carbon.own import OwnFigure
+from monitor.carbon.state import STATE_PREFERENCE, refresh
 from monitor.meter import chosen_pue, chosen_zone
 from tests.unit.grid_server import TOKEN, Grid, MemoryKeyring, keyring_of, standing_in
 
@@ -59,6 +61,39 @@ def test_a_zone_is_sought_by_name_or_letters_and_used(
     qtbot.keyClicks(dialog.zones.search, "qqqq")
     assert dialog.zones.zone is None
     assert not dialog.use.isEnabled()
+
+
+def test_a_zone_without_a_figure_says_so_where_it_is_sought(
+    qtbot: QtBot, dialog: CarbonDialog
+) -> None:
+    zones = dialog.zones
+    assert zones.nothing.isHidden()
+    qtbot.keyClicks(zones.search, "central african")
+    assert zones.zone is None
+    assert "Central African Republic: there is no usable figure" in zones.nothing.text()
+    assert "0 g/kWh" in zones.nothing.text()
+    qtbot.keyClicks(zones.search, "qqqq")
+    assert zones.nothing.text() == "No country or region is called so."
+    zones.search.clear()
+    assert zones.nothing.isHidden()
+
+
+def test_a_live_figure_that_is_too_old_says_that_the_yearly_one_is_used(
+    qtbot: QtBot, grid: Grid, bridge: Bridge, services: Services, host: QWidget
+) -> None:
+    history = services.history
+    choose_zone(history, "DEU")
+    token.keep_token(TOKEN)
+    live = live_for(find_zone("DEU"), Provider.ELECTRICITY_MAPS)
+    choose_live(history, live)
+    refresh(history, live)
+    state = history.preference(STATE_PREFERENCE)
+    state["reading"]["at"] = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+    history.set_preference(STATE_PREFERENCE, state)
+    dialog = opened(qtbot, bridge, services, host)
+    text = dialog.live_tab.state.text()
+    assert "302 g/kWh" in text
+    assert text.endswith("That is too old: the yearly 342 g/kWh is used.")
 
 
 def test_zones_are_sorted_by_their_figures(dialog: CarbonDialog) -> None:

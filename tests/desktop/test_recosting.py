@@ -40,6 +40,25 @@ def test_grams_follow_the_zone_and_the_pue_at_once(
     assert dialog.stored.text() == as_it_was, "what is stored stays"
 
 
+def test_a_figure_of_another_year_takes_the_place_of_the_zones(
+    qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget
+) -> None:
+    stored_query(services.history)
+    dialog = opened(qtbot, bridge, services, host, EVERYTHING)
+    of_the_zone = dialog.other.text()
+    assert not dialog.year.isEnabled()
+    dialog.own.setValue(45)
+    dialog.year.setValue(2019)
+    joules = BILL.total().joules
+    assert joules
+    qtbot.waitUntil(lambda: dialog.where.text() == "your figure, 2019 · 45 g CO₂e/kWh")
+    assert dialog.other.text() == figures.mass(joules / 3.6e6 * 45)
+    assert not dialog.zones.isEnabled()
+    dialog.own.setValue(0)
+    qtbot.waitUntil(lambda: dialog.other.text() == of_the_zone)
+    assert dialog.zones.isEnabled()
+
+
 def test_it_begins_with_what_is_reckoned_with_now(
     qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget
 ) -> None:

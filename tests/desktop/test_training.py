@@ -108,6 +108,23 @@ def test_the_hardware_is_reckoned_as_it_is_typed(
     assert again.hardware.training() == found
 
 
+def test_a_clouds_region_is_a_place_with_its_figure(qtbot: QtBot, bridge: Bridge) -> None:
+    dialog = TrainingDialog(bridge, "tiny", None)
+    qtbot.addWidget(dialog)
+    tab = dialog.hardware
+    tab.hours.setValue(100)
+    tab.zone.setCurrentText("AWS us-east-1 (Ashburn, USA)")
+    assert tab.intensity.value() == 367.8
+    found = tab.training()
+    assert "AWS us-east-1 2019 367.8 g/kWh (ML CO2 Impact)" in found.source
+    assert dict(found.details)["region"] == "us-east-1"
+    again = TrainingDialog(bridge, "tiny", found)
+    qtbot.addWidget(again)
+    assert again.hardware.training() == found
+    tab.intensity.setValue(300)
+    assert "AWS us-east-1, own figure 300 g/kWh" in tab.training().source
+
+
 def test_hardware_of_another_name_needs_its_watts(qtbot: QtBot, bridge: Bridge) -> None:
     dialog = TrainingDialog(bridge, "tiny", None)
     qtbot.addWidget(dialog)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.carbon import token
+from monitor.carbon.state import STATE_PREFERENCE
 from monitor.cli import main
 from monitor.paths import database_path
 from monitor.store.history import History
@@ -68,6 +70,9 @@ def test_a_figure_of_ones_own_is_used_listed_and_left_again() -> None:
     [
         ("zone Atlantis", "There is no zone “Atlantis”"),
         ("zone own", "no figure of your own yet"),
+        ("zone CAF", "Enter one with `llamawatt carbon own`"),
+        ("recost FRA --year 2019", "there is none of 2019"),
+        ("recost --intensity 0", "0 g/kWh cannot be"),
         ("own -5 --name a --source b", "-5 g/kWh cannot be"),
         ("own 10000 --name a --source b", "10000 g/kWh cannot be"),
         ("pue 0", "A PUE of 0 is impossible"),
@@ -89,9 +94,34 @@ def test_what_cannot_be_is_told_and_nothing_is_changed(typed: str, told: str) ->
     assert answer("zone") == before
 
 
-def test_wrong_use_is_told() -> None:
-    assert "belong together" in said(run("embodied", "--kg", "300"))
-    assert "--postcode for" in said(run("live", "on", "--grid", "DE", "--postcode", "RG10"))
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("embodied --kg 300", "belong together"),
+        ("embodied --share 0.5", "--share is of a device"),
+        ("embodied --kg 350 --years 4 --off", "or --off"),
+        ("own 45 --name a --source b --year 0", "0 is not in the range"),
+        ("live on --grid DE --postcode RG10", "--postcode for"),
+        ("live on carbonintensity --token", "needs no token"),
+        ("recost", "Give a zone, or a figure of your own"),
+        ("recost FRA --intensity 45", "Give a zone, or a figure of your own"),
+    ],
+)
+def test_wrong_use_is_told_and_changes_nothing(typed: str, told: str) -> None:
+    before = answer("zone")
+    ran = run(*typed.split())
+    assert ran.exit_code == 2
+    assert told in said(ran)
+    assert answer("zone") == before
+
+
+def test_a_zone_without_a_figure_is_never_reckoned_as_zero() -> None:
+    assert "no usable figure for Central African Republic" in said(run("list"))
+    with closing(History(database_path())) as history:
+        history.set_preference("zone", "CAF")
+    assert answer("zone")["zone"] == "WORLD"
+    assert "no usable figure for Central African Republic" in said(run("zone"))
+    assert answer("zone", "FRA")["zone"] == "FRA"
 
 
 def test_pue_and_the_devices_making_are_kept() -> None:
@@ -116,6 +146,10 @@ def test_stored_queries_are_recosted(ids: list[str]) -> None:
     assert found["co2"]["grams"] == pytest.approx(by_hand)
     # The builders' queries were reckoned with Germany's 344 g/kWh.
     assert found["grams_before"] == pytest.approx(found["energy_j"] / 3.6e6 * 344)
+    assert answer("recost", "FRA", "--year", str(zone["year"])) == found
+    own = answer("recost", "--intensity", "45", "--year", "2019")
+    assert own["co2"]["grams"] == pytest.approx(found["energy_j"] / 3.6e6 * 45)
+    assert (own["co2"]["year"], own["zone"]["source"]) == (2019, "as given")
     assert answer("recost", "FRA", "--text", "one")["queries"] == 1
     assert "as it was reckoned" in said(run("recost", "FRA", "--pue", "1.5"))
     assert answer("recost", "FRA", "--kind", "bench")["co2"] is None
@@ -188,6 +222,81 @@ def test_another_zone_says_that_live_figures_are_off(grid: Grid) -> None:
     run("live", "on")
     assert "Live figures are off now: they were of DE" in said(run("zone", "FRA"))
     assert answer("live") == {"on": False}
+
+
+def turned_on_hours_ago(grid: Grid, hours: float) -> None:
+    """Turn live figures on whose last reading is so old, and due to be followed by another."""
+    token.keep_token(TOKEN)
+    run("zone", "DEU")
+    assert answer("live", "on")["problem"] is None
+    with closing(History(database_path())) as history:
+        state = history.preference(STATE_PREFERENCE)
+        began = datetime.now(UTC) - timedelta(hours=hours)
+        state["reading"]["at"] = state["next_at"] = began.isoformat()
+        history.set_preference(STATE_PREFERENCE, state)
+    grid.asked.clear()
+
+
+def test_a_figure_too_old_to_be_used_is_said_to_be(grid: Grid) -> None:
+    turned_on_hours_ago(grid, 3)
+    shown = said(run("live"))
+    assert "302 g CO2e/kWh" in shown
+    assert "too old, the yearly 342.06 g/kWh of Germany is used" in shown
+    document = answer("live")
+    assert not document["reading"]["is_usable"]
+    assert document["used"]["intensity_g_per_kwh"] == 342.06
+    assert grid.asked == []
+
+
+def test_a_question_has_an_aged_figure_fetched_beside_it(grid: Grid, starter: Path) -> None:
+    turned_on_hours_ago(grid, 3)
+    grid.told = {"carbonIntensity": 250}
+    asked = ["ask", "What is a watt?", "--max-tokens", "60", "--seed", "4", "--json"]
+    ran = CliRunner().invoke(main, asked)
+    assert ran.exit_code == 0, ran.output
+    assert len(grid.asked) == 1
+    co2 = json.loads(ran.stdout)["co2"]
+    assert (co2["zone"], co2["intensity_g_per_kwh"]) == ("DEU", 250)
+    assert "yearly figure" not in ran.stderr
+    assert CliRunner().invoke(main, asked).exit_code == 0
+    assert len(grid.asked) == 1, "it is of this hour still"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["watch --seconds 1 --record", "bench speed -m starter --pp 16 --tg 16 --repeat 2"],
+)
+def test_recordings_and_benchmarks_have_it_fetched_too(
+    grid: Grid, starter: Path, typed: str
+) -> None:
+    turned_on_hours_ago(grid, 3)
+    ran = CliRunner().invoke(main, [*typed.split(), "--json"])
+    assert ran.exit_code == 0, ran.output
+    document = json.loads(ran.stdout)
+    co2 = document["co2"] if "co2" in document else document["cost"]["co2"]
+    assert co2["intensity_g_per_kwh"] == 302
+    assert co2["source"].startswith("Electricity Maps, ")
+    assert len(grid.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [({"silent": True}, "had not answered"), ({"status": 503}, "cannot answer now (503)")],
+)
+def test_a_service_without_an_answer_neither_fails_nor_delays_a_command(
+    grid: Grid, told: dict[str, Any], why: str
+) -> None:
+    turned_on_hours_ago(grid, 3)
+    for name, value in told.items():
+        setattr(grid, name, value)
+    ran = CliRunner().invoke(main, ["watch", "--seconds", "1", "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["seconds"] == pytest.approx(1, abs=0.5)
+    assert "yearly figure of Germany, 342.06 g/kWh" in " ".join(ran.stderr.split())
+    assert len(grid.asked) == 1
+    assert why in said(run("live"))
+    assert CliRunner().invoke(main, ["watch", "--seconds", "0.2"]).exit_code == 0
+    assert len(grid.asked) == 1, "it is left alone for a while"
 
 
 def test_the_installed_command_lists_them() -> None:

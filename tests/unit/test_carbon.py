@@ -16,21 +16,23 @@ from monitor.carbon.intensity import (
     SOURCE,
     WORLD,
     CarbonError,
+    NoFigure,
     UnknownZone,
     Zone,
     find_zone,
+    without_figure,
     zones,
 )
 from monitor.carbon.leaderboard import leaderboard_g, time_times_tdp_g
 from monitor.carbon.own import OwnFigure
-from monitor.carbon.recost import recost
+from monitor.carbon.recost import check_year, figure_given, recost
 from monitor.energy.interval import Interval
 from monitor.meter import chosen_zone
 from monitor.paths import database_path
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import Status
-from tests.unit.builders import NOTHING_KNOWN, REPOSITORY, query_start, stored_query
+from tests.unit.builders import NOTHING_KNOWN, REPOSITORY, outcome, query_start, stored_query
 
 EMBER = REPOSITORY / "../shared/data/carbon/ember-average-intensities.json"
 
@@ -48,12 +50,13 @@ def test_every_figure_is_embers(ember: dict[str, dict[str, Any]]) -> None:
         entry["country_or_region"]: (entry["year"], entry["emissions_intensity_gco2_per_kwh"])
         for entry in ember.values()
     }
-    assert {zone.name: (zone.year, zone.g_per_kwh) for zone in zones()} == published
+    known = (*zones(), *without_figure())
+    assert {zone.name: (zone.year, zone.g_per_kwh) for zone in known} == published
 
 
 def test_every_country_has_its_own_code(ember: dict[str, dict[str, Any]]) -> None:
     for entry in ember.values():
-        if code := entry["country_code"]:
+        if (code := entry["country_code"]) and entry["emissions_intensity_gco2_per_kwh"]:
             assert find_zone(code).name == entry["country_or_region"]
 
 
@@ -67,7 +70,7 @@ def test_every_zone_is_found_by_its_code_and_its_name_in_any_case() -> None:
 
 def test_zones_are_plausible() -> None:
     for zone in zones():
-        assert 0 <= zone.g_per_kwh < 1500, zone
+        assert 0 < zone.g_per_kwh < 1500, zone
         assert 2015 <= zone.year <= 2026, zone
 
 
@@ -86,6 +89,15 @@ def test_an_unknown_zone_names_the_nearest(text: str, suggested: str) -> None:
     assert f"There is no zone “{text}”" in str(refused.value)
     assert "Did you mean" in str(refused.value)
     assert suggested in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["CAF", "central african republic"])
+def test_a_zone_without_a_figure_is_said_to_have_none(text: str) -> None:
+    with pytest.raises(NoFigure) as refused:
+        find_zone(text)
+    assert "no usable figure for Central African Republic (CAF)" in str(refused.value)
+    assert "`llamawatt carbon own`" in str(refused.value)
+    assert [zone.code for zone in without_figure()] == ["CAF"]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "qqqqqq", "12345"])
@@ -233,7 +245,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(wrong: Any, said: str) -> None:
 
 
 def test_every_country_has_two_letters_of_its_own_and_no_region_has() -> None:
-    letters = {zone.code: two_letters(zone) for zone in zones()}
+    letters = {zone.code: two_letters(zone) for zone in (*zones(), *without_figure())}
     known = [each for each in letters.values() if each]
     assert len(known) == len(set(known)) == 209
     assert letters["GBR"] == "GB"
@@ -282,6 +294,33 @@ def test_a_zone_that_is_not_there_changes_nothing(history: History) -> None:
     assert chosen_zone(history).code == "FRA"
 
 
+def test_a_zone_chosen_before_it_had_no_figure_is_the_world_and_says_so(history: History) -> None:
+    history.set_preference("zone", "CAF")
+    zone = chosen_zone(history)
+    assert (zone.code, zone.g_per_kwh) == (WORLD, find_zone(WORLD).g_per_kwh)
+    assert zone.source == f"{SOURCE}; none for Central African Republic"
+    assert isinstance(choice.read_choice(history).missing, NoFigure)
+    choice.choose_own(history, ROOF)
+    assert choice.read_choice(history).missing is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "is_known"),
+    [
+        (Zone("CAF", "Central African Republic", 2022, 0.0), False),
+        (Zone("GB-1", "North Scotland", 2026, 0.0, "carbonintensity.org.uk, forecast"), True),
+    ],
+)
+def test_a_missing_figure_is_shown_as_unknown_and_a_live_zero_as_zero(
+    history: History, zone: Zone, is_known: bool
+) -> None:
+    began = history.begin(query_start(zone=zone))
+    record = history.finish(began.query_id, outcome())
+    grams = record.footprint.grams if record.footprint else None
+    (row,) = history.browse.rows()
+    assert grams == row.grams == (0.0 if is_known else None)
+
+
 def test_pue_and_device_are_kept(history: History) -> None:
     assert (choice.chosen_pue(history), choice.chosen_embodied(history)) == (1.0, None)
     assert choice.embodied_share_g(history, 60) is None
@@ -324,6 +363,22 @@ def test_stored_joules_are_recosted_and_stay_as_they_are(history: History) -> No
     assert (elsewhere.totals.queries, elsewhere.totals.measured) == (4, 3)
     again = recost(history.browse, records[0].zone or find_zone(WORLD))
     assert again == before
+
+
+def test_another_years_figure_is_reckoned_with_and_never_taken_for_the_tables(
+    history: History,
+) -> None:
+    joules = stored_query(history).bill.total().joules or 0
+    elsewhere = recost(history.browse, figure_given(45, 2019)).footprint
+    assert elsewhere
+    assert (elsewhere.grams, elsewhere.year) == (pytest.approx(joules * 45 / 3.6e6), 2019)
+    assert elsewhere.zone.startswith("own: ")
+    france = find_zone("FRA")
+    check_year(france, france.year)
+    with pytest.raises(CarbonError, match="France is of 2024; there is none of 2019"):
+        check_year(france, 2019)
+    with pytest.raises(CarbonError, match="cannot be"):
+        figure_given(0, 2019)
 
 
 def test_only_what_a_filter_lets_through_is_recosted(history: History) -> None:

@@ -17,10 +17,12 @@ from monitor.carbon.asking import ask_live
 from monitor.carbon.choice import choose_live, choose_zone, read_choice, zone_at
 from monitor.carbon.feed import LiveFeed
 from monitor.carbon.intensity import find_zone
+from monitor.carbon.late import late_figure, take_late_figure
 from monitor.carbon.live import Live, LiveError, Provider, live_for
 from monitor.carbon.state import STATE_PREFERENCE, LiveState, read_state, refresh
 from monitor.paths import database_path
 from monitor.store.history import History
+from tests.unit.builders import outcome, query_start
 from tests.unit.grid_server import (
     TOKEN,
     Grid,
@@ -145,6 +147,13 @@ def test_a_region_of_great_britain_may_burn_nothing(grid: Grid) -> None:
     zone = ask_live(live_for(BRITAIN, ISLAND, "IV2"), token.read_token, now()).zone(now())
     assert grid.asked[0][0] == "/regional/postcode/IV2"
     assert (zone.code, zone.name, zone.g_per_kwh) == ("GB-1", "North Scotland", 0)
+
+
+def test_the_whole_island_never_burns_nothing(grid: Grid) -> None:
+    intensity = {"forecast": 120, "actual": 0, "index": "low"}
+    body = {"data": [{"from": half_hour(-5), "to": half_hour(25), "intensity": intensity}]}
+    text = refusal(live_for(BRITAIN, ISLAND), grid, body=body)
+    assert "says 0 g/kWh, which cannot be" in text
 
 
 @pytest.mark.parametrize(
@@ -368,6 +377,51 @@ def test_the_feed_ends_at_once_while_a_server_is_silent(grid: Grid, history: His
     feed.close()
     assert time.monotonic() - began_s < 1
     assert not [t for t in set(threading.enumerate()) - before if t.name == "live-carbon"]
+
+
+def test_a_service_that_stays_silent_is_not_asked_by_every_command(
+    grid: Grid, history: History
+) -> None:
+    grid.silent = True
+    live = turn_on(history)
+    with LiveFeed(history):
+        wait_until(lambda: len(grid.asked) == 1)
+    state = read_state(history, live)
+    assert "had not answered" in state.problem
+    assert state.wait(now()) > timedelta(seconds=50)
+    with LiveFeed(history):
+        time.sleep(0.2)
+    assert len(grid.asked) == 1
+
+
+# --- a figure that comes while something runs --------------------------------------------
+
+
+def test_a_query_gets_the_figure_that_came_while_it_ran(grid: Grid, history: History) -> None:
+    live, began = turn_on(history), now()
+    stored = history.begin(query_start(zone=zone_at(history, began)))
+    take_late_figure(history, stored.query_id, began)
+    before = history.record(stored.query_id).zone
+    assert before
+    assert before.source.endswith("no live figure")
+    refresh(history, live)
+    take_late_figure(history, stored.query_id, began)
+    record = history.finish(stored.query_id, outcome())
+    assert record.zone
+    assert (record.zone.code, record.zone.g_per_kwh) == ("DEU", 302)
+    assert record.zone.source.startswith("Electricity Maps, ")
+    assert record.footprint
+    assert history.browse.rows()[0].grams == pytest.approx(record.footprint.grams)
+
+
+def test_a_figure_of_another_hour_is_not_laid_on_what_ran_before(
+    grid: Grid, history: History
+) -> None:
+    refresh(history, turn_on(history))
+    assert late_figure(history, now())
+    assert late_figure(history, now() - timedelta(hours=1)) is None
+    choose_live(history, None)
+    assert late_figure(history, now()) is None
 
 
 def wait_until(holds: Any) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from sqlite_utils import Database
 
 from monitor.carbon.accelerators import UnknownAccelerator, accelerators, find_accelerator
+from monitor.carbon.clouds import PROVIDERS, cloud_regions, find_region
 from monitor.carbon.training import (
     UPPER,
     Answer,
@@ -273,6 +274,13 @@ def test_the_command_reckons_keeps_and_compares(tiny: None) -> None:
         ("--hardware H100 --hours 5 --pue 0", "A PUE of 0 is impossible"),
         ("--hardware H100 --hours 5 --count 0", "must be more than 0"),
         ("--hardware H100 --hours 5 --grams 4 --source x", "Give one of"),
+        ("--pue 1.5 --count 4", "--count needs --hardware"),
+        ("--pue 1.5", "--pue needs --hardware"),
+        ("--provider aws", "--provider needs --hardware"),
+        ("--hardware H100 --hours 5 --region us-east-1", "give --provider as well"),
+        ("--hardware H100 --hours 5 --provider aws --region us-east-9", "Near it: us-east-"),
+        ("--hardware H100 --hours 5 --provider CoreWeave", "Give --zone or --intensity"),
+        ("--hardware H100 --hours 5 --zone CAF", "no usable figure for Central African"),
     ],
 )
 def test_each_mistake_is_told_and_changes_nothing(tiny: None, arguments: str, says: str) -> None:
@@ -280,6 +288,34 @@ def test_each_mistake_is_told_and_changes_nothing(tiny: None, arguments: str, sa
     assert ran.exit_code == 2
     assert says in " ".join(ran.stderr.split())
     assert "training unknown" in command().stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "g_per_kwh", "where"),
+    [
+        ("--provider aws --region us-east-1", 367.8, "AWS us-east-1 2019 367.8 g/kWh (ML CO2"),
+        ("--provider Google --region EUROPE-WEST9", 34, "Google Cloud europe-west9 34 g/kWh"),
+        ("--provider aws --region eu-central-1 --intensity 300", 300, "aws eu-central-1, own"),
+        ("--provider CoreWeave --zone SWE", 35.89, "CoreWeave, SWE 2024 35.89 g/kWh"),
+    ],
+)
+def test_a_providers_region_tells_the_intensity_or_is_kept_beside_it(
+    tiny: None, arguments: str, g_per_kwh: float, where: str
+) -> None:
+    ran = command(f"--hardware V100 --hours 100 {arguments} --json")
+    training = json.loads(ran.stdout)["training"]
+    assert training["grams"] == pytest.approx(30 * g_per_kwh)
+    assert where in training["source"]
+    assert training["details"]["provider"]
+
+
+def test_every_region_of_a_cloud_is_found_and_cites_a_document() -> None:
+    assert {region.provider for region in cloud_regions()} == set(PROVIDERS)
+    for region in cloud_regions():
+        assert find_region(PROVIDERS[region.provider], region.code.upper()) == region
+        assert 0 < region.g_per_kwh < 1500, region
+        assert region.source, region
+        assert region.document, region
 
 
 def test_hardware_that_is_not_listed_takes_its_watts(tiny: None) -> None:
