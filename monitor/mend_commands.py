@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from monitor.power.channel import Probe, ProbeState
+from monitor.power.deadline import within
 from monitor.power.mend import (
     GROUP,
+    READ_S,
     RULE_FILE,
     Mend,
     Outcome,
@@ -24,6 +26,11 @@ from monitor.terminal import echo_json, json_option, stderr, stdout
 WAYS = (
     "`llamawatt sensors mend --apply` asks, and then runs this as root through pkexec or sudo; "
     "`llamawatt sensors mend --undo` takes it back."
+)
+
+HANGS = (
+    "Look what the system's log says of their driver (`dmesg`), or restart the computer, which "
+    "frees a driver that hangs; then try again."
 )
 
 
@@ -56,11 +63,23 @@ def mend(is_apply: bool, undo: bool, yes: bool, as_json: bool) -> None:
         echo_json(mend_json(probe, found, outcome))
     else:
         _print(probe, found, outcome)
-    if outcome and outcome.state is not OutcomeState.DONE:
+    is_unknown = is_apply and probe.state is ProbeState.SILENT
+    if is_unknown or (outcome and outcome.state is not OutcomeState.DONE):
         raise SystemExit(1)
 
 
 def _probe() -> Probe:
+    try:
+        return within(READ_S, _answer)
+    except TimeoutError:
+        told = (
+            f"The processor's energy counters have not answered for {READ_S:g} s: reading them "
+            "hangs, so that it is not known whether they are closed."
+        )
+        return Probe(Rapl.name, ProbeState.SILENT, told, HANGS)
+
+
+def _answer() -> Probe:
     source = Rapl()
     try:
         return source.probe()

@@ -33,6 +33,11 @@ CSV_COLUMNS = (
 """Of a curve's file: a row a reading, and a row a mark. ``energy_j`` adds up from the channel's
 first row on; ``gap`` says why the time before a reading carries no energy, "" where it does."""
 
+UNRESOLVED = (
+    "Too short to resolve: it lasted fewer than ten refreshes, or readings, of a sensor. Watch for "
+    "longer."
+)
+
 
 def cost_json(cost: Cost, billed_at: datetime | None = None) -> dict[str, Any]:
     """Return what a span cost in the form every command shares.
@@ -159,6 +164,8 @@ def cost_view(cost: Cost) -> RenderableType:
     parts = [report.bill_table(cost.bill)]
     total = cost.bill.total()
     if total.energy:
+        if not total.resolved:
+            parts.append(Text(UNRESOLVED, style="yellow"))
         parts.append(Text(above_idle_words(cost.above, total.kind)))
     if cost.footprint:
         parts.append(report.footprint_line(cost.footprint))
@@ -179,7 +186,7 @@ def recording_view(recorded: Recorded) -> RenderableType:
     parts: list[RenderableType] = [facts, Text(), cost_view(recording.cost)]
     if found := spans(recording):
         table = make_table(
-            "between marks", "from", "length", "energy", "95 % interval", "mean", "read",
+            "between marks", "from", "length", "energy", "95 % interval", "mean", "read", "",
             right=("from", "length", "energy", "95 % interval", "mean", "read"),
         )  # fmt: skip
         for span in found:
@@ -193,6 +200,7 @@ def recording_view(recorded: Recorded) -> RenderableType:
                 figures.bounds(total.energy).strip("()"),
                 figures.marked(total.kind, figures.power(cost.mean_w)),
                 f"{total.coverage:.0%}",
+                "too short to resolve" if total.energy and not total.resolved else "",
             )
         parts += [Text(), table]
     return Group(*parts)

@@ -12,14 +12,22 @@ from monitor.engine.messages import Hello
 from monitor.mend_commands import mend
 from monitor.plug_commands import plug
 from monitor.power.channel import ProbeState
+from monitor.power.local_http import ALTOGETHER_S
 from monitor.power.present import watts_now
 from monitor.power.sampler import Sampler
+from monitor.power.sources.plug import PERIOD_S, PREFIX
 from monitor.sensing import sampler_for
 from monitor.sensor_test_commands import HINT, test_sensors
 from monitor.sensor_testing import untested
 from monitor.store.database import StoreError
 from monitor.store.sensor_traits import SensorTraits
 from monitor.terminal import json_option, open_history, show, stderr
+
+SENSORS_S = 2.0
+"""So long a second reading is waited for; most sensors have one after a fifth of that."""
+
+PLUG_S = PERIOD_S + ALTOGETHER_S + 0.5
+"""The same where there is a plug: one that is silent is known to be after one question."""
 
 
 @click.group(invoke_without_command=True)
@@ -47,8 +55,10 @@ def _show_all(as_json: bool) -> None:
     made, tested = _sampler()
     with made as sampler:
         sampler.wait_ready()
-        # Two readings further, counters have watts too.
-        sampler.wait_until(time.monotonic() + 2.5 / sampler.hz, timeout_s=2)
+        # Two readings further, counters have watts too; and a plug, which is asked over the
+        # network, has answered once or is known not to.
+        has_plug = any(probe.source.startswith(PREFIX) for probe in sampler.probes())
+        sampler.wait_until(time.monotonic() + 2.5 / sampler.hz, PLUG_S if has_plug else SENSORS_S)
         probes = sampler.probes()
         channels = watts_now(sampler)
     nvml = any(p.source == "nvml" and p.state is ProbeState.AVAILABLE for p in probes)

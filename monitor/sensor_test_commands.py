@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures
+from monitor.number_option import Number
 from monitor.power.selftest import SECONDS, Finding, Verdict
 from monitor.report import make_table
 from monitor.sensor_testing import SensorTest
@@ -17,6 +18,10 @@ from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, sho
 NO_SENSOR = (
     "There is no sensor to test here: nothing measures power, it can only be modelled. "
     "`llamawatt sensors` shows what could measure, and what keeps it from that."
+)
+
+UNANSWERED = (
+    "Not tested, because it did not answer within the time: {names}. `llamawatt sensors` says more."
 )
 
 HINT = (
@@ -38,7 +43,7 @@ VERDICTS = {
 @click.command("test")
 @click.option(
     "--seconds",
-    type=click.FloatRange(1, 600),
+    type=Number(1, 600),
     default=SECONDS,
     show_default=True,
     help="How long to look.",
@@ -59,14 +64,16 @@ def test_sensors(seconds: float, as_json: bool) -> None:
         if test.is_cancelled:
             stderr.print("Stopped; nothing was kept.")
             raise SystemExit(INTERRUPTED)
+        unanswered = UNANSWERED.format(names=", ".join(test.unanswered)) if test.unanswered else ""
         if not findings:
-            raise click.ClickException(NO_SENSOR)
+            raise click.ClickException(unanswered or NO_SENSOR)
         kept = SensorTraits(history.store).keep(finding.traits for finding in findings)
     documents = [
         {"label": finding.channel.label, **asdict(traits)}
         for finding, traits in zip(findings, kept, strict=True)
     ]
-    show(_view(findings), lambda: {"sensors": documents}, as_json)
+    document = {"sensors": documents, "unanswered": list(test.unanswered)}
+    show(_view(findings, unanswered), lambda: document, as_json)
 
 
 def _run(test: SensorTest, is_told: bool) -> tuple[Finding, ...]:
@@ -76,7 +83,7 @@ def _run(test: SensorTest, is_told: bool) -> tuple[Finding, ...]:
         return test.run(lambda share: progress.update(task, completed=share))
 
 
-def _view(findings: tuple[Finding, ...]) -> RenderableType:
+def _view(findings: tuple[Finding, ...], unanswered: str) -> RenderableType:
     right = ("refresh", "step", "idle", "± spread")
     table = make_table("channel", *right, "", right=right)
     for finding in findings:
@@ -89,10 +96,11 @@ def _view(findings: tuple[Finding, ...]) -> RenderableType:
             figures.power(traits.spread_w),
             VERDICTS[traits.verdict],
         )
-    if any(finding.traits.idle_w is not None for finding in findings):
-        return table
-    note = "Too short, or the machine was busy: what it draws idle was not learned."
-    return Group(table, Text(note, style="dim"))
+    notes = [Text(unanswered, style="yellow")] if unanswered else []
+    if all(finding.traits.idle_w is None for finding in findings):
+        note = "Too short, or the machine was busy: what it draws idle was not learned."
+        notes.append(Text(note, style="dim"))
+    return Group(table, *notes)
 
 
 def _refresh(finding: Finding) -> str:

@@ -43,6 +43,8 @@ class SensorTest:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._findings: dict[int, tuple[Finding, ...]] = {}
+        self.unanswered: tuple[str, ...] = ()
+        """Names of the sources that had not answered when the test ended: they hang."""
 
     def cancel(self) -> None:
         """End the test; nothing is found then."""
@@ -76,6 +78,10 @@ class SensorTest:
         for thread in threads:
             thread.join(max(until_s - time.monotonic(), 0.0))
         told(1.0)
+        hanging = (
+            make for make, thread in zip(self._sources, threads, strict=True) if thread.is_alive()
+        )
+        self.unanswered = tuple(str(getattr(make, "name", make)) for make in hanging)
         with self._lock:
             found = tuple(each for at in sorted(self._findings) for each in self._findings[at])
         if self.is_cancelled:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
 from rich.console import Group, RenderableType
@@ -14,8 +15,11 @@ from rich.text import Text
 
 from monitor import report
 from monitor.carbon.choice import chosen_pue
-from monitor.carbon.footprint import footprint
+from monitor.carbon.footprint import known_footprint
+from monitor.carbon.late import late_figure
+from monitor.live_beside import live_beside
 from monitor.meter import chosen_zone
+from monitor.number_option import Number
 from monitor.power.present import watts_now
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.quiet import above_last_idle
@@ -27,14 +31,15 @@ from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.tally import Tally, settled_s
 from monitor.terminal import ctrl_c, json_option, open_history, show, stderr
+from monitor.watch_notes import Notes, notes_of
 
 LOOK_S = 0.1
 BILLED_EVERY_S = 60.0
 
 
 @click.group(invoke_without_command=True)
-@click.option("--seconds", type=click.FloatRange(0.1), help="Stop by itself; else with Ctrl-C.")
-@click.option("--hz", type=click.FloatRange(MIN_HZ, MAX_HZ), default=DEFAULT_HZ, show_default=True)
+@click.option("--seconds", type=Number(0.1), help="Stop by itself; else with Ctrl-C.")
+@click.option("--hz", type=Number(MIN_HZ, MAX_HZ), default=DEFAULT_HZ, show_default=True)
 @click.option("--record", "name", is_flag=False, flag_value="", metavar="[NAME]",
               help="Keep curve and bill in the history.")  # fmt: skip
 @click.option("--mark-on-enter", "marks", is_flag=True,
@@ -55,55 +60,59 @@ def watch(
         return
     if marks and name is None:
         raise click.UsageError("--mark-on-enter marks a recording: give --record as well.")
-    with open_history() as history, sampler_for(history, hz) as sampler:
+    with open_history() as history, live_beside(history), sampler_for(history, hz) as sampler:
         sampler.wait_ready()
         is_shown = not as_json and stderr.is_terminal
         if name is None:
-            cost = _watched(history, sampler, seconds, is_shown)
-            show(cost_view(cost), lambda: cost_json(cost), as_json)
+            cost, notes = _watched(history, sampler, seconds, is_shown)
+            view = notes.under(cost_view(cost))
+            show(view, lambda: cost_json(cost) | notes.to_json(), as_json)
         else:
-            recorded = _recorded(history, sampler, seconds, is_shown, name, marks)
-            recording = recorded.recording
-            show(_kept_view(recorded), lambda: recording_json(recording, recorded), as_json)
+            recorded, notes = _recorded(history, sampler, seconds, is_shown, name, marks)
+            recording, view = recorded.recording, _kept_view(recorded, notes)
+            show(view, lambda: recording_json(recording, recorded) | notes.to_json(), as_json)
 
 
 for command in COMMANDS:
     watch.add_command(command)
 
 
-def _watched(history: History, sampler: Sampler, seconds: float | None, is_shown: bool) -> Cost:
-    """Watch for some time, or until Ctrl-C, and return what it cost."""
-    zone, pue = chosen_zone(history), chosen_pue(history)
+def _watched(
+    history: History, sampler: Sampler, seconds: float | None, is_shown: bool
+) -> tuple[Cost, Notes]:
+    """Watch for some time, or until Ctrl-C; return what it cost, and what is to be said of it."""
+    zone, pue, began = chosen_zone(history), chosen_pue(history), datetime.now(UTC)
     sampler.mark()
     start_s = time.monotonic()
     tally = Tally(sampler, start_s)
     end_s = _wait(sampler, start_s, seconds, is_shown, lambda: tally.bill(settled_s(sampler)))
     sampler.wait_until(end_s, timeout_s=2 / sampler.hz + 0.5)
     bill = tally.bill(end_s)
-    energy = bill.total().energy
-    return Cost(
+    cost = Cost(
         start_s=0.0,
         end_s=end_s - start_s,
         bill=bill,
         above=above_last_idle(bill, history.store),
-        footprint=footprint(energy, zone, pue) if energy else None,
+        footprint=known_footprint(bill.total().energy, late_figure(history, began) or zone, pue),
     )
+    return cost, notes_of(sampler, bill, start_s, end_s)
 
 
 def _recorded(
     history: History, sampler: Sampler, seconds: float | None, is_shown: bool, name: str,
     marks: bool,
-) -> Recorded:  # fmt: skip
+) -> tuple[Recorded, Notes]:  # fmt: skip
     """Record for some time, or until Ctrl-C; what was recorded is stored however it ends."""
     recorder = Recorder(sampler, history)
     recorder.start(name)
     start_s = time.monotonic()
     try:
         with _marking(recorder, marks):
-            _wait(sampler, start_s, seconds, is_shown, lambda: None)
+            end_s = _wait(sampler, start_s, seconds, is_shown, lambda: None)
     finally:
         recorder.stop()
-    return recorder.recorded()
+    recorded = recorder.recorded()
+    return recorded, notes_of(sampler, recorded.recording.bill, start_s, end_s)
 
 
 @contextmanager
@@ -149,7 +158,7 @@ def _wait(
     return stopped[0] if stopped else end_s
 
 
-def _kept_view(recorded: Recorded) -> RenderableType:
+def _kept_view(recorded: Recorded, notes: Notes) -> RenderableType:
     number = recorded.recording.id[-8:]
-    note = f"Kept. To see it again: llamawatt watch show {number}"
-    return Group(recording_view(recorded), Text(), Text(note, style="dim"))
+    kept = f"Kept. To see it again: llamawatt watch show {number}"
+    return Group(notes.under(recording_view(recorded)), Text(), Text(kept, style="dim"))

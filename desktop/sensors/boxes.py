@@ -7,7 +7,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop.sensors.scheme import Part, Scheme, Watts, part_colors
-from desktop.sensors.words import domain_name, kind_tip
+from desktop.sensors.words import domain_name, kind_tip, watts_words
 from desktop.theme.devices import short_name
 from desktop.theme.flow import FlowLayout
 from desktop.theme.palette import Theme
@@ -55,7 +55,7 @@ class Boxes(QFrame):
     def show_watts(self, watts: Watts) -> None:
         """Write the present watts into the boxes, and their sum."""
         for channel in self._channels():
-            text = figures.marked(channel.kind, figures.power(watts.get(channel.key)))
+            text = watts_words(channel, watts.get(channel.key))
             for shown in self._watts.get(channel.key, ()):
                 shown.setText(text)
         self._sum.setText(self._sum_words(watts))
@@ -102,7 +102,12 @@ class Boxes(QFrame):
             f"{domain_name(each)} {figures.marked(kind, figures.power(power_w))}"
             for each, kind, power_w in sums
         )
-        return self.tr("Total %1 = %2").replace("%1", total).replace("%2", terms)
+        words = self.tr("Total %1 = %2").replace("%1", total).replace("%2", terms)
+        unread = [p.channel.label for p in scheme.parts if watts.get(p.channel.key) is None]
+        if unread:
+            why = self.tr("Not read, so that the total is not known: %1")
+            words += ". " + why.replace("%1", ", ".join(unread))
+        return words
 
     def _machine(self) -> QFrame:
         machine = named(QFrame(), "machine")
@@ -127,6 +132,12 @@ class Boxes(QFrame):
     def _whole(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(8)
+        if not self._machines:
+            words = self.tr(
+                "The whole machine is not measured here: a wall plug would be a cross-check"
+            )
+            row.addWidget(label(words, "muted", wrap=True), 1)
+            return row
         row.addWidget(label(self.tr("The whole machine"), "muted"))
         for channel in self._machines:
             holder = named(QFrame(), "whole")
@@ -135,10 +146,7 @@ class Boxes(QFrame):
             inner.addWidget(label(channel.label))
             inner.addWidget(self._value(channel))
             row.addWidget(holder)
-        if self._machines:
-            note = self.tr("is meant to hold every part already: a cross-check, not added")
-        else:
-            note = self.tr("is not measured here: a wall plug would be a cross-check")
+        note = self.tr("is meant to hold every part already: a cross-check, not added")
         row.addWidget(label(note, "muted", wrap=True), 1)
         return row
 
@@ -235,8 +243,7 @@ def _box(name: str) -> tuple[QFrame, QVBoxLayout]:
 
 def _list(channels: tuple[Channel, ...], watts: Watts) -> str:
     return ", ".join(
-        f"{channel.label} {figures.marked(channel.kind, figures.power(watts.get(channel.key)))}"
-        for channel in channels
+        f"{channel.label} {watts_words(channel, watts.get(channel.key))}" for channel in channels
     )
 
 

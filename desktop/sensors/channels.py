@@ -71,7 +71,7 @@ class ChannelTable(QFrame):
     def show_watts(self, watts: Watts) -> None:
         """Write the present watts."""
         for key, (channel, shown) in self._watts.items():
-            shown.setText(figures.marked(channel.kind, figures.power(watts.get(key))))
+            shown.setText(words.watts_words(channel, watts.get(key)))
 
     def show_doubts(self, probes: Sequence[Probe]) -> None:
         """Mark the channels whose figures may be wrong; a doubt's words are in its tooltip."""

@@ -69,7 +69,7 @@ class MendDialog(QDialog):
     are to whoever is not in the group, it can be installed again beside that, which adds this
     person. What runs is always what is shown: a button of the other script shows that first.
 
-    :param is_denied: whether the counters are closed to this person
+    :param is_denied: whether counters, all or some, are closed to this person
     """
 
     changed = Signal()

@@ -18,7 +18,7 @@ from desktop.sensors.testing import SelfTestRow
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from monitor.engine.messages import Hello
-from monitor.power.channel import Channel, Probe, ProbeState
+from monitor.power.channel import Channel, Probe
 from monitor.power.gauge import Gauge
 from monitor.power.mend import mend_for, rapl_mend
 from monitor.power.present import present_w
@@ -88,7 +88,7 @@ class SensorsPage(QWidget):
         column.addLayout(self._head())
         if self.test_row:
             column.addWidget(self.test_row)
-        column.addWidget(self.probe_list.denied)
+        column.addWidget(self.probe_list.urgent)
         column.addLayout(self._measured)
         column.addLayout(self._explained)
         column.addWidget(label(self.tr("Where it could come from"), "title"))
@@ -220,8 +220,9 @@ class SensorsPage(QWidget):
         """Open what can be done about a source, or taken back."""
         if self._bridge is None:
             return
-        mend = mend_for(probe, translate) or rapl_mend(translate=translate)
-        is_denied = probe.state is ProbeState.DENIED
+        mend = mend_for(probe, translate)
+        is_denied = mend is not None
+        mend = mend or rapl_mend(translate=translate)
         dialog = MendDialog(self._bridge, mend, self.window(), is_denied)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(lambda: reopen(self._sampler, probe.source))

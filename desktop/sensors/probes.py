@@ -16,11 +16,15 @@ from monitor.power.mend import mend_for
 MENDABLE = "rapl"
 """The source whose mend can be taken back."""
 
+URGENT = (ProbeState.DENIED, ProbeState.SILENT)
+"""In these states a source ought to be read and is not."""
+
 
 class ProbeList(QWidget):
     """The sources that are there as cards, those that are absent behind one line.
 
-    Those that are denied are cards in :attr:`denied`, a widget to be put where it is seen first.
+    Those that are denied or do not answer are cards in :attr:`urgent`, a widget to be put where it
+    is seen first.
     """
 
     mend_wanted = Signal(object)
@@ -34,9 +38,9 @@ class ProbeList(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(8)
-        self.denied = QWidget()
-        self._denied, self._present = QVBoxLayout(self.denied), QVBoxLayout()
-        for cards in (self._denied, self._present):
+        self.urgent = QWidget()
+        self._urgent, self._present = QVBoxLayout(self.urgent), QVBoxLayout()
+        for cards in (self._urgent, self._present):
             cards.setContentsMargins(0, 0, 0, 0)
             cards.setSpacing(8)
         self._fold = named(tool_button("", checkable=True), "fold")
@@ -72,9 +76,8 @@ class ProbeList(QWidget):
         for probe in present:
             card = self._cards[probe.source] = _Card(probe.source)
             card.mend_wanted.connect(self.mend_wanted)
-            is_denied = probe.state is ProbeState.DENIED
-            (self._denied if is_denied else self._present).addWidget(card)
-        self.denied.setVisible(any(state is ProbeState.DENIED for _, state in self._laid_out))
+            (self._urgent if probe.state in URGENT else self._present).addWidget(card)
+        self.urgent.setVisible(any(state in URGENT for _, state in self._laid_out))
 
     def _show_absent(self, absent: Sequence[Probe], is_measured: bool) -> None:
         """Where nothing is measured, what is absent is what a person came to read."""
@@ -102,7 +105,7 @@ def _whole(probe: Probe) -> str:
 
 
 class _Card(QFrame):
-    """One source that is there, or would be if it were let."""
+    """One source that is there, or would be if it were let or answered."""
 
     mend_wanted = Signal(object)
 
@@ -141,21 +144,24 @@ class _Card(QFrame):
         if (probe, is_read) == (self._probe, self._is_read):
             return
         self._probe, self._is_read = probe, is_read
-        is_denied = probe.state is ProbeState.DENIED
-        can_mend = is_denied and mend_for(probe) is not None
-        is_warning = is_denied or bool(probe.doubts)
+        # Also of one that is read: some of its counters may be closed all the same.
+        can_mend = mend_for(probe) is not None
+        is_warning = probe.state in URGENT or bool(probe.doubts)
         _say(self._state, self._state_words(probe, is_read), is_warning)
         self._doubt.setText(" ".join(map(doubt_words, probe.doubts)))
         self._doubt.setVisible(bool(probe.doubts))
         self._reason.setText(probe.reason)
         self._mend.setVisible(can_mend)
-        self._undo.setVisible(not is_denied and probe.source == MENDABLE and is_mended())
+        is_mendable = probe.source == MENDABLE and probe.state is not ProbeState.DENIED
+        self._undo.setVisible(is_mendable and not can_mend and is_mended())
         self._by_hand.setText("" if can_mend else probe.mend)
         self._by_hand.setVisible(bool(self._by_hand.text()))
 
     def _state_words(self, probe: Probe, is_read: bool) -> str:
         if probe.state is ProbeState.DENIED:
             return self.tr("denied")
+        if probe.state is ProbeState.SILENT:
+            return self.tr("not answering")
         if not is_read:
             return self.tr("available, no reading now")
         return self.tr("available, but doubtful") if probe.doubts else self.tr("available")

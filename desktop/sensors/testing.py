@@ -4,6 +4,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop.bridge import Bridge
+from desktop.sensors.words import source_name
 from desktop.theme.widgets import label
 from monitor.power.sampler import Sampler
 from monitor.power.selftest import SECONDS, Traits
@@ -135,15 +136,22 @@ class SelfTestRow(QWidget):
             if self._gave_way:
                 return self.tr("Stopped, because a model began to work; nothing was kept.")
             return self.tr("Stopped; nothing was kept.")
+        names = ", ".join(map(source_name, test.unanswered))
+        unanswered = self.tr("Not tested, because it did not answer: %1.").replace("%1", names)
         if not findings:
-            return self.tr("There is no sensor to test: nothing here measures power.")
+            return (
+                unanswered
+                if names
+                else self.tr("There is no sensor to test: nothing here measures power.")
+            )
         try:
             self._traits.keep(finding.traits for finding in findings)
         except StoreError as problem:
             return str(problem)
-        return self.tr(
+        tested = self.tr(
             "Tested. What was learned widens or narrows the intervals from the next start on."
         )
+        return f"{tested} {unanswered}" if names else tested
 
     def _end(self, words: str) -> None:
         self._test = None

@@ -33,6 +33,13 @@ def kind_name(kind: Kind) -> str:
     return f"{figures.MARKS[kind]} {word}"
 
 
+def watts_words(channel: Channel, power_w: float | None) -> str:
+    """Write a channel's watts now; that they were not read is said in words."""
+    if power_w is None:
+        return translate("Sensors", "not read")
+    return figures.marked(channel.kind, figures.power(power_w))
+
+
 def kind_tip(kind: Kind) -> str:
     """Say in a sentence where watts come from."""
     return {

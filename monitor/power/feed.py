@@ -22,6 +22,15 @@ HUNG_READING_S, HUNG_OPENING_S = 10.0, 30.0
 """A call that takes longer than this is given up. Drivers are loaded while a source is opened:
 NVML's may take seconds for each GPU where its persistence mode is off."""
 
+ADVICE = (
+    "It is asked again by itself, and nothing else waits for it. If it stays silent, look whether "
+    "the device is still there and connected."
+)
+"""The ``mend`` of a source that is silent, where its probe has no better one."""
+
+HANGS = "The system's log may say why its driver hangs; restarting the computer frees it."
+"""The same of one that does not return."""
+
 MOST_LEFT = 3
 """So many threads of one source are left hanging; then none is started until one of them ends."""
 
@@ -143,8 +152,18 @@ class Feed:
         known, now_s = self._reader.known, time.monotonic()
         probe = known.probe or Probe(self.name, ProbeState.ABSENT, "It has not answered yet.")
         words = [probe.reason, *self._reader.remarks()]
-        if known.failing:
+        read_s = self._last_read_s()
+        if self._is_silent(probe, now_s, read_s):
+            if read_s > -math.inf:
+                words.append(f"It was last read {now_s - read_s:.0f} s ago.")
+            hangs = self._left or self.silent_s() >= SILENT_S
+            advice = f"{ADVICE} {HANGS}" if hangs else ADVICE
+            probe = replace(probe, state=ProbeState.SILENT, mend=probe.mend or advice)
+        if known.failing and probe.state is not ProbeState.ABSENT:
             words.append(f"Now failing: {known.failing}.")
+        if refused := self._desk.gauge_trace.refused(known.gauges):
+            labels = ", ".join(gauge.label for gauge in refused)
+            words.append(f"Refused as impossible: the last reading of {labels}.")
         if known.refused:
             words.append(f"Refused as impossible: the last reading of {', '.join(known.refused)}.")
         if (silent_s := self.silent_s()) >= SILENT_S:
@@ -154,3 +173,28 @@ class Feed:
         if known.next_s is not None:
             words.append(f"Next attempt in {math.ceil(max(known.next_s - now_s, 0.0))} s.")
         return replace(probe, reason=" ".join(words), doubts=known.doubts)
+
+    def _last_read_s(self) -> float:
+        """Monotonic time of the last reading it gave; minus infinity if it never gave one."""
+        known, desk = self._reader.known, self._desk
+        watts = (desk.trace.latest(channel.key) for channel in known.channels)
+        gauges = (desk.gauge_trace.latest(gauge.key) for gauge in known.gauges)
+        read_s = [latest[0] for latest in watts if latest]
+        return max((*read_s, *(latest.time_s for latest in gauges if latest)), default=-math.inf)
+
+    def _is_silent(self, probe: Probe, now_s: float, read_s: float) -> bool:
+        """Whether it ought to answer and does not.
+
+        One that was read a moment ago is not: a single question that fails is no loss.
+        """
+        known = self._reader.known
+        if probe.state is ProbeState.DENIED or now_s - read_s < SILENT_S:
+            return False
+        if self.silent_s() >= SILENT_S:
+            return True
+        if probe.state is ProbeState.AVAILABLE:
+            return bool(known.failing)
+        # Absent by its own word, unless it failed or was read before. An attempt to open it anew
+        # is under way or waited for; one that only sleeps is asked again without one.
+        is_tried = known.next_s is not None or (known.failed and known.asked_s is not None)
+        return bool(known.channels) or bool(is_tried and probe.retry_s is None)

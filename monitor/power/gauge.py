@@ -2,7 +2,7 @@
 
 import bisect
 import itertools
-import math
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,11 +45,32 @@ class Quantity(StrEnum):
         )
 
 
+PLAUSIBLE: dict[str, tuple[float, float]] = {
+    Quantity.UTILISATION: (0.0, 100.0),
+    Quantity.TEMPERATURE: (-60.0, 150.0),
+    Quantity.CLOCK: (0.0, 10_000.0),
+    Quantity.MEMORY: (0.0, 2.0**52),
+    Quantity.THROTTLE: (0.0, 1.0),
+}
+"""The least and the greatest value of each quantity that is believed, both included.
+
+What is outside is a fault of the sensor or its driver. Chosen so that only nonsense is refused.
+Silicon is specified from -55 °C (the military range of MIL-PRF-38535) to a junction of 150 °C. No
+processor has run at 10 GHz: the record is 9.13 GHz (HWBOT, Core i9-14900KS). Physical addresses of
+x86-64 have 52 bits (AMD64 Architecture Programmer's Manual, volume 2). A clock of 0 is a device
+whose power is off.
+"""
+
+FINITE = (-sys.float_info.max, sys.float_info.max)
+"""What is believed of any other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gauge:
     """One stream of readings.
 
-    :param key: unique on this machine, ``source:device:quantity``; ``nvml:GPU-1f0c:clock``
+    :param key: unique on this machine, ``source:device:quantity``; ``nvml:GPU-1f0c:clock``. The
+      trace knows by its end what values are possible
     :param label: what a person reads; begins with the device's name: ``GPU 0 temperature``
     :param quantity: what is told, and with it the unit
     :param domain: what it is a reading of; ``SYSTEM`` for the engine's process
@@ -175,15 +196,28 @@ class GaugeTrace:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._rings: dict[str, _Ring] = {}
+        self._refused: set[str] = set()
         self._lock = threading.Lock()
 
     def record(self, readings: Iterable[GaugeReading]) -> None:
-        """Append readings; each gauge's must come in the order of their times."""
+        """Append readings; each gauge's must come in the order of their times.
+
+        Those that are not possible are left out, and told of by :meth:`refused`.
+        """
         with self._lock:
             for reading in readings:
-                if math.isfinite(reading.value):
+                low, high = PLAUSIBLE.get(reading.key.rpartition(":")[2], FINITE)
+                if low <= reading.value <= high:
                     ring = self._rings.setdefault(reading.key, _Ring(self._capacity))
                     ring.append(reading)
+                    self._refused.discard(reading.key)
+                else:
+                    self._refused.add(reading.key)
+
+    def refused(self, gauges: Iterable[Gauge]) -> tuple[Gauge, ...]:
+        """Return those gauges whose last reading was not possible."""
+        with self._lock:
+            return tuple(gauge for gauge in gauges if gauge.key in self._refused)
 
     def latest(self, key: str) -> GaugeReading | None:
         """Return the last reading, if there is one."""

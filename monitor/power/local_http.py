@@ -88,7 +88,7 @@ def parse_address(text: str) -> Address:
         )
     try:
         split = urlsplit(f"//{rest}")
-        host, port = (split.hostname or "").lower(), split.port or PORT
+        host, port = (split.hostname or "").lower(), PORT if split.port is None else split.port
         is_bare = split.path in ("", "/") and not split.query and not split.fragment
         if ":" in host:
             host = str(IPv6Address(host))
@@ -104,6 +104,10 @@ def parse_address(text: str) -> Address:
         raise DeviceError(
             f"“{text[:80]}” is no address of a plug. Write it as 192.168.1.20, with a port as "
             "192.168.1.20:8080, or as a name: plug.local"
+        )
+    if port == 0:
+        raise DeviceError(
+            "Nothing answers at port 0. Leave the port out, or enter the one the plug answers at."
         )
     return Address(host, port)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from monitor.display import display_problem
 from monitor.power.channel import Probe
+from monitor.power.deadline import within
 from monitor.power.rapl.powercap import find_zones
 
 GROUP = "llamawatt"
@@ -56,6 +57,9 @@ BY_HAND = (
 
 BEGUN = "llamawatt: begun"
 """The script's first line of output: without it, it was never let begin."""
+
+READ_S = 5.0
+"""A counter that tells nothing for so long hangs; each is read within microseconds."""
 
 DISMISSED = 126
 """Exit status of pkexec whose question was dismissed (pkexec(1))."""
@@ -273,5 +277,8 @@ def _done_words(undo: bool, is_open: bool, translate: Callable[[str], str]) -> s
 
 
 def works_now() -> bool:
-    """Say whether this process can read a counter through powercap."""
-    return bool(find_zones().readable)
+    """Say whether this process can read a counter through powercap. One that hangs cannot be."""
+    try:
+        return bool(within(READ_S, find_zones).readable)
+    except TimeoutError:
+        return False

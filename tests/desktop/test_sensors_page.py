@@ -1,5 +1,6 @@
 """What the window says of sensors and GPUs, on constructed machines."""
 
+import os
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from desktop.settings.calibration import CalibrationDialog
 from desktop.theme.palette import DARK, LIGHT
 from desktop.window import PAGES, MainWindow
 from monitor import figures
+from monitor.power import feed, reader
 from monitor.power.channel import (
     Accuracy,
     Channel,
@@ -402,6 +404,64 @@ def test_absent_sources_are_one_line_until_it_is_opened(
         assert "Battery: This machine has no battery." in texts(page)
         page.refresh()
         assert "This machine has no battery." in texts(page)
+
+
+def test_a_source_that_vanishes_is_seen_and_what_the_sum_lacks_is_named(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given up and opened anew as always, in a fraction of the time.
+    monkeypatch.setattr(reader, "RETRY_S", 0.1)
+    monkeypatch.setattr(reader, "DEAD_S", 0.2)
+    monkeypatch.setattr(feed, "SILENT_S", 0.5)
+    with FakeSysfs(tmp_path / "sys", [PACKAGE]) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        page = open_page()
+        qtbot.waitUntil(lambda: "Total ● 30.0 W" in texts(page), timeout=5_000)
+        machine.remove(PACKAGE)
+        qtbot.waitUntil(lambda: "not answering" in texts(page).split("\n"), timeout=10_000)
+        card = texts(page.probe_list.urgent)
+        assert "Processor's energy counters (RAPL)" in card
+        assert "It was last read" in card
+        assert "It is asked again by itself" in card
+        qtbot.waitUntil(lambda: "Restarted" in texts(page.probe_list.urgent), timeout=10_000)
+        # The box and the row of the channel stay.
+        qtbot.waitUntil(lambda: texts(page).split("\n").count("not read") >= 2, timeout=5_000)
+        assert "Not read, so that the total is not known: CPU 0" in texts(page)
+        assert "Not read, so that the total is not known: CPU 0." in said(page)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no file hangs here")
+def test_the_self_test_names_a_source_that_hangs(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "sys"
+    build_tree(root, [PACKAGE])
+    counter = root / "class/powercap/intel-rapl:0/energy_uj"
+    counter.unlink()
+    os.mkfifo(counter)
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
+    page = open_page()
+    assert page.test_row is not None
+    page.test_row.start()
+    words = "Not tested, because it did not answer: Processor's energy counters (RAPL)."
+    qtbot.waitUntil(lambda: words in texts(page), timeout=10_000)
+    os.close(os.open(counter, os.O_RDWR | os.O_NONBLOCK))
+
+
+@pytest.mark.skipif(not can_deny(), reason="no file here can be denied to this user")
+def test_counters_of_which_some_are_closed_are_mended_from_the_page(
+    qtbot: QtBot, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_dram = RaplZone("intel-rapl:0:0", "dram", PowerCurve.constant(5.0))
+    with FakeSysfs(tmp_path / "sys", [CLOSED, open_dram]) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        page = open_page()
+        qtbot.waitUntil(lambda: "DRAM 0" in texts(page), timeout=5_000)
+        button(page, "Mend …").click()
+        dialog = page.window().findChild(MendDialog)
+        assert dialog.install.isVisible()
+        assert "groupadd" in dialog.script.toPlainText()
+        dialog.close()
 
 
 def put_pkexec(folder: Path, script: str) -> None:

@@ -56,6 +56,16 @@ def monitor_of(device: Path) -> Path:
 # What is found.
 
 
+def test_what_no_card_can_be_is_no_gauge_and_said_so(put: PutCard, eventually: Eventually) -> None:
+    put(card(power1_average=25_000_000, temp1_input=2147483647, freq1_input=1_500_000_000))
+    with Sampler(hz=50, sources=[AmdGpu()]) as sampler:
+        key = "amdgpu:0000:03:00.0:clock"
+        eventually(lambda: sampler.gauge_trace.latest(key))
+        assert sampler.gauge_trace.latest(key.replace("clock", "temperature")) is None
+        told = "Refused as impossible: the last reading of AMD GPU 0 temperature."
+        assert told in sampler.probes()[0].reason
+
+
 def test_the_source_is_registered() -> None:
     assert AmdGpu in SOURCES
     assert isinstance(AmdGpu(), Gauged)

@@ -80,6 +80,30 @@ def test_what_is_no_number_is_no_reading() -> None:
     assert trace.lines([HEAT], 0, 2) == ()
 
 
+@pytest.mark.parametrize(
+    ("quantity", "impossible"),
+    [
+        (Quantity.UTILISATION, (65535.0, -1.0, 100.5)),
+        (Quantity.TEMPERATURE, (2147484.0, 255000.0, -273.0)),
+        (Quantity.CLOCK, (-5.0, 1_000_000.0)),
+        (Quantity.MEMORY, (-1.0, 2.0**63)),
+        (Quantity.THROTTLE, (7.0, -1.0)),
+    ],
+)
+def test_what_no_device_can_be_is_refused_and_said_until_it_makes_sense(
+    quantity: Quantity, impossible: tuple[float, ...]
+) -> None:
+    trace = GaugeTrace()
+    gauge = Gauge(f"test:gpu-1:{quantity}", "GPU 1", quantity, Domain.GPU, "1")
+    for at, value in enumerate(impossible):
+        trace.record([GaugeReading(gauge.key, at, value)])
+        assert trace.latest(gauge.key) is None
+        assert trace.refused([gauge, HELD]) == (gauge,)
+    trace.record([GaugeReading(gauge.key, 10.0, 1.0)])
+    assert trace.latest(gauge.key) == GaugeReading(gauge.key, 10.0, 1.0)
+    assert trace.refused([gauge]) == ()
+
+
 def test_a_throttle_tells_its_share_of_the_time_and_each_reason_once() -> None:
     trace = GaugeTrace()
     told = ["", "power cap", "power cap", "too hot", ""]

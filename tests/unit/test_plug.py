@@ -270,6 +270,7 @@ def test_an_address_is_read_as_it_is_typed(typed: str, address: str) -> None:
         ("ftp://192.168.1.20", "not by ftp"),
         ("http://me:secret@192.168.1.20", "without a user or password"),
         ("192.168.1.20:99999", "no address"),
+        ("192.168.1.20:0", "port 0"),
         ("192.168.1.20/shelly", "no address"),
         ("192.168.1.20?x", "no address"),
         ("192.168.1.20#x", "no address"),
