@@ -52,11 +52,12 @@ def list_benchmarks(limit: int, as_json: bool) -> None:
         table = make_table("id", "when (UTC)", "benchmark", "models", "state", "result")
         for result in found:
             suite = result.suite
-            cells = (suite.id[-8:], suite.started_at[:16].replace("T", " "), suite.title)
-            state = "" if suite.status is Status.DONE else str(suite.status)
-            table.add_row(
-                *map(escape, (*cells, ", ".join(result.models), state, report.gist(result)))
-            )
+            when, models = suite.started_at[:16].replace("T", " "), ", ".join(result.models)
+            states = [] if suite.status is Status.DONE else [str(suite.status)]
+            if deleted := sum(run.row.is_deleted for run in result.runs):
+                states.append(f"{deleted} of {len(result.runs)} runs deleted")
+            cells = (suite.id[-8:], when, suite.title, models, ", ".join(states))
+            table.add_row(*map(escape, (*cells, report.gist(result))))
         stdout.print(table)
 
 

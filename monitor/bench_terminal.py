@@ -21,6 +21,7 @@ from monitor.bench.runner import Runner
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, summarise
 from monitor.engine.client import Engine
+from monitor.live_beside import live_beside
 from monitor.loading import Stopped
 from monitor.report import WIDE, footprint_line, make_table
 from monitor.sensing import sampler_for
@@ -41,7 +42,7 @@ def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) ->
     engine = Engine()
     suite_id = ""
     try:
-        with sampler_for(history) as sampler:
+        with live_beside(history), sampler_for(history) as sampler:
             runner = Runner(sampler, engine, history)
             with ctrl_c(runner.cancel), progress_bar() as bar:
                 display = _Display(bar)
@@ -93,8 +94,8 @@ class _Display:
             case Planned():
                 for notice in event.notices:
                     stderr.print(notice, style="yellow")
-                if event.left_s is not None and event.left_j is not None:
-                    cost = f"{figures.duration(event.left_s)} and {figures.energy(event.left_j)}"
+                if left := event.left:
+                    cost = f"{figures.duration(left.seconds)} and {figures.energy(left.joules)}"
                     stderr.print(f"About {cost}, by earlier runs alike.", style="dim")
                 planned = sum(step.planned for step in event.steps)
                 self._task = self._bar.add_task(escape(event.title), total=planned, note="")
@@ -125,18 +126,21 @@ def _note(event: Progressed) -> str:
         accuracy = event.accuracy
         parts.append(f"{accuracy.value:.1%} ({accuracy.low:.0%}–{accuracy.high:.0%})")
     parts.append(figures.energy(event.joules))
-    if event.left_s is not None:
-        left = f"{figures.duration(event.left_s)}, {figures.energy(event.left_j)} left"
-        parts.append(left)
+    # Nothing is left to be done while the idle machine is measured at the end.
+    if (left := event.left) and left.seconds:
+        words = f"{figures.duration(left.seconds)}, {figures.energy(left.joules)} left"
+        parts.append(f"roughly {words}" if left.is_rough else words)
     return " · ".join(parts)
 
 
 # --- results -------------------------------------------------------------------------------
 
 
-def show_run(run: RunResult, as_json: bool) -> None:
-    """Print one run of a task or a speed test."""
-    show(_run_view(run), lambda: forms.run_json(run), as_json)
+def show_run(history: History, result: SuiteResult, as_json: bool) -> None:
+    """Print the only run of a suite: of a task, or a speed test."""
+    run = result.runs[0]
+    items = {run.record.id: history.benchmarks.items(run.record.id)}
+    show(_run_view(run), lambda: forms.only_run_json(result, items), as_json)
 
 
 def _run_view(run: RunResult) -> RenderableType:
@@ -146,9 +150,8 @@ def _run_view(run: RunResult) -> RenderableType:
     facts = make_table("", "")
     for name, cell in zip(header, cells, strict=True):
         facts.add_row(Text(name, style="dim"), escape(cell))
-    if run.accuracy and run.accuracy_norm:
-        for name, accuracy in (("plain", run.accuracy), ("by length", run.accuracy_norm)):
-            facts.add_row(Text(f"score, {name}", style="dim"), escape(report.score(accuracy)))
+    for name, accuracy in run.by_rule.items():
+        facts.add_row(Text(f"score, {name}", style="dim"), escape(report.score(accuracy)))
     views: list[RenderableType] = [facts]
     if run.subjects:
         views.append(_table(report.SUBJECTS_HEADER, report.subject_rows([run])))

@@ -1,6 +1,5 @@
 """The commands of ``llamawatt bench``: run, go on, look at, compare, fetch."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,14 +12,13 @@ from monitor import bench_lookups
 from monitor.bench import forms
 from monitor.bench.download import fetch
 from monitor.bench.plan import Entrant
-from monitor.bench.replay import differences, plan_of, replay_lines
+from monitor.bench.replay import differences, plan_of, read_replayed, replay_lines
 from monitor.bench.suites import (
     PUBLIC,
     QUALITY,
     SPEED,
     Part,
     Suite,
-    SuiteError,
     find_suite,
     list_suites,
 )
@@ -30,6 +28,8 @@ from monitor.bench.tasks import TASKS, find_task
 from monitor.bench_lookups import known
 from monitor.bench_terminal import follow, progress_bar, show_run, show_suite, write_items
 from monitor.energy_option import Energy
+from monitor.exchange.capsule import FORM
+from monitor.exchange.node import read_document
 from monitor.loading import LoadOptions
 from monitor.models.library import list_models, model_places, resolve_model
 from monitor.store.history import History
@@ -85,7 +85,7 @@ def speed(
     options = LoadOptions(ctx, threads, gpu_layers)
     with open_history() as history:
         result = _run(history, suite, [(model, options)])
-        show_run(result.runs[0], as_json)
+        show_run(history, result, as_json)
 
 
 @bench.command()
@@ -138,7 +138,7 @@ def quality(
         result = _run(history, suite, [(model, options)])
         if items:
             write_items(history, result, result.runs[0], items)
-        show_run(result.runs[0], as_json)
+        show_run(history, result, as_json)
 
 
 @bench.command("run")
@@ -147,7 +147,18 @@ def quality(
 @click.option("--repeat", type=click.IntRange(1), help="How often the whole is run.")
 @click.option("--limit", type=click.IntRange(1), help="Only so many items of each task.")
 @click.option("--budget", type=Energy(), help="End when so much is spent: 5Wh, 300J.")
-@click.option("--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Repeat what this document tells of: of --json, or a capsule.",
+)
+@click.option(
+    "--data",
+    "given",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="With --replay: where data of that name lies here. May be given several times.",
+)
 @load_options
 @json_option
 def run_suite(
@@ -157,6 +168,7 @@ def run_suite(
     limit: int | None,
     budget: float | None,
     replay: Path | None,
+    given: Sequence[str],
     ctx: int | None,
     threads: int | None,
     gpu_layers: int,
@@ -165,15 +177,18 @@ def run_suite(
     """Run a suite of benchmarks: quick, speed, prompts, leaderboard, or a TOML file of your own.
 
     With --budget, models take turns and are compared as they go: it ends when they are told apart
-    or the energy is spent. --replay repeats a run from its --json document.
+    or the energy is spent, and what is not judged comes last. --replay repeats a run from its
+    --json document or its capsule.
 
     Example: llamawatt bench run quick -m starter -m ./other.gguf --budget 5Wh
     """
     if replay:
         if suite or models or repeat or limit or budget or ctx or threads or gpu_layers >= 0:
-            raise click.UsageError("--replay repeats a run as it was: give it alone.")
-        _replay(replay, as_json)
+            raise click.UsageError("--replay repeats a run as it was: no option but --data.")
+        _replay(replay, [_named_place(each) for each in given], as_json)
         return
+    if given:
+        raise click.UsageError("--data goes with --replay: a suite names its data itself.")
     if not suite:
         names = ", ".join(each.name for each in list_suites())
         raise click.UsageError(f"Name a suite: {names}, or a .toml file.")
@@ -236,18 +251,28 @@ def _run(
     return follow(history, lambda runner: runner.run(suite, entrants, budget_j))
 
 
-def _replay(path: Path, as_json: bool) -> None:
-    """Repeat a run from its document and say what came out otherwise."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise SuiteError(f"{path.name} is no JSON document: {error}.") from error
+def _named_place(text: str) -> tuple[str, Path]:
+    """Return the two halves of NAME=PATH."""
+    name, sign, path = text.partition("=")
+    if not (name and sign and path):
+        raise click.UsageError(f"--data {text}: write it as NAME=PATH.")
+    return name, Path(path).expanduser()
+
+
+def _replay(path: Path, given: Sequence[tuple[str, Path]], as_json: bool) -> None:
+    """Repeat a run from its document and say what came out otherwise.
+
+    :param given: names of data, and where they are here
+    """
+    document = read_document(path, FORM.most_bytes)
+    replayed = read_replayed(document)
     with open_history() as history:
-        suite, entrants, budget_j = plan_of(document, list_models(*model_places(history)))
+        library = list_models(*model_places(history))
+        suite, entrants, budget_j = plan_of(replayed, library, given)
         result = follow(history, lambda runner: runner.run(suite, entrants, budget_j))
         items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
     after = forms.suite_json(result, items)
-    found = differences(document, after)
+    found = differences(document.value, after)
     show(
         Text("\n".join(replay_lines(found))),
         lambda: {"differences": found, "run": after},

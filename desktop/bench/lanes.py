@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QProgressBar, QV
 
 from desktop.bench.model import StepState
 from desktop.theme.palette import Theme
+from desktop.theme.plots import freeze
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.bench.results import Accuracy
@@ -103,10 +104,7 @@ class ScorePlot(pg.PlotWidget):
         self.setAccessibleName(self.tr("Running score"))
         self.setMinimumSize(200, 110)
         self.setMaximumHeight(170)
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
-        self.plotItem.vb.disableAutoRange()
+        freeze(self)
         self.plotItem.layout.setContentsMargins(2, 8, 24, 2)
         self._curves = [pg.PlotCurveItem(antialias=False) for _ in range(3)]
         for curve in self._curves:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop.bridge import Bridge
 from monitor.bench.events import (
     BenchEvent,
+    Left,
     Planned,
     Progressed,
     Resting,
@@ -62,8 +63,7 @@ class Running:
     suite_id: str
     title: str
     steps: list[StepState]
-    left_s: float | None
-    left_j: float | None
+    left: Left | None
     current: int = 0
     doing: str = ""
     is_paused: bool = False
@@ -236,7 +236,7 @@ class BenchModel(QObject):
     def _on_event(self, event: BenchEvent) -> None:
         if isinstance(event, Planned):
             steps = [StepState(step) for step in event.steps]
-            self.running = Running(event.suite_id, event.title, steps, event.left_s, event.left_j)
+            self.running = Running(event.suite_id, event.title, steps, event.left)
             suite_id = event.suite_id
             self._bridge.read(lambda: summarise(self._history, suite_id), self._take_in)
         running = self.running
@@ -248,7 +248,8 @@ class BenchModel(QObject):
             case LoadProgress():
                 running.doing = self.tr("loading the model …")
             case Resting(reason="idle"):
-                running.doing = self.tr("measuring the idle machine …")
+                words = self.tr("measuring the idle machine for %1 s …")
+                running.doing = words.replace("%1", f"{event.seconds:g}")
             case Resting():
                 running.doing = self.tr("cooling down …")
             case RunBegan():
@@ -284,7 +285,7 @@ class BenchModel(QObject):
     def _on_progress(self, running: Running, event: Progressed) -> None:
         state = running.steps[event.step.number]
         state.done, state.accuracy, state.joules = event.done, event.accuracy, event.joules
-        running.left_s, running.left_j = event.left_s, event.left_j
+        running.left = event.left
         running.doing = ""
         if event.accuracy:
             state.curve.append((event.done, event.accuracy))

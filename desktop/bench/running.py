@@ -126,8 +126,13 @@ class RunningView(QWidget):
     def _cost_words(self, running: Running) -> str:
         spent = figures.marked(self._live.kind, figures.energy(running.joules))
         text = self.tr("%1 so far").replace("%1", spent)
-        if running.left_s is None or running.left_j is None:
+        left = running.left
+        if running.done >= running.planned:
+            return text
+        if left is None:
             return f"{text} · {self.tr('how long it still takes is not known yet')}"
-        left = self.tr("about %1 and %2 left")
-        left = left.replace("%1", figures.duration(running.left_s))
-        return f"{text} · {left.replace('%2', figures.energy(running.left_j))}"
+        words = (
+            self.tr("roughly %1 and %2 left") if left.is_rough else self.tr("about %1 and %2 left")
+        )
+        words = words.replace("%1", figures.duration(left.seconds))
+        return f"{text} · {words.replace('%2', figures.energy(left.joules))}"

@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -16,13 +15,13 @@ from PySide6.QtWidgets import (
     QListWidgetItem,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.bench.earlier import EarlierList
 from desktop.bench.model import BenchModel, Outlook
+from desktop.theme.numbers import DecimalField, WholeField
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.bench.plan import Entrant
@@ -115,14 +114,14 @@ class SetupView(QWidget):
         return card
 
     def _settings(self) -> QFormLayout:
-        self.repeats = QSpinBox(minimum=1, maximum=99)
+        self.repeats = WholeField(minimum=1, maximum=99)
         self.limit = _number(0, 100_000, self.tr("all"))
         self.context = _number(0, 1 << 20, self.tr("as the items need"))
         self.context.setSingleStep(256)
         self.threads = _number(0, 512, self.tr("one a core"))
         self.layers = _number(-1, 999, self.tr("all that fit"))
         self.use_budget = QCheckBox(self.tr("end when so much is spent:"))
-        self.budget = QDoubleSpinBox(minimum=0.01, maximum=100_000, value=1.0, suffix=" Wh")
+        self.budget = DecimalField(minimum=0.01, maximum=100_000, value=1.0, suffix=" Wh")
         self.budget.setEnabled(False)
         self.use_budget.toggled.connect(self.budget.setEnabled)
         self.use_budget.setToolTip(
@@ -304,8 +303,8 @@ class SetupView(QWidget):
         self._model.start(self.chosen, self.entrants, self.budget_j)
 
 
-def _number(least: int, most: int, special: str) -> QSpinBox:
+def _number(least: int, most: int, special: str) -> WholeField:
     """Return a field whose least value stands for something of its own."""
-    field = QSpinBox(minimum=least, maximum=most, value=least)
+    field = WholeField(minimum=least, maximum=most, value=least)
     field.setSpecialValueText(special)
     return field

@@ -1,12 +1,13 @@
 """The course of one suite: its steps in turn, each to its end or to the next comparison."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from monitor.bench.contest import all_settled, blocks, pair_up, verdict_of
 from monitor.bench.events import (
     BenchEvent,
+    Left,
     Paused,
     Planned,
     Progressed,
@@ -18,6 +19,7 @@ from monitor.bench.events import (
 )
 from monitor.bench.examiner import Examiner
 from monitor.bench.idle import Idle, measure_idle, rest
+from monitor.bench.left import reckon_left
 from monitor.bench.plan import Plan
 from monitor.bench.runlog import RunLog
 from monitor.bench.suites import QUALITY
@@ -103,10 +105,8 @@ class Course:
         yield SuiteEnded(self._suite_id)
 
     def _planned(self) -> Planned:
-        plan, left = self._plan, self.left()
-        seconds, joules = left or (None, None)
-        title = plan.suite.title
-        return Planned(self._suite_id, title, plan.steps, plan.notices, seconds, joules)
+        plan = self._plan
+        return Planned(self._suite_id, plan.suite.title, plan.steps, plan.notices, self.left())
 
     def _end(self, status: Status, error: str) -> None:
         for number, run in self._logs.items():
@@ -152,7 +152,8 @@ class Course:
         groups: dict[tuple[int, str], list[Step]] = {}
         for step in self._plan.steps:
             groups.setdefault((step.repeat, step.part), []).append(step)
-        for steps in groups.values():
+        # A budget is for telling models apart: what is not judged has what is left of it.
+        for steps in sorted(groups.values(), key=lambda steps: steps[0].kind != QUALITY):
             begin = 0
             for stop in blocks(steps[0].planned):
                 for step in steps:
@@ -209,7 +210,7 @@ class Course:
             run.note_load(load)
         yield RunBegan(step, run.id, run.computed)
         prepared = self._plan.prepared_of(step)
-        for event in self._examiner.examine(prepared, run, begin, stop, lambda: self.is_spent):
+        for event in self._examiner.examine(prepared, run, begin, stop, self._budget_of(run)):
             yield event
             if items := run.settle(finish=isinstance(event, Paused)):
                 yield self._progressed(step, run, items)
@@ -218,6 +219,32 @@ class Course:
         if (memory_bytes := self._engine.memory_bytes) is not None:
             self._history.benchmarks.note_memory(run.id, memory_bytes)
         self._loader.stop_if_cancelled()
+
+    def _budget_of(self, run: RunLog) -> Callable[[int], int] | None:
+        """Return what tells how many of so many items of a run the budget pays for.
+
+        Half of what is left is given out at a time, at least one item, so that in the end the
+        budget is exceeded by no more than one.
+        """
+        budget_j = self._plan.budget_j
+        if budget_j is None:
+            return None
+
+        def payable(count: int) -> int:
+            waiting_j = run.unbilled_j
+            # Sensors that lag behind are waited for only where the budget may be spent already.
+            if waiting_j is None or self.spent_j + 2 * waiting_j >= budget_j:
+                run.catch_up()
+                waiting_j = 0.0
+            if self.is_spent:
+                return 0
+            each_j = run.j_per_item
+            if not each_j:
+                return 1
+            left_j = budget_j - self.spent_j - waiting_j
+            return min(count, max(1, int(left_j / (2 * each_j))))
+
+        return payable
 
     def _finish(self, step: Step) -> Iterator[BenchEvent]:
         run = self._logs.get(step.number)
@@ -278,43 +305,20 @@ class Course:
         return RunLog(self._sampler, self._history, row, record, by_length)
 
     def _progressed(self, step: Step, run: RunLog, items: tuple[ItemRecord, ...]) -> Progressed:
-        left = self.left()
         return Progressed(
             step=step,
             items=items,
             done=run.sums.done,
             accuracy=run.accuracy,
             joules=run.bill.total().joules,
-            left_s=left and left[0],
-            left_j=left and left[1],
+            left=self.left(),
         )
 
-    def left(self) -> tuple[float, float] | None:
-        """Seconds and joules the rest should take; ``None`` while a step's rate is not known."""
-        seconds = joules = 0.0
-        for step in self._plan.steps:
-            if step.number in self._is_ended:
-                continue
-            rate = self._rate(step)
-            if rate is None:
-                return None
-            run = self._logs.get(step.number)
-            items = step.planned - (run.sums.done if run else 0)
-            seconds, joules = seconds + items * rate[0], joules + items * rate[1]
-        return seconds, joules
+    def left(self) -> Left | None:
+        """Return what the rest should take; see :func:`reckon_left`."""
+        return reckon_left(self._plan, self._logs, self._is_ended, self._past_rate)
 
-    def _rate(self, step: Step) -> tuple[float, float] | None:
-        """Seconds and joules an item of a step takes, from the step itself or ones like it."""
-        alike = [step] + [
-            other
-            for other in self._plan.steps
-            if (other.part, other.model_number) == (step.part, step.model_number)
-        ]
-        for other in alike:
-            run = self._logs.get(other.number)
-            joules = run.bill.total().joules if run else None
-            if run and run.sums.done and joules is not None:
-                return run.total_s / run.sums.done, joules / run.sums.done
+    def _past_rate(self, step: Step) -> tuple[float, float] | None:
         prepared = self._plan.prepared_of(step)
         return self._history.benchmarks.past_rate(
             self._plan.sha256s[step.model_number], step.kind, step.task, prepared.shots

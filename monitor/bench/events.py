@@ -28,20 +28,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What the rest of a suite should take.
+
+    :param is_rough: whether a part that was never run is reckoned by other parts of its kind
+    """
+
+    seconds: float
+    joules: float
+    is_rough: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """The suite is stored and about to run.
 
     :param notices: what a person should know before: sentences
-    :param left_s: time it should take by earlier runs alike, ``None`` if there were none
-    :param left_j: energy it should take
+    :param left: what it should take by earlier runs alike, ``None`` if there were none
     """
 
     suite_id: str
     title: str
     steps: tuple[Step, ...]
     notices: tuple[str, ...]
-    left_s: float | None = None
-    left_j: float | None = None
+    left: Left | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,7 @@ class Progressed:
     :param done: in the run
     :param accuracy: of the run so far, by the measure leaderboards print
     :param joules: of the run so far, ``None`` if nothing is measured
-    :param left_s: time the rest of the suite should take, ``None`` if not known
-    :param left_j: energy it should take
+    :param left: what the rest of the suite should take, ``None`` if not known
     """
 
     step: Step
@@ -84,8 +93,7 @@ class Progressed:
     done: int
     accuracy: Accuracy | None
     joules: float | None
-    left_s: float | None
-    left_j: float | None
+    left: Left | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Examiner:
         self._go.set()
         self._doing: Work | None = None
         self._lock = threading.Lock()
-        self._is_enough: Callable[[], bool] = lambda: False
+        self._payable: Callable[[int], int] | None = None
 
     def pause(self) -> None:
         """Compute nothing until :meth:`go_on`, from any thread. Scoring ends its batch first;
@@ -92,15 +92,16 @@ class Examiner:
         log: RunLog,
         begin: int,
         stop: int,
-        is_enough: Callable[[], bool],
+        payable: Callable[[int], int] | None,
     ) -> Iterator[BenchEvent]:
         """Run a part's items from where its log is to ``stop``; ends early when cancelled.
 
         :param begin: where this stretch of items began, before what the log has of it
-        :param is_enough: asked after each batch; whether to leave off, a budget being spent
+        :param payable: tells how many of so many items a budget pays for, 0 to leave off; asked
+          before anything is computed. ``None`` without a budget
         :raises EngineError: if the engine fails
         """
-        self._is_enough = is_enough
+        self._payable = payable
         if prepared.part.kind == SPEED:
             return self._exercise(prepared, log, stop)
         if prepared.task is None:
@@ -111,7 +112,10 @@ class Examiner:
 
     @property
     def _must_end(self) -> bool:
-        return self._loader.is_cancelled or self._is_enough()
+        return self._loader.is_cancelled or self._at_once(1) == 0
+
+    def _at_once(self, count: int) -> int:
+        return self._payable(count) if self._payable else count
 
     def _work(self, request: Work) -> Iterator[Answer]:
         self._doing = request
@@ -141,13 +145,16 @@ class Examiner:
         is_shared = prepared.shots > 0 and prepared.task.first_shots
         chunk = CHUNK_OF_SHARED if is_shared else CHUNK
         done = log.computed
-        # From the last boundary: what is computed together must be what it was.
-        questions = prepared.asked(begin + (done - begin) // chunk * chunk, stop)
+        # From the last boundary: what is computed together must be what it was. Under a budget
+        # boundaries lie where it has them.
+        start = done if self._payable else begin + (done - begin) // chunk * chunk
+        questions = prepared.asked(start, stop)
         self._sampler.mark()
-        while asked := list(itertools.islice(questions, chunk)):
+        while True:
             yield from self._hold()
-            if self._must_end:
-                return
+            asked = list(itertools.islice(questions, self._at_once(chunk)))
+            if not asked or self._loader.is_cancelled:
+                break
             yield from self._score_chunk(prepared, log, asked, done)
         self._sampler.mark()
 

@@ -21,6 +21,9 @@ MAX_BYTES = 1 << 30
 
 BLANK = re.compile(r"[ \t\r\n]*")
 
+INNER_MARK = re.compile("(?<![^\r\n])\ufeff+")
+"""Byte order marks at the beginning of a line."""
+
 JSON = json.JSONDecoder()
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -253,6 +256,8 @@ def _decode(name: str, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DatasetError(f"{name}, line {line} is not UTF-8 text. Save it as UTF-8.") from None
+    # Inside a text one is left where files were put together; it is no part of what is asked.
+    text = INNER_MARK.sub("", text)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DatasetError(f"{name}, line {line} holds a NUL character: no text file does.")

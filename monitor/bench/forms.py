@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from monitor.bench.prepare import Asked
+from monitor.bench.report import sci_per_item
 from monitor.bench.results import Accuracy
 from monitor.bench.summary import Rate, RunResult, SuiteResult
 from monitor.bench.tasks import TASKS
-from monitor.bench.verdict import Flip
+from monitor.bench.verdict import Flip, printed, taken
 from monitor.forms import energy_json, footprint_json, record_json
 from monitor.store.bench_records import ItemRecord
 
@@ -29,10 +30,13 @@ def accuracy_json(accuracy: Accuracy) -> dict[str, float | None]:
 
 
 def quality_json(run: RunResult) -> dict[str, Any]:
-    """Return a judged run. ``stderr`` and Wilson's interval are ``accuracy``'s, those ending in
-    ``_norm`` are ``accuracy_norm``'s."""
+    """Return a judged run. Figures that rest on a score are ``accuracy``'s, those ending in
+    ``_norm`` are ``accuracy_norm``'s; what a right answer cost by length is told only where
+    leaderboards print that score. ``printed`` names the one they print."""
     start, bill, merit = run.row.start, run.record.bill, run.plain_merit
     norm = run.accuracy_norm
+    is_normed = run.by_length and norm is not None
+    by_length = run.merit if is_normed else None
     return {
         "id": run.record.id,
         "suite_id": start.suite_id,
@@ -47,15 +51,17 @@ def quality_json(run: RunResult) -> dict[str, Any]:
         "accuracy_norm": norm and norm.value,
         **_error(run.accuracy),
         **{f"{name}_norm": value for name, value in _error(norm).items()},
-        "printed": "accuracy_norm" if run.by_length and norm else "accuracy",
+        "printed": "accuracy_norm" if is_normed else "accuracy",
         "chance": start.chance,
         "cut_to_context": run.row.sums.cut,
         "subjects": {name: accuracy_json(each) for name, each in run.subjects.items()},
         **_cost_json(run),
         "joules_per_correct": merit.joules_per_correct,
-        "joules_per_correct_norm": run.merit.joules_per_correct if run.by_length else None,
+        "joules_per_correct_norm": by_length and by_length.joules_per_correct,
         "grams_per_correct": merit.grams_per_correct,
+        "grams_per_correct_norm": by_length and by_length.grams_per_correct,
         "points_above_chance_per_wh": merit.points_per_wh,
+        "points_above_chance_per_wh_norm": by_length and by_length.points_per_wh,
         "method": bill.method,
         "data": {"path": start.data_path, "sha256": start.data_sha256},
         "shots_sha256": start.shots_sha256 or None,
@@ -76,6 +82,7 @@ def _cost_json(run: RunResult) -> dict[str, Any]:
         "joules_per_output_token": run.decode_j_per_token,
         "wh_per_1000_items": merit.wh_per_1000,
         "grams_per_1000_items": merit.grams_per_1000,
+        "sci_g_per_item": sci_per_item(run),
         "energy_delay_js": merit.energy_delay_js,
         "energy": energy_json(record.bill),
         "throttled": record.throttled,
@@ -138,10 +145,11 @@ def run_json(run: RunResult) -> dict[str, Any]:
     }
 
 
-def _outcome(item: ItemRecord) -> int | str | None:
-    """What a replay must come to again: the choice, or the answer, in short."""
-    if item.pred is not None or not item.answer:
-        return item.pred
+def _outcome(item: ItemRecord, by_length: bool) -> int | str | None:
+    """What a replay must come to again: the choice that is judged, or the answer, in short."""
+    pred = taken(item, by_length)
+    if pred is not None or not item.answer:
+        return pred
     return hashlib.sha256(item.answer.encode()).hexdigest()[:16]
 
 
@@ -171,12 +179,20 @@ def suite_json(result: SuiteResult, items: Mapping[str, Sequence[ItemRecord]]) -
             {
                 **run_json(run),
                 "outcomes": [
-                    [item.position, _outcome(item), item.correct] for item in items[run.record.id]
+                    [item.position, _outcome(item, run.by_length), printed(item, run.by_length)]
+                    for item in items[run.record.id]
                 ],
             }
             for run in result.runs
         ],
     }
+
+
+def only_run_json(result: SuiteResult, items: Mapping[str, Sequence[ItemRecord]]) -> dict[str, Any]:
+    """Return the only run of a suite with its figures outermost, as ``bench speed`` and ``bench
+    quality`` write it, in a document that ``--replay`` takes like a suite's."""
+    (run,) = result.runs
+    return {**suite_json(result, items), **run_json(run)}
 
 
 def item_json(task_name: str, item: ItemRecord, context: str) -> dict[str, Any]:
@@ -251,7 +267,7 @@ def flip_json(flip: Flip) -> dict[str, Any]:
         "row": flip.item.row,
         "question": flip.item.prompt,
         "gained": flip.gained,
-        "pred": [flip.item.pred, flip.other.pred],
+        "pred": flip.taken,
         "margin": [flip.item.margin, flip.other.margin],
         "energy_j": [flip.item.energy_j, flip.other.energy_j],
     }

@@ -39,7 +39,7 @@ class Prepared:
 
     :param items: what is asked; of a speed test, nothing
     :param planned: how many items there will be in the results
-    :param data_sha256: of the file's bytes, "" where there is none
+    :param data_sha256: see :func:`sha256_of_data`, "" where there is none
     :param prompts_sha256: of every text that will be put to the model, in order
     :param chance: what guessing would reach, ``None`` where nothing is judged
     :param longest_bytes: of a question with its answer
@@ -131,8 +131,8 @@ def _prepare_task(part: Part, task: Task) -> Prepared:
         shots=count,
         planned=len(items),
         data_path=str(data),
-        data_sha256=sha256_of_data(data),
-        shots_sha256=sha256_of_data(shots_data) if count and shots_data else "",
+        data_sha256=sha256_of_data(task, data),
+        shots_sha256=sha256_of_data(task, shots_data) if count and shots_data else "",
         prompts_sha256="",
         chance=_chance(task, items),
         longest_bytes=0,
@@ -201,11 +201,14 @@ def _chance(task: Task, items: tuple[Item, ...]) -> float | None:
     return sum(len(item.gold) / len(item.choices) for item in items) / len(items)
 
 
-def sha256_of_data(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes; of a folder, over its files' names and bytes."""
+def sha256_of_data(task: Task, path: Path) -> str:
+    """Return the SHA-256 of a file's bytes; of a folder, over the names and bytes of those of its
+    files that the task reads, in their order.
+
+    :raises DatasetError: if there is none
+    """
     digest = hashlib.sha256()
-    inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    for file in inside:
+    for file in task.files(path):
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode())
         digest.update(file.read_bytes())

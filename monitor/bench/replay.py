@@ -1,49 +1,122 @@
 """Repeating a benchmark from its document, and saying what came out otherwise."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor.bench.data_places import Hashes, find_data
 from monitor.bench.plan import Entrant
 from monitor.bench.suites import Suite, SuiteError, suite_from_json
 from monitor.engine.gguf import ModelFileError
+from monitor.engine.memory import KV_SHARE
+from monitor.engine.messages import FLASH_ATTENTION, MEMORY_MAPS
+from monitor.exchange.node import Node
 from monitor.loading import LoadOptions
 from monitor.models.library import Found
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a document says was run.
+
+    :param models: their places when it was run, with how they were loaded
+    :param hashes: of the data, by the part's name
+    """
+
+    suite: Suite
+    models: tuple[Node, ...]
+    budget_j: float | None
+    hashes: Mapping[str, Hashes]
+
+
+def read_replayed(document: Node) -> Replayed:
+    """Check a document of ``bench run --json``, or a benchmark's capsule, to the last field that
+    repeating it needs, so that nothing is found wanting after hours of computing.
+
+    :raises ExchangeError: naming the field that is missing or something else
+    :raises SuiteError: likewise, for the suite's fields
+    """
+    if "plan" not in document.value:
+        raise SuiteError(
+            f"{document.place} is no result of a benchmark that can be repeated. `llamawatt bench "
+            "show ID --json` writes one, and so does `bench run`, `quality` or `speed` with --json."
+        )
+    plan = document.part("plan")
+    document.part("versions")
+    try:
+        suite = suite_from_json(plan.part("suite").value)
+    except SuiteError as error:
+        raise SuiteError(f"{document.place}: {error}") from error
+    models = plan.parts("models")
+    for model in models:
+        _check_model(model)
+    hashes = {}
+    for run in document.parts("runs"):
+        _check_run(run)
+        shots = run.optional_text("shots_sha256") if "shots_sha256" in run.value else ""
+        data = run.part("data").optional_text("sha256") if "data" in run.value else ""
+        hashes[run.text("part")] = Hashes(data, shots)
+    return Replayed(suite, tuple(models), plan.optional_number("budget_j"), hashes)
+
+
+def _check_model(model: Node) -> None:
+    for name in ("path", "name", "sha256"):
+        model.text(name)
+    for name, least in (("context", 1), ("threads", 1), ("gpu_layers", -1)):
+        if name in model.value:
+            model.optional_whole(name, least)
+    for name, words in (
+        ("flash_attention", FLASH_ATTENTION),
+        ("kv_type", tuple(KV_SHARE)),
+        ("memory_map", MEMORY_MAPS),
+    ):
+        value = model.value.get(name)
+        if value is not None and value not in words:
+            raise model.problem(f"“{name}” should be one of {', '.join(words)}")
+
+
+def _check_run(run: Node) -> None:
+    run.whole("step"), run.text("part")
+    run.part("energy").optional_number("total_j")
+    if "accuracy" in run.value:
+        run.optional_number("accuracy")
+    outcomes = run.get("outcomes")
+    if not isinstance(outcomes, list) or not all(map(_is_outcome, outcomes)):
+        raise run.problem("“outcomes” should be a list of [position, outcome, score]")
+
+
+def _is_outcome(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and isinstance(value[0], int)
+
+
 def plan_of(
-    document: Mapping[str, Any], library: Sequence[Found]
+    replayed: Replayed, library: Sequence[Found], given: Sequence[tuple[str, Path]] = ()
 ) -> tuple[Suite, list[Entrant], float | None]:
-    """Return the suite, the models and the budget of a document ``bench run --json`` wrote.
+    """Return the suite, the models and the budget of a document, as they can be run here.
 
     A model is looked for where it was, then in the library by its file's name: whether it is the
-    same is told by its SHA-256 afterwards.
+    same is told by its SHA-256 afterwards. Data must be what it was.
 
-    :raises SuiteError: if it is no such document
+    :param given: names of data, and where they are here
     :raises ModelFileError: if a model is not on this machine
+    :raises DatasetError: if data is not
     """
-    try:
-        plan = document["plan"]
-        suite = suite_from_json(plan["suite"])
-        entrants = [_entrant(model, library) for model in plan["models"]]
-    except (KeyError, TypeError) as error:
-        raise SuiteError(
-            f"This is no result of `llamawatt bench run --json`: it lacks {error}."
-        ) from error
-    return suite, entrants, plan.get("budget_j")
+    entrants = [_entrant(model, library) for model in replayed.models]
+    return find_data(replayed.suite, replayed.hashes, given), entrants, replayed.budget_j
 
 
-def _entrant(model: Mapping[str, Any], library: Sequence[Found]) -> Entrant:
-    path = Path(model["path"])
+def _entrant(model: Node, library: Sequence[Found]) -> Entrant:
+    path = Path(model.text("path"))
     if not path.exists():
         alike = [found.path for found in library if found.path.name == path.name]
         if not alike:
             raise ModelFileError(
-                f"The model {model['name']} is not on this machine: neither {path} nor a file of "
-                "that name in the library. Put it there and try again."
+                f"The model {model.text('name')} is not on this machine: neither {path} nor a file "
+                "of that name in the library. Put it there and try again."
             )
         path = alike[0]
-    return Entrant(path, LoadOptions.of(model))
+    return Entrant(path, LoadOptions.of(model.value))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

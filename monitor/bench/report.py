@@ -6,6 +6,7 @@ from typing import Any
 from monitor import figures
 from monitor.bench.results import Accuracy
 from monitor.bench.summary import Rate, RunResult, SuiteResult
+from monitor.bench.verdict import taken
 from monitor.energy.account import LOAD, weakest
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
@@ -18,9 +19,10 @@ QUALITY_HEADER = (
 )  # fmt: skip
 SPEED_HEADER = ("model", "part", "prefill", "J/token", "decode", "J/token")
 SUBJECTS_HEADER = ("model", "part", "subject", "score")
+RULES_HEADER = ("model", "part", "rule", "score")
 ENERGY_HEADER = (
     "model", "part", "energy", "95 % interval", "J/prompt token", "J/output token",
-    "tokens shared", "CO₂e", "g CO₂e/correct", "energy × delay",
+    "tokens shared", "CO₂e", "SCI/item", "g CO₂e/correct", "energy × delay",
 )  # fmt: skip
 PROMPTS_HEADER = ("model", "part", "J/answer", "decode J/token", "decode", "g CO₂e/1,000", "time")
 
@@ -38,8 +40,8 @@ def per_token(interval: Interval | None, kind: Kind | None) -> str:
     """Write joules a token with their interval."""
     if interval is None:
         return figures.UNKNOWN
-    text = f"{figures.energy(interval.joules)} {figures.bounds(interval)}"
-    return figures.marked(kind, text)
+    ends = figures.span_in_joules(interval.low_j, interval.high_j)
+    return figures.marked(kind, f"{figures.joules(interval.joules)} ({ends})")
 
 
 def rate(found: Rate | None) -> str:
@@ -67,10 +69,10 @@ def quality_cells(run: RunResult) -> tuple[str, ...]:
         model_name(run),
         part_name(run),
         score(run.printed),
-        figures.marked(kind, figures.energy(merit.joules_per_item)),
-        figures.marked(kind, figures.energy(merit.joules_per_correct)),
+        figures.marked(kind, figures.joules(merit.joules_per_item)),
+        figures.marked(kind, figures.joules(merit.joules_per_correct)),
         figures.marked(kind, watt_hours(merit.wh_per_1000)),
-        figures.mass(merit.grams_per_1000),
+        figures.grams(merit.grams_per_1000),
         points(merit.points_per_wh),
         figures.duration(run.record.seconds.total),
     )
@@ -95,10 +97,10 @@ def prompts_cells(run: RunResult) -> tuple[str, ...]:
     return (
         model_name(run),
         part_name(run),
-        figures.marked(kind, figures.energy(merit.joules_per_item)),
-        figures.marked(kind, figures.energy(run.decode_j_per_token)),
+        figures.marked(kind, figures.joules(merit.joules_per_item)),
+        figures.marked(kind, figures.joules(run.decode_j_per_token)),
         figures.rate(run.record.tokens_per_s),
-        figures.mass(merit.grams_per_1000),
+        figures.grams(merit.grams_per_1000),
         figures.duration(run.record.seconds.total),
     )
 
@@ -112,11 +114,21 @@ def subject_rows(runs: Iterable[RunResult]) -> list[tuple[str, ...]]:
     ]
 
 
+def rule_rows(runs: Iterable[RunResult]) -> list[tuple[str, ...]]:
+    """Return the rows of runs that were judged by two rules under :data:`RULES_HEADER`."""
+    return [
+        (model_name(run), part_name(run), name, score(accuracy))
+        for run in runs
+        for name, accuracy in run.by_rule.items()
+    ]
+
+
 def energy_cells(run: RunResult) -> tuple[str, ...]:
     """Return what a run took under :data:`ENERGY_HEADER`.
 
     Energy × delay is joules an item times seconds an item (M. Horowitz et al., 1994): what is
-    slow to save energy is no better by it.
+    slow to save energy is no better by it. SCI has the device's share in it, where that is
+    reckoned with.
     """
     total, tokens, merit = run.record.bill.total(), run.record.tokens, run.merit
     carbon = run.record.footprint
@@ -127,13 +139,20 @@ def energy_cells(run: RunResult) -> tuple[str, ...]:
         part_name(run),
         figures.marked(total.kind, figures.energy(total.joules)),
         interval if total.resolved or not interval else f"{interval}, too short to resolve",
-        figures.marked(total.kind, figures.energy(run.prefill_j_per_token)),
-        figures.marked(total.kind, figures.energy(run.decode_j_per_token)),
+        figures.marked(total.kind, figures.joules(run.prefill_j_per_token)),
+        figures.marked(total.kind, figures.joules(run.decode_j_per_token)),
         f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN,
         figures.mass(carbon.grams if carbon else None),
-        figures.mass(merit.grams_per_correct),
+        figures.mass(sci_per_item(run)),
+        figures.grams(merit.grams_per_correct),
         figures.UNKNOWN if delay is None else f"{figures.significant(delay)} J·s",
     )
+
+
+def sci_per_item(run: RunResult) -> float | None:
+    """Return the grams of SCI an item (ISO/IEC 21031), ``None`` where they are not known."""
+    grams, done = run.record.sci_g, run.row.sums.done
+    return grams / done if grams is not None and done else None
 
 
 def item_cells(item: ItemRecord, by_length: bool, kind: Kind | None) -> tuple[str, ...]:
@@ -143,8 +162,8 @@ def item_cells(item: ItemRecord, by_length: bool, kind: Kind | None) -> tuple[st
     """
     question = " ".join(item.prompt.split())
     right = " / ".join(_choice(item, index) for index in item.gold) or "".join(item.choices)
-    taken = item.pred_norm if by_length and item.pred_norm is not None else item.pred
-    chosen = _choice(item, taken) if isinstance(taken, int) else str(taken or item.answer)
+    pred = taken(item, by_length)
+    chosen = _choice(item, pred) if isinstance(pred, int) else str(pred or item.answer)
     return (
         str(item.position + 1),
         _short(question, 70),
@@ -186,6 +205,8 @@ def part_name(run: RunResult) -> str:
         notes.append(f"{sums.done} items")
     if start.shots:
         notes.append(f"{start.shots}-shot")
+    if run.row.is_deleted:
+        notes.append("deleted")
     if run.record.throttled:
         notes.append("throttled")
     if sums.cut:
@@ -228,19 +249,30 @@ def _verdict(pair: Mapping[str, Any], models: Sequence[str]) -> str:
 
 
 def idle_line(result: SuiteResult) -> str:
-    """Say what the idle machine drew before and after; "" if it was not measured."""
+    """Say what the idle machine drew before and after, and where it was not idle; "" if that was
+    not to be measured, or no energy could be."""
     suite = result.suite
+    is_read = any(run.record.bill.total().joules is not None for run in result.runs)
+    if not is_read or not suite.plan.get("suite", {}).get("idle_s"):
+        return ""
     kind = Kind(suite.idle_kind) if suite.idle_kind else None
-    measured = [
-        f"{when} {figures.marked(kind, figures.power(power_w))}"
-        for when, power_w in (("before", suite.idle_before_w), ("after", suite.idle_after_w))
-        if power_w is not None
-    ]
-    return f"Idle machine: {', '.join(measured)}." if measured else ""
+    told, restless = [], []
+    for when, power_w, is_over in (
+        ("before", suite.idle_before_w, bool(result.runs)),
+        ("after", suite.idle_after_w, suite.status is Status.DONE),
+    ):
+        if power_w is not None:
+            told.append(f"{when} {figures.marked(kind, figures.power(power_w))}")
+        elif is_over:
+            restless.append(when)
+    if restless:
+        told.append(f"not known {' and '.join(restless)}, as other programs kept it busy")
+    return f"Idle machine: {', '.join(told)}." if told else ""
 
 
 def tables(result: SuiteResult) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
-    """Return the tables of a report: header and rows, one table for each kind of run."""
+    """Return the tables of a report: header and rows, one table for each kind of run,
+    then what is told of a run beside that."""
     forms: tuple[tuple[str, tuple[str, ...], Callable[[RunResult], tuple[str, ...]]], ...] = (
         ("speed", SPEED_HEADER, speed_cells),
         ("quality", QUALITY_HEADER, quality_cells),
@@ -251,23 +283,38 @@ def tables(result: SuiteResult) -> list[tuple[tuple[str, ...], list[tuple[str, .
         rows = [cells(run) for run in result.runs if run.row.start.kind == kind]
         if rows:
             found.append((header, rows))
+    if rows := rule_rows(result.runs):
+        found.append((RULES_HEADER, rows))
     if rows := subject_rows(result.runs):
         found.append((SUBJECTS_HEADER, rows))
     return found
 
 
 def total_line(result: SuiteResult) -> str:
-    """Say what the whole suite cost, loading the models included."""
+    """Say what all runs cost, and beside it what loading the models did: it is in no run."""
     bills = [run.record.bill for run in result.runs]
-    known = [b.total().joules for b in bills] + [b.total(LOAD).joules for b in bills]
-    joules = [value for value in known if value is not None]
+    joules, load_j = (
+        _sum([b.total().joules for b in bills]),
+        _sum([b.total(LOAD).joules for b in bills]),
+    )
     seconds = sum(run.record.seconds.total or 0.0 for run in result.runs)
     grams = [run.record.footprint.grams for run in result.runs if run.record.footprint]
-    if not joules:
+    if joules is None:
         return f"{figures.duration(seconds)} of computing; no energy was measured."
     kind = weakest(kind for bill in bills if (kind := bill.total().kind))
-    energy, mass = figures.marked(kind, figures.energy(sum(joules))), figures.mass(sum(grams))
-    return f"{energy} and {mass} CO₂e in {figures.duration(seconds)} of computing."
+    energy, mass = figures.marked(kind, figures.energy(joules)), figures.mass(sum(grams))
+    text = f"{energy} and {mass} CO₂e in {figures.duration(seconds)} of computing"
+    if load_j is None:
+        return f"{text}."
+    load = figures.marked(
+        weakest(filter(None, (b.total(LOAD).kind for b in bills))), figures.energy(load_j)
+    )
+    return f"{text}; loading the models took {load} beside that."
+
+
+def _sum(amounts: Iterable[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
 
 
 def markdown(result: SuiteResult) -> str:

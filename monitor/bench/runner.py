@@ -61,7 +61,8 @@ class Runner:
         """Go on with a suite that was stopped, failed or interrupted, from its last finished item.
 
         :raises KeyError: if there is no such suite
-        :raises SuiteError: if it is complete, or a model or file is not what it was
+        :raises SuiteError: if it is complete, runs of it were deleted, or a model or file is not
+          what it was
         """
         self._begin()
         return self._resume(suite_id)
@@ -91,8 +92,13 @@ class Runner:
             raise SuiteError("That benchmark is complete; there is nothing left to do in it.")
         if stored.status is Status.RUNNING:
             raise SuiteError("That benchmark is running, in this program or another window of it.")
-        plan = yield from self._identify(plan_from_json(stored.plan))
         rows = {row.start.step: row for row in benchmarks.runs(stored.id)}
+        if deleted := [row.id for row in rows.values() if row.is_deleted]:
+            raise SuiteError(
+                "Runs of that benchmark were deleted. Bring them back before you go on with it: "
+                f"llamawatt history delete --undo {' '.join(deleted)}"
+            )
+        plan = yield from self._identify(plan_from_json(stored.plan))
         check_same(plan, stored, rows.values())
         benchmarks.go_on(stored.id)
         yield from self._course(plan, stored.id, rows).go()

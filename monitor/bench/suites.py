@@ -31,7 +31,7 @@ class Part:
     :param data: the task's file; ``public`` for the fetched public set
     :param shots: worked examples; ``None`` for as many as the task has by default
     :param shots_data: where they are taken from; "" for the scored file itself
-    :param limit: score the first so many items only
+    :param limit: only the first so many items, or prompts
     :param prefill: prompt tokens of a speed test
     :param decode: answer tokens of a speed test
     :param times: how often a speed test is repeated
@@ -90,16 +90,29 @@ class Suite:
 def suite_from_json(document: Mapping[str, Any]) -> Suite:
     """Make a suite again of what :meth:`Suite.to_json` gave.
 
-    :raises SuiteError: if it is none
+    :raises SuiteError: if it is none, naming the field that is wrong
     """
-    try:
-        parts = tuple(
-            Part(**{**part, "prompts": tuple(part.get("prompts", ()))})
-            for part in document["parts"]
-        )
-        return Suite(**{**document, "parts": parts})
-    except (KeyError, TypeError) as error:
-        raise SuiteError(f"This is no suite LlamaWatt wrote: {error}.") from error
+    numbers = dict(document)
+    name, title, about, parts = (
+        numbers.pop(key, None) for key in ("name", "title", "about", "parts")
+    )
+    if not (isinstance(name, str) and isinstance(title, str) and isinstance(about, str)):
+        raise SuiteError("The suite: “name”, “title” and “about” should be texts.")
+    if not isinstance(parts, list | tuple) or not parts:
+        raise SuiteError("The suite: “parts” should list at least one benchmark.")
+    made = tuple(_stored_part(number, part) for number, part in enumerate(parts, start=1))
+    return _with_numbers("The suite", Suite(name, title, about, made), numbers)
+
+
+def _stored_part(number: int, values: object) -> Part:
+    place = f"The suite, part {number}"
+    if not isinstance(values, Mapping):
+        raise SuiteError(f"{place}: it should be an object.")
+    given = {key: value for key, value in values.items() if value is not None}
+    kind = given.pop("kind", "")
+    _check_fields(place, kind, given)
+    given["prompts"] = tuple(given.get("prompts", ()))
+    return _made(place, kind, given)
 
 
 def list_suites() -> list[Suite]:
@@ -138,45 +151,45 @@ def _read(path: Path) -> Suite:
     if not isinstance(title, str) or not isinstance(about, str):
         raise SuiteError(f"{path.name}: “title” and “about” should be texts.")
     suite = Suite(path.stem, title, about, made)
-    return _with_numbers(path, suite, document)
+    return _with_numbers(path.name, suite, document)
 
 
-def _with_numbers(path: Path, suite: Suite, document: Mapping[str, Any]) -> Suite:
+def _with_numbers(place: str, suite: Suite, document: Mapping[str, Any]) -> Suite:
     known = {"repeats": int, "warm_up": int, "cool_down_s": float, "idle_s": float}
     for key, value in document.items():
         if key not in known:
-            raise SuiteError(f"{path.name}: “{key}” is not known. There are: {', '.join(known)}.")
+            raise SuiteError(f"{place}: “{key}” is not known. There are: {', '.join(known)}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-            raise SuiteError(f"{path.name}: “{key}” should be a number, 0 or more.")
+            raise SuiteError(f"{place}: “{key}” should be a number, 0 or more.")
     numbers = {key: known[key](value) for key, value in document.items()}
     if numbers.get("repeats") == 0:
-        raise SuiteError(f"{path.name}: “repeats” should be 1 or more.")
+        raise SuiteError(f"{place}: “repeats” should be 1 or more.")
     return replace(suite, **numbers)
 
 
 def _part(path: Path, number: int, given: dict[str, Any]) -> Part:
     place = f"{path.name}, part {number}"
     kind = given.pop("kind", QUALITY if "task" in given else "")
-    if kind not in (QUALITY, SPEED, PROMPTS):
-        raise SuiteError(f"{place}: it needs a task, or a kind: {SPEED} or {PROMPTS}.")
-    unknown = given.keys() - {field.name for field in fields(Part)} - {"prompts_data"}
-    if unknown:
-        raise SuiteError(f"{place}: “{sorted(unknown)[0]}” is not known.")
-    _check_types(place, given)
+    source = given.pop("prompts_data", "")
+    _check_fields(place, kind, given)
+    _check_types(place, {"prompts_data": source})
     for key in ("data", "shots_data"):
         if given.get(key) and given[key] != PUBLIC:
             given[key] = str((path.parent / given[key]).resolve())
-    if kind != PROMPTS and "prompts_data" in given:
+    if kind != PROMPTS and source:
         raise SuiteError(f"{place}: “prompts_data” is for parts of kind {PROMPTS}.")
+    prompts = list(given.pop("prompts", []))
+    if source:
+        prompts += _prompts(place, path.parent / source)
+    return _made(place, kind, {**given, "prompts": tuple(prompts[: given.get("limit")])})
+
+
+def _made(place: str, kind: str, given: dict[str, Any]) -> Part:
+    """Make a part of fields that are what they should be."""
     if kind == QUALITY:
         return _quality(place, given)
-    if kind == PROMPTS:
-        prompts = list(given.pop("prompts", []))
-        if source := given.pop("prompts_data", ""):
-            prompts += _prompts(place, path.parent / source)
-        if not prompts:
-            raise SuiteError(f"{place}: it lists no prompts.")
-        given["prompts"] = tuple(prompts)
+    if kind == PROMPTS and not given["prompts"]:
+        raise SuiteError(f"{place}: it lists no prompts.")
     return Part(name=given.pop("name", kind), kind=kind, **given)
 
 
@@ -193,6 +206,15 @@ def _quality(place: str, given: dict[str, Any]) -> Part:
     if not given.get("data"):
         raise SuiteError(f"{place}: it needs the file of {task.title}'s items as data.")
     return Part(name=given.pop("name", task.title), kind=QUALITY, **given)
+
+
+def _check_fields(place: str, kind: object, given: Mapping[str, Any]) -> None:
+    """Refuse a kind or a field that is not known, and what a field may not hold."""
+    if kind not in (QUALITY, SPEED, PROMPTS):
+        raise SuiteError(f"{place}: it needs a task, or a kind: {SPEED} or {PROMPTS}.")
+    if unknown := given.keys() - {field.name for field in fields(Part)}:
+        raise SuiteError(f"{place}: “{min(unknown)}” is not known.")
+    _check_types(place, given)
 
 
 def _check_types(place: str, given: Mapping[str, Any]) -> None:

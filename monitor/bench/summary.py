@@ -14,6 +14,10 @@ from monitor.store.bench_records import ItemRecord, RunRow, SuiteRecord, Sums
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 
+LENGTH_RULES = ("plain", "by length")
+"""What the two rules are called by which a choice is taken: log-likelihoods as they are, and
+divided by the length of the choice."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -59,6 +63,16 @@ class RunResult:
         if self.accuracy is None:
             return None
         return printed_accuracy(self.row.sums, self.by_length)
+
+    @property
+    def by_rule(self) -> dict[str, Accuracy]:
+        """The accuracies by the names of their two rules; empty where there is only one rule."""
+        if self.accuracy is None or self.accuracy_norm is None:
+            return {}
+        # Guessing may hit a choice, never a written answer.
+        is_chosen = bool(self.row.start.chance)
+        names = LENGTH_RULES if is_chosen else TASKS[self.row.start.task].written_rules
+        return dict(zip(names, (self.accuracy, self.accuracy_norm), strict=False))
 
     @property
     def merit(self) -> Merit:

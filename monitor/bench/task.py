@@ -91,6 +91,7 @@ class Task:
     :param read: reads a file's items; raises :class:`DatasetError`
     :param shots: worked examples unless another number is asked for
     :param first_shots: whether the examples are the first of their file (MMLU) or drawn
+    :param files: those of a folder that ``read`` reads; of a file, itself
     :param spare_shot: whether LMH draws one example more than asked for, even from another split,
       and leaves one out: it does where a task names no test split
     :param protocols: those it can be scored by
@@ -98,6 +99,8 @@ class Task:
     :param normalised: whether a score by length has a meaning
     :param headline_norm: whether the accuracy by length is the one leaderboards print
     :param grade: judges a written answer; ``None`` where answers are chosen
+    :param written_rules: what the strict and the lenient rule for written answers are called;
+      empty where there is only one
     :param stop: texts a written answer ends before
     :param max_tokens: length of a written answer at most
     :param source: the public set
@@ -113,7 +116,9 @@ class Task:
     normalised: bool = True
     headline_norm: bool = False
     grade: Callable[[Item, str], Written] | None = None
+    written_rules: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     max_tokens: int = 256
     source: Source | None = None
     spare_shot: bool = False
+    files: Callable[[Path], Sequence[Path]] = lambda path: (path,)

@@ -62,19 +62,31 @@ class Flip:
     """An item on which two runs differ.
 
     :param gained: the second run has it right and the first has not
-    :param margin: of the first run, in its measure
-    :param other_margin: of the second
+    :param by_length: whether the measure by length is the one that is printed
     """
 
     item: ItemRecord
     other: ItemRecord
     gained: bool
+    by_length: bool
+
+    @property
+    def taken(self) -> list[int | str | None]:
+        """What each of the two runs took for the answer, in the measure that is printed."""
+        return [taken(item, self.by_length) for item in (self.item, self.other)]
 
 
 def printed(item: ItemRecord, by_length: bool) -> float | None:
     """Return the score leaderboards print for an item: by length where the task is printed so."""
     is_normed = by_length and item.correct_norm is not None
     return item.correct_norm if is_normed else item.correct
+
+
+def taken(item: ItemRecord, by_length: bool) -> int | str | None:
+    """Return what a model took for the answer, in the measure that :func:`printed` takes: the
+    index of a choice, or what was found in a written answer."""
+    is_normed = by_length and item.correct_norm is not None
+    return item.pred_norm if is_normed else item.pred
 
 
 def is_right(item: ItemRecord, by_length: bool) -> bool | None:
@@ -98,5 +110,5 @@ def flips(first: Sequence[ItemRecord], second: Sequence[ItemRecord], by_length: 
             continue
         before, after = is_right(item, by_length), is_right(other, by_length)
         if before is not None and after is not None and before != after:
-            found.append(Flip(item, other, after))
+            found.append(Flip(item, other, after, by_length))
     return found

@@ -16,6 +16,8 @@ from typing import Any, TextIO
 import numpy as np
 
 from monitor.bench import forms
+from monitor.bench.data_places import file_name, only_names
+from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import SuiteResult, summarise
 from monitor.energy.account import Bill
 from monitor.engine.messages import ChatMessage
@@ -131,7 +133,7 @@ def model_json(record: QueryRecord, origin: Origin) -> dict[str, Any] | None:
     model = record.model
     if model is None:
         return None
-    found = {**asdict(model), "path": model.path.replace("\\", "/").rpartition("/")[2]}
+    found = {**asdict(model), "path": file_name(model.path)}
     return found | (asdict(origin.model_file) if origin.model_file else {})
 
 
@@ -139,7 +141,10 @@ def model_json(record: QueryRecord, origin: Origin) -> dict[str, Any] | None:
 
 
 def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]:
-    """The document of ``bench run --json``, which ``--replay`` takes, with all that it lacks."""
+    """The document of ``bench run --json``, which ``--replay`` takes, with all that it lacks.
+
+    Of paths only the names, which others may see: by them and their hashes files are found again.
+    """
     _refuse_running(result.suite.status)
     items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
     document = forms.suite_json(result, items)
@@ -147,6 +152,10 @@ def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]
     for run, made in zip(result.runs, document["runs"], strict=True):
         origin = origin_of(history.store, run.record.id)
         machines[origin.machine.id] = asdict(origin.machine)
+        if model := made["model"]:
+            made["model"] = {**model, "file": file_name(model["file"])}
+        if data := made.get("data"):
+            made["data"] = {**data, "path": file_name(data["path"])}
         made |= {
             "run": record_json(run.record) | {"model": model_json(run.record, origin)},
             "machine_id": origin.machine.id,
@@ -154,7 +163,20 @@ def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]
             "bill": bill_json(run.record.bill),
             "trace": trace_json(history.trace(run.record.id)),
         }
-    return {**FORM.head(), "kind": BENCHMARK, "machines": list(machines.values()), **document}
+    return {
+        **FORM.head(),
+        "kind": BENCHMARK,
+        "machines": list(machines.values()),
+        **document,
+        "plan": _named_plan(result.suite.plan),
+    }
+
+
+def _named_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a suite's plan without the folders its models and data lie in."""
+    models = [{**model, "path": file_name(model["path"])} for model in plan["models"]]
+    suite = only_names(suite_from_json(plan["suite"]))
+    return {**plan, "suite": suite.to_json(), "models": models}
 
 
 # --- bills and curves ------------------------------------------------------------------------

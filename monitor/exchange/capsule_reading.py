@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.bench.suites import SuiteError, suite_from_json
+from monitor.bench.replay import read_replayed
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill, Line, Phase
 from monitor.energy.interval import Interval
@@ -43,7 +43,7 @@ class QueryCapsule:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkCapsule:
-    """A benchmark, as :func:`monitor.bench.replay.plan_of` takes it."""
+    """A benchmark, as :func:`monitor.bench.replay.read_replayed` takes it."""
 
     document: Mapping[str, Any]
 
@@ -68,16 +68,9 @@ def read_capsule(path: Path) -> QueryCapsule | BenchmarkCapsule:
 
 
 def _benchmark_capsule(node: Node) -> BenchmarkCapsule:
-    plan = node.part("plan")
-    try:
-        suite_from_json(plan.part("suite").value)
-    except SuiteError as error:
-        raise node.problem(str(error).removesuffix(".")) from error
+    read_replayed(node)
     node.text("title")
-    for model in plan.parts("models"):
-        model.text("path"), model.text("name"), model.text("sha256")
     for run in node.parts("runs"):
-        run.whole("step"), run.text("part"), run.part("energy")
         _bill(run.part("bill"))
         _trace(run.optional_part("trace"))
     return BenchmarkCapsule(node.value)

@@ -316,3 +316,12 @@ def test_what_json_wrote_is_read_back(
     wanted = [json.dumps(record) for record in records]
     for name, text in (("w.jsonl", "\n".join(wanted)), ("w.json", json.dumps(records, indent=1))):
         assert [json.dumps(row) for row in fields(write(folder, name, text))] == wanted
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_mark_where_files_were_put_together_is_no_part_of_a_text(
+    tmp_path: Path, ends: str
+) -> None:
+    text = "\ufeffq,n\none,1\n\ufefftwo,2\nthr\ufeffee,3\n".replace("\n", ends)
+    (tmp_path / "x.csv").write_bytes(text.encode())
+    assert [row.text("q") for row in read_rows(tmp_path / "x.csv")] == ["one", "two", "thr\ufeffee"]

@@ -9,22 +9,29 @@ from typing import Any
 
 import pytest
 
+from monitor import figures
 from monitor.bench import forms, report
 from monitor.bench.comparison import compare_runs
-from monitor.bench.replay import differences, plan_of, replay_lines
+from monitor.bench.events import Left
+from monitor.bench.idle import measure_idle
+from monitor.bench.left import reckon_left
+from monitor.bench.plan import Entrant, make_plan
+from monitor.bench.replay import differences, replay_lines
+from monitor.bench.runlog import RunLog
 from monitor.bench.suites import Part, Suite, SuiteError
 from monitor.bench.summary import RunResult, summarise
 from monitor.bench.verdict import flips
+from monitor.burn import Burner
 from monitor.energy.account import LOAD, Bill, Phase
 from monitor.energy.ledger import Ledger
-from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import ChoiceScore
+from monitor.loading import LoadOptions
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
 from monitor.store.bench_records import ItemRecord, RunStart, Sums
 from monitor.store.history import History
 from monitor.store.records import Seconds, Status, Tokens
-from tests.unit.builders import BILL, CPU, channel, line, outcome, query_start
+from tests.unit.builders import BILL, CPU, channel, line, outcome, query_start, write_gguf
 
 PART = Part("Sounds", "quality", task="hellaswag", data="x")
 PLAN = {
@@ -175,6 +182,17 @@ def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) 
     listed = report.markdown(summarise(history, suite_id))
     assert "| fish | 100.0 % ± 0.0 (34.2–100.0 %) |" in listed
     assert "energy × delay" in listed
+    assert "SCI/item" in listed
+    # Four items; then 2 mg of the device's making fall on the run beside its electricity.
+    operational = run.record.footprint
+    assert operational
+    assert report.sci_per_item(run) == pytest.approx(operational.grams / 4)
+    history.store.write(lambda db: db.execute("update queries set embodied_g = 0.002")).result()
+    with_device = results(history, suite_id)[0]
+    assert report.sci_per_item(with_device) == pytest.approx((operational.grams + 0.002) / 4)
+    assert f"| {figures.mass((operational.grams + 0.002) / 4)} |" in report.markdown(
+        summarise(history, suite_id)
+    )
 
 
 def test_flips_and_what_they_saved(history: History, suite_id: str) -> None:
@@ -189,6 +207,7 @@ def test_flips_and_what_they_saved(history: History, suite_id: str) -> None:
     assert found.joules_saved_per_flip == pytest.approx(1.5)
     assert "2 of 3 items flipped: 1 now right, 1 now wrong" in found.sentence
     assert found.to_json()["gained"] == 1
+    assert [flip["pred"] for flip in found.to_json()["flips"]] == [[1, 0], [0, 1]]
     same = compare_runs(history, first, first)
     assert not same.flips
     assert same.joules_saved_per_flip is None
@@ -231,6 +250,66 @@ def test_a_report_holds_every_figure_and_breaks_on_no_text(history: History, sui
     assert "`dd`" in text
 
 
+def test_the_total_is_the_sum_of_the_table_and_loading_stands_beside_it(
+    history: History, suite_id: str
+) -> None:
+    run_id = stored_run(history, suite_id, FIRST)
+    history.benchmarks.finish_suite(suite_id, Status.STOPPED, "", None)
+    bill = history.record(run_id).bill
+    result = summarise(history, suite_id)
+    total, load = figures.energy(bill.total().joules), figures.energy(bill.total(LOAD).joules)
+    assert total != load
+    assert report.total_line(result).startswith(f"{report.energy_cells(result.runs[0])[2]} and ")
+    assert total in report.total_line(result)
+    assert report.total_line(result).endswith(f"; loading the models took ◐ {load} beside that.")
+
+
+def test_a_machine_that_was_not_idle_has_no_idle_figure(history: History, suite_id: str) -> None:
+    stored_run(history, suite_id, FIRST)
+    history.benchmarks.note_idle(suite_id, "before", 12.5, Kind.COUNTER)
+    history.benchmarks.finish_suite(suite_id, Status.DONE, "", None)
+    assert report.idle_line(summarise(history, suite_id)) == (
+        "Idle machine: before ● 12.5 W, not known after, as other programs kept it busy."
+    )
+
+
+def test_nothing_is_idle_while_another_program_computes() -> None:
+    sampler = Sampler(hz=10)
+    sampler.start()
+    try:
+        sampler.wait_ready(5.0)
+        with Burner(cores=1):
+            assert measure_idle(sampler, 1.0, lambda: False) is None
+    finally:
+        sampler.stop()
+
+
+def test_what_is_left_is_told_by_other_parts_until_a_part_has_begun(
+    history: History, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text(json.dumps({"question": "Which?", "choices": ["a", "b"], "answer": 0}) + "\n")
+    parts = tuple(Part(name, "quality", task="custom", data=str(own)) for name in ("A", "B"))
+    speed = Part("Speed", "speed")
+    entrant = Entrant(write_gguf(tmp_path / "a.gguf"), LoadOptions(threads=2))
+    plan = make_plan(Suite("own", "Own", "", (speed, *parts)), [entrant], None)
+    suite_id = history.benchmarks.begin_suite("own", "Own", plan.to_json(), {})
+
+    def left(runs: dict[int, RunLog], ended: set[int]) -> Left | None:
+        return reckon_left(plan, runs, ended, lambda _step: None)
+
+    assert left({}, set()) is None
+    stored_run(history, suite_id, FIRST, step=1, part="A")
+    (row,) = history.benchmarks.runs(suite_id)
+    run = RunLog(Sampler(), history, row, history.record(row.id), by_length=False)
+    assert left({1: run}, {1}) is None, "nothing is known of a speed test by questions"
+    found = left({1: run}, {0, 1})
+    joules = run.bill.total().joules
+    assert joules
+    assert found == Left(pytest.approx(1.0 / 4), pytest.approx(joules / 4), is_rough=True)
+    assert left({1: run}, {0, 1, 2}) == Left(0.0, 0.0, is_rough=False)
+
+
 def test_a_replay_says_what_differs(history: History, suite_id: str) -> None:
     stored_run(history, suite_id, FIRST)
 
@@ -243,7 +322,8 @@ def test_a_replay_says_what_differs(history: History, suite_id: str) -> None:
     changed = {**PLAN, "models": [{**PLAN["models"][0], "sha256": "zz"}, PLAN["models"][1]]}  # type: ignore[index,dict-item]
     other = history.benchmarks.begin_suite("own", "Own", changed, {"llamawatt": "0.2.0"})
     stored_run(history, other, SECOND)
-    found = differences(document(suite_id), document(other))
+    before = document(suite_id)
+    found = differences(before, document(other))
     assert found["conditions"] == {
         "llamawatt": ["0.1.0", "0.2.0"],
         "sha256 of a Q4_0": ["aa", "zz"],
@@ -253,13 +333,84 @@ def test_a_replay_says_what_differs(history: History, suite_id: str) -> None:
     lines = "\n".join(replay_lines(found))
     assert "3 of 4 items came out otherwise" in lines
     assert "was 0.1.0, is 0.2.0" in lines
+    # HellaSwag is printed by length: what only the other measure took otherwise is no change.
+    alike = history.benchmarks.begin_suite("own", "Own", PLAN, {"llamawatt": "0.1.0"})
+    stored_run(history, alike, [replace(one, pred=9, correct=0.0) for one in FIRST])
+    assert differences(before, document(alike))["runs"][0]["changed"] == []
 
 
-def test_a_replay_of_what_is_not_here(history: History, suite_id: str) -> None:
-    with pytest.raises(SuiteError, match="no result"):
-        plan_of({"plan": {}}, [])
-    with pytest.raises(ModelFileError, match="not on this machine"):
-        plan_of({"plan": PLAN}, [])
+def test_a_flip_shows_the_choices_that_flipped(history: History, suite_id: str) -> None:
+    """HellaSwag is printed by length: without it both runs took the same choice."""
+    stored_run(history, suite_id, [replace(one, pred=1, correct=0.0) for one in FIRST])
+    stored_run(history, suite_id, [replace(one, pred=1, correct=0.0) for one in SECOND], step=1)
+    found = compare_runs(history, *results(history, suite_id)).to_json()
+    assert [flip["pred"] for flip in found["flips"]] == [[1, 0], [0, 1], [1, 0]]
+
+
+def test_table_and_json_tell_the_same_of_a_task_scored_by_length(
+    history: History, suite_id: str
+) -> None:
+    by_length = [replace(one, correct_norm=float(one.position < 3)) for one in FIRST]
+    stored_run(history, suite_id, by_length)
+    (run,) = results(history, suite_id)
+    told = forms.run_json(run)
+    joules, grams = run.record.bill.total().joules, run.record.footprint
+    assert joules
+    assert grams
+    wh_per_1000 = joules / 4 * 1000 / 3600
+    for ending, right in (("", 2), ("_norm", 3)):
+        assert told[f"accuracy{ending}"] == right / 4
+        assert told[f"joules_per_correct{ending}"] == pytest.approx(joules / right)
+        assert told[f"grams_per_correct{ending}"] == pytest.approx(grams.grams / right)
+        points = 100 * (right / 4 - 0.25)
+        assert told[f"points_above_chance_per_wh{ending}"] == pytest.approx(points / wh_per_1000)
+    cells = dict(zip(report.QUALITY_HEADER, report.quality_cells(run), strict=True))
+    assert cells["score"].startswith("75.0 %")
+    assert cells["points/Wh"] == report.points(told["points_above_chance_per_wh_norm"])
+    # llama.cpp's protocol has no score by length, and then nothing is told by it.
+    stored_run(
+        history, suite_id, [replace(one, correct_norm=None) for one in FIRST],
+        step=1, protocol="llamacpp",
+    )  # fmt: skip
+    other = forms.run_json(results(history, suite_id)[1])
+    assert other["printed"] == "accuracy"
+    assert other["joules_per_correct_norm"] is None
+
+
+def test_what_all_was_deleted_of_is_listed_no_more(history: History, suite_id: str) -> None:
+    first = stored_run(history, suite_id, FIRST)
+    second = stored_run(history, suite_id, SECOND, step=1)
+
+    def delete(*ids: str) -> None:
+        history.edits.delete(history.browse.numbers_of(ids))
+
+    delete(first)
+    assert [suite.id for suite in history.benchmarks.suites()] == [suite_id]
+    assert [run.row.is_deleted for run in results(history, suite_id)] == [True, False]
+    assert "4 items, deleted" in report.markdown(summarise(history, suite_id))
+    delete(second)
+    assert history.benchmarks.suites() == []
+    history.edits.restore(history.browse.numbers_of([second]))
+    assert [suite.id for suite in history.benchmarks.suites()] == [suite_id]
+
+
+@pytest.mark.parametrize(
+    ("task", "chance", "names"),
+    [
+        ("hellaswag", 0.25, ["plain", "by length"]),
+        ("custom", 0.25, ["plain", "by length"]),
+        ("gsm8k", 0.0, ["strict", "flexible"]),
+        ("custom", 0.0, []),
+    ],
+)
+def test_rules_are_called_what_they_are(
+    history: History, suite_id: str, task: str, chance: float, names: list[str]
+) -> None:
+    stored_run(history, suite_id, FIRST, task=task, chance=chance)
+    result = summarise(history, suite_id)
+    assert list(result.runs[0].by_rule) == names
+    rows = dict(report.tables(result)).get(report.RULES_HEADER, [])
+    assert [row[2] for row in rows] == names
 
 
 def test_prompts_and_speed_tests_are_told_apart_by_what_they_asked(

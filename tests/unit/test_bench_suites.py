@@ -1,5 +1,6 @@
 """Suites in TOML, what they come to with models and files, and what is wrong with bad ones."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def test_prompts_are_taken_from_a_text_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text('"Hello" said the cat.\n\nWhat is a watt?\n')
     path = write(tmp_path, "[[parts]]\nkind = 'prompts'\nprompts_data = 'p.txt'")
     assert find_suite(str(path)).parts[0].prompts == ('"Hello" said the cat.', "What is a watt?")
+    path.write_text(path.read_text() + "\nlimit = 1")
+    assert find_suite(str(path)).parts[0].prompts == ('"Hello" said the cat.',)
     (tmp_path / "p.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(SuiteError, match="UTF-8"):
         find_suite(str(path))
@@ -132,6 +135,23 @@ def test_hashes_tell_every_change(tmp_path: Path) -> None:
     changed = prepare(part_of(path))
     assert changed.data_sha256 != plain.data_sha256
     assert changed.prompts_sha256 != plain.prompts_sha256
+
+
+def test_a_folders_hash_is_of_the_files_that_are_read(tmp_path: Path) -> None:
+    for name in ("b_test.csv", "a_test.csv"):
+        (tmp_path / name).write_text("What?,1,2,3,4,A\n")
+    before = prepare(Part(name="x", kind=QUALITY, task="mmlu", data=str(tmp_path), shots=0))
+    # As it always was, so that stored runs stay comparable: names and bytes, in order.
+    digest = hashlib.sha256()
+    for name in ("a_test.csv", "b_test.csv"):
+        digest.update(name.encode() + (tmp_path / name).read_bytes())
+    assert before.data_sha256 == digest.hexdigest()
+    (tmp_path / ".DS_Store").write_bytes(b"\0Finder")
+    (tmp_path / "._a_test.csv").write_bytes(b"\0macOS")
+    after = prepare(before.part)
+    assert after.data_sha256 == before.data_sha256
+    (tmp_path / "a_test.csv").write_text("Who?,1,2,3,4,A\n")
+    assert prepare(before.part).data_sha256 != before.data_sha256
 
 
 def test_examples_do_not_depend_on_where_one_begins(tmp_path: Path) -> None:

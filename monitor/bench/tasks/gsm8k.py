@@ -59,6 +59,7 @@ GSM8K = Task(
     shots=5,
     normalised=False,
     grade=grade,
+    written_rules=("strict", "flexible"),
     stop=("Question:", "</s>", "<|im_end|>"),
     source=Source(
         "openai/gsm8k",

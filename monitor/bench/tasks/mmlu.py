@@ -36,15 +36,23 @@ def read(path: Path) -> Sequence[Item]:
 
     :raises DatasetError: if one cannot be used
     """
+    return [item for file in files(path) for item in _read_file(file)]
+
+
+def files(path: Path) -> Sequence[Path]:
+    """Return the files that are read of a folder; of a file, itself.
+
+    :raises DatasetError: if there is none in the folder
+    """
     # Not path.is_dir(), which raises where a name is too long or a folder closed.
     if not os.path.isdir(path):  # noqa: PTH112
-        return _read_file(path)
+        return [path]
     # macOS leaves files of its own beside those it copies: "._anatomy_test.csv".
-    files = sorted(file for file in path.glob("*.csv") if not file.name.startswith("."))
-    files = [file for file in files if file.stem.endswith("_test")] or files
-    if not files:
+    found = sorted(file for file in path.glob("*.csv") if not file.name.startswith("."))
+    found = [file for file in found if file.stem.endswith("_test")] or found
+    if not found:
         raise DatasetError(f"There is no .csv file in {path}. Name the folder they are in.")
-    return [item for file in files for item in _read_file(file)]
+    return found
 
 
 def _read_file(path: Path) -> list[Item]:
@@ -122,6 +130,7 @@ MMLU = Task(
     name="mmlu",
     title="MMLU",
     read=read,
+    files=files,
     first_shots=True,
     normalised=False,
     source=Source(
