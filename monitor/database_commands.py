@@ -286,6 +286,8 @@ def merge_(other: Path, as_json: bool) -> None:
         f"benchmarks and {found.recordings:,} recordings were added; {found.known:,} queries "
         "were here already."
     )
+    if found.gone_on:
+        told += f" {found.gone_on:,} that were not over have gone on there and are up to date now."
     if found.running:
         told += f" {found.running} still run over there: merge again when they have ended."
     show(Text(told), lambda: asdict(found), as_json)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ def echo_json(document: Any) -> None:
 
 @contextmanager
 def open_history() -> Iterator[History]:
-    """Open the history for the length of a block."""
+    """Open the history for the length of a block; exit with 1 if an answer is not stored then."""
     history = History(database_path())
     if history.store.notice:
         stderr.print(history.store.notice)
@@ -46,6 +47,11 @@ def open_history() -> Iterator[History]:
         yield history
     finally:
         history.close()
+        unstored = history.unstored()
+        for sentence in unstored:
+            stderr.print(sentence, markup=False, soft_wrap=True)
+    if unstored:
+        sys.exit(1)
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop.bridge import Bridge
 from desktop.storage.work import LongWork
+from desktop.theme.numbers import WholeField
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.store.history import History
@@ -130,8 +130,8 @@ class CurvesTab(QWidget):
         return text.replace("%3", figures.size(freed.bytes_freed))
 
 
-def _days_box() -> QSpinBox:
-    box = QSpinBox()
+def _days_box() -> WholeField:
+    box = WholeField()
     box.setRange(1, LONGEST_DAYS)
     box.setSuffix(box.tr(" days"))
     return box

@@ -162,6 +162,9 @@ class StorageDialog(QDialog):
             ("%4", merged.recordings),
         ):
             text = text.replace(place, f"{count:,}")
+        if merged.gone_on:
+            more = self.tr("%1 that were not over have gone on there and are up to date now.")
+            text += " " + more.replace("%1", f"{merged.gone_on:,}")
         return text.replace("%3", f"{merged.known:,}")
 
     def _ask_copy(self) -> None:

@@ -4,8 +4,10 @@ from html import escape
 
 from monitor import figures
 from monitor.compare.board import Board, Leaderboard
+from monitor.compare.columns import find_column
 from monitor.compare.entries import Entry
 from monitor.compare.frontier import Place, frontier
+from monitor.compare.ranks import rank
 from monitor.exchange import svg
 from monitor.exchange.markup import figure_cell, section, table
 from monitor.store.bench_records import BENCH
@@ -15,7 +17,9 @@ from monitor.store.history import History
 MOST_EXAMS = 6
 """Those with most entrants; a report is no catalogue."""
 
-HEADER = ("", "Model", "Score", "An item", "A right answer", "1,000 items", "CO₂e/1,000", "Speed")
+HEADER = (
+    "", "Rank", "Model", "Score", "An item", "A right answer", "1,000 items", "CO₂e/1,000", "Speed"
+)  # fmt: skip
 
 
 def boards_of(history: History, chosen: Filter) -> list[Board]:
@@ -34,7 +38,8 @@ def benchmark_section(history: History, chosen: Filter) -> str:
     if not boards:
         return ""
     note = (
-        '<p class="note">Scores with their 95 % interval. Points of one model are joined; the '
+        '<p class="note">Scores with their 95 % interval; = stands where a rank may be '
+        "shared. Points bear the numbers of their rows; those of one model are joined; the "
         "dashed line joins those that no other beats in score and energy at once.</p>"
     )
     return section("Benchmarks", "".join(_board(board) for board in boards) + note)
@@ -44,23 +49,27 @@ def _board(board: Board) -> str:
     families = dict.fromkeys(entry.setup.model for entry in board.entries)
     colors = {name: min(place, svg.SERIES - 1) for place, name in enumerate(families)}
     machines = {entry.setup.machine_id for entry in board.entries}
+    ranks = {each.row: each.label for each in rank(board, find_column("score"))}
     rows = [
-        _row(number, entry, colors[entry.setup.model], len(machines) > 1)
+        _row(number, ranks[number - 1], entry, colors[entry.setup.model], len(machines) > 1)
         for number, entry in enumerate(board.entries, start=1)
     ]
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in board.notes)
     return (
         f"<h3>{escape(board.exam.title)}</h3>{_picture(board, colors)}"
-        f"{table(HEADER, rows, left=2)}{notes}"
+        f"{table(HEADER, rows, left=3)}{notes}"
     )
 
 
-def _row(number: int, entry: Entry, color: int, several_machines: bool) -> tuple[str, ...]:
+def _row(
+    number: int, rank_label: str, entry: Entry, color: int, several_machines: bool
+) -> tuple[str, ...]:
     item, correct = entry.per_item, entry.joules_per_correct
     kind, wh, grams = item.kind if item else None, entry.wh_per_1000, entry.grams_per_1000
     name = f"{entry.name} · {entry.setup.machine}" if several_machines else entry.name
     return (
         f"<td>{number}</td>",
+        f"<td>{rank_label}</td>",
         f"<td>{svg.swatch(color)} {escape(name)}</td>",
         figure_cell(
             f"{100 * entry.score.value:.1f} %",

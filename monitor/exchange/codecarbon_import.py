@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from monitor.exchange.files import ExchangeError, read_text
 from monitor.exchange.intake import IMPORT, Arrival, Machine, Origin
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
-
-"""The kind of query that was measured by another program."""
 
 OTHERS_METHOD = 0
 """Stands for an accounting that is not ours: such bills are never compared with ours."""
@@ -43,6 +40,12 @@ COMPONENTS = {
     "ram": ("Memory", Domain.DRAM),
     "energy_consumed": ("Machine", Domain.SYSTEM),
 }
+
+MOST = 1e9
+"""No column of a run on one machine holds more: a TWh, a million tonnes, thirty years."""
+
+MOST_G_PER_KWH = 10_000.0
+"""No grid emits so much: lignite takes about a tenth of it."""
 
 CLOCK_STEP = timedelta(seconds=2)
 """Times are written to the second, so that one beginning may seem to be two."""
@@ -151,7 +154,7 @@ class _Row:
         return self._row.get(name, "")
 
     def number(self, name: str) -> float | None:
-        """Return a column's number, 0 or more; ``None`` if it is empty or not there."""
+        """Return a column's number, 0 to ``MOST``; ``None`` if it is empty or not there."""
         text = self.text(name)
         if not text or text.casefold() == "nan":
             return None
@@ -159,8 +162,8 @@ class _Row:
             value = float(text)
         except ValueError:
             raise BrokenRowError(f"{name} should be a number, and is “{text}”") from None
-        if not 0 <= value < math.inf:
-            raise BrokenRowError(f"{name} should be a number, 0 or more, and is {text}")
+        if not 0 <= value <= MOST:
+            raise BrokenRowError(f"{name} should be a number from 0 to {MOST:,.0f}, and is {text}")
         return value
 
     def arrival(self) -> Arrival:
@@ -170,7 +173,7 @@ class _Row:
         duration_s = self.number("duration")
         if duration_s is None:
             raise BrokenRowError("it has no duration")
-        began = self._ended() - timedelta(seconds=duration_s)
+        began = self._began(duration_s)
         record = QueryRecord(
             id=_identifier(began, run_id, self.text("task_name")),
             kind=IMPORT,
@@ -191,10 +194,10 @@ class _Row:
         )
         return Arrival(record, self._origin(began, run_id), alias=run_id)
 
-    def _ended(self) -> datetime:
+    def _began(self, duration_s: float) -> datetime:
         text = self.text("timestamp")
         try:
-            return datetime.fromisoformat(text).astimezone()
+            return datetime.fromisoformat(text).astimezone() - timedelta(seconds=duration_s)
         except (ValueError, OverflowError, OSError):
             raise BrokenRowError(f"timestamp should be a time, and is “{text}”") from None
 
@@ -241,9 +244,15 @@ class _Row:
         kilograms, kwh = self.number("emissions"), sum(self._parts().values())
         if kilograms is None:
             return None
+        g_per_kwh = kilograms * 1000 / kwh
+        if g_per_kwh > MOST_G_PER_KWH:
+            raise BrokenRowError(
+                f"emissions of {kilograms:g} kg for {kwh:g} kWh are {g_per_kwh:,.0f} g/kWh, more "
+                "than any grid emits"
+            )
         place = self.text("country_iso_code") or self.text("country_name") or self.text("region")
         name = self.text("country_name") or place or "unknown"
-        return Zone(place or "unknown", name, began.year, kilograms * 1000 / kwh)
+        return Zone(place or "unknown", name, began.year, g_per_kwh)
 
     def _origin(self, began: datetime, run_id: str) -> Origin:
         project, version = self.text("project_name"), self.text("codecarbon_version")

@@ -2,12 +2,15 @@
 
 import errno
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from monitor.problem import Problem
+
+SAVE_AS_UTF_8 = "Save it as UTF-8 (a spreadsheet calls that “CSV UTF-8”) and take that in."
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -64,8 +67,15 @@ def read_text(path: Path, most_bytes: int) -> str:
                 f"{path.name} has {path.stat().st_size:,} bytes; what LlamaWatt takes in has "
                 f"{most_bytes:,} at most."
             )
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ExchangeError(f"{path.name} is no UTF-8 text.") from error
+        content = path.read_bytes()
     except OSError as error:
         raise ExchangeError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise ExchangeError(f"{path.name} is UTF-16 text. {SAVE_AS_UTF_8}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ExchangeError(
+            f"{path.name}, line {line}, is no UTF-8 text. {SAVE_AS_UTF_8}"
+        ) from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from monitor import figures
 from monitor.carbon.training import Training
 from monitor.compare.entries import Entry
+from monitor.energy.interval import Interval
 from monitor.exchange.benchmark_section import boards_of
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.provenance import Intensity, Provenance, provenance
@@ -137,7 +138,7 @@ def _yaml(usage: Usage, used: Provenance) -> list[str]:
 def _cells(row: _Row) -> tuple[str, ...]:
     usage, totals = row.model.asked, row.model.asked.totals
     per_token, wh = usage.per_token, usage.wh_per_1000
-    token = figures.marked(totals.kind, figures.energy(totals.joules_per_token))
+    token = figures.marked(totals.kind, figures.joules(totals.joules_per_token))
     hours = figures.UNKNOWN
     if wh:
         interval = f"({figures.significant(wh.low_j)}–{figures.significant(wh.high_j)})"
@@ -146,11 +147,15 @@ def _cells(row: _Row) -> tuple[str, ...]:
         row.model.title,
         row.used.hardware() or figures.UNKNOWN,
         f"{totals.measured:,}",
-        f"{token} {figures.bounds(per_token)}".strip(),
+        f"{token} {_ends(per_token)}".strip(),
         hours,
-        figures.mass(usage.grams_per_1000),
+        figures.grams(usage.grams_per_1000),
         figures.rate(totals.tokens_per_s),
     )
+
+
+def _ends(energy: Interval | None) -> str:
+    return f"({figures.span_in_joules(energy.low_j, energy.high_j)})" if energy else ""
 
 
 def _scores(history: History, chosen: Filter) -> list[str]:
@@ -166,12 +171,12 @@ def _score_cells(title: str, entry: Entry) -> tuple[str, ...]:
     score, item, wh = entry.score, entry.per_item, entry.wh_per_1000
     kind = item.kind if item else None
     interval = f"({100 * score.low:.1f}–{100 * score.high:.1f})"
-    energy = figures.marked(kind, figures.energy(item.energy.joules if item else None))
+    energy = figures.marked(kind, figures.joules(item.energy.joules if item else None))
     return (
         title,
         entry.name,
         f"{100 * score.value:.1f} % {interval}",
-        f"{energy} {figures.bounds(item.energy if item else None)}".strip(),
+        f"{energy} {_ends(item.energy if item else None)}".strip(),
         figures.marked(kind, figures.significant(wh.joules) if wh else figures.UNKNOWN),
     )
 

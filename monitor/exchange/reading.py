@@ -12,6 +12,7 @@ from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 from monitor.store.selection import Selection
+from monitor.store.sums import FIGURE
 
 CHUNK = 500
 """Queries read at once; between two chunks other programs may write."""
@@ -21,7 +22,7 @@ ROWS = (
     "h.memory_bytes, m.name model, m.quantisation, m.architecture, m.parameters, "
     "m.sha256 model_sha256, s.llama_cpp, s.context, s.threads, s.gpu_layers, s.temperature, "
     "s.top_k, s.top_p, s.min_p, s.repeat_penalty, s.max_tokens, "
-    "i.zone, i.g_per_kwh, i.year, i.source, r.suite_id, "
+    f"i.zone, iif({FIGURE}, i.g_per_kwh, null) g_per_kwh, i.year, i.source, r.suite_id, "
     "(select group_concat(tag, ', ') from "
     "(select tag from tags t where t.started_ms = q.started_ms order by tag)) tags "
     "from queries q left join machines h on h.id = q.machine_id "

@@ -96,6 +96,7 @@ def back_up(
     :raises StoreError: if it cannot be made; the earlier ones are kept then
     """
     made = today or date.today()
+    _refuse_later(database)
     target = _made_folder(database) / f"history-{made.isoformat()}.db"
     copied = copy_database(database, target, True, progress, cancelled)
     for old in superseded(list_backups(database), keep):
@@ -104,6 +105,20 @@ def back_up(
         if time.time() - left.stat().st_mtime > LEFT_FOR_S:
             left.unlink(missing_ok=True)
     return Backup(target, made, copied)
+
+
+def _refuse_later(database: Path) -> None:
+    """See that a copy can be put back by this program, before it takes the place of another."""
+    try:
+        with closing(open_to_read(database)) as connection:
+            version = version_of(connection)
+    except sqlite3.Error as problem:
+        raise StoreError(explain(database, problem, "read")) from problem
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"The history {database} was written by a later version of LlamaWatt, and this one "
+            "could not put the backup back. Nothing was changed; update LlamaWatt first."
+        )
 
 
 def back_up_if_due(

@@ -107,6 +107,7 @@ class RunRow:
 
     :param memory_bytes: resident memory of the engine's process, the most that was seen; what lies
       in a GPU's own memory is not in it. ``None`` if it was not looked at
+    :param is_deleted: whether its query was deleted, and can be brought back
     """
 
     id: str
@@ -114,6 +115,7 @@ class RunRow:
     sums: Sums
     status: Status
     memory_bytes: int | None = None
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sqlite_utils import Database
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
 from monitor.store.bench_records import ItemRecord, RunRow, RunStart, SuiteRecord, Sums
-from monitor.store.database import Store
+from monitor.store.database import Store, StoreError
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
@@ -62,7 +62,7 @@ class Benchmarks:
             "versions": json.dumps(dict(versions)),
             **this_process(),
         }
-        self._store.write(lambda db: db.table("bench_suites").insert(row)).result()
+        self._store.write_patiently(lambda db: db.table("bench_suites").insert(row))
         return suite_id
 
     def go_on(self, suite_id: str) -> None:
@@ -80,24 +80,33 @@ class Benchmarks:
     def finish_suite(
         self, suite_id: str, status: Status, error: str, verdict: Mapping[str, Any] | None
     ) -> None:
-        """Store how a suite ended."""
+        """Store how a suite ended.
+
+        :raises StoreError: if it cannot be; it says how to go on with the suite
+        """
         columns = {
             "status": str(status),
             "error": error,
             "finished_at": utc_now(),
             "verdict": json.dumps(verdict) if verdict else None,
         }
-        self._update(suite_id, columns)
+        try:
+            self._update(suite_id, columns)
+        except StoreError as problem:
+            raise StoreError(
+                f"{problem} What was stored before is kept; `llamawatt bench resume "
+                f"{suite_id[-8:]}` goes on from there."
+            ) from problem
 
     def _update(self, suite_id: str, columns: Mapping[str, Any]) -> None:
-        self._store.write(
+        self._store.write_patiently(
             lambda db: db.table("bench_suites").update(suite_id, dict(columns))
-        ).result()
+        )
 
     def begin_run(self, query_id: str, start: RunStart) -> RunRow:
         """Store a run; its query has been begun."""
         row = {"id": query_id, **asdict(start), **asdict(Sums())}
-        self._store.write(lambda db: db.table("bench_runs").insert(row)).result()
+        self._store.write_patiently(lambda db: db.table("bench_runs").insert(row))
         return RunRow(query_id, start, Sums(), Status.RUNNING)
 
     def progress(
@@ -115,16 +124,16 @@ class Benchmarks:
                 row = {"query_id": run_id, "data": outcome.trace}
                 db.table("traces").insert(row, pk="query_id", replace=True)
 
-        self._store.write(change).result()
+        self._store.write_patiently(change)
 
     def note_memory(self, run_id: str, memory_bytes: int) -> None:
         """Store what memory the engine held during a run; the most that was noted is kept."""
-        self._store.write(
+        self._store.write_patiently(
             lambda db: db.execute(
                 "update bench_runs set memory_bytes = max(ifnull(memory_bytes, 0), ?) where id = ?",
                 [memory_bytes, run_id],
             )
-        ).result()
+        )
 
     # --- reading -------------------------------------------------------------------------
 
@@ -148,8 +157,14 @@ class Benchmarks:
         return found[0]
 
     def suites(self, limit: int = 50) -> list[SuiteRecord]:
-        """Return the newest suites, newest first."""
-        return self._suites("1 = 1", [], limit)
+        """Return the newest suites, newest first, without those of which all was deleted."""
+        return self._suites(
+            "not exists (select 1 from bench_runs where suite_id = bench_suites.id) or exists "
+            "(select 1 from bench_runs r join queries q on q.id = r.id "
+            "where r.suite_id = bench_suites.id and q.deleted_at is null)",
+            [],
+            limit,
+        )
 
     def _suites(self, where: str, parameters: Sequence[Any], limit: int = 2) -> list[SuiteRecord]:
         rows = self._store.read().query(
@@ -185,7 +200,7 @@ class Benchmarks:
 
     def _runs(self, where: str, parameters: Sequence[Any]) -> list[RunRow]:
         rows = self._store.read().query(
-            "select r.*, q.status from bench_runs r join queries q on q.id = r.id "
+            "select r.*, q.status, q.deleted_at from bench_runs r join queries q on q.id = r.id "
             f"where {where} order by r.step, r.id",
             parameters,
         )
@@ -196,6 +211,7 @@ class Benchmarks:
                 Sums(**{name: row[name] for name in Sums.__dataclass_fields__}),
                 Status(row["status"]),
                 row["memory_bytes"],
+                row["deleted_at"] is not None,
             )
             for row in rows
         ]

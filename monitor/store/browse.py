@@ -5,7 +5,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from monitor.attachments import question_first
+from monitor.carbon.intensity import SOURCE
 from monitor.store import charts
+from monitor.store.bills import PARTLY_READ
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.database import Store
 from monitor.store.filters import EVERYTHING, Filter
@@ -15,11 +18,14 @@ from monitor.store.selection import Selection
 from monitor.store.sums import OWN
 
 ROW_COLUMNS = (
-    "q.started_ms, q.id, q.kind, q.status, q.started_at, substr(q.prompt_text, 1, 4000) "
+    "q.started_ms, q.id, q.kind, q.status, q.started_at, listed_prompt(q.prompt_text) "
     "prompt_text, q.completion_tokens, q.decode_s, q.total_s, q.energy_j, q.energy_low_j, "
     "q.energy_high_j, q.decode_j, q.energy_kind, q.resolved, q.pue, q.note, q.facet_id"
 )
-"""What a line of the history table needs: not the answers."""
+"""What a line of the history table needs: not the answers, nor the text of attached files."""
+
+LISTED_LENGTH = 4000
+"""Characters of a prompt in a line of the history table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +67,19 @@ class Browse:
         :param before: the number of a query: only older ones
         """
         numbers = self.numbers(chosen, limit, before)
-        rows = self._store.read().query(
+        db = self._store.read()
+        # Files stand before the question and may be megabytes: none of it leaves SQLite.
+        db.register_function(listed_prompt, deterministic=True)
+        rows = db.query(
             f"select {ROW_COLUMNS}, m.name model_name, m.quantisation, i.g_per_kwh, "
             "(select group_concat(tag, char(10)) from tags t where t.started_ms = q.started_ms) "
-            f"tags, {THROTTLED} throttled "
+            f"tags, {THROTTLED} throttled, {PARTLY_READ} partly_read "
             "from queries q left join models m on m.id = q.model_id "
+            # A year's 0 is a figure that is missing; see monitor.carbon.intensity.
             "left join intensities i on i.id = q.intensity_id "
+            "and (i.g_per_kwh > 0 or i.source not like ?) "
             "where q.started_ms in (select value from json_each(?)) order by q.started_ms desc",
-            [json.dumps(numbers)],
+            [f"{SOURCE}%", json.dumps(numbers)],
         )
         return [QueryRow.from_row(row) for row in rows]
 
@@ -117,3 +128,8 @@ class Browse:
             ),
             tags=column("select distinct tag from tags order by tag collate nocase"),
         )
+
+
+def listed_prompt(prompt: str | None) -> str:
+    """Return a stored prompt as a line of the history table has it; see :func:`question_first`."""
+    return question_first(prompt or "")[:LISTED_LENGTH]

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from monitor.store.backups import back_up_before_schema
 from monitor.store.copies import holds_queries, open_to_read
-from monitor.store.errors import BUSY, CANNOT_OPEN, READ_ONLY, code_of, explain
+from monitor.store.errors import ADVICE, BUSY, CANNOT_OPEN, LOCKED, READ_ONLY, code_of, explain
 from monitor.store.errors import StoreError as StoreError
 from monitor.store.schema import SCHEMA_VERSION, migrations
 
@@ -24,6 +24,9 @@ BUSY_TIMEOUT_S = 10.0
 
 TRY_AGAIN_S = 0.5
 """How long a change that must be stored rests after it was refused."""
+
+PATIENCE_S = 30.0
+"""How long a benchmark waits for a file that another program holds, before it is given up."""
 
 
 class Store:
@@ -73,7 +76,10 @@ class Store:
 
     def _prepare_to_read(self, error: sqlite3.Error) -> None:
         self._local = threading.local()  # the connection that tried to write is not used again
-        self.notice = explain(self.path, error, "written") + " What it holds can be looked at."
+        self.notice = (
+            f"The history {self.path} cannot be written: {error}. {ADVICE[READ_ONLY]} "
+            "What it holds can be looked at."
+        )
         if self._check_version() < SCHEMA_VERSION:
             raise StoreError(
                 f"The history {self.path} is of an earlier version of LlamaWatt and must be "
@@ -136,6 +142,23 @@ class Store:
         :return: its result, or its error: a :class:`StoreError` if SQLite refuses
         """
         return self._writer.submit(self._transact, change)
+
+    def write_patiently(self, change: Callable[[Database], T]) -> T:
+        """Run a change as :meth:`write` does, and wait longer while another program holds the file.
+
+        :return: its result
+        :raises StoreError: if SQLite refuses for another reason, or still does
+        """
+        deadline_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self.write(change).result()
+            except StoreError as error:
+                why = error.__cause__
+                is_held = isinstance(why, sqlite3.Error) and code_of(why) in (BUSY, LOCKED)
+                if not is_held or time.monotonic() > deadline_s:
+                    raise
+                self._closing.wait(TRY_AGAIN_S)
 
     def write_until_stored(self, change: Callable[[Database], T]) -> "Future[T]":
         """Run a change as :meth:`write` does, again and again until SQLite takes it.

@@ -1,13 +1,18 @@
 """How a query's end gets stored, whatever stands in the way of it.
 
 An end is written until the database takes it. If that is not at once - another program holds the
-file, its disk is full - it is kept beside the database as ``unsaved-<id>.json`` meanwhile, so that
-nothing is lost if the program ends first: the next one to start takes it in.
+file, its disk is full - it is kept beside the database as ``unsaved-<id>.json`` meanwhile, or in
+the system's folder for temporary files where there is no room beside it, so that nothing is lost if
+the program ends first: the next one to start takes it in.
 """
 
 import base64
+import hashlib
 import json
 import logging
+import os
+import stat
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
@@ -61,6 +66,22 @@ class Endings:
 
     def __init__(self, store: Store, machine_id: str, patience_s: float = PATIENCE_S) -> None:
         self._store, self._machine_id, self._patience_s = store, machine_id, patience_s
+        self._waiting: dict[str, Path | None] = {}
+        """Where the ends lie that are not stored yet; ``None``: nowhere but in memory."""
+
+    def unstored(self) -> list[str]:
+        """Return a sentence for each end that is not stored: where it is kept, or that it is lost.
+
+        To be asked once the store is closed: until then it is still tried.
+        """
+        return [
+            f"The answer of the query {query_id} is not in the history. It is kept in {path}, and "
+            "the next start takes it in."
+            if path
+            else f"The answer of the query {query_id} is lost: it could be written nowhere. Free "
+            "some space and ask again."
+            for query_id, path in self._waiting.items()
+        ]
 
     def store(self, query_id: str, outcome: Outcome) -> str:
         """Store how a query ended, now or as soon as the database takes it.
@@ -76,18 +97,21 @@ class Endings:
         return ""
 
     def _keep(self, ending: Ending, written: "Future[None]", why: Exception) -> str:
-        path = _path(self._store.path, ending.query_id)
-        try:
-            _write(path, ending)
-        except OSError as error:
-            log.error("The end of the query %s could not be kept: %s", ending.query_id, error)
-            return f"The answer is not stored yet: {error}. It is tried again until you quit."
+        query_id = ending.query_id
+        path = self._waiting[query_id] = _kept(self._store.path, ending)
 
         def forget(done: "Future[None]") -> None:
             if done.exception() is None:
-                path.unlink(missing_ok=True)
+                if path:
+                    path.unlink(missing_ok=True)
+                self._waiting.pop(query_id, None)
 
         written.add_done_callback(forget)
+        if path is None:
+            return (
+                "The answer is not stored yet: neither the history nor a temporary file can be "
+                "written. It is tried again until you quit; free some space meanwhile."
+            )
         log.warning("The end of a query is kept in %s: %r", path, why)
         return (
             f"The history cannot be written at the moment. The answer is kept in {path} and "
@@ -103,7 +127,7 @@ class Endings:
         :return: how many were stored within the time that is waited for
         """
         begun: dict[Future[None], Path] = {}
-        for path in sorted(self._store.path.parent.glob("unsaved-*.json")):
+        for path in _left(self._store.path):
             try:
                 ending = _read(path)
             except (ValueError, KeyError, TypeError, OSError) as error:
@@ -209,8 +233,49 @@ def add_message(db: Database, message: Message, message_id: str = "", created_at
 # --- the file ------------------------------------------------------------------------------
 
 
-def _path(database: Path, query_id: str) -> Path:
-    return database.with_name(f"unsaved-{query_id}.json")
+def _kept(database: Path, ending: Ending) -> Path | None:
+    """Keep an end in the first folder that takes it; return its file, ``None`` if none does."""
+    for folder in (database.parent, spare_folder(database)):
+        path = folder / f"unsaved-{ending.query_id}.json"
+        try:
+            if folder != database.parent:
+                folder.mkdir(mode=0o700, exist_ok=True)
+                _check_own(folder)
+            _write(path, ending)
+        except OSError as error:
+            log.error("The end of a query could not be kept in %s: %s", path, error)
+        else:
+            return path
+    return None
+
+
+def _left(database: Path) -> list[Path]:
+    """Return the files of ends that earlier programs had to leave."""
+    found = sorted(database.parent.glob("unsaved-*.json"))
+    folder = spare_folder(database)
+    try:
+        _check_own(folder)
+    except OSError:
+        return found
+    return found + sorted(folder.glob("unsaved-*.json"))
+
+
+def spare_folder(database: Path) -> Path:
+    """Return where ends are kept that find no room beside a database: one folder for each."""
+    digest = hashlib.sha256(os.fsencode(database.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"llamawatt-unsaved-{digest}"
+
+
+def _check_own(folder: Path) -> None:
+    """See that a folder in a place all may write to is ours, and none others put there for us.
+
+    :raises OSError: if it is not, or there is none
+    """
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(f"{folder} is no folder")
+    if hasattr(os, "geteuid") and (found.st_uid != os.geteuid() or found.st_mode & 0o022):
+        raise PermissionError(f"{folder} belongs to somebody else")
 
 
 def _write(path: Path, ending: Ending) -> None:

@@ -26,8 +26,13 @@ ADVICE = {
     NO_SPACE: "Free some space on its disk.",
     DISK: "See that its disk has space and is in order.",
     READ_ONLY: "The file or its folder may not be written to: give yourself the right to.",
+    CANNOT_OPEN: "See that its folder is there and may be written to, or copy the whole folder to "
+    "where you may write and name the copy in LLAMAWATT_HOME.",
     DAMAGED: "The file is damaged: `llamawatt database rescue` saves what can still be read into "
     "a new one, `llamawatt database restore` goes back to a backup.",
+    NO_DATABASE: "Its beginning is damaged, or it is no history: `llamawatt database backups` "
+    "lists the backups, `llamawatt database restore DATE` goes back to one. Without any, move it "
+    "away to start a new one.",
 }
 
 OTHER_FOLDER = "Move the file away to start a new one, or set LLAMAWATT_HOME to another folder."

@@ -18,6 +18,7 @@ from monitor.energy.budget import Spent
 from monitor.energy.forecast import Forecast
 from monitor.engine.gguf import ModelInfo
 from monitor.power.channel import Kind
+from monitor.store.bench_records import BENCH
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.bills import read_bills
 from monitor.store.browse import Browse
@@ -32,7 +33,7 @@ from monitor.store.gauges import read_gauges
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.machine import this_machine
 from monitor.store.marks import TextMarks, decode_marks
-from monitor.store.outcomes import Outcome, update_query
+from monitor.store.outcomes import Outcome, query_number, update_query
 from monitor.store.processes import is_alive, this_process
 from monitor.store.records import QueryRecord, Status
 from monitor.store.references import free_number, intensity_id, model_id, settings_id
@@ -145,10 +146,16 @@ class History:
         """Finish writing and close the file."""
         self._store.close()
 
+    def unstored(self) -> list[str]:
+        """Return, once it is closed, a sentence for each answer that is not stored in it."""
+        return self._endings.unstored()
+
     # --- writing -------------------------------------------------------------------------
 
     def begin(self, start: QueryStart) -> Began:
         """Store a query that is about to run; a ``chat`` without a conversation begins one."""
+        if start.kind == BENCH:  # nobody looks on who could try again
+            return self._store.write_patiently(lambda db: self._begin(db, start))
         return self._store.write(lambda db: self._begin(db, start)).result()
 
     def _begin(self, db: Database, start: QueryStart) -> Began:
@@ -196,6 +203,15 @@ class History:
         )
         written.add_done_callback(_log_failure)
         return written
+
+    def reckon_with(self, query_id: str, zone: Zone) -> None:
+        """Have a running query reckoned with another intensity than when it began."""
+
+        def write(db: Database) -> None:
+            values = {"intensity_id": intensity_id(db, zone)}
+            db.table("queries").update(query_number(db, query_id), values)
+
+        self._store.write(write).add_done_callback(_log_failure)
 
     def finish(self, query_id: str, outcome: Outcome) -> QueryRecord:
         """Store how a query ended and return its record.
@@ -251,7 +267,10 @@ class History:
         rows = list(
             db.query(
                 "select q.*, m.name model_name, m.path, m.sha256, m.architecture, m.parameters, "
-                "m.quantisation, i.zone, i.g_per_kwh, i.year, i.source, b.measured_at baseline_at "
+                "m.quantisation, i.zone, i.g_per_kwh, i.year, i.source, b.measured_at baseline_at, "
+                "(select sum(l.median_w) from baseline_lines l "
+                "join channels c on c.id = l.channel_id "
+                "where l.baseline_id = b.id and c.role = 'part') baseline_w "
                 "from queries q left join baselines b on b.id = q.baseline_id "
                 "left join models m on m.id = q.model_id "
                 "left join intensities i on i.id = q.intensity_id "

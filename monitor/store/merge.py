@@ -19,30 +19,11 @@ from monitor.store.bulk import summed_together
 from monitor.store.copies import Progress, never, unheard
 from monitor.store.database import Store
 from monitor.store.errors import StoreError, StoreStopped, explain
+from monitor.store.gone_on import ENDED_LAST, USED_LAST, WHOLE_MESSAGE, Earlier, make_way
 from monitor.store.merge_source import opened
 from monitor.store.processes import is_alive
 from monitor.store.records import Status
 from monitor.store.retention import look_again
-
-USED_LAST = (
-    "on conflict (id) do update set pinned = max(pinned, excluded.pinned), "
-    + ", ".join(
-        f"{name} = iif(excluded.updated_at > updated_at, excluded.{name}, {name})"
-        for name in ("title", "leaf_id", "system_text", "sampling", "updated_at")
-    )
-    + ", deleted_at = iif(excluded.deleted_at is null and excluded.updated_at > deleted_at, "
-    "null, deleted_at) where excluded.updated_at > updated_at or excluded.pinned > pinned"
-)
-"""What becomes of a conversation that is on both machines: what it was where it was used last. Who
-goes on with it after the other has deleted it wants it."""
-
-WHOLE_MESSAGE = (
-    "on conflict (id) do update set query_id = ifnull(query_id, excluded.query_id), "
-    "content = iif(content = '', excluded.content, content) "
-    "where query_id is null and excluded.query_id is not null"
-)
-"""What becomes of a message that is here already: one taken in without its query, which still ran,
-gets it, and with it what was written since."""
 
 CHUNK = 500
 """Queries that are written together; progress and a cancel are looked after in between."""
@@ -57,12 +38,14 @@ class Merged:
     """How much came of a merge.
 
     :param queries: added here
-    :param known: there already, and left as they were
+    :param gone_on: here already, but not to their end: they are now as far as over there
+    :param known: here already, and left as they were
     :param running: left out because they still run over there: a later merge brings them
     :param deleted: left out because they were deleted over there
     """
 
     queries: int = 0
+    gone_on: int = 0
     known: int = 0
     running: int = 0
     deleted: int = 0
@@ -112,6 +95,7 @@ class _Merge:
         self._gauges: dict[int, int] = {}
         self._refers: dict[str, dict[int, int]] = {}
         """Own numbers of what queries refer to, by column and the other's number."""
+        self._earlier: dict[str, Earlier] = {}
 
     def run(self) -> Merged:
         """Take everything in."""
@@ -120,8 +104,10 @@ class _Merge:
         db.execute(f"pragma cache_size = {-CACHE_KIB}")
         try:
             self._describe()
+            self._make_way()
             with summed_together(db):
                 self._queries()
+            self._keep_notes()
             self._messages()
             self._benchmarks()
             self._recordings()
@@ -138,6 +124,13 @@ class _Merge:
                 yield row
         except sqlite3.DatabaseError as problem:
             raise StoreError(explain(self._path, problem, "read")) from problem
+
+    def _make_way(self) -> None:
+        try:
+            self._earlier = make_way(self._db, self._source)
+        except sqlite3.DatabaseError as problem:
+            raise StoreError(explain(self._path, problem, "read")) from problem
+        self._count(gone_on=len(self._earlier))
 
     def _columns(self, table: str, *without: str) -> list[str]:
         rows = self._db.execute("select name from pragma_table_info(?)", [table])
@@ -237,9 +230,12 @@ class _Merge:
     def _numbers(self, chunk: Iterable[Sequence[Any]]) -> dict[int, int]:
         """Return which of the other's queries are new here, and the number each one gets."""
         numbers: dict[int, int] = {}
-        given: set[int] = set()
+        given = {earlier.number for earlier in self._earlier.values()}
+        added = 0
         for other, query_id, status, deleted_at in chunk:
-            if self._has("queries", "id", query_id):
+            if query_id in self._earlier:
+                numbers[other] = self._earlier[query_id].number
+            elif self._has("queries", "id", query_id):
                 self._count(known=1)
             elif status == Status.RUNNING:
                 self._count(running=1)
@@ -251,7 +247,8 @@ class _Merge:
                     own += 1
                 given.add(own)
                 numbers[other] = own
-        self._count(queries=len(numbers))
+                added += 1
+        self._count(queries=added)
         return numbers
 
     def _has(self, table: str, column: str, value: Any) -> bool:
@@ -288,7 +285,7 @@ class _Merge:
             self._write(table, columns, own_lines)
 
         tags = self._read(f"select started_ms, tag from tags {where}", chosen)
-        self._write("tags", ("started_ms", "tag"), map(numbered, tags))
+        self._write("tags", ("started_ms", "tag"), map(numbered, tags), "on conflict do nothing")
         traces = self._read(
             "select t.query_id, t.data, t.marks from queries q join traces t on t.query_id = q.id "
             f"{where.replace('started_ms', 'q.started_ms')}",
@@ -302,6 +299,11 @@ class _Merge:
             chosen,
         )
         self._write("predictions", columns, foretold)
+
+    def _keep_notes(self) -> None:
+        """Give what has gone on over there the notes that were written here."""
+        notes = [(kept.note, kept.number) for kept in self._earlier.values() if kept.note]
+        self._db.conn.executemany("update queries set note = ? where started_ms = ?", notes)
 
     # --- what refers to queries ----------------------------------------------------------
 
@@ -330,7 +332,9 @@ class _Merge:
 
     def _benchmarks(self) -> None:
         ended = f"status <> '{Status.RUNNING}'"
-        self._count(benchmarks=self._add("bench_suites", ended))
+        theirs = ", ".join(f"{name} = excluded.{name}" for name in self._columns("bench_suites"))
+        more = ENDED_LAST.format(columns=theirs)
+        self._count(benchmarks=self._add("bench_suites", ended, more))
         columns = ["id", "suite_id", *self._columns("bench_runs", "id", "suite_id")]
         for row in self._read(f"select {', '.join(columns)} from bench_runs"):
             run_id, suite_id = row[:2]

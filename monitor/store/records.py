@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from monitor.carbon.footprint import J_PER_KWH, Footprint, footprint
+from monitor.carbon.footprint import J_PER_KWH, Footprint, known_footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.energy.baseline import AboveIdle, Stale
@@ -168,9 +168,15 @@ class QueryRecord:
 
     @property
     def footprint(self) -> Footprint | None:
-        """Emissions of the billed energy, ``None`` where no energy is known."""
-        energy = self.bill.total().energy
-        return footprint(energy, self.zone, self.pue) if energy and self.zone else None
+        """Emissions of the billed energy, ``None`` where it or its intensity is not known."""
+        return known_footprint(self.bill.total().energy, self.zone, self.pue)
+
+    @property
+    def sci_g(self) -> float | None:
+        """Grams of SCI's numerator, O + M (ISO/IEC 21031:2024); of O alone where the making of
+        the device is not reckoned with, ``None`` where the emissions are not known."""
+        operational = self.footprint
+        return operational.grams + (self.embodied_g or 0.0) if operational else None
 
     @property
     def joules_per_token(self) -> float | None:
@@ -202,12 +208,17 @@ def _above_idle(row: Mapping[str, Any]) -> AboveIdle | None:
         baseline_id=row["baseline_id"],
         measured_at=row["baseline_at"],
         stale=tuple(Stale(why) for why in (row["baseline_stale"] or "").split(",") if why),
+        idle_w=row["baseline_w"],
     )
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRow:
-    """One line of the history table: no bill is read for it."""
+    """One line of the history table: no bill is read for it.
+
+    :param prompt: the question, then the names of the files with it; see
+      :func:`monitor.attachments.question_first`
+    """
 
     number: int
     id: str
@@ -230,6 +241,8 @@ class QueryRow:
     note: str
     tags: tuple[str, ...]
     throttled: bool = False
+    partly_read: bool = False
+    """Whether a part was not read, so that its energy is known from below only."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "QueryRow":
@@ -260,4 +273,5 @@ class QueryRow:
             note=row["note"] or "",
             tags=tuple(sorted(row["tags"].split("\n"))) if row["tags"] else (),
             throttled=bool(row["throttled"]),
+            partly_read=bool(row["partly_read"]),
         )

@@ -16,7 +16,7 @@ from monitor.store.grounds import (
     widen_footprints,
 )
 from monitor.store.sensing import keep_recordings, know_gauges, know_noise, know_sensors
-from monitor.store.sums import create_sums, create_triggers, drop_triggers
+from monitor.store.sums import create_sums, renew_triggers
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
@@ -356,10 +356,10 @@ def what_sensors_tell_beside(db: Database) -> None:
 
 @migrations()
 def what_a_stored_bill_lacked(db: Database) -> None:
-    """The noise of a channel's watts; and triggers that find sums by the whole of their key."""
+    """The noise of a channel's watts; and triggers that find sums by the whole of their key, and
+    count no query as costed whose grid has no figure."""
     know_noise(db)
-    drop_triggers(db)
-    create_triggers(db)
+    renew_triggers(db)
 
 
 def _number_queries(db: Database) -> None:

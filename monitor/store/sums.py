@@ -47,10 +47,15 @@ def _levels(row: str) -> list[str]:
     return levels
 
 
+FIGURE = "(g_per_kwh > 0 or source not like 'Ember yearly electricity data%')"
+"""Condition for an intensity that is one: a year's 0 stands for a figure that is missing, see
+:mod:`monitor.carbon.intensity`."""
+
 SUMS = {
     "queries": "1",
     "measured": "{q}.energy_j is not null",
-    "costed": "{q}.energy_j is not null and {q}.intensity_id is not null",
+    "costed": "{q}.energy_j is not null and exists (select 1 from intensities "
+    f"where id = {{q}}.intensity_id and {FIGURE})",
     "counted": "{q}.energy_kind is 'counter'",
     "integrated": "{q}.energy_kind is 'power'",
     "modelled": "{q}.energy_kind is 'modelled'",
@@ -226,6 +231,24 @@ def create_triggers(db: Database) -> None:
         ("bills_gone", "after delete on bills", f"begin {_move_line('old', -1)} end"),
     ):
         db.execute(f"create trigger {name} {event} {does}")
+
+
+def renew_triggers(db: Database) -> None:
+    """Make the triggers anew, and take off what they had counted as costed without a figure."""
+    db.execute(
+        "create temporary table uncosted as select started_ms, intensity_id from queries "
+        f"where intensity_id in (select id from intensities where not {FIGURE})"
+    )
+    chosen = "where started_ms in (select started_ms from uncosted)"
+    # Each formula counts for itself: the old one takes off, and the new one adds.
+    db.execute(f"update queries set intensity_id = null {chosen}")
+    drop_triggers(db)
+    create_triggers(db)
+    db.execute(
+        "update queries as q set intensity_id = (select u.intensity_id from uncosted u "
+        f"where u.started_ms = q.started_ms) {chosen}"
+    )
+    db.execute("drop table uncosted")
 
 
 def drop_triggers(db: Database) -> None:

@@ -10,6 +10,7 @@ from monitor.attachments import (
     Attachment,
     AttachmentError,
     read_attachment,
+    taken_apart,
     with_attachments,
 )
 
@@ -128,3 +129,20 @@ def test_a_name_stays_on_its_line(tmp_path: Path) -> None:
     path = tmp_path / "two\nlines.txt"
     path.write_text("text")
     assert read_attachment(path).name == "two lines.txt"
+
+
+def test_a_question_is_taken_apart_as_it_was_put_together(tmp_path: Path) -> None:
+    texts = {"a.txt": "one\n\ntwo", "b.md": "```py\nx\n```\n"}
+    files = []
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        files.append(read_attachment(tmp_path / name))
+    for question in ("What is it?", ""):
+        asked = with_attachments(question, files)
+        taken, left = taken_apart(asked)
+        assert left == question
+        assert [(one.name, one.text) for one in taken] == [
+            ("a.txt", "one\n\ntwo"),
+            ("b.md", "```py\nx\n```"),
+        ]
+        assert with_attachments(left, taken) == asked

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
+from monitor.attachments import Attachment, with_attachments
+from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.power.channel import Domain, Kind
 from monitor.store.charts import PICK_LIMIT, Period, Stack
@@ -249,6 +251,49 @@ def test_a_file_of_schema_10_is_summed_by_todays_triggers(tmp_path: Path) -> Non
         assert (bar.totals.queries, bar.totals.measured) == (1, 1)
 
 
+CAF = Zone("CAF", "Central African Republic", 2022, 0.0)
+"""A zone whose figure is missing in the table it is from."""
+
+
+def test_a_query_whose_grid_has_no_figure_is_not_costed(history: History) -> None:
+    history.finish(history.begin(query_start(zone=CAF)).query_id, outcome())
+    assert history.browse.totals(EVERYTHING).bars[0].totals.grams is None
+    stored_query(history)
+    assert history.browse.totals(EVERYTHING).bars[0].totals.grams
+    assert plain(history, "select distinct queries, costed from sums order by 1 desc")[0] == (2, 1)
+
+
+def test_what_was_counted_as_costed_without_a_figure_is_taken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old.db"
+    before = "{q}.energy_j is not null and {q}.intensity_id is not null"
+    with closing(sqlite3.connect(path)) as connection, monkeypatch.context() as as_it_was:
+        as_it_was.setitem(SUMS, "costed", before)
+        db = Database(connection)
+        stop = [each.name for each in migrations.pending(db)][10]
+        migrations.apply(db, stop_before=stop)
+        for number, g_per_kwh in enumerate((0.0, 0.0, 344.0)):
+            db.execute(
+                "insert or ignore into intensities (zone, g_per_kwh, year, source) "
+                "values ('X', ?, 2022, 'Ember yearly electricity data, by hand')", [g_per_kwh],
+            )  # fmt: skip
+            db.execute(
+                "insert into queries (started_ms, id, kind, status, day, energy_j, pue, "
+                "intensity_id) values (?, ?, 'ask', 'done', '2025-01-01', 3.6e6, 1, "
+                "(select id from intensities where g_per_kwh = ?))",
+                [number, str(number), g_per_kwh],
+            )  # fmt: skip
+        assert db.execute("select max(costed) from sums").fetchone() == (3,)
+        connection.execute("pragma user_version = 10")
+        connection.commit()
+    with closing(History(path)) as history:
+        assert history.browse.totals(EVERYTHING).bars[0].totals.grams == 344.0
+        assert plain(history, "select max(costed) from sums") == [(1,)]
+        zones = history.store.read().execute("select count(intensity_id) from queries").fetchone()
+        assert zones == (3,)
+
+
 # --- words -------------------------------------------------------------------------------
 
 
@@ -268,6 +313,17 @@ def test_words_are_found_in_prompt_answer_and_note(history: History) -> None:
     assert found(history, "ghent") == ["Écris un poème"]
     history.edits.note(newest, "")
     assert found(history, "ghent") == []
+
+
+def test_a_row_shows_the_question_before_the_files_that_went_along(history: History) -> None:
+    long = "7\n" * 50_000
+    files = [
+        Attachment(Path(name), name, text, len(text), "UTF-8", False)
+        for name, text in (("note.txt", "The secret word is ELEPHANT."), ("long.txt", long))
+    ]
+    stored_query(history, with_attachments("What is it?", files))
+    (row,) = history.browse.rows()
+    assert row.prompt == "What is it? · note.txt, long.txt"
 
 
 @pytest.mark.parametrize(

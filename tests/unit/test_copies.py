@@ -130,6 +130,19 @@ def test_one_backup_a_day_is_made_of_a_history_that_holds_something(
     assert [each.made for each in list_backups(path)] == [TODAY]
 
 
+def test_a_history_of_a_later_version_does_not_replace_todays_backup(
+    history: History, path: Path
+) -> None:
+    made = back_up(path, TODAY)
+    before = made.path.read_bytes()
+    history.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreError, match=r"later version.*update LlamaWatt"):
+        back_up(path, TODAY)
+    assert made.path.read_bytes() == before
+
+
 def test_an_empty_history_does_not_push_out_the_backups_of_a_lost_one(path: Path) -> None:
     Store(path).close()
     assert back_up_if_due(path, TODAY) is None

@@ -122,7 +122,8 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(
     path.write_bytes(content)
     message = refusal(path)
     assert str(path) in message
-    assert "Move the file away" in message
+    assert "llamawatt database restore" in message
+    assert "move it away to start a new one" in message
     assert path.read_bytes() == content
 
 

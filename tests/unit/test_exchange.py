@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.energy.account import Bill
 from monitor.exchange import tables
@@ -26,6 +27,7 @@ from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
 from tests.unit.builders import CPU, GPU, line, model_info, outcome, query_start, stored_query
+from tests.unit.test_compare_board import begin_suite, items, stored_run
 
 
 @pytest.fixture
@@ -261,3 +263,19 @@ def test_an_empty_history_makes_a_report_too(history: History) -> None:
     page = run("report").output
     assert "no queries" in page
     assert "No energy was measured." in page
+
+
+def test_a_report_ranks_equal_scores_alike(history: History) -> None:
+    suite_id = begin_suite(history)
+    for model in "abc":
+        stored_run(history, suite_id, model, items(10))
+    page = run("report").output
+    assert page.count("<td>1=</td>") == 3
+    assert "<td>1</td><td>1=</td>" in page
+
+
+def test_a_grid_without_a_figure_makes_no_grams(history: History) -> None:
+    zone = Zone("CAF", "Central African Republic", 2022, 0.0)
+    history.finish(history.begin(query_start(zone=zone)).query_id, outcome())
+    (row,) = csv_rows(run("csv").output)
+    assert (row["zone"], row["intensity_g_per_kwh"], row["co2e_g"]) == ("CAF", "", "")

@@ -161,8 +161,16 @@ def test_an_early_table_has_no_components(history: History, tmp_path: Path) -> N
         ({"run_id": ""}, "it has no run_id"),
         ({"timestamp": "noon"}, "timestamp should be a time, and is “noon”"),
         ({"cpu_energy": "much"}, "cpu_energy should be a number, and is “much”"),
-        ({"gpu_energy": "-1"}, "gpu_energy should be a number, 0 or more, and is -1"),
-        ({"emissions": "inf"}, "emissions should be a number, 0 or more, and is inf"),
+        ({"gpu_energy": "-1"}, "gpu_energy should be a number from 0 to 1,000,000,000, and is -1"),
+        ({"emissions": "inf"}, "emissions should be a number from 0 to 1,000,000,000, and is inf"),
+        ({"cpu_energy": "1e300"},
+         "cpu_energy should be a number from 0 to 1,000,000,000, and is 1e300"),
+        ({"duration": "1e300"},
+         "duration should be a number from 0 to 1,000,000,000, and is 1e300"),
+        ({"timestamp": "0001-01-01T00:00:01"},
+         "timestamp should be a time, and is “0001-01-01T00:00:01”"),
+        ({"emissions": "5000"}, "emissions of 5000 kg for 0.467 kWh are 10,706,638 g/kWh, more "
+         "than any grid emits"),
         ({"energy_consumed": "1"}, "energy_consumed is 1 kWh, but its components add up to 0.467"),
         ({"cpu_energy": "0", "gpu_energy": "", "ram_energy": "nan", "energy_consumed": "0"},
          "no energy is in it"),
@@ -188,7 +196,8 @@ def test_a_broken_row_is_told_and_the_sound_ones_are_kept(
         ("[1, 2]", "one JSON object"),
         ("{", "is no JSON document"),
         ("{}", "is no capsule"),
-        (b"\xff\xfe\x00", "no UTF-8 text"),
+        ("timestamp,duration\n".encode("utf-16"), "is UTF-16 text. Save it as UTF-8"),
+        (b"a,b\n1,2\nZ\xfcrich,2\n", "line 3, is no UTF-8 text. Save it as UTF-8"),
     ],
 )
 def test_another_file_is_refused(tmp_path: Path, content: str | bytes, told: str) -> None:

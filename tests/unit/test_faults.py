@@ -1,26 +1,31 @@
 """What goes wrong around the file is told, what can be saved is, and the file is never harmed."""
 
 import json
+import logging
 import os
 import resource
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.logs import logging_to_file
 from monitor.store import database as database_module
+from monitor.store.benchmarks import Benchmarks
 from monitor.store.copies import copy_database
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.database import Store, StoreError
-from monitor.store.endings import Endings, ended
+from monitor.store.endings import Endings, ended, spare_folder
 from monitor.store.history import History
 from monitor.store.records import Status
 from monitor.store.rescue import rescue
+from monitor.terminal import open_history
 from tests.unit.builders import outcome, query_start, said, stored_query
 from tests.unit.conftest import Eventually
 from tests.unit.test_copies import old_history
@@ -117,6 +122,24 @@ def test_while_another_holds_the_file_reading_goes_on_and_writing_says_why(
             assert another.read().table("queries").count == 1
 
 
+def test_a_benchmark_waits_longer_for_the_file_and_then_says_how_to_go_on(
+    history: History, hasty: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite_id = history.benchmarks.begin_suite("own", "Own", {}, {})
+    waiting = Benchmarks(hasty, machine_of(history))
+    other = sqlite3.connect(path, check_same_thread=False)
+    other.execute("begin immediate")
+    ends = threading.Timer(0.5, other.rollback)  # long after the store's own patience
+    ends.start()
+    waiting.finish_suite(suite_id, Status.STOPPED, "", None)
+    ends.join()
+    other.close()
+    assert history.benchmarks.suite(suite_id).status is Status.STOPPED
+    monkeypatch.setattr(database_module, "PATIENCE_S", 0.05)
+    with locked(path), pytest.raises(StoreError, match=f"bench resume {suite_id[-8:]}"):
+        waiting.finish_suite(suite_id, Status.DONE, "", None)
+
+
 def test_a_querys_end_waits_for_the_file_and_is_kept_beside_it_meanwhile(
     history: History, hasty: Store, path: Path, eventually: Eventually
 ) -> None:
@@ -198,6 +221,105 @@ def test_an_end_is_stored_at_once_where_nothing_is_in_the_way(history: History, 
     assert not list(path.parent.glob("unsaved-*"))
 
 
+@contextmanager
+def small_files(most_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, whatever folder it lies in."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def answer_where_no_file_can_grow(text: str) -> None:
+    """Ask and answer as a command does, on a disk that is full from the answer on."""
+    with ExitStack() as stack, open_history() as history:
+        began = history.begin(query_start())
+        stack.enter_context(small_files(PAGE * 10))
+        history.finish(began.query_id, outcome(text=text))
+
+
+def test_a_command_that_ends_with_an_answer_in_a_file_says_where_and_fails(
+    monkeypatch: pytest.MonkeyPatch, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(path.parent))
+    with pytest.raises(SystemExit, match="1"):
+        answer_where_no_file_can_grow("Kept.")
+    (kept,) = path.parent.glob("unsaved-*.json")
+    assert f"is kept in {kept}, and the next start takes it in" in capfd.readouterr().err
+    with open_history() as history:
+        assert [(each.status, each.text) for each in history.records()] == [(Status.DONE, "Kept.")]
+    assert not kept.exists()
+
+
+def test_a_command_that_loses_an_answer_says_so_and_fails(
+    monkeypatch: pytest.MonkeyPatch, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(path.parent))
+    with pytest.raises(SystemExit, match="1"):
+        answer_where_no_file_can_grow("word " * 20_000)
+    with open_history() as history:
+        (record,) = history.records()
+    assert f"The answer of the query {record.id} is lost" in capfd.readouterr().err
+
+
+def test_an_end_that_finds_no_room_beside_the_file_is_kept_elsewhere_and_taken_in(
+    history: History, hasty: Store, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    began = history.begin(query_start())
+    path.with_name(f"unsaved-{began.query_id}.part").mkdir()  # so that nothing can be put there
+    endings = Endings(hasty, machine_of(history), patience_s=0.0)
+    with locked(path):
+        notice = endings.store(began.query_id, outcome())
+        hasty.close()
+    (kept,) = spare_folder(path).iterdir()
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+    assert str(kept) in notice
+    (left,) = endings.unstored()
+    assert str(kept) in left
+    assert Endings(history.store, machine_of(history)).take_in() == 1
+    assert history.record(began.query_id).status is Status.DONE
+    assert not kept.exists()
+
+
+def test_what_others_put_among_the_temporary_files_is_not_taken_in(
+    history: History, hasty: Store, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    began = history.begin(query_start())
+    with locked(path):
+        Endings(hasty, machine_of(history), 0.0).store(began.query_id, outcome())
+        hasty.close()
+    folder = spare_folder(path)
+    folder.mkdir()
+    kept = path.with_name(f"unsaved-{began.query_id}.json").rename(folder / "unsaved-x.json")
+    folder.chmod(0o777)
+    assert Endings(history.store, machine_of(history)).take_in() == 0
+    assert kept.exists()
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_and_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path))
+    (tmp_path / "llamawatt.log").mkdir()
+    with logging_to_file():
+        logging.getLogger("monitor").warning("Nobody reads this.")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_log_on_a_full_disk_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path))
+    with small_files(100), logging_to_file():
+        for _ in range(5):
+            logging.getLogger("monitor").warning("x" * 60)
+    assert capfd.readouterr() == ("", "")
+
+
 # --- a file that may only be read --------------------------------------------------------
 
 
@@ -237,6 +359,17 @@ def test_a_file_that_may_not_be_written_can_be_looked_at(shelf: Path, folder_too
         with pytest.raises(StoreError, match="may not be written to"):
             store.write(lambda db: db.execute("delete from bills")).result()
     assert path.read_bytes() == before
+
+
+def test_a_file_whose_log_cannot_be_read_where_it_lies_is_told_what_to_do(shelf: Path) -> None:
+    path = shelf / "history.db"
+    with closing(History(path)) as history:
+        stored_query(history)
+        log = path.with_name("history.db-wal").read_bytes()
+    path.with_name("history.db-wal").write_bytes(log)  # as a program that was killed leaves it
+    drop_rights(path, path.with_name("history.db-wal"), shelf)
+    with pytest.raises(StoreError, match="copy the whole folder"):
+        Store(path)
 
 
 def test_an_old_file_that_may_not_be_written_is_told_what_to_do(shelf: Path) -> None:
@@ -368,7 +501,7 @@ def test_what_cannot_be_rescued_is_told(path: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there already"):
         rescue(path, tmp_path / "there.db")
     zero(path, 1)
-    with pytest.raises(StoreError, match="not a database"):
+    with pytest.raises(StoreError, match=r"not a database.*llamawatt database restore"):
         rescue(path, tmp_path / "rescued.db")
     assert not (tmp_path / "rescued.db").exists()
 

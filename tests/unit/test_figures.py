@@ -142,6 +142,9 @@ def test_rates(tokens_per_s: float | None, text: str) -> None:
         (7_615_616_512, "7.62B"),
         (999_600_000, "1.00B"),
         (12_345, "12.3k"),
+        (97, "97"),
+        (999.6, "1.00k"),
+        (0, "0"),
         (405_853_388_800, "406B"),
     ],
 )
@@ -150,10 +153,19 @@ def test_counts(value: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "text"), [(98_300_000, "98.3 MB"), (4_920_000_000, "4.92 GB"), (512, "512 B")]
+    ("size_bytes", "text"),
+    [(98_300_000, "98.3 MB"), (4_920_000_000, "4.92 GB"), (512, "512 B"), (51, "51 B")],
 )
 def test_sizes(size_bytes: int, text: str) -> None:
     assert figures.size(size_bytes) == text
+
+
+def test_a_column_keeps_the_unit_of_its_header() -> None:
+    assert figures.joules(0.925) == "0.925 J"
+    assert figures.joules(None) == figures.grams(None) == DASH
+    assert figures.grams(0.374) == "0.374 g"
+    assert figures.span_in_joules(0.134, 1.44) == "0.134–1.44 J"
+    assert figures.mass_span(0.0009, 0.0121, 0.0012) == "0.900–12.1 mg"
 
 
 @pytest.mark.parametrize(
@@ -161,10 +173,12 @@ def test_sizes(size_bytes: int, text: str) -> None:
     [
         (None, ""),
         (Interval(12.4, 0.6, 0.6, 0.0), "(11.8–13.0 J)"),
-        (Interval(1.0, 0.5, 0.5, 0.0), "(500 mJ–1.50 J)"),
+        (Interval(1.0, 0.5, 0.5, 0.0), "(0.500–1.50 J)"),
         (Interval(1.0, 5.0, 0.5, 0.0), "(0–1.50 J)"),
-        (Interval(3600.0, 100.0, 100.0, 0.0), "(3500 J–1.03 Wh)"),
+        (Interval(3600.0, 100.0, 100.0, 0.0), "(0.972–1.03 Wh)"),
         (Interval(10.0, 0.0, 0.0, 1.0), "(8.04–12.0 J)"),
+        (Interval(1290.0, 897.0, 2922.0, 0.0), "(393–4210 J)"),
+        (Interval(0.4, 0.39378, 0.96, 0.0), "(6.22–1360 mJ)"),
     ],
 )
 def test_intervals(interval: Interval | None, text: str) -> None:
@@ -246,10 +260,21 @@ def test_a_bill_shows_each_channel_with_its_role_and_the_weakest_kind_of_all() -
 
 def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
     shown = printed(report.bill_table(Bill((line(CPU), line(GPU, joules=None)))))
-    (gpu,) = (row for row in shown.splitlines() if "GPU" in row)
+    gpu, note = (row for row in shown.splitlines() if "GPU" in row)
     assert DASH in gpu
     assert "0 J" not in gpu
     assert "0 mJ" not in gpu
+    assert note.strip() == "GPU 0 was not read: it was at least this."
+    assert "≥ ● 12.4 J" in shown
+
+
+def test_a_total_that_lacks_a_part_is_marked_wherever_it_is_shown() -> None:
+    lacking = Bill((line(CPU), line(GPU, joules=None)))
+    half = Bill((line(CPU), replace(line(GPU), coverage=0.5)))
+    assert report.headline(record(bill=lacking)).startswith("≥ ● 12.4 J (")
+    assert "GPU 0 was read for 50% of the time" in printed(report.bill_table(half))
+    assert report.headline(record(bill=Bill((line(CPU),)))).startswith("● 12.4 J (")
+    assert report.unread_notes(Bill((line(CPU, joules=None),))) == []
 
 
 @pytest.mark.parametrize(
@@ -277,7 +302,10 @@ def test_the_list_shows_how_each_query_ended() -> None:
         0.001, 2.1, "", (),
     )  # fmt: skip
     lost = replace(done, status=Status.INTERRUPTED, energy_j=None, energy_kind=None, grams=None)
-    first, second = printed(report.rows_table([done, lost], 140)).splitlines()[1:3]
+    lacking = replace(done, partly_read=True)
+    first, second, third = printed(report.rows_table([done, lost, lacking], 140)).splitlines()[1:4]
+    assert "≥ ● 12.4 J" in third
+    assert "≥" not in first + second
     assert "abcdefgh" in first
     assert "2026-01-02 03:04" in first
     assert "● 12.4 J" in first

@@ -26,7 +26,7 @@ from monitor.power.sampler import Sampler
 from monitor.report import record_view, rows_table
 from monitor.running import RunningQuery
 from monitor.store import history as history_module
-from monitor.store.endings import Ending, _path, _write
+from monitor.store.endings import Ending, _write
 from monitor.store.history import History
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.merge import merge
@@ -124,7 +124,7 @@ def test_an_end_that_waited_in_a_file_still_has_its_gauges(history: History) -> 
     began = history.begin(query_start())
     machine_id = str(history.store.read().execute("select id from machines").fetchone()[0])
     end = Ending(began.query_id, new_id(), utc_now(), machine_id, outcome(gauges=LINES))
-    _write(_path(history.store.path, began.query_id), end)
+    _write(history.store.path.with_name(f"unsaved-{began.query_id}.json"), end)
     assert history.record(began.query_id).gauges == ()
     with closing(History(history.store.path)) as later:
         assert later.record(began.query_id).gauges == LINES

@@ -267,6 +267,11 @@ def _file(content: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def _other_file(folder: Path) -> Path:
+    (folder / "model.bin").write_bytes(b"Hello, world")
+    return folder / "model.bin"
+
+
 def _folder(folder: Path) -> Path:
     (folder / "model.gguf").mkdir()
     return folder / "model.gguf"
@@ -282,8 +287,13 @@ VERSION_1 = b"GGUF" + struct.pack("<III", 1, 1, 1) + bytes(64)
         pytest.param(lambda f: f / "gone.gguf", ("There is no file", "gone.gguf"), id="missing"),
         pytest.param(_folder, ("is a folder", "Name the .gguf file"), id="folder"),
         pytest.param(_file(b""), ("is empty", "Download the file again"), id="empty"),
-        pytest.param(_file(b"Hello, world"), ("not a GGUF file", "end in .gguf"), id="text"),
+        pytest.param(
+            _file(b"Hello, world"),
+            ("not a GGUF file, whatever its name says", "Download"),
+            id="text",
+        ),
         pytest.param(_file(b"PK\3\4" + bytes(90)), ("not a GGUF file",), id="zip"),
+        pytest.param(_other_file, ("model.bin is not a GGUF file", "end in .gguf"), id="bin"),
         pytest.param(
             _file(b"\n <!DOCTYPE html><html>404</html>"),
             ("is a web page", "direct link"),

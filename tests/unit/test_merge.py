@@ -26,6 +26,7 @@ from monitor.store.history import Began, History
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.merge import merge
 from monitor.store.recordings import Progress, Recordings
+from monitor.store.records import Status
 from monitor.store.schema import SCHEMA_VERSION
 from monitor.store.sums import FACET, drop_triggers, sum_up
 from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, said, stored_query
@@ -376,3 +377,62 @@ def test_a_merge_that_is_killed_changes_nothing(on_machine: Open) -> None:
     )  # fmt: skip
     assert done.returncode == -9
     assert contents(on_machine("desk")) == before
+
+
+def test_a_benchmark_that_was_gone_on_with_is_brought_up_to_date(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    benchmarks = laptop.benchmarks
+    suite = benchmarks.begin_suite("quick", "Quick", {"suite": {}}, {})
+    began = laptop.begin(query_start(kind="bench"))
+    row = benchmarks.begin_run(began.query_id, run_start(suite))
+    items = [item(0, 1.0), item(1, 0.0), item(2, 1.0), item(3, 0.0)]
+    sums = row.sums.plus(items[:2])
+    half = replace(BILL, lines=BILL.lines[:2])
+    benchmarks.progress(row.id, items[:2], sums, outcome(status=Status.STOPPED, bill=half))
+    benchmarks.finish_suite(suite, Status.STOPPED, "", None)
+    merge(desk.store, laptop.store.path)
+    (listed,) = desk.browse.rows()
+    desk.edits.note(listed.number, "mine")
+    desk.edits.tag([listed.number], "kept")
+    benchmarks.go_on(suite)
+    benchmarks.progress(row.id, items[2:], sums.plus(items[2:]), outcome())
+    benchmarks.finish_suite(suite, Status.DONE, "", {"pairs": []})
+    found = merge(desk.store, laptop.store.path)
+    assert (found.queries, found.gone_on, found.known, found.benchmarks) == (0, 1, 0, 0)
+    assert desk.benchmarks.suite(suite) == benchmarks.suite(suite)
+    assert desk.benchmarks.runs(suite) == benchmarks.runs(suite)
+    assert desk.benchmarks.items(row.id) == items
+    (listed,) = desk.browse.rows()
+    assert (listed.note, listed.tags) == ("mine", ("kept",))
+    assert desk.record(row.id).bill == laptop.record(row.id).bill
+    check_sums(desk)
+    before = contents(desk)
+    assert merge(desk.store, laptop.store.path).gone_on == 0
+    assert contents(desk) == before
+    assert merge(laptop.store, desk.store.path).gone_on == 0
+
+
+def test_an_answer_that_was_cut_off_when_it_was_merged_gets_its_end(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    began = laptop.begin(query_start(kind="chat", prompt="One?"))
+    assert began.conversation_id
+    laptop.finish(began.query_id, outcome(status=Status.INTERRUPTED, text="Half"))
+    merge(desk.store, laptop.store.path)
+    assert [each.content for each in said(desk, began.conversation_id)] == ["One?", "Half"]
+    laptop.finish(began.query_id, outcome(text="Half and the rest."))
+    assert merge(desk.store, laptop.store.path).gone_on == 1
+    assert desk.record(began.query_id) == laptop.record(began.query_id)
+    assert said(desk, began.conversation_id) == said(laptop, began.conversation_id)
+    assert list(desk.browse.ids(Filter(text="rest"))) == [began.query_id]
+    check_sums(desk)
+
+
+def test_what_was_deleted_here_stays_deleted_though_it_went_on_there(on_machine: Open) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    began = laptop.begin(query_start())
+    laptop.finish(began.query_id, outcome(status=Status.INTERRUPTED))
+    merge(desk.store, laptop.store.path)
+    desk.edits.delete([row.number for row in desk.browse.rows()])
+    laptop.finish(began.query_id, outcome())
+    assert merge(desk.store, laptop.store.path).gone_on == 0
+    assert list(desk.browse.ids(Filter())) == []

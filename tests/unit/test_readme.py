@@ -5,14 +5,18 @@ import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
+from monitor.bench.summary import summarise
+from monitor.bench.tasks import TASKS
 from monitor.cli import main
 from monitor.store.history import History
 from tests.unit.builders import REPOSITORY, stored_query
+from tests.unit.test_bench_store import FIRST, PLAN, stored_run
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
@@ -43,6 +47,29 @@ def test_an_example_query_runs_in_any_program(tmp_path: Path, sql: str) -> None:
         assert record.joules_per_token is not None
         if "joules_per_token" in sql:
             assert rows[0][3] == pytest.approx(record.joules_per_token)
+
+
+def test_the_example_of_benchmarks_tells_what_the_table_does(tmp_path: Path) -> None:
+    (sql,) = (each for each in QUERIES if "bench_runs" in each)
+    path = tmp_path / "history.db"
+    with closing(History(path)) as history:
+        suite_id = history.benchmarks.begin_suite("own", "Own", PLAN, {})
+        items = [replace(one, correct_norm=float(one.position < 3)) for one in FIRST]
+        for step, task in enumerate(TASKS):
+            stored_run(history, suite_id, items, step=step, task=task)
+        stored_run(
+            history, suite_id, [replace(one, correct_norm=None) for one in FIRST], step=99,
+            protocol="llamacpp",
+        )  # fmt: skip
+        told = sorted(
+            (run.row.start.task, run.printed and run.printed.value, run.merit.joules_per_correct)
+            for run in summarise(history, suite_id).runs
+        )
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute(sql).fetchall()
+    assert sorted((row[0], row[4], row[5]) for row in rows) == [
+        (task, accuracy, pytest.approx(joules)) for task, accuracy, joules in told
+    ]
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -323,8 +323,12 @@ def test_what_cannot_begin_leaves_no_recording_that_never_ends(
 def test_one_whose_thread_could_not_be_started_can_be_stopped_all_the_same(
     quick: Recorder, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+    start = threading.Thread.start
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name == "recorder":
+            raise RuntimeError("can't start new thread")
+        start(thread)
 
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", fail)
