@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from desktop.platform import platform_problem
 from desktop.screenshots import draw_pages
 from desktop.services import start_services
-from desktop.theme.palette import apply_theme, system_theme
+from desktop.theme.palette import apply_theme, wanted_theme
 from desktop.window import PAGES, MainWindow
 from monitor.display import display_problem
 from monitor.logs import logging_to_file
@@ -86,7 +86,7 @@ def make_application() -> QApplication:
     app.setApplicationName("llamawatt")
     app.setApplicationDisplayName("LlamaWatt")
     QGuiApplication.setDesktopFileName("llamawatt")
-    apply_theme(app, system_theme())
+    apply_theme(app, wanted_theme())
     return app
 
 
@@ -99,7 +99,7 @@ def run_window(app: QApplication) -> int:
         except (StoreError, OSError) as error:
             QMessageBox.critical(None, "LlamaWatt", str(error))
             return 1
-        window = MainWindow(services, system_theme())
+        window = MainWindow(services, wanted_theme())
         # Those that were kept lie in the file that was put aside.
         window.chat_page.composer.restore(drafts)
         status = _run(app, window)
@@ -137,7 +137,7 @@ def _follow_system(app: QApplication, window: MainWindow) -> Callable[[], None]:
     """Change with the system from light to dark and back."""
 
     def change() -> None:
-        theme = system_theme()
+        theme = wanted_theme()
         apply_theme(app, theme)
         window.set_theme(theme)
 

@@ -1,6 +1,7 @@
 """A line above the page for what a person should know, until they have read it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
@@ -10,9 +11,23 @@ from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, tool_button
 
+Actions = Sequence[tuple[str, Callable[[], None]]]
+"""What stands on each button, and what pressing it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    text: str
+    actions: Actions
+    topic: str
+
 
 class Notice(QFrame):
-    """Hidden unless there is something to say."""
+    """Hidden unless there is something to say.
+
+    What has a topic goes by itself once that is settled, and what it covered comes back; all else
+    stays until a person has closed it.
+    """
 
     closed = Signal(str)
     """A person has read this text, and closed it or pressed a button beside it."""
@@ -28,6 +43,7 @@ class Notice(QFrame):
         self._actions = QHBoxLayout()
         self._actions.setSpacing(6)
         self._buttons: list[QToolButton] = []
+        self._said: list[_Said] = []
         self._close = tool_button(self.tr("Close"))
         self._close.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         self._close.clicked.connect(self._on_close)
@@ -43,28 +59,54 @@ class Notice(QFrame):
         """Take a theme's colours."""
         self._close.setIcon(icon("close", theme.text))
 
-    def say(self, text: str, action: str = "", does: Callable[[], None] | None = None) -> None:
+    def say(
+        self,
+        text: str,
+        action: str = "",
+        does: Callable[[], None] | None = None,
+        topic: str = "",
+    ) -> None:
         """Show a text in place of the one before.
 
         :param action: text of a button beside it, "" for none
         :param does: what pressing the button does
+        :param topic: see :meth:`settle`; "" for what a person has to read
         """
-        self.offer(text, [(action, does)] if does else [])
+        self.offer(text, [(action, does)] if does else [], topic)
 
-    def offer(self, text: str, actions: Sequence[tuple[str, Callable[[], None]]]) -> None:
+    def offer(self, text: str, actions: Actions, topic: str = "") -> None:
         """Show a text with several buttons beside it.
 
         :param actions: what stands on each, and what pressing it does
+        :param topic: see :meth:`settle`; "" for what a person has to read
         """
-        self._text.setText(text)
+        covered = [] if self.isHidden() or not topic else [s for s in self._said if not s.topic]
+        self._said = [*covered, _Said(text, actions, topic)]
+        self._show_last()
+
+    def settle(self, topic: str) -> None:
+        """Take away what was said of this, which is over."""
+        if not self.isHidden() and self._said[-1].topic == topic:
+            self._take_away()
+
+    def _take_away(self) -> None:
+        self._said.pop()
+        self._show_last()
+
+    def _show_last(self) -> None:
         for button in self._buttons:
             button.hide()
             button.deleteLater()
-        self._buttons = [tool_button(words) for words, _ in actions]
-        for button, (_, does) in zip(self._buttons, actions, strict=True):
+        self._buttons = []
+        self.setVisible(bool(self._said))
+        if not self._said:
+            return
+        said = self._said[-1]
+        self._text.setText(said.text)
+        self._buttons = [tool_button(words) for words, _ in said.actions]
+        for button, (_, does) in zip(self._buttons, said.actions, strict=True):
             button.clicked.connect(partial(self._do, does))
             self._actions.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        self.show()
 
     def _do(self, does: Callable[[], None], _checked: bool = False) -> None:
         """What was said has been read and answered: it goes, unless more is said."""
@@ -80,8 +122,9 @@ class Notice(QFrame):
         buttons[words].click()
 
     def _on_close(self) -> None:
-        self.hide()
-        self.closed.emit(self._text.text())
+        text = self._text.text()
+        self._take_away()
+        self.closed.emit(text)
 
     def text(self) -> str:
         """Return what is said now, "" if nothing."""

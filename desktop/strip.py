@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
 
 from desktop.live.model import LiveModel
@@ -17,6 +17,14 @@ from monitor.power.channel import Kind
 from monitor.store.records import QueryRecord
 
 POWER_MS = 1000
+
+MARGIN_PX, GAP_PX = 12, 14
+
+BAR_PX = 5
+"""Height of the bar that shows a load, along the lower edge."""
+
+LEAST_NAME_PX = 60
+"""A model's name is not cut shorter than this."""
 
 
 class StatusStrip(QWidget):
@@ -45,27 +53,28 @@ class StatusStrip(QWidget):
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self.menu_wanted)
         self._model.setMenu(self._menu)
-        self._progress = QProgressBar()
+        # In no layout: it comes and goes without the whole window being laid out anew, and takes
+        # no room from what is written.
+        self._progress = QProgressBar(self)
         self._progress.setTextVisible(False)
-        self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Load progress"))
         self._progress.hide()
-        # It comes and goes without the whole window being laid out anew.
-        policy = self._progress.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self._progress.setSizePolicy(policy)
         self._context = label("", "muted")
-        self._context.setToolTip(self.tr("Tokens in the context, and how many it holds"))
+        self._context.setToolTip(
+            self.tr("Tokens this conversation takes of the context, and how many it holds")
+        )
         self._power = label("")
         self._power.setAccessibleDescription(self.tr("Power now"))
         self._session = label("", "muted")
+        self._session_forms: tuple[str, ...] = ("",)
+        self._name, self._setup = "", ""
         self._zone = tool_button("")
         self._zone.clicked.connect(self.zone_wanted)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 6, 12, 6)
-        layout.setSpacing(14)
-        for widget in (self._model, self._progress, self._context):
-            layout.addWidget(widget)
+        layout.setContentsMargins(MARGIN_PX, 6, MARGIN_PX, 6)
+        layout.setSpacing(GAP_PX)
+        layout.addWidget(self._model)
+        layout.addWidget(self._context)
         layout.addStretch(1)
         for widget in (self._power, self._session, self._zone):
             layout.addWidget(widget)
@@ -115,23 +124,58 @@ class StatusStrip(QWidget):
 
     def show_model(self, model: Found | None, place: str) -> None:
         """Name the model in use and what it runs on, "" while it is not loaded."""
-        text = self.tr("Choose a model")
+        self._name, self._setup = self.tr("Choose a model"), ""
         if model and model.info:
             place = place or self.tr("not loaded")
-            text = f"{model.info.name} · {model.info.quantisation} · {place}"
-        self._model.setText(f"{text}  ▾")
-        self._model.setAccessibleName(text)
+            self._name, self._setup = model.info.name, f" · {model.info.quantisation} · {place}"
+        self._model.setAccessibleName(f"{self._name}{self._setup}")
+        self._model.setToolTip(
+            "\n".join((self._model.accessibleName(), self.tr("Choose a model (Ctrl+L)")))
+        )
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say as much as there is room for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Shorten, where there is not room for all, the session first and then the model's name.
+
+        Quantisation and place stay: they tell one model from another.
+        """
+        beside = (self._context, self._power, self._zone)
+        taken = 2 * MARGIN_PX + 4 * GAP_PX + sum(each.sizeHint().width() for each in beside)
+        room = self.width() - taken
+        self._show_name(self._name)
+        whole = self._model.sizeHint().width()
+        metrics = self._session.fontMetrics()
+        for form in self._session_forms:
+            left = room - metrics.horizontalAdvance(form)
+            if left >= whole:
+                break
+        self._session.setText(form)
+        if left < whole:
+            metrics = self._model.fontMetrics()
+            least = max(metrics.horizontalAdvance(self._name) - (whole - left), LEAST_NAME_PX)
+            right = Qt.TextElideMode.ElideRight
+            self._show_name(metrics.elidedText(self._name, right, least))
+
+    def _show_name(self, name: str) -> None:
+        self._model.setText(f"{name}{self._setup}  ▾")
 
     def show_load(self, fraction: float | None) -> None:
         """Show how far a load has come, or that there is none."""
         # The value first: a bar that is shown paints at once, and the whole window with it.
         self._progress.setValue(round(100 * (fraction or 0)))
+        below = self._model.geometry()
+        self._progress.setGeometry(below.left(), self.height() - BAR_PX, below.width(), BAR_PX)
         self._progress.setVisible(fraction is not None)
 
     def show_context(self, used: int, size: int) -> None:
         """Show how full the context is."""
         self._context.setText(
-            self.tr("context %1 / %2").replace("%1", str(used)).replace("%2", str(size))
+            self.tr("context %1 / %2").replace("%1", f"{used:,}").replace("%2", f"{size:,}")
         )
 
     def show_zone(self, zone: Zone) -> None:
@@ -146,6 +190,7 @@ class StatusStrip(QWidget):
             .replace("%2", str(zone.year))
             .replace("%3", zone.source)
         )
+        self._fit()
 
     def add_answer(self, record: QueryRecord) -> None:
         """Count an answer into the session's sums."""
@@ -161,13 +206,14 @@ class StatusStrip(QWidget):
         self._show_session()
 
     def _show_session(self) -> None:
-        if not self._measured:
-            self._session.setText("")
-            return
-        energy = figures.marked(self._session_kind, figures.energy(self._session_j))
-        answers, grams = self._answers_words(), figures.mass(self._session_g)
-        self._session.setText(f"{self.tr('Session')}: {answers} · {energy} · {grams} CO₂e")
-        self._session.setToolTip(self.tr("What the answers since the start have cost"))
+        if self._measured:
+            energy = figures.marked(self._session_kind, figures.energy(self._session_j))
+            answers, grams = self._answers_words(), figures.mass(self._session_g)
+            cost = f"{energy} · {grams} CO₂e"
+            self._session_forms = (f"{self.tr('Session')}: {answers} · {cost}", cost, energy)
+            told = self.tr("What the answers since the start have cost")
+            self._session.setToolTip(f"{self._session_forms[0]}\n{told}")
+        self._fit()
 
     def _answers_words(self) -> str:
         if self._measured < self._answers:
@@ -182,5 +228,7 @@ class StatusStrip(QWidget):
         self._live.update()
         kind = self._live.kind
         text = figures.marked(kind, figures.power(self._live.recent_w(self._live.total)))
-        self._power.setText(text)
+        if text != self._power.text():
+            self._power.setText(text)
+            self._fit()
         self._power.setToolTip(kind_words(kind))

@@ -1,12 +1,15 @@
 """The main window: navigation, pages, status strip, and the live power dock."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QHBoxLayout,
     QMainWindow,
     QSplitter,
@@ -19,6 +22,7 @@ from desktop.advice import Advice
 from desktop.bench.model import BenchModel
 from desktop.bench.page import BenchPage
 from desktop.bridge import Bridge
+from desktop.chat.drafts import Drafts
 from desktop.chat.model import ChatModel
 from desktop.chat.page import ChatPage
 from desktop.compare.page import ComparePage
@@ -39,26 +43,26 @@ from desktop.services import Services
 from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
-from desktop.theme.palette import Theme
+from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme, keep_theme
 from desktop.watch.deeds import WatchDeeds
 from monitor.bench.summary import SuiteResult
 from monitor.details import Details, details_of
 from monitor.store.backups import Backup
 from monitor.store.database import StoreError
 from monitor.store.filters import EVERYTHING
-from monitor.store.records import QueryRecord
+from monitor.store.records import QueryRecord, Status
 
 log = logging.getLogger(__name__)
 
 PAGES = ("chat", "bench", "history", "compare", "watch", "sensors")
 
-AUTOSAVE_MS = 2000
-"""What is typed is kept so long after the last key."""
-
 UPKEEP_MS = 20_000
 """Backup and thinning wait until the window is there and the models are listed."""
 
-DRAFT_PREFERENCE, PLACE_PREFERENCE = "draft", "history_place"
+PLACE_PREFERENCE = "history_place"
+
+BENCHMARK, BUSY = "benchmark", "busy"
+"""What is said of these besides pages; see :meth:`desktop.notice.Notice.settle`."""
 
 
 class MainWindow(QMainWindow):
@@ -126,6 +130,7 @@ class MainWindow(QMainWindow):
             self._theme,
             self,
         )
+        self.drafts = Drafts(self.chat_page.composer, self.bridge, history, self.notice, self)
         self.advice = Advice(self.bridge, self._services, self.notice, self)
         self.settings = SettingsDeeds(
             self.bridge, self._services, self.strip, self.sensors_page, self._theme, self
@@ -158,7 +163,7 @@ class MainWindow(QMainWindow):
         self.deeds.answered.connect(self.strip.add_answer)
         self.bridge.benched.connect(self.live.follow_bench)
         self.bridge.idle.connect(self.live.end_phase)
-        self.bench.began.connect(self.chat.look_busy)
+        self.bench.began.connect(self._on_bench_began)
         self.chat.busy_changed.connect(self.bench.changed)
         self.bench.ended.connect(self._on_benched)
         self.bench_page.report.failed.connect(self.notice.say)
@@ -166,7 +171,7 @@ class MainWindow(QMainWindow):
         self.advice.wanted.connect(lambda: self.show_page("sensors"))
         self.deeds.compare_wanted.connect(self._compare)
         self.deeds.restore_wanted.connect(self._restore)
-        self.compare_page.said.connect(self.notice.say)
+        self.compare_page.said.connect(partial(self._say_on_page, "compare"))
         self.compare_page.bench_wanted.connect(lambda: self.show_page("bench"))
         self.bridge.read_failed.connect(self.notice.say)
         self.chat.load_changed.connect(self.strip.show_load)
@@ -176,7 +181,10 @@ class MainWindow(QMainWindow):
         )
         self.chat.answered.connect(self._on_answered)
         self.chat_page.bill_opened.connect(lambda record: self.open_query(record.id))
-        self.chat_page.said.connect(self.notice.say)
+        self.chat_page.said.connect(partial(self._say_on_page, "chat"))
+        for gone_on in (self.chat.turn_added, self.chat.reset):
+            gone_on.connect(partial(self.notice.settle, "chat"))
+        self.bridge.idle.connect(partial(self.notice.settle, BUSY))
         self.chat_page.empty.library_wanted.connect(self.models.open_library)
         self.sensors_page.engine_wanted.connect(
             lambda: self.bridge.work(
@@ -204,14 +212,8 @@ class MainWindow(QMainWindow):
         self.settings.show_zone()
         self.advice.look()
         self.bridge.read(
-            lambda: self._services.history.preference(DRAFT_PREFERENCE, ""), self._restore_drafts
-        )
-        self.bridge.read(
             lambda: self._services.history.preference(PLACE_PREFERENCE, ""), self._restore_place
         )
-        self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
-        self._autosave.timeout.connect(self._keep_draft)
-        self.chat_page.prompt.textChanged.connect(self._autosave.start)
         self.chat_page.prompt.setFocus()
         if self._services.history.store.notice:
             self.notice.say(self._services.history.store.notice)
@@ -219,34 +221,11 @@ class MainWindow(QMainWindow):
         self._upkeep.timeout.connect(self.bridge.look_after)
         self._upkeep.start()
 
-    def _keep_draft(self) -> None:
-        """Keep what is being typed, in case the program ends before it is sent."""
-        draft, history = self.chat_page.composer.unsent(), self._services.history
-
-        def keep() -> str:
-            try:
-                history.set_preference(DRAFT_PREFERENCE, draft)
-            except StoreError as error:
-                log.warning("What is being typed could not be kept: %s", error)
-                return str(error)
-            return ""
-
-        self.bridge.change(keep, self._on_draft_kept)
-
-    def _on_draft_kept(self, problem: str) -> None:
-        # It is tried again with what is typed next; what is said already may not come again.
-        if problem and not self.notice.text():
-            self.notice.say(problem)
-
     def _restore_place(self, address: str) -> None:
         """Show the history as it was shown last, but all of it: a filter of then hides what is new
         now."""
         place = replace(Place.from_address(address), chosen=EVERYTHING)
         self.history_page.state.go(place)
-
-    def _restore_drafts(self, drafts: dict[str, str] | str) -> None:
-        """Take up what was being typed; an earlier version kept one text only."""
-        self.chat_page.composer.restore({"": drafts} if isinstance(drafts, str) else drafts)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours everywhere."""
@@ -269,25 +248,69 @@ class MainWindow(QMainWindow):
         ):
             part.set_theme(theme)
 
+    def change_theme(self) -> None:
+        """Change from light to dark or back, and stay with it."""
+        theme = LIGHT if self._theme is DARK else DARK
+        keep_theme(theme)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, theme)
+        self.set_theme(theme)
+
     # --- what happens --------------------------------------------------------------------
 
     def show_page(self, name: str) -> None:
         """Show a page: chat, bench, history, compare, watch or sensors."""
+        left = PAGES[self.pages.currentIndex()]
+        if left != name:
+            self.notice.settle(left)
+        if name == "bench":
+            self.notice.settle(BENCHMARK)
         self.pages.setCurrentIndex(PAGES.index(name))
         self.navigation.show_page(name)
 
+    def _say_on_page(
+        self, page: str, text: str, action: str = "", does: Callable[[], None] | None = None
+    ) -> None:
+        """Say what counts as long as this page is shown and nothing was done on it since."""
+        self.notice.say(text, action, does, page)
+
     def stop(self) -> None:
-        """Stop what runs, whatever page is shown; else leave a search or an edit."""
+        """Stop what runs, whatever page is shown; else leave a search or an edit.
+
+        A benchmark is stopped from its own page only: it may be forgotten on any other.
+        """
         if self.bench.is_running:
-            self.bench.stop()
+            if self.bench_page.isVisible():
+                self.bench.stop()
+            elif not self.chat_page.leave():
+                self._say_of_benchmark(self._bench_words())
         elif self.chat.busy:
             self.chat.stop()
-        elif self.chat_page.isVisible():
+        else:
             self.chat_page.leave()
 
-    def _on_benched(self, _result: SuiteResult) -> None:
+    def _bench_words(self) -> str:
+        return self.tr("A benchmark is running; it can be stopped on the Bench page.")
+
+    def _say_of_benchmark(self, text: str) -> None:
+        self.notice.say(
+            text, self.tr("Go there"), partial(self.show_page, "bench"), topic=BENCHMARK
+        )
+
+    def _on_bench_began(self) -> None:
+        self.chat.look_busy(self._bench_words())
+
+    def _on_benched(self, result: SuiteResult) -> None:
+        self.notice.settle(BENCHMARK)
         if not self.bench_page.isVisible():
-            self.notice.say(self.tr("The benchmark has ended; its report is on the Bench page."))
+            has_ended = self.tr("The benchmark has ended; its report is on the Bench page.")
+            was_stopped = self.tr(
+                "The benchmark was stopped; what is done is on the Bench page and can be gone on "
+                "with."
+            )
+            is_stopped = result.suite.status is Status.STOPPED
+            self._say_of_benchmark(was_stopped if is_stopped else has_ended)
         if self.history_page.isVisible():
             self.history_page.refresh()
         if self.compare_page.isVisible():
@@ -324,9 +347,9 @@ class MainWindow(QMainWindow):
     def new_chat(self) -> None:
         """Begin a new conversation, whatever page is shown."""
         self.show_page("chat")
-        if self.chat.busy:
+        if not self.chat.may_leave:
             self.notice.say(
-                self.tr("An answer is being written: wait for its end, or stop it (Esc).")
+                self.tr("The question is being stored: then a new chat can be begun."), topic=BUSY
             )
             return
         self.chat.new_conversation()
@@ -364,15 +387,12 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep what was typed, stop what runs and close what the services hold."""
         self.hide()
-        draft = self.chat_page.composer.unsent()
-        self._autosave.stop()
+        self.drafts.keep_last()
         try:
-            self._services.history.set_preference(DRAFT_PREFERENCE, draft)
             place = self.history_page.state.place.to_address()
             self._services.history.set_preference(PLACE_PREFERENCE, place)
         except StoreError as error:
-            # Told of while it could still be read; it must not keep the window from closing.
-            log.warning("What was typed could not be kept: %s", error)
+            log.warning("How the history was shown could not be kept: %s", error)
         self.watch.close()
         self.bridge.close()
         self._services.close()

@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from monitor import forms, repeat_report, report
+from monitor.details import walls_of
 from monitor.energy.budget import Budget
-from monitor.energy.difference import Comparison
+from monitor.energy.comparison import Comparison
+from monitor.energy.wall import AtTheWall, wall_words
 from monitor.energy_option import Energy
 from monitor.engine.client import Engine
 from monitor.engine.memory import KV_SHARE
@@ -31,11 +33,13 @@ from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
 from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.history_commands import found_record
+from monitor.live_beside import live_beside
 from monitor.loading import Identifying, LoadOptions, Stopped
 from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
+from monitor.number_option import Number
 from monitor.repeat import repeat
-from monitor.repeating import MOST, Plan, Repeated, Repeater
+from monitor.repeating import MOST, Plan, Repeated, Repeater, earlier_runs
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.machine import this_machine
@@ -93,7 +97,7 @@ def _plan(times: int | None, precision: float | None, most: int) -> Plan | None:
 @click.option("--system", default="", help="A system prompt.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Length of the answer at most.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same answer.")
-@click.option("--temp", type=click.FloatRange(0, 5), default=0.7, show_default=True)
+@click.option("--temp", type=Number(0, 5), default=0.7, show_default=True)
 @click.option("--ctx", type=click.IntRange(16), help="Tokens of context.")
 @click.option("--threads", type=click.IntRange(1, 512), help="Processor threads.")
 @click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit.")
@@ -216,7 +220,7 @@ def _put(
     if plan is None:
         with _metered(history) as meter, ctrl_c(meter.cancel):
             record = _stream(meter.run(request), as_json)
-        _tell(record, as_json)
+        _tell(record, walls_of(history, [record]).get(record.id), as_json)
         return
     with _metered(history) as meter:
         repeater = Repeater(meter, history)
@@ -236,21 +240,30 @@ def _replay(path: Path, as_json: bool) -> None:
         request = replay_of(capsule, list_models(*model_places(history)))
         with _metered(history) as meter, ctrl_c(meter.cancel):
             record = _stream(meter.run(request), as_json)
+        wall = walls_of(history, [record]).get(record.id)
     found = differences(capsule, record, Machine(**this_machine()))
     if not as_json:
         stderr.print("\n".join(difference_lines(found)), markup=False)
-    _tell(record, as_json, {"differences": difference_lines(found)})
+    _tell(record, wall, as_json, {"differences": difference_lines(found)})
 
 
-def _tell(record: QueryRecord, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
+def _tell(
+    record: QueryRecord,
+    wall: AtTheWall | None,
+    as_json: bool,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Show what a query that is over came to; exit as it ended.
 
+    :param wall: what it came to at the wall, if that can be told
     :param more: what else its document is to hold
     """
     if as_json:
-        echo_json({**forms.record_json(record), **(more or {})})
+        echo_json({**forms.told_json(record, wall), **(more or {})})
     else:
         stderr.print(report.headline(record))
+        if wall:
+            stderr.print(wall_words(wall), markup=False)
         if note := report.ending_note(record):
             stderr.print(note)
     if record.notice:
@@ -263,7 +276,8 @@ def _tell(record: QueryRecord, as_json: bool, more: Mapping[str, Any] | None = N
 
 def _beside(history: History, found: Repeated, before: QueryRecord) -> Comparison | None:
     (machine_id,) = history.standings.machines_of([before.id]).values()
-    return found.against(before, machine_id == this_machine()["id"])
+    earlier = earlier_runs(history, before, found.id)
+    return found.against(earlier, machine_id == this_machine()["id"])
 
 
 def _tell_repeated(found: Repeated, compared: Comparison | None, as_json: bool) -> None:
@@ -283,7 +297,7 @@ def _metered(history: History) -> Iterator[Meter]:
     """Start engine and sensors for the length of a block."""
     engine = Engine()
     try:
-        with sampler_for(history) as sampler:
+        with live_beside(history), sampler_for(history) as sampler:
             yield Meter(sampler, engine, history)
     except Stopped:
         sys.exit(INTERRUPTED)

@@ -21,7 +21,9 @@ _BINARY = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Control characters that no text has; tab, line ends, form feed and escape may be."""
 
 
-_BLOCK = re.compile(r"(?P<name>[^\n]+):\n(?P<fence>`{3,})\n.*?\n(?P=fence)(?:\n\n|\Z)", re.DOTALL)
+_BLOCK = re.compile(
+    r"(?P<name>[^\n]+):\n(?P<fence>`{3,})\n(?P<text>.*?)\n(?P=fence)(?:\n\n|\Z)", re.DOTALL
+)
 """A file as :func:`with_attachments` puts it before a question."""
 
 
@@ -35,7 +37,7 @@ class Attachment:
 
     :param text: with line ends ``\\n``
     :param size_bytes: of the file
-    :param encoding: what it was read as
+    :param encoding: what it was read as; "" where it was taken from a question that was asked
     :param is_guessed: whether the encoding could not be told from the file, so that single
       characters may be wrong
     """
@@ -116,13 +118,29 @@ def with_attachments(prompt: str, attachments: Sequence[Attachment]) -> str:
     return "\n\n".join([*blocks, prompt] if prompt else blocks)
 
 
+def taken_apart(prompt: str) -> tuple[tuple[Attachment, ...], str]:
+    """Return the files a prompt begins with, as they were sent, and the question behind them.
+
+    What :func:`with_attachments` makes of both is the prompt again.
+    """
+    files: list[Attachment] = []
+    while found := _BLOCK.match(prompt):
+        name, text = found["name"], found["text"]
+        files.append(Attachment(Path(name), name, text, len(text.encode()), "", False))
+        prompt = prompt[found.end() :]
+    return tuple(files), prompt
+
+
 def split_attachments(prompt: str) -> tuple[tuple[str, ...], str]:
     """Return the names of the files a prompt begins with, and the question behind them."""
-    names: list[str] = []
-    while found := _BLOCK.match(prompt):
-        names.append(found["name"])
-        prompt = prompt[found.end() :]
-    return tuple(names), prompt
+    files, question = taken_apart(prompt)
+    return tuple(file.name for file in files), question
+
+
+def question_first(prompt: str) -> str:
+    """Return a prompt as a list shows it: the question, then the names of the files with it."""
+    files, question = split_attachments(prompt)
+    return " · ".join(filter(None, (question.strip(), ", ".join(files))))
 
 
 def _fenced(text: str) -> str:

@@ -43,6 +43,18 @@ def _scaled(value: float, units: Units) -> str:
     return f"{significant(value / size)} {unit}"
 
 
+def _counted(value: float, units: Units) -> str:
+    """Write what comes in whole pieces: 97, not 97.0."""
+    size, unit = unit_for(value, units)
+    number = f"{value:.3g}" if size == 1 else significant(value / size)
+    return f"{number} {unit}"
+
+
+def _span(low: float, high: float, unit: tuple[float, str]) -> str:
+    size, name = unit
+    return f"{significant(low / size)}–{significant(high / size)} {name}"
+
+
 ENERGY = (
     (J_PER_KWH * 1e6, "GWh"),
     (J_PER_KWH * 1e3, "MWh"),
@@ -63,6 +75,24 @@ def energy(joules: float | None) -> str:
     return UNKNOWN if joules is None else _scaled(joules, ENERGY)
 
 
+def joules(value_j: float | None) -> str:
+    """Write an energy in joules, whatever its size: the column it stands in is headed by them."""
+    return UNKNOWN if value_j is None else f"{significant(value_j)} J"
+
+
+def energy_span(low_j: float, high_j: float, of_j: float) -> str:
+    """Write the ends of an interval, both in the unit its own value is written in: 393–4210 J.
+
+    :param of_j: the value
+    """
+    return _span(low_j, high_j, unit_for(of_j or high_j, ENERGY))
+
+
+def span_in_joules(low_j: float, high_j: float) -> str:
+    """Write the ends of an interval in joules, whatever their size; see :func:`joules`."""
+    return _span(low_j, high_j, (1.0, "J"))
+
+
 def power(watts: float | None) -> str:
     """Write a power: mW, W or kW."""
     return UNKNOWN if watts is None or math.isnan(watts) else _scaled(watts, POWER)
@@ -71,6 +101,21 @@ def power(watts: float | None) -> str:
 def mass(grams: float | None) -> str:
     """Write a mass: µg, mg, g, kg or t."""
     return UNKNOWN if grams is None else _scaled(grams, MASS)
+
+
+def grams(value_g: float | None) -> str:
+    """Write a mass in grams, whatever its size: the column it stands in is headed by them."""
+    return UNKNOWN if value_g is None else f"{significant(value_g)} g"
+
+
+def mass_span(low_g: float, high_g: float, of_g: float) -> str:
+    """Write the ends of an interval, both in the unit its own value is written in.
+
+    Of nothing they are written in the unit of the higher end.
+
+    :param of_g: the value
+    """
+    return _span(low_g, high_g, unit_for(of_g or high_g, MASS))
 
 
 def reading(quantity: Quantity, value: float | None) -> str:
@@ -89,7 +134,7 @@ def reading(quantity: Quantity, value: float | None) -> str:
         case Quantity.CLOCK:
             return _scaled(value, CLOCK)
         case Quantity.MEMORY:
-            return _scaled(value, MEMORY)
+            return _counted(value, MEMORY)
         case Quantity.THROTTLE:
             return f"{100 * value:.0f} %"
 
@@ -113,24 +158,26 @@ def rate(tokens_per_s: float | None) -> str:
 
 def count(value: float) -> str:
     """Write a large count: 135M, 7.62B."""
-    return _scaled(value, COUNTS).replace(" ", "").strip()
+    return _counted(value, COUNTS).replace(" ", "")
 
 
 def size(size_bytes: int) -> str:
     """Write a file's size in decimal units."""
-    return _scaled(size_bytes, ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")))
+    return _counted(size_bytes, ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")))
 
 
 def bounds(interval: Interval | None) -> str:
-    """Write an interval without its estimate: (11.8–13.0 J)."""
+    """Write an interval without its estimate, in the estimate's unit: (11.8–13.0 J)."""
     if interval is None:
         return ""
-    low, _, low_unit = energy(interval.low_j).partition(" ")
-    high = energy(interval.high_j)
-    same = high.endswith(f" {low_unit}") or interval.low_j == 0
-    return f"({low}–{high})" if same else f"({low} {low_unit}–{high})"
+    return f"({energy_span(interval.low_j, interval.high_j, interval.joules)})"
 
 
 def marked(kind: Kind | None, text: str) -> str:
     """Put the kind's mark before a figure; what is unknown has no kind."""
     return f"{MARKS[kind]} {text}" if kind and text != UNKNOWN else text
+
+
+def at_least(text: str, is_partial: bool) -> str:
+    """Mark a figure of which not all is known: it was more than that."""
+    return f"≥ {text}" if is_partial and text != UNKNOWN else text

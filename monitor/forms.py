@@ -8,6 +8,7 @@ from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line, Total
 from monitor.energy.baseline import AboveIdle, Baseline, Stale
+from monitor.energy.wall import AtTheWall, WallUnknown, wall_words
 from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe
 from monitor.power.gauge import GaugeLine
@@ -58,6 +59,28 @@ def record_json(record: QueryRecord) -> dict[str, Any]:
         "embodied_g": record.embodied_g,
         "gauges": [_gauge_json(line) for line in record.gauges],
         "throttled": record.throttled,
+    }
+
+
+def told_json(record: QueryRecord, wall: AtTheWall | None) -> dict[str, Any]:
+    """Return a query with what it came to at the wall, as ``energy.wall``.
+
+    :param wall: ``None`` where its machine was never calibrated
+    """
+    document = record_json(record)
+    return {**document, "energy": {**document["energy"], "wall": wall and _wall_json(wall)}}
+
+
+def _wall_json(wall: AtTheWall) -> dict[str, Any]:
+    """Return a wall equivalent; where the calibration cannot tell, why, and ``null`` joules."""
+    known = None if isinstance(wall, WallUnknown) else wall
+    return {
+        "total_j": known and known.energy.joules,
+        "low_j": known and known.energy.low_j,
+        "high_j": known and known.energy.high_j,
+        "beyond": list(known.beyond) if known else [],
+        "calibration": wall.calibration_id,
+        "reason": None if known else wall_words(wall),
     }
 
 
@@ -132,6 +155,7 @@ def _used_baseline_json(above: AboveIdle, billed_at: datetime) -> dict[str, Any]
         "id": above.baseline_id,
         "measured_at": above.measured_at,
         "age_s": (billed_at - measured_at).total_seconds(),
+        "median_w": above.idle_w,
         "is_stale": bool(above.stale),
         "stale_because": [str(why) for why in above.stale],
     }

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from monitor import figures, forms, report
 from monitor.command_group import LazyGroup
+from monitor.details import walls_of
 from monitor.filter_options import filter_options, known_filter
 from monitor.report import make_table
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
@@ -41,7 +42,8 @@ def list_history(chosen: Filter, limit: int, as_json: bool) -> None:
         chosen = known_filter(stored, chosen)
         if as_json:
             records = stored.records(limit, chosen)
-            echo_json([forms.record_json(r) for r in records])
+            walls = walls_of(stored, records)
+            echo_json([forms.told_json(each, walls.get(each.id)) for each in records])
         elif rows := stored.browse.rows(chosen, limit):
             stdout.print(report.rows_table(rows, stdout.width))
         else:
@@ -58,7 +60,8 @@ def show_history(query_id: str, as_json: bool) -> None:
     """
     with open_history() as stored:
         record = found_record(stored, query_id)
-    show(report.record_view(record), lambda: forms.record_json(record), as_json)
+        wall = walls_of(stored, [record]).get(record.id)
+    show(report.record_view(record, wall), lambda: forms.told_json(record, wall), as_json)
 
 
 def found_record(stored: History, query_id: str) -> QueryRecord:
@@ -122,7 +125,7 @@ def _cells(totals: Totals) -> list[str]:
         figures.mass(totals.grams),
         f"{totals.queries:,}",
         figures.count(totals.completion_tokens),
-        figures.marked(totals.kind, figures.energy(totals.joules_per_token)),
+        figures.marked(totals.kind, figures.joules(totals.joules_per_token)),
         figures.rate(totals.tokens_per_s),
     ]
 

@@ -26,7 +26,7 @@ from monitor.engine.messages import (
 )
 from monitor.loading import Identifying, Loader, LoadOptions, LoadProblem, Remedy
 from monitor.power.sampler import Sampler
-from monitor.running import RunningQuery
+from monitor.running import RunningQuery, SoFar
 from monitor.store.history import Began, History, QueryStart
 from monitor.store.records import QueryRecord, Status
 
@@ -76,7 +76,7 @@ class Finished:
     remedies: tuple[Remedy, ...] = ()
 
 
-Event = Identifying | Began | Answer | Finished
+Event = Identifying | Began | Answer | SoFar | Finished
 
 
 def random_seed() -> int:
@@ -216,3 +216,5 @@ class Meter:
                 self._engine.cancel()  # again: the first may have come before the request
             run.note(message)
             yield message
+            if so_far := run.take_so_far():
+                yield so_far

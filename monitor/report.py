@@ -12,6 +12,8 @@ from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line
 from monitor.energy.baseline import above_idle_brief, above_idle_words
+from monitor.energy.parts import is_lower_bound, partly_read
+from monitor.energy.wall import AtTheWall, wall_words
 from monitor.engine.messages import Hello
 from monitor.gauge_report import device_words, throttle_words
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
@@ -26,6 +28,7 @@ STATE_STYLES = {
     ProbeState.AVAILABLE: "green",
     ProbeState.DENIED: "yellow",
     ProbeState.ABSENT: "dim",
+    ProbeState.SILENT: "yellow",
 }
 
 STATUS_STYLES = {Status.DONE: "", Status.RUNNING: "cyan"}
@@ -50,8 +53,7 @@ def headline(
     if total.energy is None:
         parts = [translate("no energy was measured")]
     else:
-        energy = figures.marked(total.kind, figures.energy(total.joules))
-        parts = [f"{energy} {figures.bounds(total.energy)}"]
+        parts = [f"{total_words(record.bill)} {figures.bounds(total.energy)}"]
         if not total.resolved:
             parts.append(translate("too short to resolve"))
     if record.above_idle:
@@ -79,6 +81,29 @@ def ending_note(record: QueryRecord) -> str:
     }.get(record.finish_reason, "")
 
 
+def total_words(bill: Bill) -> str:
+    """Write a bill's total with its mark, and “≥” where a part of it was not read."""
+    total = bill.total()
+    energy = figures.marked(total.kind, figures.energy(total.joules))
+    return figures.at_least(energy, is_lower_bound(bill))
+
+
+def unread_notes(bill: Bill, translate: Callable[[str], str] = str) -> list[str]:
+    """Say which parts a total lacks, a sentence each; nothing where nothing was measured.
+
+    :param translate: for the window's language
+    """
+    notes = []
+    for line in partly_read(bill) if is_lower_bound(bill) else ():
+        text = translate(PARTLY_READ if line.energy else UNREAD).replace("%1", line.channel.label)
+        notes.append(text.replace("%2", f"{line.coverage:.0%}"))
+    return notes
+
+
+UNREAD = "%1 was not read: it was at least this."
+PARTLY_READ = "%1 was read for %2 of the time: it was at least this."
+
+
 def lacks_memory(bill: Bill) -> bool:
     """Whether the bill's total leaves memory out because nothing measures it here.
 
@@ -99,7 +124,7 @@ def bill_table(bill: Bill) -> RenderableType:
     total = bill.total()
     table.add_row(
         "total of the parts",
-        figures.marked(total.kind, figures.energy(total.joules)),
+        total_words(bill),
         figures.bounds(total.energy).strip("()"),
         "",
         "",
@@ -115,6 +140,7 @@ def bill_table(bill: Bill) -> RenderableType:
             style="dim",
         )
     notes = [Text(LEGEND, style="dim")]
+    notes += [Text(note, style="yellow") for note in unread_notes(bill)]
     if lacks_memory(bill):
         notes.append(Text("Memory (DRAM) is not measured here and not in the total.", style="dim"))
     return Group(table, *notes)
@@ -186,8 +212,10 @@ def rows_table(rows: Sequence[QueryRow], width: int) -> RenderableType:
             row.id[-8:],
             row.started_at[0 if is_wide else 5 : 16].replace("T", " "),
             _cut(f"{row.model} {row.quantisation}", 30 if is_wide else 16),
-            figures.marked(row.energy_kind, figures.energy(row.energy_j)),
-            figures.mass(row.grams),
+            figures.at_least(
+                figures.marked(row.energy_kind, figures.energy(row.energy_j)), row.partly_read
+            ),
+            figures.at_least(figures.mass(row.grams), row.partly_read),
             str(row.completion_tokens),
             _cut(status + " ".join(row.prompt.split()), width - (92 if is_wide else 62)),
         ]
@@ -201,8 +229,11 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: max(length - 1, 0)].rstrip() + "…"
 
 
-def record_view(record: QueryRecord) -> RenderableType:
-    """Draw one query: what it was run with, its bill, then question and answer."""
+def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> RenderableType:
+    """Draw one query: what it was run with, its bill, then question and answer.
+
+    :param wall: what it came to at the wall, if that can be told
+    """
     model, seconds, tokens = record.model, record.seconds, record.tokens
     facts = make_table("", "")
     facts.show_header = False
@@ -233,8 +264,9 @@ def record_view(record: QueryRecord) -> RenderableType:
         facts.add_row(escape(name), escape(words))
     for words in throttle_words(record.gauges):
         facts.add_row("throttled", Text(words, style="yellow"))
+    at_the_wall = [Text(wall_words(wall))] if wall else []
     return Group(
-        facts, Text(), bill_table(record.bill), Text(),
+        facts, Text(), bill_table(record.bill), *at_the_wall, Text(),
         Text(record.prompt, style="bold"), Text(), Text(record.text),
     )  # fmt: skip
 

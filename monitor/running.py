@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from monitor.carbon.choice import embodied_share_g
-from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase
+from monitor.carbon.late import take_late_figure
+from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
 from monitor.energy.budget import Allowance
-from monitor.energy.seen import Seen
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
 from monitor.power.gauge import GaugeLine
@@ -44,6 +45,18 @@ BUDGET = "budget"
 """The reason an answer ended for whose energy was used up."""
 
 
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What a query has come to while its answer is still being written.
+
+    :param bill: of its phases until the sensors were read last
+    :param tokens_per_s: answer tokens a second of decode until the last of them; ``None`` before
+    """
+
+    bill: Bill
+    tokens_per_s: float | None
+
+
 class RunningQuery:
     """One query from its row in the history to its bill.
 
@@ -57,8 +70,8 @@ class RunningQuery:
         self, sampler: Sampler, history: History, query_id: str, budget_j: float | None = None
     ) -> None:
         self._sampler, self._history = sampler, history
-        self._seen = Seen(sampler)
         self.query_id = query_id
+        self._began = datetime.now(UTC)
         self._allowance = None if budget_j is None else Allowance(budget_j)
         self.is_spent = False
         self.was_cancelled = False
@@ -71,6 +84,7 @@ class RunningQuery:
         self._first_token_s: float | None = None
         self._end_s: float | None = None
         self._reason = ""
+        self._so_far: SoFar | None = None
         self._lock = threading.Lock()
 
     def note_load(self, phase: Phase) -> None:
@@ -102,6 +116,18 @@ class RunningQuery:
         if isinstance(message, PrefillStarted | DecodeStarted | Done):
             self._sampler.mark()
 
+    def take_so_far(self) -> SoFar | None:
+        """Return what it has come to, once each time that is reckoned anew; else ``None``."""
+        with self._lock:
+            told, self._so_far = self._so_far, None
+        return told
+
+    def _written_per_s(self) -> float | None:
+        if self._decode_s is None or not self._marks:
+            return None
+        written_s = self._marks[-1][0] - self._decode_s
+        return self._tokens.completion / written_s if written_s > 0 else None
+
     def _count(self, completion: int) -> None:
         self._tokens = Tokens(self._tokens.prompt, self._tokens.reused, completion)
 
@@ -123,6 +149,7 @@ class RunningQuery:
                     read_s = self._sampler.read_until_s()
                     outcome = self._outcome(Status.RUNNING, read_s, "")
                     lasts_s = self._lasts_s(outcome.bill, read_s)
+                    self._so_far = SoFar(outcome.bill, self._written_per_s())
                 look_s = min(lasts_s, every_s)
                 if lasts_s <= LOOK_AGAIN_S:
                     self.is_spent = True
@@ -161,6 +188,7 @@ class RunningQuery:
         """Bill the query to its end and store it."""
         end_s = self._end_s or time.monotonic()
         self._sampler.wait_until(end_s)
+        take_late_figure(self._history, self.query_id, self._began)
         with self._lock:
             outcome = self._outcome(status, end_s, error)
             trace, marks = self._curve(end_s)
@@ -201,7 +229,7 @@ class RunningQuery:
                 total=sum(lengths.get(name, 0.0) for name in (PREFILL, DECODE)),
                 thinking=thinking.duration_s if thinking else None,
             ),
-            bill=self._seen.bill(phases),
+            bill=self._bill(phases),
             finish_reason=self._reason,
             error=error,
             gauges=self._gauges(phases, end_s),
@@ -228,7 +256,10 @@ class RunningQuery:
         thinking = self._thinking()
         if thinking is None:
             return None
-        return self._seen.bill([thinking.phase]).total(THINKING).joules
+        return self._bill([thinking.phase]).total(THINKING).joules
+
+    def _bill(self, phases: Sequence[Phase]) -> Bill:
+        return account(self._sampler.trace, self._sampler.channels(), phases)
 
     def _curve(self, end_s: float) -> tuple[bytes | None, bytes | None]:
         """Pack the power curve of prefill and decode, and when the text was written.
@@ -244,7 +275,7 @@ class RunningQuery:
         times = np.array(self._marks, np.float64).reshape(-1, 2)
         marks = TextMarks(times[:, 0] - phases[0].start_s, times[:, 1].astype(np.int64))
         packed = encode_marks(marks) if self._marks else None
-        return pack_curve(self._sampler.trace, self._seen.channels(), phases, end_s), packed
+        return pack_curve(self._sampler.trace, self._sampler.channels(), phases, end_s), packed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ class AnswerText(QTextBrowser):
     Nothing in it acts: HTML is shown as text, pictures are not fetched, links do not open.
     """
 
+    least_height = 24
+    """Pixels; of a text that is being written there is a line before its first word."""
+
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("answer")
@@ -54,4 +57,5 @@ class AnswerText(QTextBrowser):
         # A long line of code scrolls sideways: its bar must not cover the last line.
         bar = self.horizontalScrollBar()
         bar_height = bar.sizeHint().height() if bar.maximum() > 0 else 0
-        self.setFixedHeight(max(int(self.document().size().height()) + 4 + bar_height, 24))
+        height = int(self.document().size().height()) + 4 + bar_height
+        self.setFixedHeight(max(height, self.least_height))

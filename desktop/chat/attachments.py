@@ -83,10 +83,10 @@ class AttachmentBar(QWidget):
         """Return what is attached."""
         return tuple(self._attached)
 
-    def clear(self) -> None:
-        """Attach nothing any more: the question was sent."""
-        if self._attached:
-            self._attached.clear()
+    def put(self, attachments: Sequence[Attachment]) -> None:
+        """Attach these, as they were read, in place of what is attached."""
+        if tuple(attachments) != self.attachments():
+            self._attached = list(attachments)
             self._show()
 
     def _remove(self, attachment: Attachment) -> None:
@@ -111,7 +111,9 @@ class AttachmentBar(QWidget):
         chip.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         chip.setIcon(icon("close", self._theme.text))
         chip.setAccessibleName(self.tr("Remove %1").replace("%1", f"{attachment.name}, {size}"))
-        told = self.tr("%1, read as %2. Press to remove it.")
+        told = self.tr("%1, as it was sent with the question. Press to remove it.")
+        if attachment.encoding:
+            told = self.tr("%1, read as %2. Press to remove it.")
         if attachment.is_guessed:
             chip.setText(f"{name} · {size} · {attachment.encoding}")
             told = self.tr(

@@ -5,12 +5,12 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QGridLayout,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.theme.numbers import DecimalField
 from desktop.theme.widgets import label
 from monitor import figures
 from monitor.energy.budget import Budget, Spent
@@ -28,7 +28,7 @@ class _Limit:
 
     def __init__(self, title: str, usual_j: float, limit_j: float | None) -> None:
         self.box = QCheckBox(title)
-        self.figure = QDoubleSpinBox(decimals=2, minimum=0.01, maximum=LARGEST)
+        self.figure = DecimalField(decimals=2, minimum=0.01, maximum=LARGEST)
         self.figure.setAccessibleName(title)
         self.unit = QComboBox()
         self.unit.setAccessibleName(title)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 from desktop.bridge import Bridge
 from desktop.chat.attachments import AttachmentBar
 from desktop.chat.budget import budget_words
+from desktop.chat.draft_warning import DraftWarning
 from desktop.chat.energy.forecast import ForecastLabel
 from desktop.chat.model import ChatModel
 from desktop.chat.outlook import Outlook
@@ -16,7 +17,7 @@ from desktop.chat.transcript import READABLE_WIDTH
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
-from monitor.attachments import Attachment, with_attachments
+from monitor.attachments import Attachment, taken_apart, with_attachments
 from monitor.prompts import find_blank
 
 ICON = QSize(16, 16)
@@ -68,8 +69,7 @@ class Composer(QWidget):
         self.attached.changed.connect(self._on_typed)
         self.attached.reading_changed.connect(self.update_buttons)
         self.prompt.files_dropped.connect(self.attached.add)
-        self._warning = label("", "warning", wrap=True)
-        self._warning.hide()
+        self._warning = DraftWarning()
         column = QWidget()
         column.setMaximumWidth(READABLE_WIDTH)
         inner = QVBoxLayout(column)
@@ -84,9 +84,9 @@ class Composer(QWidget):
         inner.addLayout(field)
         inner.addLayout(self._tools(theme))
         inner.addWidget(self._warning)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(column)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.addWidget(column)
 
     def _edit_banner(self) -> QWidget:
         self._banner = QWidget()
@@ -177,10 +177,10 @@ class Composer(QWidget):
         self._outlook = outlook
         self.forecast.show_forecast(outlook.forecast, outlook.score, outlook.known)
         measured = outlook.measured
+        self.forecast.setVisible(measured is not None and bool(outlook.text))
         self.context.setVisible(measured is not None)
-        is_too_long = measured is not None and measured.tokens >= measured.size
-        is_told = measured is not None and (measured.dropped > 0 or is_too_long)
-        self._warning.setVisible(is_told and bool(outlook.text))
+        self._warning.show_outlook(outlook)
+        self._mind_send()
         if measured is None:
             return
         words = (
@@ -196,39 +196,33 @@ class Composer(QWidget):
                 "What the model would read, of what its context holds; %1 are in it already."
             ).replace("%1", f"{measured.reused:,}")
         )
-        if is_too_long:
-            self._warning.setText(
-                self.tr(
-                    "The question alone is longer than the context. Shorten it, or load the model "
-                    "with a larger context (Ctrl+,)."
-                )
-            )
-        else:
-            self._warning.setText(self._dropped_words(outlook))
-
-    def _dropped_words(self, outlook: Outlook) -> str:
-        """Name what would be left out, by its first words."""
-        assert outlook.measured is not None
-        told = self.tr(
-            "The context is full: the oldest %1 messages will be left out, from “%2” on. Begin a "
-            "new chat, or load the model with a larger context, to keep them."
-        )
-        first = " ".join(outlook.oldest.split())
-        first = first if len(first) <= 40 else first[:39].rstrip() + "…"
-        return told.replace("%1", str(outlook.measured.dropped)).replace("%2", first)
 
     def update_buttons(self) -> None:
         """Let send and stop what can be sent and stopped."""
-        ready = not self._model.busy and self._model.model is not None
-        ready = ready and not self.attached.is_reading
-        self.send_button.setEnabled(ready and bool(self._text()))
-        blocked = self._model.is_blocked
+        blocked = self._model.blocked_by
         self.stop_button.setEnabled(self._model.busy and not blocked)
-        reason = self.tr("A benchmark is running; questions wait until it has ended.")
-        self.send_button.setToolTip(reason if blocked else self.tr("Send (Enter)"))
+        self.send_button.setToolTip(blocked or self.tr("Send (Enter)"))
         usual = self.tr("Ask something …  (Enter sends, Shift+Enter breaks)")
-        self.prompt.setPlaceholderText(reason if blocked else usual)
+        self.prompt.setPlaceholderText(blocked or usual)
+        self._mind_send()
         self._draft()
+
+    def _mind_send(self) -> None:
+        ready = not self._model.busy and self._model.model is not None
+        ready = ready and not self.attached.is_reading and not self._is_known_too_long()
+        self.send_button.setEnabled(ready and bool(self._text()))
+
+    def _is_known_too_long(self) -> bool:
+        """Whether the engine has counted that what would be sent cannot be answered."""
+        outlook = self._outlook
+        return outlook.is_too_long and not outlook.is_estimate and self._is_of_draft(outlook)
+
+    def _is_of_draft(self, outlook: Outlook) -> bool:
+        return (outlook.text, outlook.at) == (self._text(), self._editing)
+
+    def set_gutter(self, width: int) -> None:
+        """Leave so many pixels on the right, as the conversation does to its scroll bar."""
+        self._row.setContentsMargins(0, 0, width, 0)
 
     def _stop(self) -> None:
         self._model.stop()
@@ -248,23 +242,23 @@ class Composer(QWidget):
 
     def send(self) -> None:
         """Put the question, if there is one and the model is free."""
-        if self.attached.is_reading:
-            return  # it would go along with the next question instead
-        if self._model.busy and self._text():
-            self._warning.setText(
-                self.tr("An answer is being written. Send this when it has ended, or press Esc.")
-            )
-            self._warning.show()
+        if self.attached.is_reading:  # it would go along with the next question instead
+            self._warning.show_reading()
             return
+        if self._model.busy and self._text():
+            self._warning.show_waiting(self._model)
+            return
+        if self._is_known_too_long():
+            return  # the warning says so
         typed, text = self.prompt.toPlainText(), self._text()
         files, place = self.attached.attachments(), self._editing
-        is_current = (self._outlook.text, self._outlook.at) == (text, place)
+        is_current = self._is_of_draft(self._outlook)
         self._editing, aside = None, self._aside
         self._aside = ("", ())
         if self._model.send(text, place, self._outlook.forecast if is_current else None):
             self._sent = (typed, files)
             self.prompt.clear()
-            self.attached.clear()
+            self.attached.put(())
             self._aside = aside
             self._leave_edit()
             self._put_back()
@@ -277,12 +271,16 @@ class Composer(QWidget):
             return
         if self._editing is None:
             self._aside = (self.prompt.toPlainText(), self.attached.attachments())
-            self.attached.clear()
         self._editing = at
         self._banner.show()
-        self._write(self._model.turns[at].question)
-        self.prompt.selectAll()
+        self._take_up(self._model.turns[at].question)
         self.prompt.setFocus()
+
+    def _take_up(self, question: str) -> None:
+        """Write a question that was asked, its files beside it as they were sent."""
+        files, text = taken_apart(question)
+        self.attached.put(files)
+        self._write(text)
 
     def _write(self, text: str) -> None:
         """Put a text into the field in place of what is there; it can be undone."""
@@ -293,9 +291,9 @@ class Composer(QWidget):
     def _put_back(self) -> None:
         """Bring back what was being written before a question was taken to be edited."""
         (typed, files), self._aside = self._aside, ("", ())
-        if typed or files:
+        self.attached.put(files)
+        if typed:
             self._write(typed)
-            self.attached.add([file.path for file in files])
 
     def edit_last(self) -> None:
         """Ask the last question otherwise."""
@@ -317,7 +315,9 @@ class Composer(QWidget):
     def _on_reset(self) -> None:
         """Show what was being written in the conversation that is shown now."""
         self._leave_edit()
-        (before, _files), self._aside = self._aside, ("", ())
+        (before, files), self._aside = self._aside, ("", ())
+        if files:
+            self.attached.put((*files, *self.attached.attachments()))
         typed = "\n\n".join(filter(None, (before, self.prompt.toPlainText())))
         shown = self._model.conversation_id or ""
         if shown != self._conversation:
@@ -366,13 +366,15 @@ class Composer(QWidget):
 
     def _on_returned(self, question: str, at: int | None) -> None:
         """Put a question back that could not be asked, before what was typed since."""
-        typed, files = self._sent
-        if files and with_attachments(typed.strip(), files) == question:
-            self.attached.add([file.path for file in files])
-            question = typed
-        since = self.prompt.toPlainText().strip()
         if at is not None:
             self.edit(at)
-            self._write(question)
+            self._take_up(question)
+            return
+        since, added = self.prompt.toPlainText().strip(), self.attached.attachments()
+        typed, files = self._sent
+        if with_attachments(typed.strip(), files) == question:
+            question = typed  # its files are attached once more as they were read
         else:
-            self._write("\n\n".join(filter(None, (question, since))))
+            files = ()
+        self.attached.put((*files, *added))
+        self._write("\n\n".join(filter(None, (question, since))))

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from desktop.bridge import Bridge
+from desktop.chat.answering import Answering
 from desktop.chat.costs import TurnCosts
 from desktop.chat.turns import ChatTurn
 from monitor.energy.budget import Budget
@@ -24,12 +25,15 @@ from monitor.engine.thinking import split_thinking
 from monitor.loading import Identifying, LoadOptions
 from monitor.meter import Ask, Event, Finished, random_seed
 from monitor.presets import Preset, PresetError, checked, sampling_of, shipped_presets
+from monitor.running import SoFar
 from monitor.store.conversations import Talk
 from monitor.store.history import CHAT, Began, History
 
 
 class ChatModel(QObject):
-    """Holds one conversation at a time and asks the bridge for answers.
+    """Holds the conversation that is shown and asks the bridge for answers.
+
+    While one is written another conversation may be shown; the answer goes on in its own.
 
     :param bridge: runs queries
     :param history: read for stored conversations, on the bridge's thread
@@ -70,7 +74,6 @@ class ChatModel(QObject):
         self._bridge, self._history = bridge, history
         self.turns: list[ChatTurn] = []
         self.conversation_id: str | None = None
-        self.title = ""
         self.model: Path | None = None
         self.is_loaded, self.place = False, ""
         self.presets = shipped_presets()
@@ -78,8 +81,9 @@ class ChatModel(QObject):
         self.budget = Budget()
         self.options = LoadOptions()
         self._context, self._used = 0, 0
-        self._asking, self._is_branch = False, False
-        self.is_blocked = False
+        self._answering: Answering | None = None
+        self.blocked_by = ""
+        """What else needs the engine, and where that is stopped; see :meth:`look_busy`."""
         self._costs = TurnCosts(bridge, history, self)
         self._costs.changed.connect(self.branches_changed)
         bridge.happened.connect(self._on_event)
@@ -88,8 +92,29 @@ class ChatModel(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a question or a load is under way."""
+        """Whether a question, a load or something else that needs the engine is under way."""
         return self._bridge.busy
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether an answer is being written, in this conversation or another."""
+        return self._answering is not None
+
+    @property
+    def answering_id(self) -> str | None:
+        """The conversation in which an answer is being written, once it is stored."""
+        return self._answering.conversation_id if self._answering else None
+
+    @property
+    def is_answer_elsewhere(self) -> bool:
+        """Whether the answer that is being written is not of the conversation that is shown."""
+        return self._answering is not None and self._answering.turns is not self.turns
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether another conversation can be shown: a question that is not stored has no other
+        place than the window."""
+        return self._answering is None or self._answering.is_stored
 
     # --- the model -----------------------------------------------------------------------
 
@@ -124,9 +149,12 @@ class ChatModel(QObject):
             self._bridge.unload()
             self.busy_changed.emit(True)
 
-    def look_busy(self) -> None:
-        """A benchmark is under way, which needs the engine for itself."""
-        self.is_blocked = True
+    def look_busy(self, why: str) -> None:
+        """Something else needs the engine for itself.
+
+        :param why: a sentence that says what, and where it can be stopped
+        """
+        self.blocked_by = why
         self.busy_changed.emit(True)
 
     # --- asking --------------------------------------------------------------------------
@@ -179,7 +207,7 @@ class ChatModel(QObject):
             forecast=forecast,
             insist=False,
         )
-        self._is_branch = at < len(self.turns)
+        is_branch = at < len(self.turns)
         del self.turns[at:]
         self.turns.append(
             ChatTurn(
@@ -189,11 +217,11 @@ class ChatModel(QObject):
                 has_budget=self.budget != Budget(),
             )
         )
-        if self._is_branch:
+        self._answering = Answering(self.conversation_id, self.turns, self.setup, is_branch)
+        if is_branch:
             self.reset.emit()
         else:
             self.turn_added.emit()
-        self._asking = True
         self._bridge.ask(asked)
         self.busy_changed.emit(True)
 
@@ -216,8 +244,10 @@ class ChatModel(QObject):
     @property
     def unstored(self) -> str:
         """The question under way, as long as no query is stored for it; "" if there is none."""
-        waits = self._asking and self.turns and self.turns[-1].answer_id is None
-        return self.turns[-1].question if waits and self.turns[-1].question_id is None else ""
+        if self._answering is None or self._answering.is_stored:
+            return ""
+        turn = self._answering.turn
+        return turn.question if turn.question_id is None else ""
 
     # --- conversations -------------------------------------------------------------------
 
@@ -232,6 +262,8 @@ class ChatModel(QObject):
     def set_setup(self, setup: Preset) -> None:
         """Lead the conversation otherwise from its next question on."""
         self.setup = setup
+        if self._answering and not self.is_answer_elsewhere:
+            self._answering.setup = setup
         if self.conversation_id:
             self._keep_setup(self.conversation_id)
         self.setup_changed.emit()
@@ -247,21 +279,21 @@ class ChatModel(QObject):
 
     def new_conversation(self) -> None:
         """Begin afresh; the conversation so far stays in the list."""
-        if not self.busy:
-            self.conversation_id, self.turns, self.title = None, [], ""
-            self.setup = self.default_setup
-            self.setup_changed.emit()
-            self.reset.emit()
-            self.listed_changed.emit()
+        if self.may_leave:
+            self._show(None, [], self.default_setup)
 
     def open_conversation(self, conversation_id: str, leaf_id: str | None = None) -> None:
         """Show a stored conversation, to be gone on with.
 
         :param leaf_id: the end of the branch to show; ``None`` for the one shown last
         """
-        if not self.busy and (leaf_id or conversation_id != self.conversation_id):
+        if not self.may_leave or (conversation_id == self.conversation_id and not leaf_id):
+            return
+        if conversation_id == self.answering_id:
+            self._show_answering()
+        else:
             self._bridge.read(
-                lambda: self._history.talks.talk(conversation_id, leaf_id), self._show
+                lambda: self._history.talks.talk(conversation_id, leaf_id), self._show_talk
             )
 
     def open_at(self, conversation_id: str, query_id: str, then: Callable[[str], None]) -> None:
@@ -272,32 +304,57 @@ class ChatModel(QObject):
         talks = self._history.talks
 
         def show(talk: Talk) -> None:
-            self._show(talk)
+            self._show_talk(talk)
             then(query_id)
 
-        if not self.busy:
+        if self.may_leave:
             self._bridge.read(lambda: talks.talk(conversation_id, talks.message_of(query_id)), show)
 
     def choose_branch(self, leaf_id: str) -> None:
         """Show another branch of the conversation, now and when it is opened again."""
         conversation_id = self.conversation_id
-        if conversation_id and not self.busy:
+        if conversation_id and conversation_id != self.answering_id and self.may_leave:
             talks = self._history.talks
             self._bridge.change(
                 lambda: talks.choose(conversation_id, leaf_id),
                 lambda _done: self.open_conversation(conversation_id, leaf_id),
             )
 
-    def _show(self, talk: Talk) -> None:
-        if self.busy:
+    def _show_talk(self, talk: Talk) -> None:
+        if not self.may_leave:
             return
-        self.conversation_id, self.title = talk.id, talk.title
-        self.setup = self._setup_of(talk)
-        self.turns = [ChatTurn.of(turn) for turn in talk.turns]
-        self._costs.read_credits(self.turns)
+        if talk.id == self.answering_id:
+            self._show_answering()
+            return
+        turns = [ChatTurn.of(turn) for turn in talk.turns]
+        self._show(talk.id, turns, self._setup_of(talk))
+        self._costs.read_credits(turns)
+
+    def _show_answering(self) -> None:
+        """Come back to the conversation in which an answer is being written."""
+        if (answering := self._answering) and self.is_answer_elsewhere:
+            self._show(answering.conversation_id, answering.turns, answering.setup)
+            if answering.turn.record:
+                self._costs.read_branches(self.conversation_id, self.turns)
+
+    def _show(self, conversation_id: str | None, turns: list[ChatTurn], setup: Preset) -> None:
+        self.conversation_id, self.turns, self.setup = conversation_id, turns, setup
         self.setup_changed.emit()
         self.reset.emit()
         self.listed_changed.emit()
+        self._tell_context()
+
+    def _tell_context(self) -> None:
+        """Tell what the conversation that is shown has taken of the context with its last answer.
+
+        What it takes with the next question is reckoned anew."""
+        if not self._context:
+            return  # nothing was loaded yet: how much there is to hold it is not known
+        record = self.turns[-1].record if self.turns else None
+        used = record.tokens.prompt + record.tokens.completion if record else 0
+        if self._answering and not self.is_answer_elsewhere:
+            used = self._used + self._answering.turn.tokens
+        self.context_changed.emit(used, self._context)
 
     def _setup_of(self, talk: Talk) -> Preset:
         """Return how a conversation is led; as new ones are, where that cannot be."""
@@ -323,51 +380,65 @@ class ChatModel(QObject):
     def _on_event(self, event: Event) -> None:
         match event:
             case Identifying():
-                self._stage(
-                    self.tr("reading the model, once … %1 %").replace(
-                        "%1", f"{event.fraction:.0%}".rstrip("%")
-                    )
-                )
+                percent = f"{event.fraction:.0%}".rstrip("%")
+                words = self.tr("reading the model, once … %1 %")
+                self._stage(words.replace("%1", percent))
             case LoadProgress():
                 self.load_changed.emit(event.fraction)
                 self._stage(self.tr("loading the model …"))
             case Loaded():
                 self._context, self.place = event.context, self._place_of(event)
+                self._used = 0
                 self.load_changed.emit(None)
                 self._look_at_engine()
-                self.context_changed.emit(0, self._context)
+                self._tell_used(0)
                 if event.note:
                     self.noted.emit(event.note)
+            case _ if self._answering:
+                self._on_answer(self._answering, event)
+
+    def _on_answer(self, answering: Answering, event: Event) -> None:
+        """Follow the answer, in the conversation that is shown or another."""
+        turn = answering.turn
+        match event:
             case Began():
-                self._on_began(event)
+                self._on_began(answering, event)
             case PrefillStarted():
-                self._used = event.tokens
-                self.turns[-1].dropped = event.dropped
+                self._used, turn.dropped = event.tokens, event.dropped
                 self._stage(self.tr("reading the prompt …"))
-                self.context_changed.emit(self._used, self._context)
+                self._tell_used(0)
             case DecodeStarted():
                 self._stage(self.tr("writing …"))
+            case SoFar():
+                turn.so_far = event
             case Text():
-                self.turns[-1].answer += event.text
-                self.turns[-1].tokens = event.tokens
-                self.text_added.emit(event.text)
-                self.context_changed.emit(self._used + event.tokens, self._context)
+                turn.answer += event.text
+                turn.tokens = event.tokens
+                if not self.is_answer_elsewhere:
+                    self.text_added.emit(event.text)
+                self._tell_used(event.tokens)
             case Done():
-                self.context_changed.emit(self._used + event.tokens, self._context)
+                turn.tokens = event.tokens
+                self._tell_used(event.tokens)
             case Finished():
-                self.turns[-1].record = event.record
+                turn.record = event.record
                 self._stage("")
                 self.answered.emit(event.record)
                 if event.remedies:
                     self.stuck.emit(event.record.error, event.remedies)
-                self._costs.read_branches(self.conversation_id, self.turns)
+                if not self.is_answer_elsewhere:
+                    self._costs.read_branches(self.conversation_id, self.turns)
                 self.listed_changed.emit()
 
-    def _on_began(self, began: Began) -> None:
-        turn = self.turns[-1]
-        turn.question_id, turn.answer_id = began.question_id, began.answer_id
-        if self.conversation_id is None and began.conversation_id:
-            self.conversation_id = began.conversation_id
+    def _tell_used(self, written: int) -> None:
+        """Tell how full the context is, to whoever looks at the conversation that is in it."""
+        if not self.is_answer_elsewhere:
+            self.context_changed.emit(self._used + written, self._context)
+
+    def _on_began(self, answering: Answering, began: Began) -> None:
+        answering.turn.question_id, answering.turn.answer_id = began.question_id, began.answer_id
+        if answering.conversation_id is None and began.conversation_id:
+            self.conversation_id = answering.conversation_id = began.conversation_id
             self.begun.emit(began.conversation_id)
             self._keep_setup(began.conversation_id)
         self.listed_changed.emit()
@@ -387,22 +458,27 @@ class ChatModel(QObject):
         self.model_changed.emit()
 
     def _stage(self, stage: str) -> None:
-        if self._asking:
-            self.turns[-1].stage = stage
-            self.turn_changed.emit()
+        if self._answering:
+            self._answering.turn.stage = stage
+            if not self.is_answer_elsewhere:
+                self.turn_changed.emit()
 
     def _on_failed(self, problem: str) -> None:
         """Give back a question without an answer; an answer that was not stored stays."""
-        if not self._asking or self.turns[-1].record is not None:
+        answering = self._answering
+        if answering is None or answering.turn.record is not None:
             return
-        if self.turns[-1].answer:
-            self.turns[-1].problem = problem
+        turn = answering.turn
+        if turn.answer:
+            turn.problem = problem
             self._stage("")
             return
-        turn = self.turns.pop()
+        answering.turns.pop()
+        if self.is_answer_elsewhere:
+            return  # its question is stored: it is there when its conversation is opened again
         is_new, at = turn.question_id is None, len(self.turns)
         conversation_id = self.conversation_id
-        if conversation_id is None or not self._is_branch:
+        if conversation_id is None or not answering.is_branch:
             self.reset.emit()
             if is_new:
                 self.returned.emit(turn.question, None)
@@ -410,14 +486,14 @@ class ChatModel(QObject):
 
         def show_again(talk: Talk) -> None:
             """Show the turns once more beside which it should have stood."""
-            self._show(talk)
+            self._show_talk(talk)
             if is_new:
                 self.returned.emit(turn.question, at)
 
         self._bridge.read(lambda: self._history.talks.talk(conversation_id), show_again)
 
     def _on_idle(self) -> None:
-        self._asking = self.is_blocked = False
+        self._answering, self.blocked_by = None, ""
         self.load_changed.emit(None)
         self._look_at_engine()
         self.busy_changed.emit(False)

@@ -46,6 +46,11 @@ class Outlook:
     known: int = 0
     oldest: str = ""
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the question alone leaves no room in the context, as far as is known."""
+        return self.measured is not None and self.measured.tokens >= self.measured.size
+
 
 class OutlookModel(QObject):
     """Follows a draft and a :class:`ChatModel`.

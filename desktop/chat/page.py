@@ -81,11 +81,10 @@ class ChatPage(QWidget):
         side.opened.connect(model.open_conversation)
         side.found.connect(self.open_conversation)
         side.deleted.connect(self._on_deleted)
-        side.renamed.connect(self._on_renamed)
         side.said.connect(self.said)
         model.listed_changed.connect(side.refresh)
-        model.listed_changed.connect(lambda: side.show_current(model.conversation_id))
-        model.busy_changed.connect(lambda _busy: side.set_enabled(not model.busy))
+        model.listed_changed.connect(self._follow_model)
+        model.busy_changed.connect(lambda _busy: self._follow_model())
         for changed in (model.reset, model.turn_added, model.model_changed):
             changed.connect(self._show_empty)
         self.transcript.bill_opened.connect(self.bill_opened)
@@ -95,19 +94,28 @@ class ChatPage(QWidget):
         self.composer.drafted.connect(self._outlook.consider)
         self.composer.attached.problem.connect(lambda words: self.said.emit(words, "", None))
         self._outlook.changed.connect(self.composer.show_outlook)
+        self.transcript.verticalScrollBar().rangeChanged.connect(self._follow_bar)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         for part in (self.side, self.transcript, self.composer, self.setup):
             part.set_theme(theme)
 
-    def leave(self) -> None:
-        """Leave the edit of a question, or else the search of conversations."""
+    def leave(self) -> bool:
+        """Leave the edit of a question, or else the search of conversations, if it is shown.
+
+        :return: whether there was one to leave
+        """
+        if not self.isVisible():
+            return False
+        self.composer.prompt.setFocus()
         if self.composer.is_editing:
             self.composer.stop_editing()
         elif self.side.search.text():
             self.side.search.clear()
-        self.composer.prompt.setFocus()
+        else:
+            return False
+        return True
 
     def regenerate(self) -> None:
         """Answer the last question once more."""
@@ -124,16 +132,25 @@ class ChatPage(QWidget):
         else:
             self._model.open_conversation(conversation_id)
 
+    def _follow_model(self) -> None:
+        """Mark in the list what is shown and where an answer is written."""
+        self.side.show_current(self._model.conversation_id)
+        self.side.show_answering(self._model.answering_id)
+        self.side.set_enabled(self._model.may_leave)
+
     def _on_deleted(self, conversation_id: str) -> None:
         if conversation_id == self._model.conversation_id:
             self._model.new_conversation()
 
-    def _on_renamed(self, conversation_id: str, title: str) -> None:
-        if conversation_id == self._model.conversation_id:
-            self._model.title = title
+    def _follow_bar(self) -> None:
+        """Keep the prompt under the conversation, which has its scroll bar beside it."""
+        bar = self.transcript.verticalScrollBar()
+        has_bar = bool(self._model.turns) and bar.maximum() > bar.minimum()
+        self.composer.set_gutter(bar.sizeHint().width() if has_bar else 0)
 
     def _show_empty(self) -> None:
         empty = not self._model.turns
         self.transcript.setVisible(not empty)
         self.empty.setVisible(empty)
         self.empty.show_model(self._model.model is not None)
+        self._follow_bar()

@@ -6,7 +6,6 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QGridLayout,
     QLabel,
     QPlainTextEdit,
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.theme.numbers import DecimalField
 from desktop.theme.widgets import label, named
 from monitor.presets import LARGEST_SEED, RANGES, checked
 
@@ -36,7 +36,7 @@ STEPS: Mapping[str, float] = {
 }
 
 
-class FigureField(QDoubleSpinBox):
+class FigureField(DecimalField):
     """A figure without needless zeros; the wheel turns it only when it has the focus."""
 
     def __init__(self, low: float, high: float, step: float, lowest_text: str) -> None:

@@ -27,6 +27,14 @@ class ConversationsModel(QAbstractListModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.rows: list[Listed] = []
+        self.answering_id: str | None = None
+
+    def show_answering(self, conversation_id: str | None) -> None:
+        """Say of this conversation that an answer is being written in it."""
+        if conversation_id != self.answering_id:
+            self.answering_id = conversation_id
+            if self.rows:
+                self.dataChanged.emit(self.index(0), self.index(len(self.rows) - 1))
 
     def show(self, rows: Sequence[Listed]) -> None:
         """Take what was read in place of what was there."""
@@ -58,7 +66,8 @@ class ConversationsModel(QAbstractListModel):
 
     def detail(self, row: Listed) -> str:
         """Say when a conversation was used last and what it has cost."""
-        parts = [when_words(row.updated_at)]
+        is_answered = row.id == self.answering_id
+        parts = [self.tr("writing …") if is_answered else when_words(row.updated_at)]
         if row.energy_j is not None:
             energy = figures.marked(row.energy_kind, figures.energy(row.energy_j))
             partly = row.measured < row.queries

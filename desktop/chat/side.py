@@ -51,7 +51,6 @@ class ConversationsSide(QWidget):
     found = Signal(str, str)
     """A conversation's identifier, and the query in it that holds what was searched for."""
     deleted = Signal(str)
-    renamed = Signal(str, str)
     said = Signal(str, str, object)
     """What came of it, the text of a button beside it, and what pressing that does."""
 
@@ -141,8 +140,8 @@ class ConversationsSide(QWidget):
         self.list.viewport().update()
 
     def set_enabled(self, is_enabled: bool) -> None:
-        """Let conversations be opened, or not while one is being answered."""
-        why = self.tr("An answer is being written: wait for its end, or stop it (Esc).")
+        """Let conversations be opened, or not while a question has no other place."""
+        why = self.tr("The question is being stored: then others can be opened. Esc takes it back.")
         self.list.setToolTip("" if is_enabled else why)
         self.new.setToolTip(self.tr("Begin a new conversation (Ctrl+N)") if is_enabled else why)
         self.list.setEnabled(is_enabled)
@@ -194,6 +193,10 @@ class ConversationsSide(QWidget):
         self._current = conversation_id
         self._export_action.setEnabled(conversation_id is not None)
         self._mark_current()
+
+    def show_answering(self, conversation_id: str | None) -> None:
+        """Mark the conversation in which an answer is being written."""
+        self.model.show_answering(conversation_id)
 
     def _mark_current(self) -> None:
         for at, row in enumerate(self.model.rows):
@@ -258,7 +261,6 @@ class ConversationsSide(QWidget):
         def rename(title: str) -> None:
             if title.strip():
                 self._change(self._history.talks.rename, row.id, title)
-                self.renamed.emit(row.id, " ".join(title.split()))
 
         dialog.textValueSelected.connect(rename)
         dialog.open()
@@ -269,6 +271,10 @@ class ConversationsSide(QWidget):
             self._delete(row)
 
     def _delete(self, row: Listed) -> None:
+        if row.id == self.model.answering_id:
+            words = self.tr("An answer is being written in “%1”: stop it (Esc), then delete it.")
+            self.said.emit(words.replace("%1", row.title), "", None)
+            return
         talks = self._history.talks
 
         self._change(talks.delete, [row.id])

@@ -110,7 +110,7 @@ class Transcript(QScrollArea):
         view.edit_wanted.connect(lambda: self.edit_wanted.emit(self._model.turns.index(turn)))
         view.again_wanted.connect(lambda: self._model.regenerate(self._model.turns.index(turn)))
         view.heat_wanted.connect(lambda is_hot: self.heat_wanted.emit(view, is_hot))
-        view.set_enabled(not self._model.busy)
+        self._enable(view)
         self._turns.insertWidget(place, view)
         self.views.insert(place, view)
 
@@ -127,7 +127,12 @@ class Transcript(QScrollArea):
 
     def _on_busy(self, _busy: bool) -> None:
         for view in self.views:
-            view.set_enabled(not self._model.busy)
+            self._enable(view)
+
+    def _enable(self, view: TurnView) -> None:
+        model = self._model
+        is_still = not model.is_answering or model.is_answer_elsewhere
+        view.set_enabled(not model.busy, is_still)
 
     # --- scrolling -----------------------------------------------------------------------
 

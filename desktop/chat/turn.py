@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QPushButton,
     QToolButton,
     QVBoxLayout,
@@ -14,10 +15,11 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.chat.branches import BranchSwitch
+from desktop.chat.question import QuestionText
 from desktop.chat.rendering.links import ask_to_open
 from desktop.chat.rendering.view import AnswerView
 from desktop.chat.turns import ChatTurn
-from desktop.theme.bill import headline
+from desktop.theme.bill import headline, unread_notes
 from desktop.theme.flow import FlowLayout
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
@@ -77,14 +79,9 @@ class TurnView(QWidget):
         is_long = bool(files) or len(text) > LONG_QUESTION
         if len(text) > LONG_QUESTION:
             text = f"{text[:LONG_QUESTION].rstrip()} …"
-        self.question = label(text, wrap=True)
+        self.question = QuestionText(text)
         attached = label(self.tr("With %1").replace("%1", ", ".join(files)), "muted", wrap=True)
         attached.setVisible(bool(files))
-        self.question.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.question.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._whole = named(QPushButton(self.tr("Show all of it")), "bill")
         self._whole.setVisible(is_long)
         self._whole.clicked.connect(self._unfold)
@@ -104,7 +101,7 @@ class TurnView(QWidget):
         return frame
 
     def _unfold(self) -> None:
-        self.question.setText(self.turn.question)
+        self.question.setPlainText(self.turn.question)
         self._whole.hide()
 
     def _answer_row(self) -> FlowLayout:
@@ -124,8 +121,15 @@ class TurnView(QWidget):
         self.heat.setCheckable(True)
         self.heat.toggled.connect(self.heat_wanted)
         self.bill.setMinimumWidth(SHORTEST_BILL)
+        # In one widget: where the bill is long they go to the next line together.
+        self._deeds = QWidget()
+        deeds = QHBoxLayout(self._deeds)
+        deeds.setContentsMargins(0, 0, 0, 0)
+        deeds.setSpacing(4)
+        for button in (self.copy, self.again, self.heat):
+            deeds.addWidget(button)
         row = FlowLayout(gap=4)
-        for widget in (self.bill, self.answers, self.copy, self.again, self.heat):
+        for widget in (self.bill, self.answers, self._deeds):
             row.addWidget(widget)
         return row
 
@@ -153,20 +157,36 @@ class TurnView(QWidget):
         """Show more of the answer."""
         self.answer.setVisible(True)
         self.answer.append(text)
-        self._stage.setText(self.tr("writing … %1 tokens").replace("%1", str(self.turn.tokens)))
+        self._stage.setText(self._writing_words())
+
+    def _writing_words(self) -> str:
+        """Say how much is written, and what it has come to so far."""
+        written = self.tr("writing … %1 tokens").replace("%1", f"{self.turn.tokens:,}")
+        so_far = self.turn.so_far
+        if so_far is None:
+            return written
+        total = so_far.bill.total()
+        energy = figures.marked(total.kind, figures.energy(total.joules))
+        parts = [written] if total.joules is None else [written, self.tr("%1 so far")]
+        if so_far.tokens_per_s is not None:
+            parts.append(figures.rate(so_far.tokens_per_s))
+        return " · ".join(parts).replace("%1", energy)
 
     def refresh(self) -> None:
         """Show the turn's stage, or its end."""
         turn, record = self.turn, self.turn.record
-        self._stage.setText(turn.stage)
+        is_writing = bool(turn.stage and turn.tokens) and record is None
+        self._stage.setText(self._writing_words() if is_writing else turn.stage)
         self._stage.setVisible(bool(turn.stage))
         is_over = record is not None or (not turn.stage and bool(turn.answer))
         self.bill.setVisible(record is not None)
-        for button in (self.copy, self.again):
-            button.setVisible(is_over)
+        self._deeds.setVisible(is_over)
         self.heat.setVisible(record is not None and bool(turn.answer))
         self.edit.setVisible(is_over)
         self.answer.setVisible(bool(turn.answer))
+        if turn.answer and not self.answer.text():
+            # Shown once more while it is written, or kept without its record.
+            (self.answer.append if turn.stage else self.answer.set_text)(turn.answer)
         problem = turn.problem
         if record is not None:
             if self.answer.text() != turn.answer:
@@ -193,6 +213,7 @@ class TurnView(QWidget):
         elif record.tokens.reused >= WORTH_TELLING:
             reused = self.tr("%1 tokens reused").replace("%1", str(record.tokens.reused))
             tip += f"\n{reused}"
+        tip = "\n".join((tip, *unread_notes(record.bill)))
         if not record.bill.total().resolved:
             tip += "\n" + self.tr(
                 "Too short to resolve: it lasted fewer than ten readings. Measure it again from "
@@ -221,10 +242,16 @@ class TurnView(QWidget):
             self.heat.setChecked(False)
             self.heat.blockSignals(False)
 
-    def set_enabled(self, is_enabled: bool) -> None:
-        """Let this turn be asked or answered otherwise, or not while something runs."""
-        for part in (self.edit, self.again, self.questions, self.answers):
-            part.setEnabled(is_enabled)
+    def set_enabled(self, is_free: bool, is_still: bool) -> None:
+        """Let this turn be asked or answered otherwise, or other branches be looked at.
+
+        :param is_free: nothing is computed
+        :param is_still: no answer is being written in this conversation
+        """
+        for button in (self.edit, self.again):
+            button.setEnabled(is_free)
+        for switch in (self.questions, self.answers):
+            switch.setEnabled(is_still)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.turn.answer)

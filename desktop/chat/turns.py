@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.energy.credit import Credit
+from monitor.running import SoFar
 from monitor.store.branches import Branch
 from monitor.store.conversations import TalkTurn
 from monitor.store.records import QueryRecord
@@ -20,6 +21,7 @@ class ChatTurn:
     :param answers: what was answered to this question, the oldest first
     :param has_budget: whether it was to stop once so many joules were drawn
     :param credit: what the tokens saved that were in the context already
+    :param so_far: what it has come to while it is written
     """
 
     question: str
@@ -35,6 +37,7 @@ class ChatTurn:
     answers: tuple[Branch, ...] = ()
     has_budget: bool = False
     credit: Credit | None = None
+    so_far: SoFar | None = None
 
     @classmethod
     def of(cls, told: TalkTurn) -> "ChatTurn":

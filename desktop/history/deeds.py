@@ -74,8 +74,9 @@ class HistoryDeeds(QObject):
             self._page.restore(numbers)
 
         if numbers:
-            count = self.tr("%n queries were deleted.", "", len(numbers))
-            self._notice.say(count.replace("%n", str(len(numbers))), self.tr("Undo"), undo)
+            one, several = self.tr("1 query was deleted."), self.tr("%1 queries were deleted.")
+            count = several.replace("%1", f"{len(numbers):,}") if numbers[1:] else one
+            self._notice.say(count, self.tr("Undo"), undo)
         else:
             self._notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
 
@@ -127,7 +128,7 @@ class HistoryDeeds(QObject):
                 self.tr("Running the query again …"), self.tr("Stop"), self._bridge.cancel
             )
             self._bridge.repeat(found)
-            self._chat.look_busy()
+            self._chat.look_busy(self.tr("A query of the History page is being run again."))
 
     def _on_repeated(self, event: Event) -> None:
         if isinstance(event, Finished):

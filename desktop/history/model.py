@@ -143,13 +143,14 @@ class HistoryModel(QAbstractTableModel):
                     marks.insert(0, self.tr("[throttled]"))
                 return " ".join([*marks, *row.prompt.split()])
             case 3:
-                return figures.marked(row.energy_kind, figures.energy(row.energy_j))
+                energy = figures.marked(row.energy_kind, figures.energy(row.energy_j))
+                return figures.at_least(energy, row.partly_read)
             case 4:
-                return figures.mass(row.grams)
+                return figures.at_least(figures.mass(row.grams), row.partly_read)
             case 5:
                 return str(row.completion_tokens)
             case 6:
-                return figures.marked(row.energy_kind, figures.energy(row.joules_per_token))
+                return figures.marked(row.energy_kind, figures.joules(row.joules_per_token))
             case _:
                 seconds = row.decode_s
                 return figures.rate(
@@ -159,9 +160,12 @@ class HistoryModel(QAbstractTableModel):
     def _tip(self, row: QueryRow, column: int) -> str | None:
         if column == 0:
             return full_time(row.started_at)
-        if column == 3 and row.energy_low_j is not None:
-            bounds = f"{figures.energy(row.energy_low_j)} – {figures.energy(row.energy_high_j)}"
-            return f"{bounds}\n{kind_words(row.energy_kind)}"
+        low_j, high_j = row.energy_low_j, row.energy_high_j
+        if column == 3 and row.energy_j is not None and low_j is not None and high_j is not None:
+            bounds = figures.energy_span(low_j, high_j, row.energy_j)
+            unread = self.tr("≥ Not every part was read: it was at least this.")
+            said = (bounds, kind_words(row.energy_kind), unread if row.partly_read else "")
+            return "\n".join(filter(None, said))
         if column != 2:
             return None
         note = self.tr("Note: %1").replace("%1", row.note) if row.note else ""

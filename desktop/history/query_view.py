@@ -1,6 +1,5 @@
 """One query in full: what it cost, where the joules went, its curve, and how to have it again."""
 
-import html
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -17,11 +16,14 @@ from PySide6.QtWidgets import (
 
 from desktop.chat.answer import AnswerText
 from desktop.history.cards import card, energy_cell, grid
+from desktop.history.headline import SHORT, Headline
+from desktop.history.limited_text import LimitedText
 from desktop.history.marks import Marks
 from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
 from desktop.history.while_ran import WhileItRan
-from desktop.theme.bill import full_time, kind_words, status_words
+from desktop.theme import wall
+from desktop.theme.bill import full_time, kind_words, status_words, unread_notes
 from desktop.theme.equivalents import EquivalentLine
 from desktop.theme.gauges import note_words
 from desktop.theme.idle import translate
@@ -29,12 +31,12 @@ from desktop.theme.palette import Theme
 from desktop.theme.roles import role_note
 from desktop.theme.widgets import label, named
 from monitor import figures, report
+from monitor.attachments import split_attachments
 from monitor.details import Details
 from monitor.energy.baseline import above_idle_words
-from monitor.energy.calibration import WallEquivalent
 from monitor.energy.forecast import Forecast
+from monitor.energy.wall import wall_words
 from monitor.gauge_report import throttle_words
-from monitor.power.channel import Kind
 from monitor.repeat import REPEATABLE
 from monitor.store.records import QueryRecord, QueryRow, Status
 
@@ -102,7 +104,7 @@ class QueryView(QScrollArea):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(16, 12, 18, 16)
         layout.setSpacing(10)
-        layout.addWidget(self._heading(record))
+        self._add_heading(layout, record.prompt)
         if record.status is not Status.DONE:
             words = f"{status_words(record.status)}. {record.error}".strip()
             layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
@@ -115,7 +117,7 @@ class QueryView(QScrollArea):
         if record.bill.total().energy:
             layout.addWidget(self._above_idle(record))
         if shown.wall:
-            layout.addWidget(self._at_the_wall(shown.wall))
+            layout.addWidget(label(wall_words(shown.wall, wall.translate), "muted", wrap=True))
         if shown.has_equivalents:
             alike, carbon = EquivalentLine(), record.footprint
             alike.show_amounts(record.bill.total().energy, carbon.grams if carbon else None)
@@ -133,6 +135,7 @@ class QueryView(QScrollArea):
                 card(self.tr("Where the joules were read"), self._channels(record))
             ),
             lambda: self._add_gauges(layout, record),
+            lambda: self._add_prompt(layout, record.prompt),
             lambda: layout.addWidget(card(self.tr("Run with"), self._settings(record))),
             lambda: layout.addStretch(1),
         ]
@@ -171,17 +174,6 @@ class QueryView(QScrollArea):
         words = above_idle_words(record.above_idle, record.bill.total().kind, translate)
         return label(words[:1].upper() + words[1:], "muted", wrap=True)
 
-    def _at_the_wall(self, wall: WallEquivalent) -> QWidget:
-        words = self.tr("At the wall, by this machine's calibration: %1 %2")
-        text = words.replace(
-            "%1", figures.marked(Kind.MODELLED, figures.energy(wall.energy.joules))
-        )
-        text = text.replace("%2", figures.bounds(wall.energy))
-        if wall.beyond:
-            beyond = self.tr("Extrapolated: %1 drew more than was calibrated.")
-            text += f" {beyond.replace('%1', ', '.join(wall.beyond))}"
-        return label(text, "muted", wrap=True)
-
     def _foretold(self, record: QueryRecord, forecast: Forecast) -> QWidget:
         told = figures.marked(forecast.kind, figures.energy(forecast.energy_j))
         joules = record.bill.total().joules
@@ -200,13 +192,21 @@ class QueryView(QScrollArea):
         )
         return made
 
-    def _heading(self, record: QueryRecord) -> QWidget:
-        prompt = label(record.prompt, "title", wrap=True)
-        prompt.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        if len(record.prompt) > 240:
-            prompt.setText(record.prompt[:240].rstrip() + " …")
-            prompt.setToolTip(html.escape(record.prompt[:4000]))
-        return prompt
+    def _add_heading(self, layout: QVBoxLayout, prompt: str) -> None:
+        """Put the question over the page, and the names of the files that went along with it."""
+        files, question = split_attachments(prompt)
+        names = ", ".join(files)
+        layout.addWidget(Headline(question or names))
+        if files and question:
+            words = self.tr("With %1").replace("%1", names)
+            layout.addWidget(label(words, "muted", wrap=True))
+
+    def _add_prompt(self, layout: QVBoxLayout, prompt: str) -> None:
+        """Show all of the prompt where the heading may not hold it."""
+        if len(prompt) > SHORT or "\n" in prompt:
+            whole = LimitedText(prompt)
+            whole.setAccessibleName(self.tr("Prompt"))
+            layout.addWidget(card(self.tr("Prompt"), whole))
 
     def _marks(self, row: QueryRow, record: QueryRecord) -> QWidget:
         marks = Marks(row, self._theme)
@@ -236,12 +236,18 @@ class QueryView(QScrollArea):
         if record.embodied_g is not None:
             share = self.tr("beside it the hardware's share: %1")
             notes.append(share.replace("%1", figures.mass(record.embodied_g)))
+            sci = self.tr("SCI, both together: %1 a query")
+        else:
+            sci = self.tr("SCI without the hardware: %1 a query")
+        if record.sci_g is not None:
+            notes.append(sci.replace("%1", figures.mass(record.sci_g)))
         return "\n".join(notes)
 
     def _figures(self, record: QueryRecord) -> QWidget:
         total, carbon = record.bill.total(), record.footprint
-        energy = figures.marked(total.kind, figures.energy(total.joules))
+        energy = report.total_words(record.bill)
         note = figures.bounds(total.energy).strip("()")
+        note = "\n".join((note, *unread_notes(record.bill)))
         if total.energy and not total.resolved:
             note += "\n" + self.tr("too short to resolve")
         per_token = record.joules_per_token
@@ -326,7 +332,7 @@ class QueryView(QScrollArea):
         ):
             value = settings.get(name)
             if name == "gpu_layers" and value == -1:
-                rows.append((title, self.tr("as many as fit")))
+                rows.append((title, self.tr("as many as fit, if there is a GPU")))
             elif value is not None:
                 rows.append((title, f"{value:g}" if isinstance(value, float) else str(value)))
         if record.system:

@@ -7,23 +7,17 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import (
     QColor,
     QMouseEvent,
-    QResizeEvent,
     QSyntaxHighlighter,
     QTextCharFormat,
     QTextCursor,
     QTextDocument,
 )
-from PySide6.QtWidgets import QPlainTextEdit, QTextEdit
+from PySide6.QtWidgets import QTextEdit
 
+from desktop.history.limited_text import LimitedText
 from desktop.history.tint import LEVELS, tint
 from desktop.theme.palette import Theme
 from monitor.energy.heat import Heat, Warmth
-
-MOST_LINES = 14
-"""Shown at once; a longer answer scrolls by itself."""
-
-LONG = 5_000
-"""Characters that fill them at any width."""
 
 NOT_READ = -1
 """Stands for the level of tokens whose joules are not known."""
@@ -54,28 +48,22 @@ class _Heat(QSyntaxHighlighter):
                 self.setFormat(start, end - start, self._formats[int(levels[start])])
 
 
-class TimedText(QPlainTextEdit):
+class TimedText(LimitedText):
     """Shows an answer; characters are counted as Python does.
 
-    Nothing in it acts: it is plain text. The mouse points at a character, and so does the caret.
+    The mouse points at a character, and so does the caret.
     """
 
     pointed = Signal(int)
     """The character pointed at."""
 
     def __init__(self, text: str, theme: Theme) -> None:
-        super().__init__()
+        # Qt counts units of UTF-16, and would take "\r\n" for one.
+        super().__init__(text.replace("\r", " "))
         self._theme = theme
         self._heat: _Heat | None = None
-        # Qt counts units of UTF-16, and would take "\r\n" for one.
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
         self._places = np.concatenate([[0], np.cumsum(1 + (codes > 0xFFFF))])
-        self.setReadOnly(True)
-        self.setPlainText(text.replace("\r", " "))
-        self.setTextInteractionFlags(
-            self.textInteractionFlags().TextSelectableByMouse
-            | self.textInteractionFlags().TextSelectableByKeyboard
-        )
         self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Answer"))
         self.cursorPositionChanged.connect(
@@ -120,20 +108,6 @@ class TimedText(QPlainTextEdit):
         super().mouseMoveEvent(event)
         at = self.cursorForPosition(event.position().toPoint()).position()
         self.pointed.emit(self._character(at))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Be as tall as the text is at the new width, if that is not too much."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        lines = MOST_LINES
-        # Asking for the size lays out all of a text; one that long fills the lines anyway.
-        if self.document().characterCount() < LONG:
-            lines = min(max(int(self.document().size().height()), 1), MOST_LINES)
-        frame = self.height() - self.viewport().height()
-        margins = 2 * int(self.document().documentMargin())
-        self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + margins + frame)
 
     def _character(self, place: int) -> int:
         return int(np.searchsorted(self._places, place, side="right")) - 1

@@ -139,4 +139,4 @@ class TotalsStrip(QFrame):
 def _bounds(totals: Totals) -> str:
     if totals.energy_j is None or totals.energy_low_j is None or totals.energy_high_j is None:
         return ""
-    return f"{figures.energy(totals.energy_low_j)} – {figures.energy(totals.energy_high_j)}"
+    return figures.energy_span(totals.energy_low_j, totals.energy_high_j, totals.energy_j)

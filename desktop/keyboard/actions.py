@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
@@ -16,6 +17,7 @@ class Action:
     :param title: as a person reads it
     :param shortcut: as Qt writes keys (``Ctrl+N``), several separated by ``; ``, "" for none
     :param does: ``None`` for a key that one field alone understands and sees to itself
+    :param also: other words it is looked for by
     """
 
     name: str
@@ -23,6 +25,7 @@ class Action:
     title: str
     shortcut: str
     does: Callable[[], None] | None
+    also: str = ""
 
     @property
     def keys(self) -> list[QKeySequence]:
@@ -47,6 +50,7 @@ class Actions:
         self._window = window
         self._actions: dict[str, Action] = {}
         self._taken: dict[str, str] = {}
+        self._shortcuts: dict[str, list[QShortcut]] = {}
 
     def add(self, action: Action) -> None:
         """Take an action in, and bind its shortcuts if it does something itself.
@@ -65,7 +69,17 @@ class Actions:
             if other := self._taken.get(text):
                 raise ValueError(f"{text} is the shortcut of {other} already.")
             self._taken[text] = action.name
-            QShortcut(key, self._window).activated.connect(action.does)
+            shortcut = QShortcut(key, self._window)
+            # A key that is held a little long does it once: Esc that closed a menu stops nothing.
+            shortcut.setAutoRepeat(False)
+            shortcut.activated.connect(action.does)
+            self._shortcuts.setdefault(action.name, []).append(shortcut)
+
+    def reach_everywhere(self, *names: str) -> None:
+        """Let the shortcuts of some actions work in the program's other windows as well."""
+        for name in names:
+            for shortcut in self._shortcuts[name]:
+                shortcut.setContext(Qt.ShortcutContext.ApplicationShortcut)
 
     def __iter__(self) -> Iterator[Action]:
         return iter(self._actions.values())

@@ -34,6 +34,10 @@ class Desk(Protocol):
         """Show a page."""
         ...
 
+    def change_theme(self) -> None:
+        """Change between light and dark."""
+        ...
+
     def search_page(self) -> None:
         """Go to the search field of the page that is shown."""
         ...
@@ -123,11 +127,15 @@ def bind_commands(window: Desk) -> None:
             "",
             window.settings.choose_zone,
         ),
+        ("theme", window.tr("Change between light and dark"), "", window.change_theme),
+        ("idle", window.tr("Measure the idle machine"), "", window.settings.measure_idle),
+        ("plugs", window.tr("Wall plugs"), "", window.settings.open_plugs),
         *(
             (f"page_{name}", title, f"Ctrl+{number}", partial(window.show_page, name))
             for number, (name, title) in enumerate(window.page_titles().items(), start=1)
         ),
     )
+    commands.actions.reach_everywhere("record", "mark", "meter")
     commands.conversation_wanted.connect(window.open_conversation)
     commands.query_wanted.connect(lambda row: window.open_query(row.id))
     commands.model_wanted.connect(window.models.choose)

@@ -62,8 +62,25 @@ class Commands(QObject):
 
     def add(self, group: str, *actions: tuple[str, str, str, Callable[[], None] | None]) -> None:
         """Add actions of a group: each its name, title, shortcut, and what it does."""
+        words = self._other_words()
         for name, title, shortcut, does in actions:
-            self.actions.add(Action(name, group, title, shortcut, does))
+            self.actions.add(Action(name, group, title, shortcut, does, words.get(name, "")))
+
+    def _other_words(self) -> dict[str, str]:
+        """What actions are looked for by besides their titles."""
+        return {
+            "theme": self.tr("theme, dark mode, light mode, appearance, colours, settings"),
+            "setup": self.tr("settings, preferences, temperature, seed, preset"),
+            "load": self.tr("settings, preferences, options, context, threads, GPU layers"),
+            "zone": self.tr("settings, preferences, carbon, CO2, grid, country, region"),
+            "budget": self.tr("settings, limit, joules"),
+            "idle": self.tr("settings, calibrate, baseline"),
+            "plugs": self.tr("settings, wall power, Shelly, Tasmota"),
+            "record": self.tr("start, recording, monitor, watch"),
+            "meter": self.tr("floating, always on top, mini, widget"),
+            "keys": self.tr("help, hotkeys, key bindings"),
+            "library": self.tr("download, Hugging Face, GGUF, add a model"),
+        }
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours for what is opened from now on."""

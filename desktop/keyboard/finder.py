@@ -40,6 +40,7 @@ class Finder(QDialog):
         self._bridge, self._sources, self._window = bridge, sources, parent
         self._serial, self._shown_serial, self._concluded_serial = 0, 0, 0
         self._is_eager = False
+        self._has_marked = False
         self._found: dict[int, list[Hit]] = {}
         self._rows = FinderRows(self)
         self._timer = QTimer(self, interval=DEBOUNCE_MS, singleShot=True)
@@ -59,7 +60,7 @@ class Finder(QDialog):
         self._icon = self.field.addAction(
             icon("search", theme.muted), QLineEdit.ActionPosition.LeadingPosition
         )
-        self.field.textChanged.connect(lambda _text: self._timer.start())
+        self.field.textChanged.connect(self._on_typed)
         self.field.installEventFilter(self)
         self.list = QListView()
         self.list.setModel(self._rows)
@@ -92,6 +93,10 @@ class Finder(QDialog):
 
     # --- searching -----------------------------------------------------------------------
 
+    def _on_typed(self) -> None:
+        self._has_marked = False
+        self._timer.start()
+
     def _search(self) -> None:
         self._serial += 1
         serial, typed = self._serial, self.field.text()
@@ -115,7 +120,8 @@ class Finder(QDialog):
         self._show()
 
     def _show(self) -> None:
-        marked = self._rows.hit(self.list.currentIndex())
+        # What a person has marked stays marked; else it is what fits best of what is there by now.
+        marked = self._rows.hit(self.list.currentIndex()) if self._has_marked else None
         groups = [(self._sources[place].title, self._found[place]) for place in sorted(self._found)]
         self._rows.show(groups, self.field.text())
         self.list.setCurrentIndex(self._rows.index_of(marked))
@@ -180,6 +186,7 @@ class Finder(QDialog):
             self._is_eager = True
 
     def _move(self, step: int) -> None:
+        self._has_marked = True
         index = self._rows.step(self.list.currentIndex(), step)
         self.list.setCurrentIndex(index)
         if index.row() <= 1:
@@ -188,6 +195,7 @@ class Finder(QDialog):
 
     def _mark(self, index: QModelIndex) -> None:
         if self._rows.hit(index):
+            self._has_marked = True
             self.list.setCurrentIndex(index)
 
     def _do(self, index: QModelIndex) -> None:

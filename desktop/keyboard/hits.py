@@ -12,6 +12,9 @@ from monitor.store.history import History
 LONGEST_LIST = 6
 """Hits of a source that are shown: what is not among them is found by typing more."""
 
+OTHER_WORDS = 0.9
+"""What is found by other words than its title counts by so much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -21,12 +24,21 @@ class Hit:
     :param detail: shown beside it in a lesser colour: a snippet, a place, a shortcut
     :param icon: the file's name in ``resources/icons`` without ``.svg``
     :param does: called in the window's thread when it is chosen
+    :param also: other words it is found by, less surely than by its title
     """
 
     title: str
     detail: str
     icon: str
     does: Callable[[], None]
+    also: str = ""
+
+    def fit(self, typed: str) -> float | None:
+        """Return how well it fits what was typed by its title or other words; see :func:`match`."""
+        score = match(typed, self.title)
+        if score is None and (also := match(typed, f"{self.title} {self.also}")) is not None:
+            score = OTHER_WORDS * also
+        return score
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ def action_source(title: str, actions: Iterable[Action], without_text: int = 6) 
     return matching_source(
         title,
         lambda: [
-            Hit(action.title, action.key_text, "action", action.does)
+            Hit(action.title, action.key_text, "action", action.does, action.also)
             for action in actions
             if action.does
         ],
@@ -90,7 +102,7 @@ def prompt_source(title: str, history: History, insert: Callable[[Prompt], None]
 
 
 def _score(typed: str, hit: Hit) -> float | None:
-    score = match(typed, hit.title)
+    score = hit.fit(typed)
     if score is None and all(word in hit.detail.casefold() for word in typed.casefold().split()):
         return 0.0
     return score

@@ -16,7 +16,6 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QIcon, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from desktop.keyboard.hits import LONGEST_LIST, Hit
-from desktop.keyboard.matching import match
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 
@@ -35,7 +34,7 @@ class FinderRows(QAbstractListModel):
         self._rows: list[str | Hit] = []
 
     def show(self, groups: Sequence[tuple[str, list[Hit]]], typed: str) -> None:
-        """Show groups of hits, the one whose title fits best first."""
+        """Show groups of hits, the one with what fits best first."""
         self.beginResetModel()
         ranked = sorted(groups, key=lambda group: -_best(group[1], typed))
         self._rows = []
@@ -163,4 +162,4 @@ def _hit_of(index: Index) -> Hit | None:
 
 
 def _best(hits: list[Hit], typed: str) -> float:
-    return max((match(typed, hit.title) or 0.0 for hit in hits[:LONGEST_LIST]), default=0.0)
+    return max((hit.fit(typed) or 0.0 for hit in hits[:LONGEST_LIST]), default=0.0)

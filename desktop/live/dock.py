@@ -2,23 +2,36 @@
 
 import time
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QSizePolicy,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.live.gauge_legend import GaugeLegend
 from desktop.live.gauge_menu import GaugeButton
 from desktop.live.gauge_plot import GaugePlot
 from desktop.live.legend import Entry, LegendRow
 from desktop.live.model import LiveModel, Series
-from desktop.live.plot import LivePlot
+from desktop.live.plot import LivePlot, phase_colors
 from desktop.theme.devices import short_name
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
+from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.power.channel import Kind
 
 LEGEND_MS = 1000
+
+FOLDED = "live/folded"
+
+OPEN_PX = 190
+"""Height of the dock until a person chooses another."""
 
 ENTRIES_BESIDE_TITLE = 3
 """With more entries the title gives way to them."""
@@ -39,6 +52,8 @@ class LiveDock(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._model, self._theme = model, theme
         self._entries: dict[str, _PowerEntry] = {}
+        self._phases: dict[str, Entry] = {}
+        self._open_px = OPEN_PX
         self.plot = LivePlot(model, theme)
         self.gauges = GaugeButton(model.gauges)
         self.gauge_plot = GaugePlot(model.gauges, theme)
@@ -67,6 +82,7 @@ class LiveDock(QWidget):
         top.addWidget(self.gauges)
         top.addLayout(self._span_buttons())
         top.addWidget(self._pause_button())
+        top.addWidget(self._fold_button())
         below = QHBoxLayout()
         below.setContentsMargins(12, 0, 12, 0)
         below.addWidget(self.gauge_legend)
@@ -85,10 +101,46 @@ class LiveDock(QWidget):
         self._pause.toggled.connect(self._set_paused)
         return self._pause
 
+    def _fold_button(self) -> QWidget:
+        self.fold = tool_button(self.tr("Fold"), checkable=True)
+        self.fold.setChecked(QSettings().value(FOLDED, "") == "yes")
+        self.fold.toggled.connect(self._on_fold)
+        return self.fold
+
+    def _on_fold(self, is_folded: bool) -> None:
+        QSettings().setValue(FOLDED, "yes" if is_folded else "")
+        if is_folded:
+            self._open_px = self.height()
+        self._show_fold()
+        # What it gives up or takes is the pages'.
+        splitter = self.parentWidget()
+        if isinstance(splitter, QSplitter):
+            wanted = self.sizeHint().height() if is_folded else self._open_px
+            splitter.setSizes([sum(splitter.sizes()) - wanted, wanted])
+
+    def _show_fold(self) -> None:
+        """Show the plots, or the figures alone."""
+        is_folded = self.fold.isChecked()
+        self.plot.setVisible(not is_folded)
+        if is_folded:
+            self.gauge_plot.hide()
+        else:
+            self.gauge_plot.lay_out()
+        for button in (self.gauges, self._pause, *self._spans.buttons()):
+            button.setVisible(not is_folded)
+        policy = self.sizePolicy()
+        vertical = QSizePolicy.Policy.Fixed if is_folded else QSizePolicy.Policy.Preferred
+        policy.setVerticalPolicy(vertical)
+        self.setSizePolicy(policy)
+        text = self.tr("Show the plot") if is_folded else self.tr("Fold the plot away")
+        self.fold.setText("▴" if is_folded else "▾")
+        self.fold.setToolTip(text)
+        self.fold.setAccessibleName(text)
+
     def _span_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(4)
-        group = QButtonGroup(self)
+        self._spans = group = QButtonGroup(self)
         for text, span_s in (
             (self.tr("1 min"), 60.0),
             (self.tr("10 min"), 600.0),
@@ -111,10 +163,37 @@ class LiveDock(QWidget):
         self._pause.setIcon(icon("play" if self._pause.isChecked() else "pause", theme.text))
         for key in list(self._entries):
             self._drop(key)
+        self._show_fold()
         self.refresh()
 
     def _drop(self, key: str) -> None:
         self._legend.drop(self._entries.pop(key))
+        # They stand behind the curves' entries, and are made again there.
+        self._drop_phases()
+
+    def _drop_phases(self) -> None:
+        for entry in self._phases.values():
+            self._legend.drop(entry)
+        self._phases.clear()
+
+    def _show_phases(self) -> None:
+        """Name the coloured grounds that are drawn now."""
+        colors = phase_colors(self._theme)
+        shown = set() if self.fold.isChecked() else self.plot.phases_shown
+        wanted = [name for name in colors if name in shown]
+        if wanted == list(self._phases):
+            return
+        self._drop_phases()
+        for name in wanted:
+            entry = self._phases[name] = Entry(colors[name], None)
+            text, told = {
+                LOAD: (self.tr("loading"), self.tr("The model is loaded")),
+                PREFILL: (self.tr("prefill"), self.tr("The prompt is processed")),
+                DECODE: (self.tr("decode"), self.tr("The answer is written")),
+            }[name]
+            entry.show_text(text)
+            entry.setToolTip(told)
+            self._legend.add(entry)
 
     def _set_paused(self, paused: bool) -> None:
         self.plot.set_paused(paused)
@@ -125,7 +204,8 @@ class LiveDock(QWidget):
 
     def _show_gauges(self) -> None:
         self.gauge_legend.show_values(time.monotonic())
-        self.gauge_plot.lay_out()
+        if not self.fold.isChecked():
+            self.gauge_plot.lay_out()
         self.plot.draw_now()
 
     def refresh(self) -> None:
@@ -149,6 +229,7 @@ class LiveDock(QWidget):
             if key not in self._entries:
                 self._entries[key] = self._new_entry(one, index)
             self._entries[key].show_power(self._model.recent_w(one))
+        self._show_phases()
         self.gauge_legend.show_values(time.monotonic())
         self._show_throttled()
 
@@ -180,6 +261,7 @@ class LiveDock(QWidget):
             Kind.MODELLED: self.tr("modelled from the load: no sensor can be read"),
         }[kind]
         entry.setToolTip(f"{name}: {words}")
+        self._drop_phases()
         self._legend.add(entry)
         return entry
 

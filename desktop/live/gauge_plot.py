@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.live.gauges import LiveGauges, colors_of
 from desktop.live.plot import AXIS_WIDTH, PIXELS_PER_BUCKET, RIGHT_MARGIN, nice_ceiling
 from desktop.theme.palette import Theme
+from desktop.theme.plots import freeze
 from monitor import figures
 from monitor.power.gauge import Gauge, Quantity
 
@@ -38,10 +39,7 @@ class GaugePlot(pg.PlotWidget):
         self._tops: dict[Quantity, float] = {}
         self._span_s = 0.0
         self.setAccessibleName(self.tr("Live gauges plot"))
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
-        self.plotItem.vb.disableAutoRange()
+        freeze(self)
         self.plotItem.layout.setContentsMargins(4, MARGIN_PX - 2, RIGHT_MARGIN, 2)
         self.hideAxis("bottom")
         self.getAxis("left").setWidth(AXIS_WIDTH)

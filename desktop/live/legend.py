@@ -49,20 +49,20 @@ class LegendRow(QWidget):
 
 
 class Entry(QWidget):
-    """A sample of a line and a text beside it.
+    """A sample of a line, or of a coloured ground, and a text beside it.
 
     :param color: of the line
-    :param style: of the line
+    :param style: of the line; ``None`` for a ground
     """
 
-    def __init__(self, color: str, style: Qt.PenStyle = SOLID) -> None:
+    def __init__(self, color: str, style: Qt.PenStyle | None = SOLID) -> None:
         super().__init__()
         self._label = label("", "legend")
         self._label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, BETWEEN_PX, 0)
         layout.setSpacing(6)
-        layout.addWidget(_Line(color, style))
+        layout.addWidget(_Ground(color) if style is None else _Line(color, style))
         layout.addWidget(self._label)
 
     @property
@@ -89,4 +89,19 @@ class _Line(QWidget):
         painter = QPainter(self)
         painter.setPen(self._pen)
         painter.drawLine(1, 6, 21, 6)
+        painter.end()
+
+
+class _Ground(QWidget):
+    """A piece of the ground that a plot puts behind its curves."""
+
+    def __init__(self, color: str) -> None:
+        super().__init__()
+        self._color = QColor(color)
+        self.setFixedSize(22, 12)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Fill it."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self._color)
         painter.end()

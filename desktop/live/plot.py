@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 from desktop.live.model import LAG_S, LiveModel, Series
 from desktop.live.throttle_marks import ThrottleMarks
 from desktop.theme.palette import Theme
+from desktop.theme.plots import freeze
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase
 from monitor.power.channel import Kind
 
@@ -45,6 +46,11 @@ def nice_ceiling(power_w: float) -> float:
     return next((step * decade for step in NICE if step * decade >= power_w * 1.08), 15 * decade)
 
 
+def phase_colors(theme: Theme) -> dict[str, str]:
+    """Return the ground behind each phase, in the order in which they come."""
+    return {LOAD: theme.load, PREFILL: theme.prefill, DECODE: theme.decode}
+
+
 MARK_JOIN_PX = 3
 """Throttled stretches no further apart are marked as one."""
 
@@ -67,6 +73,7 @@ class LivePlot(pg.PlotWidget):
         self._model, self._theme = model, theme
         self._curves: dict[str, pg.PlotCurveItem] = {}
         self._shades: list[QGraphicsRectItem] = []
+        self.phases_shown: set[str] = set()
         self._ticks = pg.PlotCurveItem(antialias=False)
         self._ticks.setZValue(3)
         self.addItem(self._ticks)
@@ -75,10 +82,7 @@ class LivePlot(pg.PlotWidget):
         self._timer.timeout.connect(self.draw)
         self.setAccessibleName(self.tr("Live power plot"))
         self.setMinimumHeight(88)
-        self.hideButtons()
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(False, False)
-        self.plotItem.vb.disableAutoRange()
+        freeze(self)
         # Room for the labels at the ends of both axes.
         self.plotItem.layout.setContentsMargins(4, 10, RIGHT_MARGIN, 2)
         self._span_s, self._top_w = 60.0, 1.0
@@ -227,11 +231,7 @@ class LivePlot(pg.PlotWidget):
 
     def _shade(self, end_s: float) -> None:
         """Put coloured ground behind the phases."""
-        colors = {
-            LOAD: self._theme.load,
-            PREFILL: self._theme.prefill,
-            DECODE: self._theme.decode,
-        }
+        colors = phase_colors(self._theme)
         shown = [
             phase
             for phase in self._model.phases
@@ -248,6 +248,7 @@ class LivePlot(pg.PlotWidget):
             shade.setBrush(QColor(colors[phase.name]))
         for index, shade in enumerate(self._shades):
             shade.setVisible(index < len(shown))
+        self.phases_shown = {phase.name for phase in shown}
 
     def _shade_rect(self, phase: Phase, end_s: float) -> QRectF:
         left_s = max(phase.start_s - end_s, -self._span_s)

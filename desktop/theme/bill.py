@@ -5,6 +5,7 @@ from datetime import datetime
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QDateTime, QLocale
 
 from monitor import report
+from monitor.energy.account import Bill
 from monitor.power.channel import Kind
 from monitor.store.records import QueryRecord, Status
 
@@ -12,9 +13,11 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Bill", "no energy was measured"),
     QT_TRANSLATE_NOOP("Bill", "too short to resolve"),
     QT_TRANSLATE_NOOP("Bill", "%1/token"),
+    QT_TRANSLATE_NOOP("Bill", "%1 was not read: it was at least this."),
+    QT_TRANSLATE_NOOP("Bill", "%1 was read for %2 of the time: it was at least this."),
     QT_TRANSLATE_NOOP("Bill", "%1 above idle"),
     QT_TRANSLATE_NOOP("Bill", "not above idle"),
-    QT_TRANSLATE_NOOP("Bill", " (stale baseline)"),
+    QT_TRANSLATE_NOOP("Bill", ", stale"),
     QT_TRANSLATE_NOOP("Bill", "● counted by the sensor"),
     QT_TRANSLATE_NOOP("Bill", "◐ integrated from the sensor's watts"),
     QT_TRANSLATE_NOOP("Bill", "○ modelled from the load; no sensor can be read"),
@@ -36,6 +39,11 @@ def translate(text: str) -> str:
 def headline(record: QueryRecord) -> str:
     """Say in one line what an answer cost; see :func:`monitor.report.headline`."""
     return report.headline(record, translate, "  ·  ")
+
+
+def unread_notes(bill: Bill) -> list[str]:
+    """Say which parts a total lacks; see :func:`monitor.report.unread_notes`."""
+    return report.unread_notes(bill, translate)
 
 
 def local_time(started_at: str) -> QDateTime:

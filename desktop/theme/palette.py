@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -135,6 +135,20 @@ def system_theme() -> Theme:
     return DARK if scheme == Qt.ColorScheme.Dark else LIGHT
 
 
+THEME = "theme"
+
+
+def wanted_theme() -> Theme:
+    """Return the theme a person has chosen, else the one the system asks for."""
+    chosen = {theme.name: theme for theme in (LIGHT, DARK)}
+    return chosen.get(str(QSettings().value(THEME, "")), system_theme())
+
+
+def keep_theme(theme: Theme) -> None:
+    """Keep a choice; that of the system's own means to follow the system again."""
+    QSettings().setValue(THEME, "" if theme is system_theme() else theme.name)
+
+
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Give the whole program a theme."""
     app.setStyle("Fusion")
@@ -221,6 +235,7 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QToolButton#small:hover {{ background: {theme.raised}; color: {theme.text}; }}
     QToolButton#small:checked {{ background: {theme.raised}; }}
+    QToolButton#small:disabled {{ color: {theme.line}; }}
     QToolButton#small:focus {{ border: 1px solid {theme.accent}; }}
     QToolButton::menu-indicator {{ image: none; width: 0; }}
     QPushButton#bill {{

@@ -1,19 +1,38 @@
 """Plots set up the same way everywhere."""
 
 import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QObject
 
 from desktop.theme.palette import Theme
 
 
-def hold_still(plot: pg.PlotWidget, left_width: int) -> None:
-    """Make a plot a picture: nothing of it is dragged, and its ranges are set by hand.
+class _WheelIgnored(QObject):
+    """Leaves the wheel to the page a plot stands in: a plot takes it and does nothing with it."""
 
-    :param left_width: pixels for the figures of the left axis
-    """
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        """Keep the wheel from a plot, so that Qt goes on to what holds it."""
+        if event.type() is not QEvent.Type.Wheel:
+            return False
+        event.ignore()
+        return True
+
+
+def freeze(plot: pg.PlotWidget) -> None:
+    """Make a plot a picture: nothing of it is dragged, its ranges are set by hand, and the wheel
+    scrolls the page."""
     plot.hideButtons()
     plot.setMenuEnabled(False)
     plot.setMouseEnabled(False, False)
+    plot.viewport().installEventFilter(_WheelIgnored(plot))
     plot.plotItem.vb.disableAutoRange()
+
+
+def hold_still(plot: pg.PlotWidget, left_width: int) -> None:
+    """Make a plot a picture, see :func:`freeze`, with room for the labels of its axes.
+
+    :param left_width: pixels for the figures of the left axis
+    """
+    freeze(plot)
     # Room for the labels at the ends of both axes.
     plot.plotItem.layout.setContentsMargins(4, 10, 16, 2)
     plot.getAxis("left").setWidth(left_width)

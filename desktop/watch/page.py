@@ -20,7 +20,7 @@ from desktop.watch.shown import ShownRecording
 from desktop.watch.words import energy_words
 from monitor.recorded import Recording
 
-LIST_WIDTH = 214
+LIST_WIDTH, FRAME_PX = 214, 30
 
 FOLLOW_MS, STEP_PX = 1500, 1.0
 """What goes on is drawn anew so often, or when it has moved by so much: hours hardly move."""
@@ -57,7 +57,9 @@ class WatchPage(QWidget):
         self.mark_name = QLineEdit()
         self.mark_name.setPlaceholderText(self.tr("Name of the moment"))
         self.mark_name.setAccessibleName(self.tr("Name of the moment"))
-        self.mark_name.setFixedWidth(150)
+        # All of what it is for can be read while it is empty.
+        metrics, about = self.mark_name.fontMetrics(), self.mark_name.placeholderText()
+        self.mark_name.setFixedWidth(metrics.horizontalAdvance(about) + FRAME_PX)
         self.mark_name.returnPressed.connect(self.mark)
         self.mark_button = tool_button(self.tr("Mark"))
         self.mark_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -127,13 +129,22 @@ class WatchPage(QWidget):
 
     def _on_changed(self) -> None:
         is_on = self._model.is_recording
-        for widget in (self.mark_name, self.mark_button):
-            widget.setVisible(is_on)
-        self.record.setEnabled(not self._model.is_changing)
+        if is_on is self.mark_name.isHidden():
+            self._turn(is_on)
         self._show_record()
         if not is_on:
             self.progress.setText("")
             self.list.show_running(None)
+
+    def _turn(self, is_on: bool) -> None:
+        """Show or hide what marks. What is typed next must not press a button that got the keys
+        because another one went: the name of a moment gets them, and then the plot."""
+        if not is_on:
+            self.shown.plot.setFocus()
+        for widget in (self.mark_name, self.mark_button):
+            widget.setVisible(is_on)
+        if is_on:
+            self.mark_name.setFocus()
 
     def _show_record(self) -> None:
         is_on = self._model.is_recording

@@ -27,8 +27,11 @@ LEAST_PX = 4
 STEPS, FAR = 200, 10
 """Arrow keys move an end by this part of the whole; with Control ten times as far."""
 
-MOST_NAMES, LONGEST_NAME = 10, 16
-"""More marks have lines alone: their names would lie over each other."""
+MOST_NAMES, LONGEST_NAME = 40, 16
+"""More marks have lines alone."""
+
+NAME_ROWS, NAME_GAP_PX = 3, 6
+"""Names that would lie over each other stand in rows; one that fits in none is not shown."""
 
 TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400,
            28800, 86400)  # fmt: skip
@@ -58,11 +61,14 @@ class RecordingPlot(pg.PlotWidget):
         self._theme = theme
         self._recorded: Recorded | None = None
         self._outlines: Sequence[Outline] = ()
+        self.names: list[tuple[float, pg.TextItem]] = []
         self.span_s = (0.0, 0.0)
         self._pulled_s: float | None = None
         self._pressed_px = 0.0
         hold_still(self, 56)
-        self.setMinimumHeight(120)
+        # The names stay as wide as they are.
+        self.plotItem.vb.sigResized.connect(self._place_names)
+        self.setMinimumHeight(90)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Power curve of the recording"))
@@ -106,11 +112,12 @@ class RecordingPlot(pg.PlotWidget):
         self.clear()
         duration_s = max(self.duration_s, 0.1)
         top_w = nice_ceiling(self._draw_curves())
-        self._draw_marks(top_w)
+        self._draw_marks()
         self.addItem(self._region)
         self.plotItem.vb.setRange(xRange=(0, duration_s), yRange=(0, top_w), padding=0)
         self.getAxis("left").setTicks([[(w, f"{w:g} W") for w in (0, top_w / 2, top_w)]])
         self.getAxis("bottom").setTicks([time_ticks(duration_s)])
+        self._place_names()
         self._put((0.0, self.duration_s) if was_whole else self.span_s)
 
     def _draw_curves(self) -> float:
@@ -133,10 +140,11 @@ class RecordingPlot(pg.PlotWidget):
             highest_w = max(highest_w, float(known_w.max(initial=0.0)))
         return highest_w
 
-    def _draw_marks(self, top_w: float) -> None:
+    def _draw_marks(self) -> None:
         assert self._recorded
         marks = self._recorded.recording.marks
         pen = QPen(QColor(self._theme.muted), 0, Qt.PenStyle.DashLine)
+        self.names = []
         for number, mark in enumerate(marks, start=1):
             self.addItem(pg.InfiniteLine(mark.at_s, angle=90, pen=pen))
             if len(marks) > MOST_NAMES:
@@ -144,10 +152,29 @@ class RecordingPlot(pg.PlotWidget):
             name = mark.name or str(number)
             if len(name) > LONGEST_NAME:
                 name = name[: LONGEST_NAME - 1].rstrip() + "…"
-            is_late = mark.at_s > self.duration_s * 0.85
-            text = pg.TextItem(name, color=self._theme.muted, anchor=(1 if is_late else 0, 0))
-            text.setPos(mark.at_s, top_w)
+            text = pg.TextItem(name, color=self._theme.muted, anchor=(0, 0))
             self.addItem(text)
+            self.names.append((mark.at_s, text))
+
+    def _place_names(self) -> None:
+        """Put each name beside its line, in the highest row where it covers no other."""
+        (low_s, high_s), (_, top_w) = self.plotItem.vb.viewRange()
+        width_px, height_px = self.plotItem.vb.width(), self.plotItem.vb.height()
+        if high_s <= low_s or not width_px or not height_px:
+            return
+        ends_px = [-math.inf] * NAME_ROWS
+        for at_s, text in self.names:
+            box = text.textItem.boundingRect()
+            left_px = (at_s - low_s) / (high_s - low_s) * width_px
+            if left_px + box.width() > width_px:
+                left_px -= box.width()
+            rows = ends_px[: max(int(height_px / box.height()), 1)]
+            row = next((n for n, end_px in enumerate(rows) if left_px >= end_px), None)
+            text.setVisible(row is not None)
+            if row is not None:
+                ends_px[row] = left_px + box.width() + NAME_GAP_PX
+                x_s = low_s + left_px / width_px * (high_s - low_s)
+                text.setPos(x_s, top_w * (1 - row * box.height() / height_px))
 
     # --- the span ------------------------------------------------------------------------
 

@@ -2,13 +2,14 @@
 
 from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QHBoxLayout,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from desktop.theme.numbers import DecimalField
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button, named, tool_button
 from desktop.watch.model import LATELY, RUNNING, Shown, WatchModel
@@ -18,6 +19,9 @@ from desktop.watch.words import detail_of, energy_words, notes_of, title_of
 from monitor.recorded import Cost, Recording
 
 DAY_S = 86_400.0
+
+LEAST_TABS_PX = 152
+"""The tabs, a table's head with its first row, and two lines of notes."""
 
 
 class ShownRecording(QWidget):
@@ -37,7 +41,7 @@ class ShownRecording(QWidget):
         self._title = label("")
         self._title.setStyleSheet("font-weight: 600")
         self._detail = label("", "muted")
-        self.words = label("")
+        self.words = label("", wrap=True)
         self.words.setAccessibleName(self.tr("Cost of the span"))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._notes = label("", "muted", wrap=True)
@@ -45,7 +49,14 @@ class ShownRecording(QWidget):
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName(self.tr("Bill and marks"))
         self.tabs.addTab(self._bill_tab(), self.tr("Bill of the span"))
-        self.tabs.addTab(self.parts, self.tr("Between marks"))
+        self.tabs.addTab(self.parts, self.tr("Parts"))
+        self.tabs.setTabToolTip(1, self.tr("What lies before, between and behind the marks"))
+        # Their heights are shares of the page, whatever is in them: another tab moves nothing.
+        for part in (self.plot, self.tabs):
+            policy = part.sizePolicy()
+            policy.setVerticalPolicy(QSizePolicy.Policy.Ignored)
+            part.setSizePolicy(policy)
+        self.tabs.setMinimumHeight(LEAST_TABS_PX)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -87,7 +98,7 @@ class ShownRecording(QWidget):
         return row
 
     def _span_row(self) -> QHBoxLayout:
-        self.start, self.end = QDoubleSpinBox(), QDoubleSpinBox()
+        self.start, self.end = DecimalField(), DecimalField()
         self.start.setAccessibleName(self.tr("Beginning of the span"))
         self.end.setAccessibleName(self.tr("End of the span"))
         for box in (self.start, self.end):
@@ -137,8 +148,7 @@ class ShownRecording(QWidget):
         self._show_head(shown, recording)
         self.parts.show_parts(shown.parts)
         self.tabs.setTabVisible(1, bool(shown.parts))
-        marks = self.tr("Between marks (%1)").replace("%1", str(len(shown.parts)))
-        self.tabs.setTabText(1, marks)
+        self.tabs.setTabText(1, self.tr("Parts (%1)").replace("%1", str(len(shown.parts))))
         self._show_span()
         self._model.price(shown.recorded, *self.plot.span_s)
 

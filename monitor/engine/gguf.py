@@ -305,6 +305,12 @@ def _check_magic(name: str, start: bytes) -> None:
             "page's download button or a direct link."
         )
     if start[:4] != b"GGUF":
+        if name.casefold().endswith(".gguf"):
+            raise ModelFileError(
+                f"{name} is not a GGUF file, whatever its name says: it does not begin as one. It "
+                "may be another file that was renamed, or damaged. Download it again from the "
+                "model's page."
+            )
         raise ModelFileError(
             f"{name} is not a GGUF file. LlamaWatt runs models in llama.cpp's GGUF format; "
             "look for a version of the model whose files end in .gguf."

@@ -36,14 +36,14 @@ def token_energy(measured: ModelFigures | None) -> str:
     """Write what a token took: ``● 0.0912 J``."""
     if measured is None:
         return figures.UNKNOWN
-    return figures.marked(measured.kind, figures.energy(measured.joules_per_token))
+    return figures.marked(measured.kind, figures.joules(measured.joules_per_token))
 
 
 def token_bounds(measured: ModelFigures) -> str:
-    """Write the ends of the interval of what a token took: ``(82.1–98.3 mJ)``."""
+    """Write the ends of the interval of what a token took: ``(0.0821–0.0983 J)``."""
     if measured.low_j is None or measured.high_j is None:
         return ""
-    return f"({figures.energy(measured.low_j)}–{figures.energy(measured.high_j)})"
+    return f"({figures.span_in_joules(measured.low_j, measured.high_j)})"
 
 
 def library_view(found: Overview, width: int) -> RenderableType:

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from desktop.bench.report_html import report_html
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
-from monitor.bench.events import Paused, Planned, Progressed, RunBegan, Step
+from monitor.bench.events import Left, Paused, Planned, Progressed, Resting, RunBegan, Step
 from monitor.bench.summary import SuiteResult
 from monitor.store.records import Status
 
@@ -53,9 +53,27 @@ def test_a_late_word_of_the_pause_does_not_outlive_it(qtbot: QtBot, window: Main
     model.set_paused(True)
     model.set_paused(False)
     model._on_event(Paused())  # was on its way
-    model._on_event(Progressed(STEP, (), 4, None, 1.0, None, None))
+    model._on_event(Progressed(STEP, (), 4, None, 1.0, None))
     assert model.running
     assert not model.running.is_paused
+    model.running = None
+
+
+def test_what_is_left_is_told_as_surely_as_it_is_known(qtbot: QtBot, window: MainWindow) -> None:
+    model, view = window.bench, window.bench_page.running
+
+    def cost(done: int, left: Left | None) -> str:
+        model._on_event(Progressed(STEP, (), done, None, 12.0, left))
+        assert model.running
+        return view._cost_words(model.running).partition(" so far")[2]
+
+    model._on_event(Planned("x", "T", (STEP,), ()))
+    assert "not known yet" in cost(1, None)
+    assert cost(4, Left(90.0, 300.0, is_rough=True)) == " · roughly 1 min 30 s and 300 J left"
+    assert cost(4, Left(90.0, 300.0, is_rough=False)) == " · about 1 min 30 s and 300 J left"
+    assert cost(10, Left(0.0, 0.0, is_rough=False)) == ""
+    model._on_event(Resting("idle", 10.0))
+    assert model.running.doing == "measuring the idle machine for 10 s …"
     model.running = None
 
 

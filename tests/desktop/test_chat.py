@@ -229,7 +229,7 @@ def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWind
     assert turn.answer.split()[0] in shown_answer(view)
     # A draft that cannot be kept either does not hide where the answer is.
     window.chat_page.prompt.setPlainText("And a joule?")
-    window._keep_draft()
+    window.drafts.keep()
     done: list[object] = []
     window.bridge.change(lambda: None, done.append)
     qtbot.waitUntil(lambda: bool(done))
@@ -321,4 +321,4 @@ def test_answer_cut_at_its_limit_says_so(qtbot: QtBot, window: MainWindow) -> No
     wait_idle(qtbot, window)
     (view,) = views(window)
     assert "limit of 12 tokens" in "\n".join(label.text() for label in view.findChildren(QLabel))
-    assert "/ 4096" in window.strip._context.text()
+    assert "/ 4,096" in window.strip._context.text()

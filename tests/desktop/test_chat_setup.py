@@ -254,7 +254,7 @@ def test_files_are_attached_and_removed(qtbot: QtBot, bar: AttachmentBar, tmp_pa
         bar._chips[0].click()
     assert names(bar) == ["two.py"]
     with qtbot.waitSignal(bar.changed):
-        bar.clear()
+        bar.put(())
     assert not bar.isVisible()
     assert bar.attachments() == ()
 

@@ -294,7 +294,7 @@ def test_what_is_being_typed_stays_with_its_conversation(qtbot: QtBot, window: M
     assert prompt.toPlainText() == "half a thought\n\nreworded"
     drafts = window.chat_page.composer.unsent()
     assert drafts == {"": "of the new chat", first: "half a thought\n\nreworded"}
-    window._keep_draft()
+    window.drafts.keep()
     history = window._services.history
     qtbot.waitUntil(lambda: history.preference("draft") == drafts, timeout=SHORT_MS)
 

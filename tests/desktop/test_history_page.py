@@ -30,6 +30,8 @@ from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History, QueryStart
 from monitor.store.outcomes import Outcome
 from monitor.store.records import Seconds, Status, Tokens
+from tests.unit.builders import CPU, GPU, stored_query
+from tests.unit.builders import line as bill_line
 
 CHANNEL = Channel(
     "rapl:package-0", "CPU 0", Domain.CPU, "package-0", Kind.COUNTER, Role.PART, 0.001, 0.0,
@@ -137,8 +139,23 @@ def test_interval_and_kind_are_in_the_tooltip(qtbot: QtBot, few: MainWindow) -> 
     few.show_page("history")
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
     tip = page.model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
-    assert "28.9 J – 29.1 J" in tip
+    assert "28.9–29.1 J" in tip
     assert "counted" in tip
+
+
+def test_an_energy_that_lacks_a_part_is_marked_in_its_row_and_on_its_page(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    lacking = Bill((bill_line(CPU, joules=200.0), bill_line(GPU, joules=None)))
+    stored_query(window._services.history, bill=lacking)
+    page = window.history_page
+    window.show_page("history")
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1, timeout=5_000)
+    assert page.model.index(0, 3).data() == "≥ ● 200 J"
+    tip = page.model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
+    assert "Not every part was read" in tip
+    qtbot.waitUntil(lambda: "GPU 0 was not read: it was at least this." in texts(window))
+    assert "≥ ● 200 J" in texts(window)
 
 
 # --- narrowing down ----------------------------------------------------------------------
@@ -234,6 +251,14 @@ def test_deleted_queries_come_back_with_undo(
     page._bring_back.trigger()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
     assert not page._bring_back.isEnabled()
+
+
+def test_one_deleted_query_is_told_in_the_singular(qtbot: QtBot, few: MainWindow) -> None:
+    few.show_page("history")
+    qtbot.waitUntil(lambda: few.history_page.model.rowCount() == FEW, timeout=5_000)
+    few.history_page.table.selectRow(2)
+    few.history_page.delete_selected()
+    qtbot.waitUntil(lambda: "1 query was deleted" in few.notice.text(), timeout=5_000)
 
 
 def test_tags_and_notes_stay_with_their_query(qtbot: QtBot, page: HistoryPage) -> None:

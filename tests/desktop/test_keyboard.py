@@ -215,6 +215,21 @@ def test_the_group_that_fits_best_comes_first(
     ]
 
 
+def test_after_typing_the_first_hit_is_the_marked_one(
+    qtbot: QtBot, open_finder: Open, actions: Actions
+) -> None:
+    finder = open_finder(
+        FinderSource("Conversations", lambda typed: hits("Keys of a piano") if not typed else []),
+        matching_source("Models", lambda: hits("Chat model new"), without_text=1),
+        action_source("Actions", actions),
+    )
+    qtbot.keyClick(finder.field, Qt.Key.Key_Down)
+    assert finder.list.currentIndex().data() == "Chat model new"
+    found = search(qtbot, finder, "new chat")
+    assert found[1] == "New chat"
+    assert finder.list.currentIndex().data() == "New chat"
+
+
 def test_a_group_shows_no_more_than_can_be_looked_over(qtbot: QtBot, open_finder: Open) -> None:
     many = matching_source("Models", lambda: hits(*(f"Model {n}" for n in range(50))))
     assert len(search(qtbot, open_finder(many), "model")) == 1 + LONGEST_LIST

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel, Series
 from desktop.live.plot import nice_ceiling
 from desktop.live.pyramid import Pyramid
-from desktop.theme.palette import LIGHT
+from desktop.theme.palette import DARK, LIGHT
 from desktop.window import MainWindow
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
@@ -141,6 +142,41 @@ def test_phases_are_shaded_where_they_happened(qtbot: QtBot, window: MainWindow)
     rects = [shade.rect() for shade in window.dock.plot._shades if shade.isVisible()]
     spans = [(round(rect.left(), 3), round(rect.right(), 3)) for rect in rects]
     assert spans == [(-9.0, -8.0), (-8.0, -6.0)]
+
+
+def test_the_coloured_grounds_that_are_drawn_are_named(qtbot: QtBot, window: MainWindow) -> None:
+    def named() -> list[str]:
+        window.dock.refresh()
+        return [entry.text for entry in window.dock._phases.values()]
+
+    assert named() == []
+    now_s = window.live.time_of(0)
+    window.live.follow(PrefillStarted(now_s + 1, 10, 0))
+    window.live.follow(DecodeStarted(now_s + 2))
+    window.live.follow(Done(now_s + 4, "end", 5, None))
+    window.dock.plot.draw_at(now_s + 10)
+    assert named() == ["prefill", "decode"]
+    window.dock.plot.draw_at(now_s + 62.5)
+    assert named() == ["decode"]
+
+
+def test_the_plot_is_folded_away_and_stays_so(qtbot: QtBot, window: MainWindow) -> None:
+    dock, pages = window.dock, window.pages
+    open_px, page_px = dock.height(), pages.height()
+    try:
+        dock.fold.click()
+        qtbot.waitUntil(lambda: dock.height() < open_px / 2)
+        assert not dock.plot.isVisible()
+        qtbot.waitUntil(lambda: pages.height() > page_px)
+        assert LiveDock(window.live, LIGHT).fold.isChecked()
+        window.set_theme(DARK)
+        assert not dock.plot.isVisible()
+        assert not dock.gauge_plot.isVisible()
+        dock.fold.click()
+        qtbot.waitUntil(lambda: dock.height() == open_px)
+        assert dock.plot.isVisible()
+    finally:
+        QSettings().remove("live/folded")
 
 
 @pytest.mark.parametrize("span_s", [60.0, 600.0, 3600.0])

@@ -134,6 +134,10 @@ def test_where_no_gpu_can_be_used_the_reason_is_said(opened: Open) -> None:
     assert not dialog.vram.isVisible()
     unknown = opened(hello=None)
     assert unknown.layers.isEnabled()
+    assert unknown.layers.field.text() == "as many as fit, if there is a GPU"
+    without_card = opened(hello=replace(WITH_CARD, devices=()))
+    assert without_card.layers.field.text() == "none"
+    assert "There is no GPU that it can use" in texts(without_card)
     assert "once the engine has started" in texts(unknown)
 
 

@@ -48,6 +48,16 @@ def sampled(services: Services) -> list[str]:
     return [p.source for p in services.sampler.probes() if p.source.startswith("plug:")]
 
 
+def test_an_address_can_be_typed_at_once(qtbot: QtBot, dialog: PlugsDialog) -> None:
+    with qtbot.waitActive(dialog):
+        dialog.show()
+        dialog.activateWindow()
+    focused = dialog.focusWidget()
+    assert focused
+    qtbot.keyClicks(focused, "192.168.1.20")
+    assert dialog.address.text() == "192.168.1.20"
+
+
 def test_a_plug_is_tried_added_and_shows_its_watts(
     qtbot: QtBot, dialog: PlugsDialog, device: Device, services: Services
 ) -> None:

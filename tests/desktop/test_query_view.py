@@ -9,20 +9,27 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QTextCursor
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.chat.answer import AnswerText
 from desktop.chat.energy.forecast import ForecastLabel
+from desktop.history.headline import Headline
+from desktop.history.limited_text import MOST_LINES, LimitedText
 from desktop.history.query_view import QueryDialog, QueryView
 from desktop.history.scrub import Scrub
-from desktop.history.timed_text import MOST_LINES, TimedText
+from desktop.history.timed_text import TimedText
 from desktop.history.tint import LEVELS, tint
 from desktop.theme.palette import DARK, LIGHT, Theme
 from monitor import figures
+from monitor.attachments import Attachment, with_attachments
 from monitor.details import Details
 from monitor.energy.account import DECODE, PREFILL, Phase, account
+from monitor.energy.baseline import AboveIdle
 from monitor.energy.forecast import Fit, Forecast
+from monitor.energy.interval import Interval
+from monitor.energy.wall import WallEquivalent, WallUnknown
 from monitor.power.channel import Channel, Kind, Reading
 from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, encode_trace
@@ -141,6 +148,70 @@ def test_moving_along_the_curve_marks_what_was_written_then(qtbot: QtBot, scrub:
     assert "● 20.0 W" in scrub.readout.text()
     qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 0.5))
     qtbot.waitUntil(lambda: marked(scrub.text) == "", timeout=2_000)
+
+
+def test_the_wheel_over_the_curve_scrolls_the_page(qtbot: QtBot, scrub: Scrub) -> None:
+    page = scrub.window()
+    assert isinstance(page, QueryView)
+    bar, plot = page.verticalScrollBar(), scrub.curve
+    page.ensureWidgetVisible(plot)
+    before = bar.value()
+    assert bar.maximum() > before
+    over_plot = QPointF(plot.mapTo(page, plot.rect().center()))
+    QTest.wheelEvent(page.windowHandle(), over_plot, QPoint(0, -120))
+    assert bar.value() > before
+
+
+def test_a_long_prompt_is_a_heading_of_two_lines_and_stands_whole_below_the_bill(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    files = [
+        Attachment(Path(name), name, text, len(text), "UTF-8", False)
+        for name, text in (
+            ("note.txt", "The secret word is ELEPHANT."),
+            ("long.txt", "7\n" * 50_000),
+        )
+    ]
+    question = "What is the secret word? " * 12
+    prompt = with_attachments(question, files)
+    kept = ask(tmp_path / "history.db")
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.resize(380, 500)
+    view.show_details(Details(replace(kept.record, prompt=prompt), kept.trace, kept.marks))
+    view.settle()
+    with qtbot.waitExposed(view):
+        view.show()
+    heading = view.findChild(Headline)
+    assert heading
+    assert heading.text().startswith("What is the secret word?")
+    assert heading.text().endswith("…")
+    assert heading.text().count("\n") == 1
+    assert heading.height() <= 3 * heading.fontMetrics().height()
+    assert "With note.txt, long.txt" in texts(view)
+    assert "ELEPHANT" not in texts(view)
+    whole = next(
+        each for each in view.findChildren(LimitedText) if "ELEPHANT" in each.toPlainText()
+    )
+    assert whole.toPlainText() == prompt
+    assert whole.verticalScrollBar().maximum() > 0
+    assert whole.height() < view.height()
+    energy = next(each for each in view.findChildren(QLabel) if each.text() == "Energy")
+    assert whole.mapTo(view.widget(), QPoint()).y() > energy.mapTo(view.widget(), QPoint()).y()
+
+
+def test_files_without_a_question_are_the_heading(qtbot: QtBot, kept: Kept) -> None:
+    file = Attachment(Path("note.txt"), "note.txt", "Hello", 5, "UTF-8", False)
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    prompt = with_attachments("", [file])
+    view.show_details(Details(replace(kept.record, prompt=prompt), kept.trace, kept.marks))
+    view.settle()
+    with qtbot.waitExposed(view):
+        view.show()
+    heading = view.findChild(Headline)
+    assert heading
+    assert heading.text() == "note.txt"
 
 
 def test_arrow_keys_go_from_word_to_word(qtbot: QtBot, scrub: Scrub) -> None:
@@ -336,6 +407,21 @@ def test_the_hardware_s_share_stands_beside_the_grams_and_not_in_them(
     carbon = kept.record.footprint
     assert carbon
     assert figures.mass(carbon.grams) in told
+    assert f"SCI without the hardware: {figures.mass(carbon.grams)} a query" in bare
+    assert f"SCI, both together: {figures.mass(carbon.grams + 0.012)} a query" in told
+
+
+def test_the_page_names_the_idle_it_is_above_and_tells_the_wall(qtbot: QtBot, kept: Kept) -> None:
+    above = AboveIdle(30.0, 28.0, 33.0, "a", "2026-03-02T12:00:00+00:00", (), 10.0)
+    told = WallEquivalent(Interval(520.0, 10.0, 10.0, 0.0), "b", ("GPU 0",))
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_details(Details(replace(kept.record, above_idle=above), wall=told))
+    assert "● 30.0 J (28.0–33.0 J) above idle, which was ● 10.0 W on 2026-03-02" in texts(view)
+    assert "At the wall, by the machine's calibration: ○ 520 J (510–530 J)." in texts(view)
+    assert "Extrapolated: GPU 0 drew more or less than was calibrated." in texts(view)
+    view.show_details(Details(kept.record, wall=WallUnknown("b", ("GPU 0", "GPU 1"))))
+    assert "not known, as GPU 0, GPU 1 hardly worked in the calibration. Calibrate" in texts(view)
 
 
 def test_phases_tell_thinking_and_what_reuse_saved(qtbot: QtBot, kept: Kept) -> None:

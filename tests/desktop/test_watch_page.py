@@ -240,6 +240,36 @@ def test_parts_between_marks_are_rows_that_can_be_chosen_and_named(
     assert kept.get(name).marks[1].at_s == second_s
 
 
+def test_no_name_of_a_mark_covers_another(qtbot: QtBot, watch: WatchDeeds) -> None:
+    recorded_for(qtbot, watch, "compile starts", "linking", "tests", "", "end of it all")
+    plot = watch.page.shown.plot
+    for width in (700, 400):
+        plot.resize(width, plot.height())
+        qtbot.wait(50)
+        boxes = [
+            text.mapRectToScene(text.boundingRect()) for _, text in plot.names if text.isVisible()
+        ]
+        assert len(boxes) >= 2
+        for number, box in enumerate(boxes):
+            assert not any(box.intersects(other) for other in boxes[:number])
+            assert plot.plotItem.vb.sceneBoundingRect().adjusted(-1, -1, 1, 1).contains(box)
+
+
+def test_another_tab_moves_nothing_and_the_field_for_a_name_says_what_it_is_for(
+    qtbot: QtBot, watch: WatchDeeds
+) -> None:
+    recorded_for(qtbot, watch, "compile")
+    shown = watch.page.shown
+    assert shown.tabs.tabText(1) == "Parts (2)"
+    before = shown.plot.geometry()
+    shown.tabs.setCurrentIndex(1)
+    qtbot.wait(50)
+    assert shown.plot.geometry() == before
+    field = watch.page.mark_name
+    wide = field.fontMetrics().horizontalAdvance(field.placeholderText())
+    assert field.width() >= wide + 20
+
+
 def test_rename_note_and_undo_of_delete(
     qtbot: QtBot, watch: WatchDeeds, services: Services
 ) -> None:

@@ -6,14 +6,21 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QScrollArea, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractScrollArea,
+    QApplication,
+    QScrollArea,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
+from desktop.keyboard.hits import action_source
 from desktop.models.dialog import ModelsDialog
 from desktop.settings.carbon import CarbonDialog
-from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme
+from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme, system_theme, wanted_theme
 from desktop.window import PAGES, MainWindow
 from monitor import cli
 from monitor.recorded import State
@@ -117,6 +124,48 @@ def test_closing_keeps_a_recording_and_takes_the_small_window_along(
         (kept,) = Recordings(again.store).listed()
     assert kept.state is State.DONE
     assert len(kept.marks) == 1
+
+
+# The platform without a screen says so of every window that is brought to the front.
+@pytest.mark.qt_log_ignore("does not support raise")
+def test_recording_by_keys_works_from_the_small_window_and_presses_nothing_else(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    control = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    page = window.watch.page
+    window.show_page("watch")
+    page.record.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_R, control)
+    qtbot.waitUntil(lambda: window.watch.model.is_recording)
+    focused = window.focusWidget()
+    assert focused is page.mark_name
+    qtbot.keyClicks(focused, "all cores")
+    qtbot.keyClick(window, Qt.Key.Key_W, control)
+    meter = window.watch.meter
+    assert meter is not None
+    qtbot.keyClick(meter, Qt.Key.Key_F9)
+    assert [mark.name for mark in window.watch.model._recorder.now().marks] == ["all cores"]
+    qtbot.keyClick(meter, Qt.Key.Key_R, control)
+    qtbot.waitUntil(lambda: not window.watch.model.is_recording)
+    assert not isinstance(window.focusWidget(), QAbstractButton)
+
+
+def test_the_theme_is_found_by_its_words_and_kept(qtbot: QtBot, window: MainWindow) -> None:
+    find = action_source("Actions", window.commands.actions).find
+    for typed in ("dark", "theme"):
+        assert find(typed)[0].title == "Change between light and dark"
+    settings = [hit.title for hit in find("settings")]
+    for title in ("How the model is loaded", "Choose where the electricity is from", "Wall plugs"):
+        assert title in settings
+    try:
+        find("dark")[0].does()
+        assert window._theme is DARK
+        assert wanted_theme() is DARK
+        find("dark")[0].does()
+        assert window._theme is LIGHT
+        assert wanted_theme() is system_theme()
+    finally:
+        QSettings().remove("theme")
 
 
 def test_nothing_is_wider_than_a_small_window(qtbot: QtBot, window: MainWindow) -> None:

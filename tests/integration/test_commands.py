@@ -7,13 +7,24 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
+from monitor.energy.calibration import Samples, calibrate
+from monitor.paths import database_path
+from monitor.power.channel import Domain, Role
+from monitor.store.calibrations import Calibrations
+from monitor.store.history import History
+from tests.hardware.curve import PowerCurve
+from tests.hardware.sysfs import FakeSysfs, RaplZone
 from tests.integration.conftest import Command
+from tests.unit.builders import channel
 
 RECORD_KEYS = {
     "id", "kind", "status", "started_at", "model", "settings", "text", "tokens", "seconds",
@@ -65,6 +76,35 @@ def test_ask_gives_the_agreed_form_and_history_holds_the_same_record(
     assert json.loads(listed.stdout) == [record]
     shown = llamawatt("history", "show", record["id"], "--json")
     assert json.loads(shown.stdout) == record
+
+
+def test_a_calibrated_machine_says_what_an_answer_took_at_the_wall(
+    here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(65.0))
+    with FakeSysfs(tmp_path / "sys", [package], update_s=0.01) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        before = ask(here, "What is a watt?", "--max-tokens", "8")
+        assert before["energy"]["wall"] is None
+        watts = np.repeat([10.0, 65.0, 100.0], 6)
+        samples = Samples(
+            whole=replace(channel(), key="plug:0", role=Role.WHOLE, domain=Domain.SYSTEM),
+            channels=(channel(),),
+            whole_w=30.0 + 1.25 * watts,
+            channels_w=watts[:, None],
+            steps=tuple(map(str, watts)),
+            passes=np.arange(18) % 2,
+        )
+        with closing(History(database_path())) as history:
+            kept = Calibrations(history.store).keep(calibrate(samples), samples)
+        record = ask(here, "What is a watt?", "--max-tokens", "8")
+        ran = here("ask", "What is a watt?", "--max-tokens", "8")
+    energy, wall = record["energy"], record["energy"]["wall"]
+    wall_j = 30.0 * record["seconds"]["total"] + 1.25 * energy["total_j"]
+    assert wall["total_j"] == pytest.approx(wall_j, rel=0.03)
+    assert wall["low_j"] < wall["total_j"] < wall["high_j"]
+    assert wall["calibration"] == kept.id
+    assert "At the wall, by the machine's calibration: ○ " in ran.stderr
 
 
 def test_answer_alone_is_on_stdout_and_the_bill_beside_it(

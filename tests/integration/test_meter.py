@@ -18,7 +18,7 @@ from monitor.engine.thinking import split_thinking
 from monitor.loading import LoadOptions
 from monitor.meter import Ask, Event, Finished, Meter
 from monitor.power.sampler import Sampler
-from monitor.running import BUDGET
+from monitor.running import BUDGET, SoFar
 from monitor.store.history import CHAT, History
 from monitor.store.records import QueryRecord, Status
 
@@ -104,6 +104,23 @@ def test_a_budget_stops_the_answer_and_keeps_the_text(bench: Bench, starter: Pat
     spent_j = cut.bill.total().joules
     assert spent_j is not None
     assert 0.5 * total_j / 4 <= spent_j < total_j / 2
+
+
+def test_what_a_query_has_come_to_is_told_while_it_runs(bench: Bench, starter: Path) -> None:
+    sampling = Sampling(temperature=0, max_tokens=300)
+    record, events = bench.run(
+        question(starter, "Write a long story about dragons.", sampling=sampling)
+    )
+    told = [event for event in events if isinstance(event, SoFar)]
+    assert told, "at least once a second"
+    joules = [each.bill.total().joules for each in told]
+    total_j = record.bill.total().joules
+    assert total_j is not None
+    assert all(energy_j is not None and energy_j < total_j for energy_j in joules)
+    assert joules == sorted(joules, key=lambda energy_j: energy_j or 0.0)
+    assert told[-1].tokens_per_s is not None
+    assert record.tokens_per_s is not None
+    assert 0.3 < told[-1].tokens_per_s / record.tokens_per_s < 3
 
 
 def test_a_day_that_is_spent_refuses_before_anything_is_stored(bench: Bench, starter: Path) -> None:

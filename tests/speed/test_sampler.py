@@ -109,7 +109,7 @@ def engine_at_work(model: Path) -> Iterator[None]:
     engine = Engine()
     request = Load(str(model), context=1024, threads=os.cpu_count() or 1)
     try:
-        with engine_loads(engine, request, has_gpu=False)[Work.DECODE]():
+        with engine_loads(engine, request, ())[Work.DECODE]():
             yield
     finally:
         engine.stop()

@@ -58,11 +58,16 @@ class ForecastLabel(QLabel):
         self.setAccessibleDescription(self.toolTip())
 
     def _lacking(self, known: int) -> str:
+        if known == FEWEST - 1:
+            return self.tr(
+                "What an answer takes can be foretold after 1 more answer of this model, with "
+                "these threads and GPU layers."
+            )
         if known < FEWEST:
             return self.tr(
-                "What an answer takes can be foretold after %n more answers of this model, with "
-                "these threads and GPU layers.", "", FEWEST - known,
-            ).replace("%n", str(FEWEST - known))  # fmt: skip
+                "What an answer takes can be foretold after %1 more answers of this model, with "
+                "these threads and GPU layers."
+            ).replace("%1", str(FEWEST - known))
         return self.tr(
             "Most of the earlier answers were cut short, so that it is not known how long they "
             "would have become."
