@@ -286,6 +286,7 @@ class QueryView(QScrollArea):
             inner.addWidget(label(name, "muted"))
             inner.addWidget(label(value, "title"))
             inner.addWidget(label(small or "", "muted", wrap=True))
+            inner.addStretch(1)
             grid.addWidget(tile, index // 2, index % 2)
         holder = QWidget()
         holder.setLayout(grid)
