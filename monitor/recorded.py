@@ -155,12 +155,18 @@ class Span:
     end_s: float
 
 
+def _as_opened(channels: Sequence[Channel]) -> tuple[Channel, ...]:
+    """Return each channel once: as a part if it was billed as one at any time."""
+    parts = {channel.key: channel for channel in channels if channel.role is Role.PART}
+    return tuple(({channel.key: channel for channel in channels} | parts).values())
+
+
 class _StillTrace(Trace):
     """A trace to which nothing is added: the curves of a recording, on the recording's clock."""
 
     def __init__(self, channels: Sequence[Channel], curves: Mapping[str, Curve]) -> None:
         super().__init__(capacity=0)
-        self._channels = {channel.key: channel for channel in channels}
+        self._channels = {channel.key: channel for channel in _as_opened(channels)}
         self._curves = curves
 
     def channels(self) -> tuple[Channel, ...]:
@@ -202,8 +208,9 @@ class Recorded:
         """Return what a span cost; its ends are put inside the recording, and in their order."""
         last_s = self.recording.duration_s
         low_s, high_s = sorted(min(max(at_s, 0.0), last_s) for at_s in (start_s, end_s))
-        trace = _StillTrace(self.recording.channels, self.curves)
-        bill = account(trace, self.recording.channels, [Phase(WATCH, low_s, high_s)])
+        channels = _as_opened(self.recording.channels)
+        trace = _StillTrace(channels, self.curves)
+        bill = account(trace, channels, [Phase(WATCH, low_s, high_s)])
         return self.recording.cost_of(low_s, high_s, bill)
 
     def part(self, start_s: float, end_s: float) -> "Recorded":
@@ -247,7 +254,7 @@ def recorded_of(
 
     :param pieces: of the curves, in their order; of a model also what a sensor had measured
     """
-    channels = recording.channels
+    channels = _as_opened(recording.channels)
     trace = _StillTrace(channels, joined_pieces(pieces))
     spans = [(0.0, recording.duration_s)]
     curves = billed_curves(trace, channels, spans, (-math.inf, math.inf))

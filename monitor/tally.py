@@ -31,11 +31,12 @@ class Tally:
         :param until_s: monotonic; what was not read by then is not covered
         """
         trace = self._sampler.trace
-        joined = {
+        self._ended = {
             billed_as: line
             for billed_as, line in self._ended.items()
             if line.channel.key not in trace.withdrawn
         }
+        joined = dict(self._ended)
         phase = Phase(WATCH, self._slice_s, until_s)
         for line in account(trace, self._sampler.channels(), [phase]).lines:
             billed_as = line.channel.billed_as

@@ -27,6 +27,7 @@ class Ledger:
 
         The sampler should have read past their end, or their coverage will be less than whole.
         """
+        self._forget_withdrawn()
         bill = account(self._sampler.trace, self._sampler.channels(), phases)
         for line in bill.lines:
             key = (line.channel, line.phase)
@@ -37,9 +38,17 @@ class Ledger:
     @property
     def bill(self) -> Bill:
         """The sum so far, without what was added by a channel that is withdrawn now."""
+        self._forget_withdrawn()
+        return Bill(tuple(self._lines.values()), self._method)
+
+    def _forget_withdrawn(self) -> None:
+        """What was withdrawn stays so, should the channel be read again."""
         withdrawn = self._sampler.trace.withdrawn
-        lines = (line for line in self._lines.values() if line.channel.key not in withdrawn)
-        return Bill(tuple(lines), self._method)
+        self._lines = {
+            billed: line
+            for billed, line in self._lines.items()
+            if line.channel.key not in withdrawn
+        }
 
 
 def _join(known: Line, new: Line) -> Line:

@@ -3,21 +3,26 @@
 A span rests on every channel that was read in it, whether its source is there still or has gone,
 and on those that are there now: what was not read of these is a gap. A moment of a part belongs to
 its sensor or to its model, never to both: to the model where the sensor was silent for longer than
-:data:`SILENT_S`, or has gone and was not read since. A fault of a moment is a gap, and changes the
-kind of no bill. It is the same moment in any span, so that spans add up to their union.
+:data:`SILENT_S`, or has gone and was not read since. In the same way a moment of a processor that
+lies within a ``soc`` is the latter's, and its own only where that was silent or gone. A fault of a
+moment is a gap, and changes the kind of no bill. It is the same moment in any span, so that spans
+add up to their union.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.power.channel import Channel, Kind, counted, is_model_of
+from monitor.power.channel import Channel, Role, is_model_of, is_within
 from monitor.power.trace import Trace
 from monitor.power.window import Curve, Gap, Stretch, read_of
 
 SILENT_S = 10.0
 """A channel without a reading for longer is waited for no more."""
+
+OPENING_S = 2.0
+"""Sensors are opened within so long of their model; what that read before is worth no other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ def standing(
     :param start_s: monotonic, as ``end_s``
     """
     listed = {channel.key: channel for channel in there}
+    # As they were opened: how they stand to each other is told by what was read.
     known = listed | {channel.key: channel for channel in trace.channels()}
     span, around = (start_s, end_s), (start_s - SILENT_S, end_s + SILENT_S)
     read = {each.key: read_of(trace.curve(each.key, *around), *around) for each in trace.channels()}
@@ -54,15 +60,46 @@ def standing(
         if sensors:
             told = [stretch for key in sensors for stretch in read.get(key, ())]
             is_gone = listed.keys().isdisjoint(sensors)
-            shares[model] = _model_share(read.get(model, ()), told, span, is_gone)
+            shares[model] = _left_share(read.get(model, ()), told, span, is_gone)
             shares |= dict.fromkeys(sensors, _outside(shares[model], *span))
-    sensed = (known[key] for key in known if key in inside and known[key].kind is not Kind.MODELLED)
-    placed = listed | {channel.key: channel for channel in counted(tuple(sensed))}
-    return [
-        Standing(placed.get(key, known[key]), tuple(stretches))
-        for key, stretches in shares.items()
-        if stretches
-    ]
+    alone = _alone(known, read, listed.keys(), shares, span)
+    found: list[tuple[Channel, Sequence[Stretch]]] = []
+    for key, share in shares.items():
+        channel = known[key]
+        if key in alone:
+            own, within = (
+                _both(share, alone[key], span),
+                _both(share, _outside(alone[key], *span), span),
+            )
+            found += [(channel, own), (replace(channel, role=Role.INSIDE), within)]
+        else:
+            found.append((channel, share))
+    return [Standing(channel, tuple(share)) for channel, share in found if share]
+
+
+def _alone(
+    known: Mapping[str, Channel],
+    read: Mapping[str, Sequence[Stretch]],
+    listed: Set[str],
+    shares: dict[str, Sequence[Stretch]],
+    span: Stretch,
+) -> dict[str, Sequence[Stretch]]:
+    """Return when each package is a part of its own that lies within a ``soc`` at other times.
+
+    What it has alone is taken from the share of the ``soc``, which is no gap then.
+    """
+    alone: dict[str, Sequence[Stretch]] = {}
+    for package in shares:
+        sockets = [key for key in known if is_within(known[package], known[key])]
+        told = [stretch for key in sockets for stretch in read.get(key, ())]
+        if not told:
+            continue
+        is_gone = listed.isdisjoint(sockets)
+        alone[package] = _left_share(read.get(package, ()), told, span, is_gone)
+        for key in sockets:
+            if key in shares:
+                shares[key] = _both(shares[key], _outside(alone[package], *span), span)
+    return alone
 
 
 def billed_curves(
@@ -109,28 +146,30 @@ def _within(curve: Curve, stretches: Sequence[Stretch]) -> Curve:
     return Curve(at_s, energy_j, curve.power_w[at], gap)
 
 
-def _model_share(
-    modelled: Sequence[Stretch], told: Sequence[Stretch], span: Stretch, is_gone: bool
+def _left_share(
+    own: Sequence[Stretch], told: Sequence[Stretch], span: Stretch, is_gone: bool
 ) -> list[Stretch]:
-    """Return what of a span a model has, if it was read there.
+    """Return what of a span is left to a channel by others that come before it, if it was read.
 
-    :param modelled: when the model was read in the span and for :data:`SILENT_S` around it
-    :param told: when what it models was read, likewise
-    :param is_gone: whether none of that is there now
+    :param own: when it was read in the span and for :data:`SILENT_S` around it
+    :param told: when the others were read, likewise
+    :param is_gone: whether none of them is there now
     """
-    if not modelled:
+    if not own:
         return []
-    first_s, last_s = modelled[0][0], modelled[-1][1]
+    first_s, last_s = own[0][0], own[-1][1]
     share = []
     for from_s, to_s in _outside(told, first_s, last_s):
-        if to_s - from_s > SILENT_S or (is_gone and to_s == last_s):
-            # Before and after all that was told, what the model missed is the model's gap.
-            is_first = not any(start_s < from_s for start_s, _ in told)
+        # Before the first that was told they were not there yet, or silent for longer than looked.
+        is_first = not any(start_s < from_s for start_s, _ in told)
+        waited_s = OPENING_S if is_first else SILENT_S
+        if to_s - from_s > waited_s or (is_gone and to_s == last_s):
+            # Before and after all that was told, what it missed is its own gap.
             is_last = not any(end_s > to_s for _, end_s in told)
             low_s = span[0] if is_first else max(from_s, span[0])
             high_s = span[1] if is_last else min(to_s, span[1])
             share.append((low_s, high_s))
-    return [each for each in share if each[1] > each[0] and _meets(each, modelled)]
+    return [each for each in share if each[1] > each[0] and _meets(each, own)]
 
 
 def _outside(stretches: Iterable[Stretch], start_s: float, end_s: float) -> list[Stretch]:
@@ -141,6 +180,11 @@ def _outside(stretches: Iterable[Stretch], start_s: float, end_s: float) -> list
             found.append((at_s, min(from_s, end_s)))
         at_s = max(at_s, to_s)
     return found
+
+
+def _both(one: Iterable[Stretch], other: Iterable[Stretch], span: Stretch) -> list[Stretch]:
+    """Return what of a span lies in both."""
+    return _outside([*_outside(one, *span), *_outside(other, *span)], *span)
 
 
 def _meets(stretch: Stretch, others: Iterable[Stretch]) -> bool:

@@ -210,6 +210,17 @@ def is_model_of(model: Channel, measured: Channel) -> bool:
     )
 
 
+def is_within(package: Channel, socket: Channel) -> bool:
+    """Whether one channel measures a processor's package, and another the whole it lies in."""
+    return (
+        package.kind is not Kind.MODELLED
+        and socket.kind is not Kind.MODELLED
+        and package.role is socket.role is Role.PART
+        and (package.domain, socket.domain) == (Domain.CPU, Domain.SOC)
+        and package.device == socket.device
+    )
+
+
 def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """Return the channels as they stand to each other: no joule is in two parts.
 
@@ -220,19 +231,11 @@ def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     :param channels: every channel the sources opened
     :return: the same, in the same order, without what a measurement replaces
     """
-    sockets = {
-        channel.device
-        for channel in channels
-        if channel.domain is Domain.SOC
-        and channel.kind is not Kind.MODELLED
-        and channel.role is Role.PART
-    }
     standing = []
     for channel in channels:
         if any(is_model_of(channel, other) for other in channels):
             continue
-        is_package = channel.role is Role.PART and channel.domain is Domain.CPU
-        if is_package and channel.device in sockets:
+        if any(is_within(channel, other) for other in channels):
             channel = replace(channel, role=Role.INSIDE)
         standing.append(channel)
     return tuple(standing)

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from monitor.power.channel import Channel, Probe, counted
+from monitor.power.channel import Channel, Kind, Probe, counted
 from monitor.power.feed import Feed
 from monitor.power.gauge import Gauge, GaugeTrace
 from monitor.power.reader import Desk, Use
@@ -15,6 +15,10 @@ MIN_HZ, DEFAULT_HZ, MAX_HZ = 1.0, 10.0, 50.0
 
 STALLED_INTERVALS = 10
 """A source not read for this many intervals hangs, and what is told of the rest waits no more."""
+
+LATE_S = 5.0
+"""The model of what was not read for so long is read as often as a sensor: it may have to stand in.
+Before that it is read so often (``Use.NONE``)."""
 
 WATCH_S = 1.0
 """Sources that hang are looked for this often."""
@@ -194,6 +198,19 @@ class Sampler:
                 opened.setdefault(channel.key, channel)
         return counted(tuple(opened.values()))
 
+    def _in_use(self) -> tuple[Channel, ...]:
+        """Return the channels in use, and the models of those that have not been read of late.
+
+        They are read as often as a sensor before a total rests on them.
+        """
+        used, late_s = self.channels(), time.monotonic() - LATE_S
+        opened = tuple(channel for feed in self._feeds for channel in feed.channels)
+        latest = {channel.key: self.trace.latest(channel.key) for channel in opened}
+        read = {key for key, told in latest.items() if told and told[0] >= late_s}
+        models = [channel for channel in opened if channel.kind is Kind.MODELLED]
+        stand_in = counted(tuple(c for c in opened if c.key in read or c in models))
+        return (*stand_in, *used)
+
     def gauges(self) -> tuple[Gauge, ...]:
         """Return the gauges that can be read; their readings are in :attr:`gauge_trace`."""
         return tuple(gauge for feed in self._feeds for gauge in feed.gauges)
@@ -208,7 +225,7 @@ class Sampler:
             with self._changing:
                 # Before those in use are listed: what is opened meanwhile is judged next time.
                 opened = [(feed, feed.channels) for feed in self._feeds if self._running]
-                used = {channel.key: channel.role for channel in self.channels()}
+                used = {channel.key: channel.role for channel in self._in_use()}
                 for feed, channels in opened:
                     feed.set_use({used.get(channel.key) for channel in channels})
                     feed.watch()

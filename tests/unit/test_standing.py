@@ -254,6 +254,40 @@ def test_a_package_is_a_part_until_something_is_read_that_contains_it() -> None:
     assert roles == [Role.PART, Role.INSIDE]
 
 
+def apu_trace(*awake_s: tuple[float, float]) -> tuple[Trace, Channel]:
+    """A package that is read for a minute, and what it lies in, read at times."""
+    apu = replace(CPU, key="apu", domain=Domain.SOC, kind=Kind.POWER)
+    trace = cpu_trace([(0.0, 60.0)])
+    trace.add(apu)
+    for from_s, to_s in awake_s:
+        times_s = np.arange(from_s, to_s + 0.05, 0.1)
+        trace.record(Reading(apu.key, at_s, power_w=70.0) for at_s in times_s)
+        trace.miss([apu.key])
+    return trace, apu
+
+
+@pytest.mark.parametrize(
+    ("awake", "alone_s"), [((30.0, 60.0), 30.0), ((0.0, 30.0), 30.0), ((29.0, 31.0), 58.0)]
+)
+def test_a_package_has_what_the_socket_it_lies_in_did_not_read_of_a_span(
+    awake: tuple[float, float], alone_s: float
+) -> None:
+    trace, _apu = apu_trace(awake)
+    bill = account(trace, [CPU], [Phase(WATCH, 0.0, 60.0)])
+    whole_j = alone_s * CPU_W + (60 - alone_s) * 70.0
+    assert bill.total().joules == pytest.approx(whole_j, rel=0.005)
+    assert bill.total().coverage == pytest.approx(1.0, abs=0.01)
+    halves = [account(trace, [CPU], [Phase(WATCH, at_s, at_s + 30)]) for at_s in (0.0, 30.0)]
+    joules = [half.total().joules for half in halves]
+    assert sum(each for each in joules if each) == pytest.approx(whole_j, rel=0.005)
+
+
+def test_a_model_keeps_what_it_read_before_its_sensor_was_there() -> None:
+    bill = account(cpu_trace([(8.0, 60.0)]), [CPU], [Phase(WATCH, 0.0, 60.0)])
+    assert bill.total().joules == pytest.approx(8 * MODEL_W + 52 * CPU_W, rel=0.01)
+    assert bill.total().coverage == pytest.approx(1.0)
+
+
 moments = st.lists(st.floats(0.0, 60.0), max_size=8, unique=True).map(sorted)
 
 
