@@ -211,7 +211,14 @@ def sci_(query_id: str, as_json: bool) -> None:
         record = found_record(stored, query_id)
         operational = record.footprint
         if operational is None:
-            raise click.ClickException(f"No energy was measured of {record.id}.")
+            raise click.ClickException(
+                f"The grams of {record.id} are not known: "
+                + (
+                    "its zone had no figure. `llamawatt carbon recost` reckons with another."
+                    if record.bill.total().energy
+                    else "no energy was measured of it."
+                )
+            )
         scores = _scores(stored, record, operational, record.embodied_g)
     total_s = record.seconds.total
     show(

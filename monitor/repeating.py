@@ -167,8 +167,7 @@ NOTHING_WHOLE = (
 )
 AT_LEAST = "%1 was not read in any of these runs: it was more than the mean says."
 LEFT_OUT = (
-    "Runs that the mean leaves out, as not all was read in them that was read in the others: %1 of "
-    "%2"
+    "Runs that the mean leaves out, as other parts were read in them than in the others: %1 of %2"
 )
 UNRESOLVED = (
     "Even together the runs were too short for a sensor to resolve; ask for more of them, or for "

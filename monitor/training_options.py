@@ -73,6 +73,10 @@ def _place(given: Mapping[str, Any]) -> Place:
 
 
 def _region(provider: str, region: str) -> Place:
+    if not region and provider.casefold() in PROVIDERS:
+        raise click.UsageError(
+            f"Where {provider} trained it is not said: give --region, or --zone or --intensity."
+        )
     if found := find_region(provider, region):
         return region_place(found)
     near = ", ".join(near_regions(provider, region))

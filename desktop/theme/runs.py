@@ -28,10 +28,10 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Runs", "one run"),
     QT_TRANSLATE_NOOP("Runs", "%1 runs"),
     QT_TRANSLATE_NOOP(
-        "Runs", "One run is left out: not all was read in it that was read in the others."
+        "Runs", "One run is left out: what was read in it is not what was read in the others."
     ),
     QT_TRANSLATE_NOOP(
-        "Runs", "%1 runs are left out: not all was read in them that was read in the others."
+        "Runs", "%1 runs are left out: what was read in them is not what was read in the others."
     ),
     QT_TRANSLATE_NOOP("Runs", "One more run of each would settle which takes less energy."),
     QT_TRANSLATE_NOOP("Runs", "About %1 more runs of each would settle which takes less energy."),

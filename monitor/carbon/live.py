@@ -189,8 +189,7 @@ def check_time(reading: Reading, now: datetime) -> None:
     if reading.at - EARLY > now:
         raise LiveError(
             f"The newest figure of {title} is of {when}, but the clock of this machine says "
-            f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Set the clock; until then the yearly "
-            "figure is used."
+            f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC. Set the clock."
         )
     if not reading.is_usable(now):
         raise LiveError(

@@ -30,8 +30,8 @@ class Comparison:
 
     :param difference: of the means, the second less the first; its scatter is the runs' own
     :param counts: how many runs of each that is of; pairs, if they are paired
-    :param left_out: runs of either that are not among them, as not all was read in them that was
-      read in the others
+    :param left_out: runs of either that are not among them, as other parts were read in them than
+      in the others
     :param paired: whether prompt was compared with prompt
     :param repeats_needed: further runs of each that would tell them apart, if they go on as
       they did; 0 if they are told apart, ``None`` if repeating would not do it, or it is not

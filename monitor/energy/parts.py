@@ -57,11 +57,14 @@ def run_of(bill: Bill, phase: str | None = None) -> dict[str, Interval]:
 def fullest(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     """Return which parts runs are compared by, of the sets of parts that were read in each.
 
-    The set with the most parts, since a smaller one lacks readings; of those with as many, the one
+    The set with the most parts, since a smaller one lacks readings, but not one that a single run
+    has, if there are others: such as a card that woke once. Of those with as many parts, the one
     that most runs have, then the latest.
 
     :param sets: at least one
     """
     listed = list(sets)
     counts, latest = Counter(listed), {parts: at for at, parts in enumerate(listed)}
-    return max(counts, key=lambda parts: (len(parts), counts[parts], latest[parts]))
+    return max(
+        counts, key=lambda parts: (counts[parts] > 1, len(parts), counts[parts], latest[parts])
+    )

@@ -37,7 +37,7 @@ class Mean:
     :param kind: the weakest kind among the parts
     :param resolved: whether the runs joined last ten refreshes or more of every part's sensor
     :param coverage: the least share of a part that was read
-    :param left_out: runs that it is not of, as not all was read in them that was in the others
+    :param left_out: runs that it is not of, as other parts were read in them than in the others
     :param unread: labels of the parts that were not read in any of its runs: it was more than that
     """
 

@@ -22,7 +22,7 @@ SILENT_S = 10.0
 """A channel without a reading for longer is waited for no more."""
 
 OPENING_S = 2.0
-"""Sensors are opened within so long of their model; what that read before is worth no other kind."""
+"""Sensors open within so long of their model: what that read before is worth no other kind."""
 
 
 @dataclass(frozen=True, slots=True)

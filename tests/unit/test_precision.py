@@ -73,6 +73,14 @@ def test_what_was_not_measured_is_left_out_of_the_mean_rather_than_zero() -> Non
     assert mean_of([]) is None
 
 
+def test_a_card_that_woke_in_one_run_does_not_rule_the_others_out() -> None:
+    card = replace(line(GPU), energy=Interval(30.0, 0.0, 0.0, 0.0))
+    odd = replace(bill(200), lines=(*bill(200).lines, card))
+    found = mean_of([odd, *(bill(200) for _ in range(11))])
+    assert found
+    assert (found.count, found.left_out, found.energy.joules) == (11, 1, 200)
+
+
 def test_a_run_that_lacks_a_part_is_left_out_of_the_mean(record: QueryRecord) -> None:
     whole = Bill((line(CPU, joules=200.0), line(GPU, joules=2000.0)))
     lacking = Bill((line(CPU, joules=200.0), line(GPU, joules=None)))
@@ -84,7 +92,7 @@ def test_a_run_that_lacks_a_part_is_left_out_of_the_mean(record: QueryRecord) ->
     records = tuple(replace(record, bill=each) for each in (whole, lacking, whole, patchy, whole))
     repeats = Repeated("a", Plan(times=5), None, records, found, ended=True)
     assert repeats.notes()[0] == (
-        "Runs that the mean leaves out, as not all was read in them that was read in the others: "
+        "Runs that the mean leaves out, as other parts were read in them than in the others: "
         "2 of 5 (GPU 0)."
     )
     assert repeat_report.progress_line(replace(repeats, records=records[:2])).startswith(
