@@ -26,6 +26,12 @@ BAR_PX = 5
 LEAST_NAME_PX = 60
 """A model's name is not cut shorter than this."""
 
+NAME_SHARE = 1 / 3
+"""Of the strip's width: a model may take so much before the session is shortened."""
+
+WIDEST_POWER = "● 000 mW"
+"""Room is kept for it, so that nothing moves as the watts change."""
+
 
 class StatusStrip(QWidget):
     """Always visible, whatever the page."""
@@ -64,6 +70,7 @@ class StatusStrip(QWidget):
             self.tr("Tokens this conversation takes of the context, and how many it holds")
         )
         self._power = label("")
+        self._power.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._power.setAccessibleDescription(self.tr("Power now"))
         self._session = label("", "muted")
         self._session_forms: tuple[str, ...] = ("",)
@@ -140,24 +147,29 @@ class StatusStrip(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        """Shorten, where there is not room for all, the session first and then the model's name.
+        """Shorten, where there is not room for all, a long name to its share, then the session,
+        and then the name further.
 
         Quantisation and place stay: they tell one model from another.
         """
+        self._power.setMinimumWidth(self._power.fontMetrics().horizontalAdvance(WIDEST_POWER))
         beside = (self._context, self._power, self._zone)
-        taken = 2 * MARGIN_PX + 4 * GAP_PX + sum(each.sizeHint().width() for each in beside)
-        room = self.width() - taken
+        widths = (max(each.sizeHint().width(), each.minimumWidth()) for each in beside)
+        room = self.width() - 2 * MARGIN_PX - 4 * GAP_PX - sum(widths)
         self._show_name(self._name)
         whole = self._model.sizeHint().width()
+        name_px = self._model.fontMetrics().horizontalAdvance(self._name)
+        shortest = whole - max(name_px - LEAST_NAME_PX, 0)
+        share = min(whole, max(round(self.width() * NAME_SHARE), shortest))
         metrics = self._session.fontMetrics()
         for form in self._session_forms:
             left = room - metrics.horizontalAdvance(form)
-            if left >= whole:
+            if left >= share:
                 break
         self._session.setText(form)
         if left < whole:
             metrics = self._model.fontMetrics()
-            least = max(metrics.horizontalAdvance(self._name) - (whole - left), LEAST_NAME_PX)
+            least = max(name_px - (whole - left), LEAST_NAME_PX)
             right = Qt.TextElideMode.ElideRight
             self._show_name(metrics.elidedText(self._name, right, least))
 

@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
         self.chat.answered.connect(self._on_answered)
         self.chat_page.bill_opened.connect(lambda record: self.open_query(record.id))
         self.chat_page.said.connect(partial(self._say_on_page, "chat"))
+        self.chat_page.refused.connect(partial(self.notice.say, topic=BUSY))
         for gone_on in (self.chat.turn_added, self.chat.reset):
             gone_on.connect(partial(self.notice.settle, "chat"))
         self.bridge.idle.connect(partial(self.notice.settle, BUSY))

@@ -35,6 +35,7 @@ class Lane(QFrame):
         self._bars: list[QProgressBar] = []
         self._scores = [label("", "muted", wrap=True) for _ in states]
         self.plot = ScorePlot(theme, color)
+        self._plot_title = label("", "muted", wrap=True)
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(4)
@@ -59,7 +60,13 @@ class Lane(QFrame):
         layout.setContentsMargins(14, 10, 14, 10)
         layout.setSpacing(16)
         layout.addLayout(left, 3)
-        layout.addWidget(self.plot, 2, Qt.AlignmentFlag.AlignTop)
+        right = QVBoxLayout()
+        right.setSpacing(2)
+        right.addWidget(self._plot_title)
+        right.addWidget(self.plot)
+        right.addStretch(1)
+        layout.addLayout(right, 2)
+        self._plot_title.hide()
         self.plot.hide()
 
     def set_theme(self, theme: Theme, color: str) -> None:
@@ -78,6 +85,9 @@ class Lane(QFrame):
         shown = next((state for state in judged if state.step.number == current), None)
         shown = shown or (judged[-1] if judged else None)
         if shown:
+            title = self.tr("Running score: %1").replace("%1", shown.step.part)
+            self._plot_title.setText(title)
+            self._plot_title.show()
             self.plot.show()
             self.plot.show_curve(shown)
 

@@ -11,7 +11,7 @@ from desktop.chat.budget import budget_words
 from desktop.chat.draft_warning import DraftWarning
 from desktop.chat.energy.forecast import ForecastLabel
 from desktop.chat.model import ChatModel
-from desktop.chat.outlook import Outlook
+from desktop.chat.outlook import Outlook, may_be_too_long
 from desktop.chat.prompt import PromptEdit
 from desktop.chat.transcript import READABLE_WIDTH
 from desktop.theme.icons import icon
@@ -43,6 +43,7 @@ class Composer(QWidget):
         self._editing: int | None = None
         self._sent: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._outlook = Outlook()
+        self._waits_for_measure = False
         self._aside: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._drafts: dict[str, str] = {}
         self._conversation = ""
@@ -77,13 +78,13 @@ class Composer(QWidget):
         inner.setSpacing(6)
         inner.addWidget(self._edit_banner())
         inner.addWidget(self.attached)
+        inner.addWidget(self._warning)  # above: below, it would push the buttons up as it comes
         field = QHBoxLayout()
         field.setSpacing(8)
         field.addWidget(self.prompt, 1)
         field.addLayout(self._buttons())
         inner.addLayout(field)
         inner.addLayout(self._tools(theme))
-        inner.addWidget(self._warning)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.addWidget(column)
@@ -182,7 +183,11 @@ class Composer(QWidget):
         self._warning.show_outlook(outlook)
         self._mind_send()
         if measured is None:
+            if self._waits_for_measure:
+                self._warning.show_measuring()
             return
+        if self._waits_for_measure and self._is_of_draft(outlook):
+            self.send()
         words = (
             self.tr("next: about %1 of %2 tokens")
             if outlook.is_estimate
@@ -213,9 +218,14 @@ class Composer(QWidget):
         self.send_button.setEnabled(ready and bool(self._text()))
 
     def _is_known_too_long(self) -> bool:
-        """Whether the engine has counted that what would be sent cannot be answered."""
+        """Whether it is certain that what would be sent cannot be answered."""
+        return self._outlook.is_hopeless and self._is_of_draft(self._outlook)
+
+    def _has_to_be_measured(self) -> bool:
+        """Whether what would be sent may be too long, and is not measured yet."""
         outlook = self._outlook
-        return outlook.is_too_long and not outlook.is_estimate and self._is_of_draft(outlook)
+        is_measured = outlook.measured is not None and self._is_of_draft(outlook)
+        return not is_measured and may_be_too_long(self._text(), self._model.options)
 
     def _is_of_draft(self, outlook: Outlook) -> bool:
         return (outlook.text, outlook.at) == (self._text(), self._editing)
@@ -235,13 +245,18 @@ class Composer(QWidget):
         return with_attachments(self.prompt.toPlainText().strip(), self.attached.attachments())
 
     def _on_typed(self) -> None:
+        self._waits_for_measure = False  # what was to be sent is another text now
         self.update_buttons()
 
     def _draft(self) -> None:
         self.drafted.emit(self._text(), self._editing)
 
     def send(self) -> None:
-        """Put the question, if there is one and the model is free."""
+        """Put the question, if there is one and the model is free.
+
+        One that may be too long waits until it is measured.
+        """
+        self._waits_for_measure = False
         if self.attached.is_reading:  # it would go along with the next question instead
             self._warning.show_reading()
             return
@@ -250,6 +265,10 @@ class Composer(QWidget):
             return
         if self._is_known_too_long():
             return  # the warning says so
+        if self._model.model is not None and self._has_to_be_measured():
+            self._waits_for_measure = True
+            self._warning.show_measuring()
+            return
         typed, text = self.prompt.toPlainText(), self._text()
         files, place = self.attached.attachments(), self._editing
         is_current = self._is_of_draft(self._outlook)

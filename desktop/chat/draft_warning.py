@@ -9,7 +9,7 @@ from desktop.theme.widgets import named
 
 
 class DraftWarning(QLabel):
-    """A line under the prompt, hidden while the question can be sent and answered as it is."""
+    """A line above the prompt, hidden while the question can be sent and answered as it is."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,11 +37,16 @@ class DraftWarning(QLabel):
         self.setText(self.tr("A file is still being read. Send this when it stands above."))
         self.show()
 
+    def show_measuring(self) -> None:
+        """Say that a long question is being counted, to be sent if there is room for it."""
+        self.setText(self.tr("The question is being measured; it is sent if the context holds it."))
+        self.show()
+
     def _too_long(self, outlook: Outlook) -> str:
         known = self.tr("The question alone is longer than the context and cannot be sent.")
         guessed = self.tr("The question alone is probably longer than the context.")
         way = self.tr("Shorten it, or load the model with a larger context (Ctrl+,).")
-        return f"{guessed if outlook.is_estimate else known} {way}"
+        return f"{known if outlook.is_hopeless else guessed} {way}"
 
     def _dropped_words(self, outlook: Outlook) -> str:
         """Name what would be left out, by its first words."""

@@ -10,7 +10,7 @@ from desktop.chat.model import ChatModel
 from monitor.energy.forecast import Forecast, PastAnswers, foretell
 from monitor.engine.client import EngineError
 from monitor.engine.messages import ROOM_FOR_ANSWER, ChatMessage, Measured
-from monitor.loading import DEFAULT_CONTEXT
+from monitor.loading import DEFAULT_CONTEXT, LoadOptions
 from monitor.meter import Meter
 from monitor.power.cpu import this_processor
 from monitor.store.forecasts import Score
@@ -21,6 +21,9 @@ REST_MS = 300
 
 CHARACTERS_A_TOKEN, TOKENS_A_MESSAGE = 4, 5
 """Of English text in a usual chat template, roughly: for a model that is not loaded yet."""
+
+FEWEST_BYTES_A_TOKEN = 2
+"""Of a whole question, roughly: figures and code have the shortest tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,25 @@ class Outlook:
     def is_too_long(self) -> bool:
         """Whether the question alone leaves no room in the context, as far as is known."""
         return self.measured is not None and self.measured.tokens >= self.measured.size
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it is too long for certain: as it was counted, or by twice as it was reckoned."""
+        if self.measured is None:
+            return False
+        return self.measured.tokens >= self.measured.size * (2 if self.is_estimate else 1)
+
+
+def may_be_too_long(text: str, options: LoadOptions) -> bool:
+    """Tell whether a question has to be measured before it is known to be short enough.
+
+    No text a person reads has many tokens of less than two bytes; what has is refused by the
+    engine.
+
+    :param options: what the model is loaded with
+    """
+    size_bytes = len(text.encode("utf-8", "surrogatepass"))
+    return size_bytes // FEWEST_BYTES_A_TOKEN >= (options.context or DEFAULT_CONTEXT)
 
 
 class OutlookModel(QObject):

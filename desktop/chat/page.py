@@ -30,6 +30,8 @@ class ChatPage(QWidget):
     """A person wants to see the bill of this record."""
     said = Signal(str, str, object)
     """Something to be told, the text of a button beside it, and what pressing that does."""
+    refused = Signal(str)
+    """Why something cannot be done before the answer under way has ended."""
 
     def __init__(
         self,
@@ -80,8 +82,11 @@ class ChatPage(QWidget):
         side.new_wanted.connect(model.new_conversation)
         side.opened.connect(model.open_conversation)
         side.found.connect(self.open_conversation)
+        for wanted in (side.new_wanted, side.opened, side.found):
+            wanted.connect(lambda *_which: self.prompt.setFocus())  # typing goes on there
         side.deleted.connect(self._on_deleted)
         side.said.connect(self.said)
+        side.refused.connect(self.refused)
         model.listed_changed.connect(side.refresh)
         model.listed_changed.connect(self._follow_model)
         model.busy_changed.connect(lambda _busy: self._follow_model())

@@ -38,6 +38,9 @@ PAGE = 200
 SEARCH_MS = 80
 """So long typing rests before it is searched."""
 
+WRITING_MS = 1000
+"""So often the list is read anew while an answer is written, for what it has cost so far."""
+
 
 class ConversationsSide(QWidget):
     """Lists, finds, renames, pins, deletes, exports and imports conversations.
@@ -53,6 +56,8 @@ class ConversationsSide(QWidget):
     deleted = Signal(str)
     said = Signal(str, str, object)
     """What came of it, the text of a button beside it, and what pressing that does."""
+    refused = Signal(str)
+    """Why something cannot be done before the answer under way has ended."""
 
     def __init__(
         self, bridge: Bridge, history: History, theme: Theme, parent: QWidget | None = None
@@ -67,6 +72,8 @@ class ConversationsSide(QWidget):
         self._build(theme)
         self._searching = QTimer(self, interval=SEARCH_MS, singleShot=True)
         self._searching.timeout.connect(self.refresh)
+        self._writing = QTimer(self, interval=WRITING_MS)
+        self._writing.timeout.connect(self._follow_cost)
         self.set_theme(theme)
 
     def _build(self, theme: Theme) -> None:
@@ -197,6 +204,14 @@ class ConversationsSide(QWidget):
     def show_answering(self, conversation_id: str | None) -> None:
         """Mark the conversation in which an answer is being written."""
         self.model.show_answering(conversation_id)
+        if conversation_id is None:
+            self._writing.stop()
+        elif not self._writing.isActive():
+            self._writing.start()
+
+    def _follow_cost(self) -> None:
+        if self.isVisible() and not self.search.text():  # what was found is told without its cost
+            self.refresh()
 
     def _mark_current(self) -> None:
         for at, row in enumerate(self.model.rows):
@@ -273,7 +288,7 @@ class ConversationsSide(QWidget):
     def _delete(self, row: Listed) -> None:
         if row.id == self.model.answering_id:
             words = self.tr("An answer is being written in “%1”: stop it (Esc), then delete it.")
-            self.said.emit(words.replace("%1", row.title), "", None)
+            self.refused.emit(words.replace("%1", row.title))
             return
         talks = self._history.talks
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QSplitter,
     QStackedWidget,
+    QStyleOptionHeader,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -28,6 +29,24 @@ ROW_HEIGHT, LINE_HEIGHT = 28, 16
 NAME_WIDTH, SIDE_WIDTH, CURVE_WIDTH = 124, 160, 250
 """Pixels a column has, and the curves at least."""
 
+HEADER_PADDING = 22
+"""Pixels of a header's section that are left and right of its text."""
+
+
+class SidesHeader(QHeaderView):
+    """A header whose lines are each cut with an ellipsis; Qt takes both for one and cuts hard."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+
+    def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
+        """Cut what is drawn of a section."""
+        super().initStyleOptionForIndex(option, section)
+        room, right = self.sectionSize(section) - HEADER_PADDING, Qt.TextElideMode.ElideRight
+        lines = option.text.split("\n")
+        cut = [self.fontMetrics().elidedText(line, right, room) for line in lines]
+        option.text = "\n".join(cut)
+
 
 class SidesTable(QTableView):
     """Shows :class:`SidesRows`: as wide as its room, but every query legible."""
@@ -43,6 +62,7 @@ class SidesTable(QTableView):
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalHeader(SidesHeader())
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().hide()

@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QVBoxLayout, QWidget
 
+from desktop.history.limited_text import LimitedText
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.energy.interval import Interval
 from monitor.power.channel import Kind
+
+LONGEST_WORD = 20
+"""Characters; a label cannot break a word, and would make the page as wide as a longer one."""
 
 
 def energy_cell(kind: Kind | None, energy: Interval | None) -> str:
@@ -30,6 +34,9 @@ def grid(rows: Sequence[Sequence[str]], header: bool = True, bold_last: bool = F
     layout.setVerticalSpacing(4)
     for at, cells in enumerate(rows):
         for column, cell in enumerate(cells):
+            if not header and column and max(map(len, cell.split()), default=0) > LONGEST_WORD:
+                layout.addWidget(_breaking(cell), at, column)
+                continue
             is_muted = (header and at == 0) or (not header and column == 0)
             text = label(cell, "muted" if is_muted else "")
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -41,6 +48,16 @@ def grid(rows: Sequence[Sequence[str]], header: bool = True, bold_last: bool = F
                 text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
             layout.addWidget(text, at, column)
     layout.setColumnStretch(0 if header else 1, 1)
+    return made
+
+
+def _breaking(text: str) -> LimitedText:
+    """Return a text that is broken anywhere, and copied without the breaks."""
+    made = LimitedText(text)
+    made.setFrameShape(QFrame.Shape.NoFrame)
+    made.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # as the other cells
+    made.setStyleSheet("border: none; padding: 0; background: transparent")
+    made.document().setDocumentMargin(0)
     return made
 
 

@@ -65,7 +65,6 @@ class QueryView(QScrollArea):
         self._is_warm = False
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
@@ -102,7 +101,7 @@ class QueryView(QScrollArea):
         record = shown.record
         page = named(QWidget(), "page")
         layout = QVBoxLayout(page)
-        layout.setContentsMargins(16, 12, 18, 16)
+        layout.setContentsMargins(12, 12, 12, 16)
         layout.setSpacing(10)
         self._add_heading(layout, record.prompt)
         if record.status is not Status.DONE:

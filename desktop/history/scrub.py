@@ -45,7 +45,11 @@ class Scrub(QWidget):
             marks.time_s if marks else None,
         )
         self.curve.pointed.connect(self._on_moment)
-        self.readout = label(self.tr("Point at the curve, or go along it with ← and →."), "muted")
+        words = self.tr("Point at the curve, or go along it with ← and →.")
+        self.readout = label(words, "muted", wrap=True)
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        # Two lines, said or not: what is pointed at below must not move away.
+        self.readout.setMinimumHeight(2 * self.readout.fontMetrics().lineSpacing())
         self.text: TimedText | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -86,8 +90,9 @@ class Scrub(QWidget):
             DECODE: (self.tr("decode"), self._theme.decode),
         }
         parts = []
-        for phase in self._trace.phases:
-            name, color = names[phase.name]
+        # A benchmark has a phase for every item; each colour is named once.
+        for phase in dict.fromkeys(phase.name for phase in self._trace.phases):
+            name, color = names[phase]
             parts.append(f'<span style="background:{color}">&nbsp;&nbsp;{name}&nbsp;&nbsp;</span>')
         legend = label("&nbsp;&nbsp;".join(parts))
         legend.setTextFormat(Qt.TextFormat.RichText)

@@ -64,7 +64,6 @@ class TimedText(LimitedText):
         self._heat: _Heat | None = None
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
         self._places = np.concatenate([[0], np.cumsum(1 + (codes > 0xFFFF))])
-        self.setMouseTracking(True)
         self.setAccessibleName(self.tr("Answer"))
         self.cursorPositionChanged.connect(
             lambda: self.pointed.emit(self._character(self.textCursor().position()))

@@ -114,7 +114,7 @@ def bind_commands(window: Desk) -> None:
             window.watch.record_or_stop,
         ),
         ("mark", window.tr("Mark this moment of the recording"), "F9", window.watch.mark),
-        ("meter", window.tr("Small window on top"), "Ctrl+Shift+W", window.watch.open_meter),
+        ("meter", window.tr("Small window on top"), "Ctrl+Shift+W", window.watch.toggle_meter),
     )
     commands.add(
         window.tr("Window"),

@@ -2,7 +2,7 @@
 
 import time
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QSettings, Qt, QTimer
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -112,11 +112,22 @@ class LiveDock(QWidget):
         if is_folded:
             self._open_px = self.height()
         self._show_fold()
-        # What it gives up or takes is the pages'.
+        self._take(self.sizeHint().height() if is_folded else self._open_px)
+
+    def _take(self, wanted_px: int) -> None:
+        """Be as high as that; what it gives up or takes is the pages'."""
         splitter = self.parentWidget()
         if isinstance(splitter, QSplitter):
-            wanted = self.sizeHint().height() if is_folded else self._open_px
-            splitter.setSizes([sum(splitter.sizes()) - wanted, wanted])
+            splitter.setSizes([sum(splitter.sizes()) - wanted_px, wanted_px])
+
+    def event(self, event: QEvent) -> bool:
+        """Stay as low as the figures while folded: from the first, and as lines come and go."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Show, QEvent.Type.LayoutRequest):
+            wanted_px = self.sizeHint().height()
+            if self.isVisible() and self.fold.isChecked() and self.height() != wanted_px:
+                self._take(wanted_px)
+        return done
 
     def _show_fold(self) -> None:
         """Show the plots, or the figures alone."""

@@ -7,9 +7,9 @@ out of a number in silence: "45,5" is never 455.
 import re
 from typing import Any
 
-from PySide6.QtCore import QLocale
-from PySide6.QtGui import QValidator
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
+from PySide6.QtCore import QEvent, QLocale, QObject, Qt
+from PySide6.QtGui import QFocusEvent, QValidator
+from PySide6.QtWidgets import QDoubleSpinBox, QSpinBox
 
 _BEGUN = re.compile(r"[+-]?[\d.,]*")
 """What may become a number as it is typed on."""
@@ -52,6 +52,7 @@ class DecimalField(QDoubleSpinBox):
     def __init__(self, **properties: Any) -> None:
         super().__init__(**properties)
         _show_points(self)
+        _Clicks(self)
 
     def validate(self, text: str, cursor: int) -> tuple[QValidator.State, str, int]:
         """Tell whether it is a number within the bounds; the text stays as it is typed."""
@@ -76,6 +77,7 @@ class WholeField(QSpinBox):
     def __init__(self, **properties: Any) -> None:
         super().__init__(**properties)
         _show_points(self)
+        _Clicks(self)
 
     def validate(self, text: str, cursor: int) -> tuple[QValidator.State, str, int]:
         """Tell whether it is a number within the bounds; the text stays as it is typed."""
@@ -94,7 +96,38 @@ class WholeField(QSpinBox):
         return text
 
 
-def _show_points(field: QAbstractSpinBox) -> None:
+class _Clicks(QObject):
+    """Has what is typed after a click on a field replace what stands there.
+
+    That is so with the click that goes to the field, and with any where nothing could be typed:
+    on words in a number's place, and behind the unit. A part that was marked stays marked.
+    """
+
+    def __init__(self, field: DecimalField | WholeField) -> None:
+        super().__init__(field)
+        self._field, self._edit = field, field.lineEdit()
+        self._is_first = False
+        field.installEventFilter(self)
+        self._edit.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look on; nothing is kept from the field."""
+        if isinstance(event, QFocusEvent) and watched is self._field:
+            self._is_first = event.gotFocus() and event.reason() is Qt.FocusReason.MouseFocusReason
+        elif event.type() == QEvent.Type.MouseButtonRelease and watched is self._edit:
+            is_idle = self._is_first or self._is_nothing_typed_here()
+            if is_idle and not self._edit.hasSelectedText():
+                self._field.selectAll()
+            self._is_first = False
+        return False
+
+    def _is_nothing_typed_here(self) -> bool:
+        text = self._edit.text()
+        is_behind = self._edit.cursorPosition() > len(text.removesuffix(self._field.suffix()))
+        return is_behind or text == self._field.specialValueText()
+
+
+def _show_points(field: DecimalField | WholeField) -> None:
     shown = QLocale(QLocale.Language.C)
     shown.setNumberOptions(QLocale.NumberOption.OmitGroupSeparator)
     field.setLocale(shown)

@@ -81,6 +81,13 @@ class WatchDeeds(QObject):
                 self.record_or_stop,
             )
 
+    def toggle_meter(self) -> None:
+        """Show the small window, or close it if it is shown."""
+        if self.meter and self.meter.isVisible():
+            self.meter.close()
+        else:
+            self.open_meter()
+
     def open_meter(self) -> None:
         """Show the small window."""
         if self.meter is None:

@@ -76,6 +76,7 @@ class WatchModel(QObject):
         self._wanted = LATELY
         self._span: tuple[Recorded, float, float] | None = None
         self._told = ""
+        self._marked = 0
         self._timer = QTimer(self, interval=FOLLOW_MS)
         self._timer.timeout.connect(self._follow)
         bridge.read_failed.connect(self._on_read_failed)
@@ -112,7 +113,7 @@ class WatchModel(QObject):
         if problem:
             self.said.emit(problem)
         else:
-            self._recorder, self._told = recorder, ""
+            self._recorder, self._told, self._marked = recorder, "", 0
             self._timer.start()
             self.open(RUNNING)
             self.list()
@@ -123,8 +124,15 @@ class WatchModel(QObject):
         if self._recorder is None or self._is_changing:
             return None
         mark = self._recorder.mark(name)
+        self._marked += 1
         self.refresh()
         return mark
+
+    def name_last_mark(self, name: str) -> None:
+        """Give the last mark of the running recording a name, if there is one."""
+        if self._recorder and self._marked:
+            self._recorder.name_mark(self._marked - 1, name)
+            self.refresh()
 
     def stop(self) -> None:
         """End the running recording and keep it."""

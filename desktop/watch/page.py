@@ -1,7 +1,7 @@
 """The Monitor page: the machine without a model, recorded."""
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
@@ -26,6 +26,17 @@ FOLLOW_MS, STEP_PX = 1500, 1.0
 """What goes on is drawn anew so often, or when it has moved by so much: hours hardly move."""
 
 
+class _NameField(QLineEdit):
+    """A field that tells when the keys go elsewhere."""
+
+    left = Signal()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Tell of it."""
+        super().focusOutEvent(event)
+        self.left.emit()
+
+
 class WatchPage(QWidget):
     """Records, marks and stops; lists what was recorded, and shows one of it.
 
@@ -37,6 +48,7 @@ class WatchPage(QWidget):
     def __init__(self, model: WatchModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model, self._theme = model, theme
+        self._awaits_name = False
         self.shown = ShownRecording(model, theme)
         self.list = RecordingList(theme)
         self.list.opened.connect(model.open)
@@ -54,13 +66,14 @@ class WatchPage(QWidget):
     def _build(self) -> None:
         self.record = named(QPushButton(), "primary")
         self.record.clicked.connect(self.record_or_stop)
-        self.mark_name = QLineEdit()
+        self.mark_name = _NameField()
         self.mark_name.setPlaceholderText(self.tr("Name of the moment"))
         self.mark_name.setAccessibleName(self.tr("Name of the moment"))
         # All of what it is for can be read while it is empty.
         metrics, about = self.mark_name.fontMetrics(), self.mark_name.placeholderText()
         self.mark_name.setFixedWidth(metrics.horizontalAdvance(about) + FRAME_PX)
-        self.mark_name.returnPressed.connect(self.mark)
+        self.mark_name.returnPressed.connect(self._enter)
+        self.mark_name.left.connect(self._name_no_more)
         self.mark_button = tool_button(self.tr("Mark"))
         self.mark_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.mark_button.setToolTip(self.tr("Mark this moment (F9), to see what each part cost"))
@@ -124,8 +137,23 @@ class WatchPage(QWidget):
 
     def mark(self) -> None:
         """Mark this moment by the name that is typed."""
-        if self._model.mark(self.mark_name.text()):
+        if made := self._model.mark(self.mark_name.text()):
             self.mark_name.clear()
+            self._awaits_name = not made.name
+
+    def _enter(self) -> None:
+        """Name the mark that was just made without a name, or else mark this moment."""
+        name = self.mark_name.text().strip()
+        if self._awaits_name and name:
+            self._awaits_name = False
+            self._model.name_last_mark(name)
+            self.mark_name.clear()
+        else:
+            self.mark()
+
+    def _name_no_more(self) -> None:
+        """Let what is typed later be of another moment."""
+        self._awaits_name = False
 
     def _on_changed(self) -> None:
         is_on = self._model.is_recording
@@ -139,6 +167,7 @@ class WatchPage(QWidget):
     def _turn(self, is_on: bool) -> None:
         """Show or hide what marks. What is typed next must not press a button that got the keys
         because another one went: the name of a moment gets them, and then the plot."""
+        self._awaits_name = False
         if not is_on:
             self.shown.plot.setFocus()
         for widget in (self.mark_name, self.mark_button):

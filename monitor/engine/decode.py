@@ -76,7 +76,7 @@ class Session:
             yield Failed(
                 f"The conversation is {len(fitted.tokens)} tokens long and the context holds "
                 f"{self._runtime.size}. Shorten the prompt, or load the model with a larger "
-                "context (Ctrl+, in the window, --ctx on the command line)."
+                "context."
             )
             return
         if request.fresh:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from desktop.bench.lanes import Lane
+from desktop.bench.model import StepState
 from desktop.bench.report_html import report_html
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
 from monitor.bench.events import Left, Paused, Planned, Progressed, Resting, RunBegan, Step
+from monitor.bench.results import Accuracy
 from monitor.bench.summary import SuiteResult
 from monitor.store.records import Status
 
@@ -139,3 +143,14 @@ def test_only_the_last_choice_is_looked_at(
     gate.set()
     qtbot.wait(800)
     assert len(looked) <= 3
+
+
+def test_the_plot_of_a_running_score_says_of_what_it_is(qtbot: QtBot) -> None:
+    curve = [(n, Accuracy(0.5, 0.1, 0.3, 0.7, n)) for n in range(1, 9)]
+    state = StepState(STEP, done=8, joules=4.0, curve=curve)
+    lane = Lane([state], LIGHT, "#0072b2")
+    qtbot.addWidget(lane)
+    lane.show()
+    lane.show_states([state], STEP.number, None)
+    assert lane.plot.isVisible()
+    assert [each.text() for each in lane.findChildren(QLabel) if each.text() == "Running score: P"]

@@ -60,6 +60,13 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
     side.list.setCurrentIndex(side.model.index(side.model.rows.index(row)))
     side.delete()
     assert "is being written in “" in window.notice.text()
+    before = side.model.detail(side.model.rows[side.model.rows.index(row)])
+
+    def now() -> str:
+        return side.model.detail(next(row for row in side.model.rows if row.id == second))
+
+    qtbot.waitUntil(lambda: now() != before, timeout=SHORT_MS)
+    assert now().startswith("writing …"), "the cost goes on with the answer"
     open_by_click(qtbot, window, second)
     (view,) = views(window)
     assert view.answer.text() == window.chat.turns[0].answer
@@ -67,12 +74,53 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
     qtbot.waitUntil(lambda: len(view.answer.text()) > written, timeout=ANSWER_MS)
     window.chat.stop()
     wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: window.notice.text() == "", timeout=SHORT_MS)
     record = window.chat.turns[0].record
     assert record
     assert record.conversation_id == second
     assert view.answer.text() == record.text
     assert not view.bill.isHidden()
     assert not side.model.detail(row).startswith("writing")
+
+
+def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow) -> None:
+    talk_with_two(qtbot, window)
+    composer = window.chat_page.composer
+
+    def tops() -> list[int]:
+        buttons = (composer.send_button, composer.stop_button, composer.attach)
+        return [button.mapTo(window, button.rect().topLeft()).y() for button in buttons]
+
+    before = tops()
+    send(qtbot, window, "Not yet")
+    qtbot.waitUntil(composer._warning.isVisible, timeout=SHORT_MS)
+    qtbot.wait(50)
+    assert tops() == before
+    window.chat.stop()
+    wait_idle(qtbot, window)
+
+
+def test_one_types_on_after_a_click_in_the_list(qtbot: QtBot, window: MainWindow) -> None:
+    limit(window, 2)
+    ask(qtbot, window, "What is a watt?")
+    first = window.chat.conversation_id
+    assert first
+    side, prompt = window.chat_page.side, window.chat_page.prompt
+    side.new.setFocus()
+    qtbot.mouseClick(side.new, Qt.MouseButton.LeftButton)
+    assert window.focusWidget() is prompt
+    limit(window, 2)
+    ask(qtbot, window, "And a joule?")
+    second = window.chat.conversation_id
+    open_by_click(qtbot, window, first)
+    assert window.focusWidget() is prompt
+    side.list.setFocus()
+    qtbot.keyClick(side.list, Qt.Key.Key_Up)
+    assert window.focusWidget() is side.list
+    assert window.chat.conversation_id == first
+    qtbot.keyClick(side.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.chat.conversation_id == second, timeout=SHORT_MS)
+    assert window.focusWidget() is prompt
 
 
 def test_an_answer_that_ends_elsewhere_is_there_when_one_comes_back(
@@ -228,6 +276,31 @@ def test_a_question_that_is_too_long_is_not_sent(qtbot: QtBot, window: MainWindo
     assert window.chat.turns == []
     window.chat_page.prompt.setPlainText("word")
     assert composer.send_button.isEnabled()
+    # Enter at once, before it is measured: one is refused, the other one only waits a moment.
+    send(qtbot, window, "word " * 500)
+    assert "being measured" in composer._warning.text()
+    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
+    assert window.chat.turns == []
+    send(qtbot, window, "together " * 60)
+    assert window.chat.turns == []
+    qtbot.waitUntil(lambda: len(window.chat.turns) == 1, timeout=SHORT_MS)
+    assert window.chat_page.prompt.toPlainText() == ""
+    wait_idle(qtbot, window)
+    record = window.chat.turns[0].record
+    assert record
+    assert record.error == ""
+
+
+def test_what_is_far_too_long_is_not_sent_to_a_model_that_is_not_loaded(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    assert not window.chat.is_loaded
+    composer = window.chat_page.composer
+    send(qtbot, window, "word " * 30_000)
+    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
+    assert not window.chat.busy
+    assert window.chat.turns == []
+    assert not composer.send_button.isEnabled()
 
 
 def test_nothing_is_said_of_a_forecast_while_nothing_is_asked(

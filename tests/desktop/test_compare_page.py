@@ -7,21 +7,24 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QImage
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QStyleOptionHeader, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
 from desktop.compare.cells import CELL, Cell
 from desktop.compare.choice import EFFICIENCY, PREFERENCE, Choice, Grouping, View
 from desktop.compare.labels import Name, place_names
+from desktop.compare.model import Laid
 from desktop.compare.overlay import Align, curve_of, total_power
 from desktop.compare.page import ComparePage
 from desktop.compare.rows import KEYS, MODEL, RANK, Heading
+from desktop.compare.sides import SidesView
 from desktop.compare.standing import family_of
 from desktop.compare.ticks import energy_ticks, round_powers, share_ticks
 from desktop.theme import runs
 from desktop.theme.palette import DARK, LIGHT
 from monitor.compare import contrast
+from monitor.compare.side_by_side import Side
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.power.channel import Kind
 from monitor.power.trace import Curve, Gap
@@ -499,3 +502,28 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page: ComparePa
     for control in controls:
         assert control.accessibleName()
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus
+
+
+def test_a_long_model_name_ends_in_an_ellipsis_and_is_whole_in_the_tooltip(
+    qtbot: QtBot, history: History
+) -> None:
+    record = stored_query(history)
+    assert record.model
+    name = "My-Extremely-Long-Finetuned-Model-Name-SmolLM2-135M-Instruct-Roleplay"
+    record = replace(record, model=replace(record.model, name=name))
+    laid = (Side(record, "", {}, {}, None, {}, {}, ""),) * 2
+    view = SidesView(LIGHT)
+    qtbot.addWidget(view)
+    view.resize(700, 400)
+    view.show_laid(Laid(laid, (None, None)))
+    with qtbot.waitExposed(view):
+        view.show()
+    header = view.table.horizontalHeader()
+    option = QStyleOptionHeader()
+    header.initStyleOptionForIndex(option, 1)
+    first, second = option.text.split("\n")
+    assert first.startswith("A · ")
+    assert second.startswith("My-Ext")
+    assert second.endswith("…")
+    assert name in view.rows.headerData(1, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+    view.grab()

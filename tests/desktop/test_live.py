@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
-from desktop.live.dock import LiveDock
+from desktop.live.dock import OPEN_PX, LiveDock
 from desktop.live.model import LiveModel, Series
 from desktop.live.plot import nice_ceiling
 from desktop.live.pyramid import Pyramid
+from desktop.services import Services
 from desktop.theme.palette import DARK, LIGHT
 from desktop.window import MainWindow
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
@@ -270,3 +271,19 @@ def test_cards_of_one_make_are_told_apart_in_the_legend(qtbot: QtBot) -> None:
         "AMD GPU 1",
         "AMD GPU 2 with its processor (APU)",
     ]
+
+
+def test_a_folded_plot_is_as_low_at_the_next_start(qtbot: QtBot, services: Services) -> None:
+    QSettings().setValue("live/folded", "yes")
+    try:
+        window = MainWindow(services, LIGHT)
+        window.show()
+        dock = window.dock
+        qtbot.waitUntil(lambda: dock.height() == dock.sizeHint().height())
+        assert dock.height() < 100
+        dock.fold.click()
+        qtbot.waitUntil(lambda: dock.height() >= OPEN_PX)
+        window.close()
+        window.deleteLater()
+    finally:
+        QSettings().remove("live/folded")

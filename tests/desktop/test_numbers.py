@@ -3,10 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QLocale, Qt
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSpinBox
+from PySide6.QtCore import QLocale, QPoint, Qt
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLineEdit,
+    QSpinBox,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from desktop.chat.budget import BudgetDialog
@@ -70,6 +78,41 @@ def test_a_whole_number_is_never_made_larger_by_what_is_left_out(
 def test_letters_are_not_taken(qtbot: QtBot) -> None:
     assert typed(qtbot, WholeField(maximum=100), "1x2") == "12"
     assert typed(qtbot, DecimalField(decimals=1, maximum=100), "1,x2") == "1.2"
+
+
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        (lambda: WholeField(maximum=9000, specialValueText="as the items need"), "25"),
+        (lambda: DecimalField(maximum=9000, specialValueText="all", suffix=" s"), "25.00 s"),
+        (lambda: DecimalField(decimals=2, maximum=9000, value=1, suffix=" Wh"), "25.00 Wh"),
+    ],
+)
+@pytest.mark.parametrize("part", [0.05, 0.5, 0.95])
+def test_what_is_typed_after_a_click_replaces_what_stands_there(
+    qtbot: QtBot, field: Callable[[], DecimalField | WholeField], shown: str, part: float
+) -> None:
+    host = QWidget()
+    row = QHBoxLayout(host)
+    other, made = QLineEdit(), field()
+    made.setMinimumWidth(220)
+    row.addWidget(other)
+    row.addWidget(made)
+    qtbot.addWidget(host)
+    with qtbot.waitActive(host):
+        host.show()
+        host.activateWindow()
+    other.setFocus()
+    edit = made.lineEdit()
+    place = QPoint(int(edit.width() * part), edit.height() // 2)
+    qtbot.mouseClick(edit, Qt.MouseButton.LeftButton, pos=place)
+    qtbot.keyClicks(made, "25")
+    qtbot.keyClick(made, Qt.Key.Key_Return)
+    assert made.text() == shown
+    edit.deselect()
+    qtbot.mouseClick(edit, Qt.MouseButton.LeftButton, pos=QPoint(edit.width() - 3, 5))
+    if made.suffix():
+        assert edit.selectedText() == "25.00", "behind the unit nothing could be typed"
 
 
 def test_own_carbon_figure_and_budget_mean_what_was_typed(qtbot: QtBot, language: str) -> None:

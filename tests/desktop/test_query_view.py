@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QColor, QTextCursor
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QTextCursor, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.chat.answer import AnswerText
@@ -483,3 +483,65 @@ def test_the_forecast_label_says_what_it_rests_on(qtbot: QtBot) -> None:
     assert "150 tokens" in made.toolTip()
     made.show_forecast(None, None, known=20)
     assert "cut short" in made.toolTip()
+
+
+def test_a_benchmark_of_many_items_makes_the_page_no_wider_than_its_panel(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    items = tuple(Phase(PREFILL, 0.2 * n, 0.2 * n + 0.1) for n in range(40))
+    stored = ask(tmp_path / "history.db")
+    record = replace(stored.record, settings={"llama_cpp": "a_build_of_one_very_long_word" * 4})
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.resize(400, 500)
+    view.show_details(Details(record, replace(stored.trace, phases=items), stored.marks))
+    view.settle()
+    with qtbot.waitExposed(view):
+        view.show()
+    page = view.widget()
+    qtbot.waitUntil(lambda: page.width() <= view.viewport().width())
+    scrub = view.findChild(Scrub)
+    assert scrub
+    legend = [each for each in scrub.findChildren(QLabel) if "prefill" in each.text()]
+    assert [each.text().count("prefill") for each in legend] == [1]
+    values = [each.toPlainText() for each in view.findChildren(LimitedText)]
+    assert record.id in values, "it is copied as it is"
+    bars = [each.verticalScrollBar() for each in view.findChildren(LimitedText)]
+    assert not any(bar.isVisible() for bar in bars), "each is shown whole"
+
+
+def turn(text: LimitedText, notches: int) -> bool:
+    """Turn the wheel over a text, downwards if negative; return whether the text took it."""
+    middle = QPointF(text.viewport().rect().center())
+    event = QWheelEvent(
+        middle, QPointF(text.viewport().mapToGlobal(middle.toPoint())), QPoint(),
+        QPoint(0, 120 * notches), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(text.viewport(), event)
+    return event.isAccepted()
+
+
+def test_the_wheel_scrolls_the_page_where_a_text_has_no_more_or_came_below_a_still_mouse(
+    qtbot: QtBot,
+) -> None:
+    text = LimitedText("\n".join(map(str, range(200))))
+    qtbot.addWidget(text)
+    text.resize(300, 200)
+    with qtbot.waitExposed(text):
+        text.show()
+    bar = text.verticalScrollBar()
+    assert not turn(text, -1), "the mouse was not moved over it"
+    assert bar.value() == 0
+    move = QPointF(20, 20)
+    QApplication.sendEvent(
+        text.viewport(),
+        QMouseEvent(
+            QEvent.Type.MouseMove, move, move, Qt.MouseButton.NoButton, Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+        ),
+    )  # fmt: skip
+    assert turn(text, -1)
+    assert bar.value() > 0
+    bar.setValue(bar.maximum())
+    assert not turn(text, -1), "there is no more of it"

@@ -70,3 +70,20 @@ def test_a_load_is_shown_without_moving_what_is_written(qtbot: QtBot, answered: 
     assert answered.strip._context.geometry() == before
     answered.strip.show_load(None)
     assert not answered.strip._progress.isVisible()
+
+
+def test_a_long_name_is_cut_to_its_share_before_the_session_is_and_stays_as_watts_change(
+    qtbot: QtBot, answered: MainWindow
+) -> None:
+    answered.resize(1180, 640)
+    qtbot.waitUntil(lambda: answered.strip.width() == 1180)
+    strip = answered.strip
+    strip._name = "A-model-whose-name-goes-on-and-on-far-beyond-what-any-strip-can-ever-hold-v12.3"
+    cuts = set()
+    for power in ("○ 1.73 W", "○ 596 mW", "○ 22.6 W"):
+        strip._power.setText(power)
+        strip._fit()
+        cuts.add(strip._model.text())
+    assert len(cuts) == 1
+    assert "CO₂e" in strip._session.text()
+    assert "…" in strip._model.text()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -518,3 +519,39 @@ def test_a_clock_never_says_sixty_seconds() -> None:
     assert [clock(at_s) for at_s in (59.9, 60, 3_599.99, 3_600)] == ["0:59", "1:00", "59:59",
                                                                       "1:00:00"]  # fmt: skip
     assert clock(59.96, 0.1) == "0:59.9"
+
+
+def test_enter_names_the_mark_just_made_until_the_focus_leaves(
+    qtbot: QtBot, watch: WatchDeeds
+) -> None:
+    page = watch.page
+    page.record.click()
+    qtbot.waitUntil(lambda: watch.model.is_recording)
+
+    def enter(text: str) -> None:
+        page.mark_name.setText(text)
+        QTest.keyClick(page.mark_name, Qt.Key.Key_Return)
+
+    enter("first")
+    watch.mark()
+    enter("second")
+    enter("third")
+    watch.mark()
+    page.mark_name.setFocus()
+    page.record.setFocus()
+    enter("fifth")
+    page.record.click()
+    qtbot.waitUntil(lambda: not watch.model.is_recording)
+    qtbot.waitUntil(lambda: page.shown.shown is not None and page.shown.shown.name != RUNNING)
+    recording = page.shown.recording
+    assert recording
+    assert [mark.name for mark in recording.marks] == ["first", "second", "third", "", "fifth"]
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)
+def test_the_keys_of_the_small_window_open_and_close_it(watch: WatchDeeds) -> None:
+    watch.toggle_meter()
+    assert watch.meter
+    assert watch.meter.isVisible()
+    watch.toggle_meter()
+    assert not watch.meter.isVisible()
