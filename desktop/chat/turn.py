@@ -128,8 +128,10 @@ class TurnView(QWidget):
         deeds.setSpacing(4)
         for button in (self.copy, self.again, self.heat):
             deeds.addWidget(button)
+        self.credit = label("", "muted")
+        self.credit.setContentsMargins(5, 3, 8, 3)  # as the bill beside or above it
         row = FlowLayout(gap=4)
-        for widget in (self.bill, self.answers, self._deeds):
+        for widget in (self.bill, self.credit, self.answers, self._deeds):
             row.addWidget(widget)
         return row
 
@@ -180,6 +182,7 @@ class TurnView(QWidget):
         self._stage.setVisible(bool(turn.stage))
         is_over = record is not None or (not turn.stage and bool(turn.answer))
         self.bill.setVisible(record is not None)
+        self.credit.setVisible(record is not None and turn.credit is not None)
         self._deeds.setVisible(is_over)
         self.heat.setVisible(record is not None and bool(turn.answer))
         self.edit.setVisible(is_over)
@@ -206,9 +209,11 @@ class TurnView(QWidget):
     def _show_bill(self, record: QueryRecord) -> None:
         """Write what the answer cost, and what the tokens that were reused saved."""
         words, tip, credit = headline(record), self.tr("Open the bill"), self.turn.credit
+        self.credit.setVisible(credit is not None)
         if credit:
             saved = figures.marked(credit.kind, figures.energy(credit.energy.joules))
-            words += "  ·  " + self.tr("reuse saved %1").replace("%1", saved)
+            self.credit.setText(self.tr("reuse saved %1").replace("%1", saved))
+            self.credit.setToolTip(credit_words(credit, self.tr))
             tip += f"\n{words}\n{credit_words(credit, self.tr)}"
         elif record.tokens.reused >= WORTH_TELLING:
             reused = self.tr("%1 tokens reused").replace("%1", str(record.tokens.reused))
