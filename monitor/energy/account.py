@@ -10,12 +10,15 @@ from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Trace
 from monitor.power.window import Window
 
-METHOD = 3
+METHOD = 4
 """Version of the accounting below, kept with every bill. Raise it when a figure would change.
 
 2: intervals know of bursts between readings and of how late a sensor is; joules are those of 1.
 3: a counter that is read between its refreshes is billed by these, and not by when it was read;
-intervals know how restless watts are on the machine."""
+intervals know how restless watts are on the machine.
+4: a counter's curve stands at the moments of its refreshes, which a mark has it read on for, and
+bends where the power stepped; intervals of watts take no burst for late, and know of one that no
+reading met."""
 
 LOAD, PREFILL, DECODE, WATCH = "load", "prefill", "decode", "watch"
 

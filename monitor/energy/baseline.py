@@ -37,6 +37,9 @@ SAME_BOOT_S = 60.0
 """The moment of a start is told from the clock, which may be put right by so much meanwhile."""
 
 
+AND = ", "
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What idle watts depend on, beside what the machine computes.
@@ -45,12 +48,15 @@ class Conditions:
     :param booted_s: when it was started, seconds since 1970
     :param profile: power profile, governor and energy preference; "" where none is told
     :param on_mains: ``None`` where that is not told
+    :param on_word: labels, joined by :data:`AND`, of the GPUs which tell no load, and of which only
+      a person's word says that they were at rest; "" if there is none
     """
 
     boot_id: str
     booted_s: float
     profile: str
     on_mains: bool | None
+    on_word: str = ""
 
     def is_same_start(self, other: "Conditions") -> bool:
         """Whether the machine was not restarted in between."""
@@ -104,13 +110,15 @@ class Baseline:
 
 
 class Stale(StrEnum):
-    """Why a baseline no longer tells what the machine would draw idle."""
+    """Why a baseline does not tell, or no longer, what the machine would draw idle."""
 
     AGE = "age"
     CLOCK = "clock"
     RESTART = "restart"
     PROFILE = "profile"
     MAINS = "mains"
+    WORD = "word"
+    """Old or new, it may never have told it: see :attr:`Conditions.on_word`."""
 
 
 STALE_WORDS = {
@@ -119,6 +127,7 @@ STALE_WORDS = {
     Stale.RESTART: "the machine was restarted since",
     Stale.PROFILE: "the power profile has changed since",
     Stale.MAINS: "the machine went from mains to battery or back since",
+    Stale.WORD: "a GPU that tells no load was at rest by a person's word only",
 }
 
 
@@ -137,12 +146,18 @@ def why_stale(baseline: Baseline, conditions: Conditions, now: datetime) -> tupl
         Stale.RESTART: not then.is_same_start(conditions),
         Stale.PROFILE: told_profile and then.profile != conditions.profile,
         Stale.MAINS: told_mains and then.on_mains != conditions.on_mains,
+        Stale.WORD: bool(then.on_word),
     }
     return tuple(why for why, holds in found.items() if holds)
 
 
+def is_stale(why: Sequence[Stale]) -> bool:
+    """Whether a baseline has aged, and is not merely uncertain."""
+    return any(each is not Stale.WORD for each in why)
+
+
 def stale_words(why: Sequence[Stale], translate: Callable[[str], str] = str) -> str:
-    """Write why a baseline is stale as the end of a sentence; "" if it is not.
+    """Write what is wrong with a baseline as the end of a sentence; "" if nothing is.
 
     :param translate: for the window's language
     """
@@ -305,8 +320,10 @@ def above_idle_brief(
     else:
         energy = figures.marked(kind, figures.energy(above.joules))
         words = translate("%1 above idle").replace("%1", energy)
-    stale = translate(", stale") if above.stale else ""
-    return f"{words} ({_idle(above, kind)}, {_day(above)}{stale})"
+    doubt = ""
+    if above.stale:
+        doubt = translate(", stale") if is_stale(above.stale) else translate(", uncertain")
+    return f"{words} ({_idle(above, kind)}, {_day(above)}{doubt})"
 
 
 def above_idle_words(
@@ -329,7 +346,9 @@ def above_idle_words(
     words += which.replace("%1", _idle(above, kind)).replace("%2", _day(above))
     if above.stale:
         because = stale_words(above.stale, translate)
-        words += translate(": a stale baseline, as %1").replace("%1", because)
+        stale, uncertain = ": a stale baseline, as %1", ": an uncertain baseline, as %1"
+        doubt = translate(stale) if is_stale(above.stale) else translate(uncertain)
+        words += doubt.replace("%1", because)
     return words
 
 

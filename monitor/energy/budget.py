@@ -19,19 +19,23 @@ class Spent:
     :param energy_j: of those that were measured
     :param kind: the weakest among them, ``None`` if nothing was measured
     :param queries: how many there were
-    :param measured: of how many the joules are known; fewer make the sum too low
+    :param measured: of how many the joules are known
+    :param partly_read: how many of these lack a part that was not read
+    :param unread: how many ran, but nothing was read of them
     """
 
     energy_j: float = 0.0
     kind: Kind | None = None
     queries: int = 0
     measured: int = 0
+    partly_read: int = 0
+    unread: int = 0
 
     @property
     def words(self) -> str:
-        """The sum with its mark; as the least it can be where not all were measured."""
+        """The sum with its mark; as the least it can be where not all was read."""
         shown = figures.marked(self.kind, figures.energy(self.energy_j))
-        return f"≥ {shown}" if self.measured < self.queries else shown
+        return figures.at_least(shown, self.partly_read + self.unread > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Comparison:
     :param left_out: runs of either that are not among them, as other parts were read in them than
       in the others
     :param paired: whether prompt was compared with prompt
+    :param parts: the keys of the channels that the runs of each are compared by
     :param repeats_needed: further runs of each that would tell them apart, if they go on as
       they did; 0 if they are told apart, ``None`` if repeating would not do it, or it is not
       known how runs scatter
@@ -42,6 +43,7 @@ class Comparison:
     counts: tuple[int, int]
     left_out: int
     paired: bool
+    parts: tuple[frozenset[str], frozenset[str]]
     repeats_needed: int | None
 
     @property
@@ -99,6 +101,7 @@ def compare(
         counts=counts,
         left_out=len(a) + len(b) - sum(counts),
         paired=paired,
+        parts=(frozenset(kept[0][0]), frozenset(kept[1][0])),
         repeats_needed=_repeats_needed(found, a_j, b_j, paired, only_second),
     )
 

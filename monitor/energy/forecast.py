@@ -33,6 +33,7 @@ class PastAnswers:
     :param decode_j: joules of writing the answer
     :param is_cut: whether it would have gone on, but for a limit or a full context
     :param kind: where all these joules came from
+    :param left_out: answers that are not among these, as other programs computed beside them
     """
 
     fresh_tokens: Floats
@@ -41,6 +42,7 @@ class PastAnswers:
     decode_j: Floats
     is_cut: npt.NDArray[np.bool_]
     kind: Kind
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.answer_tokens)
@@ -75,6 +77,7 @@ class Forecast:
     :param basis: how many earlier answers it rests on
     :param kind: where their joules came from; ``None`` of a stored one if nothing was measured
     :param tokens: the middle length of the answer; not kept with a stored forecast
+    :param left_out: answers it does not rest on, as other programs computed beside them; likewise
     """
 
     energy_j: float
@@ -83,6 +86,7 @@ class Forecast:
     basis: int
     kind: Kind | None
     tokens: int | None = None
+    left_out: int = 0
 
     @property
     def interval(self) -> Interval:
@@ -129,14 +133,17 @@ def foretell(past: PastAnswers, fresh_tokens: int, most_tokens: int | None) -> F
     :param fresh_tokens: tokens of the prompt that are not in the context already
     :param most_tokens: the longest answer there is room for: the least of its limit and what
       the context has left; ``None`` where neither is known
-    :return: ``None`` from fewer than eight answers, without room for any, or if more than half
-      were cut before they reached what there is room for now: their lengths are not known then
+    :return: ``None`` from fewer than eight answers, without room for any, or if so many were cut
+      before they reached what there is room for now that the rest tell as little as seven: the
+      others' lengths are not known then
     """
     found = fit(past)
     if found is None or (most_tokens is not None and most_tokens < 1):
         return None
     lengths, weights = _lengths(past, most_tokens)
-    if float(weights[lengths > past.answer_tokens].sum()) > MIDDLE:
+    # Those that fill the room for want of a longer one are a guess, not a length that was seen.
+    is_seen = lengths <= past.answer_tokens
+    if float(weights[~is_seen].sum()) > MIDDLE or _effective(weights[is_seen]) < FEWEST:
         return None
     prompt_j = found.start_j + found.prompt_token_j * past.fresh_tokens
     told_j = prompt_j + found.answer_token_j * past.answer_tokens
@@ -144,7 +151,7 @@ def foretell(past: PastAnswers, fresh_tokens: int, most_tokens: int | None) -> F
     energies_j = new_j * (past.prefill_j + past.decode_j) / told_j
     low_j, energy_j, high_j = _spread(energies_j, weights, [LOW, MIDDLE, HIGH])
     tokens = _spread(lengths, weights, [MIDDLE])[0]
-    return Forecast(energy_j, low_j, high_j, len(past), past.kind, round(tokens))
+    return Forecast(energy_j, low_j, high_j, len(past), past.kind, round(tokens), past.left_out)
 
 
 def _lengths(past: PastAnswers, most_tokens: int | None) -> tuple[Floats, Floats]:
@@ -172,12 +179,20 @@ def _lengths(past: PastAnswers, most_tokens: int | None) -> tuple[Floats, Floats
 def _spread(values: Floats, weights: Floats, shares: list[float]) -> list[float]:
     """Return quantiles for a value yet to come, interpolated on the scale of logarithms.
 
-    The share of *k* in *n* is ``k / (n + 1)``: beyond either end lies one part in ``n + 1``.
+    The share of *k* in *n* is ``k / (n + 1)``: beyond either end lies one part in ``n + 1``. Where
+    some count for others that were cut, *n* is how many tell as much as these: few have wide ends.
     """
     counted = np.flatnonzero(weights > 0)
     order = counted[np.argsort(values[counted])]
-    below = np.cumsum(weights[order]) * len(values) / (len(values) + 1)
+    effective = _effective(weights)
+    below = np.cumsum(weights[order]) * effective / (effective + 1)
     return [float(value) for value in np.exp(np.interp(shares, below, np.log(values[order])))]
+
+
+def _effective(weights: Floats) -> float:
+    """Return how many equal values tell as much as some that count unequally (Kish 1965)."""
+    squares = float(np.sum(weights**2))
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def _line(x: Floats, y: Floats) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from monitor.energy.account import Line, Phase, weakest
 from monitor.power.channel import Channel, Kind
+from monitor.power.refreshes import refreshed
 from monitor.power.trace import Curve, Gap
 
 REFRESHES_A_STEP = 4
@@ -94,6 +95,8 @@ def token_energy(
     joules, period_s = np.zeros(len(time_s)), 0.0
     for line in measured:
         curve = curves[line.channel.key]
+        if line.channel.kind is Kind.COUNTER:
+            curve = refreshed(line.channel.period_s, curve).curve
         step_s = _step_s(line.channel, curve, decode)
         joules += _shares(line, curve, decode, edges_s, step_s)
         period_s = max(period_s, step_s)

@@ -1,25 +1,34 @@
 """The one rule that says which channels a span of time is billed by, whatever came and went in it.
 
-A span rests on every channel that was read in it, whether its source is there still or has gone,
-and on those that are there now: what was not read of these is a gap. A moment of a part belongs to
-its sensor or to its model, never to both: to the model where the sensor was silent for longer than
-:data:`SILENT_S`, or has gone and was not read since. In the same way a moment of a processor that
-lies within a ``soc`` is the latter's, and its own only where that was silent or gone. A fault of a
-moment is a gap, and changes the kind of no bill. It is the same moment in any span, so that spans
-add up to their union.
+A span rests on every channel that is there, and on those that were: what was not read of them is a
+gap. A channel that is not there any more by the word of the machine or of a person
+(:attr:`Gap.LEFT`) is a part of nothing from then on; one that only does not answer stays one.
+
+A moment of a part belongs to its sensor or to its model, never to both. It is the sensor's from
+each of its readings to the next, but for no longer than :data:`SILENT_S`: a fault of a moment is a
+gap, and changes the kind of no bill. Later, and once the sensor has left, it is the model's, if
+that was read. In the same way a moment of a processor that lies within a ``soc`` is the latter's,
+and its own only where that was silent or had left.
+
+Whose a moment is depends on nothing that comes after it: a span that is billed at once, in slices
+as time goes on, or watched live is billed by the same, so that slices add up to the whole. The one
+exception is the opening of the sensors (:data:`OPENING_S`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitor.power.channel import Channel, Role, is_model_of, is_within
 from monitor.power.trace import Trace
-from monitor.power.window import Curve, Gap, Stretch, read_of
+from monitor.power.window import Curve, Gap, Stretch
 
 SILENT_S = 10.0
-"""A channel without a reading for longer is waited for no more."""
+"""A channel without a reading for longer is waited for no more. Longer than it takes to open a
+source anew (reader.DEAD_S and the first waits), and than lies between two readings of a spare model
+(Use.NONE)."""
 
 OPENING_S = 2.0
 """Sensors open within so long of their model: what that read before is worth no other kind."""
@@ -49,20 +58,21 @@ def standing(
     listed = {channel.key: channel for channel in there}
     # As they were opened: how they stand to each other is told by what was read.
     known = listed | {channel.key: channel for channel in trace.channels()}
-    span, around = (start_s, end_s), (start_s - SILENT_S, end_s + SILENT_S)
-    read = {each.key: read_of(trace.curve(each.key, *around), *around) for each in trace.channels()}
-    inside = {key for key, stretches in read.items() if _meets(span, stretches)}
-    keys = [key for key in known if key in inside or key in listed]
-    shares: dict[str, Sequence[Stretch]] = {key: [span] for key in keys}
-    for model in keys:
-        measured = [key for key in known if is_model_of(known[model], known[key])]
-        sensors = [key for key in measured if key in shares or read.get(key)]
+    span = (start_s, end_s)
+    told = dict.fromkeys(known, _NOTHING)
+    told |= {each.key: _told(trace.curve(each.key, *_around(span))) for each in trace.channels()}
+    shares = {
+        key: _outside(told[key].left, *span)
+        for key in known
+        if key in listed or told[key].first_s < end_s
+    }
+    for model in known:
+        sensors = [key for key in shares if is_model_of(known[model], known[key])]
         if sensors:
-            told = [stretch for key in sensors for stretch in read.get(key, ())]
-            is_gone = listed.keys().isdisjoint(sensors)
-            shares[model] = _left_share(read.get(model, ()), told, span, is_gone)
-            shares |= dict.fromkeys(sensors, _outside(shares[model], *span))
-    alone = _alone(known, read, listed.keys(), shares, span)
+            shares[model] = _left_share(told[model], [told[key] for key in sensors], span)
+            rest = _outside(shares[model], *span)
+            shares |= {key: _both(shares[key], rest, span) for key in sensors}
+    alone = _alone(known, told, shares, span)
     found: list[tuple[Channel, Sequence[Stretch]]] = []
     for key, share in shares.items():
         channel = known[key]
@@ -77,28 +87,61 @@ def standing(
     return [Standing(channel, tuple(share)) for channel, share in found if share]
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a channel tells of the time around a span.
+
+    :param held: when it was waited for: from each reading to the next, at most :data:`SILENT_S`
+    :param left: when it was not there, by the word of the machine or of a person
+    :param first_s: of its first reading; infinite if there is none
+    """
+
+    held: Sequence[Stretch]
+    left: Sequence[Stretch]
+    first_s: float
+
+
+_NOTHING = _Told((), (), math.inf)
+
+
+def _around(span: Stretch) -> Stretch:
+    """Return from when to when readings tell whose a span is."""
+    return span[0] - OPENING_S, span[1] + OPENING_S
+
+
+def _told(curve: Curve) -> _Told:
+    if not len(curve.time_s):
+        return _NOTHING
+    has_left = curve.gap == Gap.LEFT
+    next_s = np.append(curve.time_s[1:], math.inf)
+    until_s = np.where(has_left, curve.time_s, np.minimum(next_s, curve.time_s + SILENT_S))
+    # A run ends where it is not waited any longer for the reading that comes next.
+    last = np.flatnonzero(until_s < next_s)
+    first = np.append(0, last[:-1] + 1)
+    runs = zip(curve.time_s[first].tolist(), until_s[last].tolist(), strict=True)
+    left = zip(curve.time_s[has_left].tolist(), next_s[has_left].tolist(), strict=True)
+    return _Told([run for run in runs if run[1] > run[0]], list(left), float(curve.time_s[0]))
+
+
 def _alone(
     known: Mapping[str, Channel],
-    read: Mapping[str, Sequence[Stretch]],
-    listed: Set[str],
-    shares: dict[str, Sequence[Stretch]],
+    told: Mapping[str, _Told],
+    shares: dict[str, list[Stretch]],
     span: Stretch,
-) -> dict[str, Sequence[Stretch]]:
+) -> dict[str, list[Stretch]]:
     """Return when each package is a part of its own that lies within a ``soc`` at other times.
 
-    What it has alone is taken from the share of the ``soc``, which is no gap then.
+    What it has alone is taken from the share of the ``soc``, which is no gap then. One that has
+    told nothing yet is a gap, and the package a part.
     """
-    alone: dict[str, Sequence[Stretch]] = {}
+    alone: dict[str, list[Stretch]] = {}
     for package in shares:
         sockets = [key for key in known if is_within(known[package], known[key])]
-        told = [stretch for key in sockets for stretch in read.get(key, ())]
-        if not told:
-            continue
-        is_gone = listed.isdisjoint(sockets)
-        alone[package] = _left_share(read.get(package, ()), told, span, is_gone)
-        for key in sockets:
-            if key in shares:
-                shares[key] = _both(shares[key], _outside(alone[package], *span), span)
+        begun = [told[key] for key in sockets if told[key].first_s <= span[1]]
+        if begun:
+            alone[package] = _left_share(told[package], begun, span)
+            rest = _outside(alone[package], *span)
+            shares |= {key: _both(shares[key], rest, span) for key in sockets if key in shares}
     return alone
 
 
@@ -146,30 +189,22 @@ def _within(curve: Curve, stretches: Sequence[Stretch]) -> Curve:
     return Curve(at_s, energy_j, curve.power_w[at], gap)
 
 
-def _left_share(
-    own: Sequence[Stretch], told: Sequence[Stretch], span: Stretch, is_gone: bool
-) -> list[Stretch]:
-    """Return what of a span is left to a channel by others that come before it, if it was read.
+def _left_share(own: _Told, others: Sequence[_Told], span: Stretch) -> list[Stretch]:
+    """Return what of a span is left to a channel by others that come before it.
 
-    :param own: when it was read in the span and for :data:`SILENT_S` around it
-    :param told: when the others were read, likewise
-    :param is_gone: whether none of them is there now
+    That is where it was read and none of them waited for, and where all of them had left.
     """
-    if not own:
-        return []
-    first_s, last_s = own[0][0], own[-1][1]
-    share = []
-    for from_s, to_s in _outside(told, first_s, last_s):
-        # Before the first that was told they were not there yet, or silent for longer than looked.
-        is_first = not any(start_s < from_s for start_s, _ in told)
-        waited_s = OPENING_S if is_first else SILENT_S
-        if to_s - from_s > waited_s or (is_gone and to_s == last_s):
-            # Before and after all that was told, what it missed is its own gap.
-            is_last = not any(end_s > to_s for _, end_s in told)
-            low_s = span[0] if is_first else max(from_s, span[0])
-            high_s = span[1] if is_last else min(to_s, span[1])
-            share.append((low_s, high_s))
-    return [each for each in share if each[1] > each[0] and _meets(each, own)]
+    held = [stretch for each in others for stretch in each.held]
+    held += [
+        (own.first_s, each.first_s)
+        for each in others
+        if own.first_s < each.first_s <= own.first_s + OPENING_S
+    ]
+    gone = [span]
+    for each in others:
+        gone = _both(gone, each.left, span)
+    share = _both(_outside(held, *span), own.held, span)
+    return _outside([*_outside([*share, *gone], *span), *own.left], *span)
 
 
 def _outside(stretches: Iterable[Stretch], start_s: float, end_s: float) -> list[Stretch]:
@@ -185,7 +220,3 @@ def _outside(stretches: Iterable[Stretch], start_s: float, end_s: float) -> list
 def _both(one: Iterable[Stretch], other: Iterable[Stretch], span: Stretch) -> list[Stretch]:
     """Return what of a span lies in both."""
     return _outside([*_outside(one, *span), *_outside(other, *span)], *span)
-
-
-def _meets(stretch: Stretch, others: Iterable[Stretch]) -> bool:
-    return any(max(stretch[0], start_s) < min(stretch[1], end_s) for start_s, end_s in others)

@@ -28,6 +28,18 @@ def is_asleep(device: Path) -> bool:
     return read_text(device / "power/runtime_status") in ASLEEP
 
 
+def has_left(address: str) -> bool:
+    """Return whether the kernel says that a PCI device sleeps, or is not in the machine any more.
+
+    A driver that was unloaded leaves the device on the bus; unplugging takes it off (``remove`` in
+    the kernel's ABI file sysfs-bus-pci).
+
+    :param address: PCI address, ``0000:03:00.0``
+    """
+    bus = sysfs_root() / "bus/pci/devices"
+    return bus.is_dir() and (not (bus / address).exists() or is_asleep(bus / address))
+
+
 @dataclass(frozen=True, slots=True)
 class BusGpu:
     """A GPU as the bus shows it.

@@ -104,9 +104,12 @@ class Channel:
         return self.role is Role.WHOLE and self.domain is Domain.SYSTEM
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """What a channel said at one moment. ``None`` means it did not say, never zero.
+
+    Not to be changed, but not frozen: hundreds are made each second, and that costs a frozen one
+    five times as much.
 
     :param key: the channel's key
     :param time_s: ``time.monotonic()`` of the reading
@@ -233,9 +236,10 @@ def counted(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """
     standing = []
     for channel in channels:
-        if any(is_model_of(channel, other) for other in channels):
+        # What most are is looked at first: each with each other would be hundreds of pairs.
+        if channel.kind is Kind.MODELLED and any(is_model_of(channel, c) for c in channels):
             continue
-        if any(is_within(channel, other) for other in channels):
+        if channel.domain is Domain.CPU and any(is_within(channel, c) for c in channels):
             channel = replace(channel, role=Role.INSIDE)
         standing.append(channel)
     return tuple(standing)

@@ -2,16 +2,16 @@
 
 import csv
 import os
-import platform
 import re
 import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
-from pathlib import Path
 
 import psutil
 
+from monitor.power.cpu_name import has_device_tree, is_arm, name_and_virtual
 from monitor.power.sysfs import read_int, sysfs_root
 from resources import resource_text
 
@@ -36,6 +36,7 @@ class Processor:
     :param clock_is_live: whether :func:`core_clock_ghz` follows the clock as it changes; systems
       other than Linux, and virtual machines, tell one figure for ever
     :param virtual: whether a hypervisor shows it to us
+    :param arm: whether it is of Arm's architecture
     """
 
     name: str
@@ -45,6 +46,7 @@ class Processor:
     clock_ghz: float | None
     clock_is_live: bool
     virtual: bool
+    arm: bool = False
 
     @property
     def threads(self) -> int:
@@ -55,7 +57,7 @@ class Processor:
 @cache
 def this_processor() -> Processor:
     """Look at this machine's processor; the answer is kept for the life of the process."""
-    name, virtual = _name_and_virtual()
+    name, virtual = name_and_virtual()
     threads = os.cpu_count() or 1
     _, clock_ghz = _clocks_ghz()
     return Processor(
@@ -66,6 +68,7 @@ def this_processor() -> Processor:
         clock_ghz=clock_ghz,
         clock_is_live=clock_ghz is not None and sys.platform == "linux" and not virtual,
         virtual=virtual,
+        arm=is_arm(),
     )
 
 
@@ -90,18 +93,13 @@ def _clocks_ghz() -> tuple[float | None, float | None]:
     return clock.current / 1000, highest / 1000
 
 
-def _name_and_virtual() -> tuple[str, bool]:
-    try:
-        info = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return platform.processor() or platform.machine(), False
-    found = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
-    flags = re.search(r"^flags\s*:.*\bhypervisor\b", info, re.MULTILINE)
-    return (found[1] if found else platform.processor() or platform.machine()), bool(flags)
-
-
 def _packages(threads: int) -> dict[int, tuple[int, ...]]:
-    """Group the logical processors by ``topology/physical_package_id``; one group if unknown."""
+    """Group the logical processors by ``topology/physical_package_id``; one group if unknown.
+
+    On Arm boards it was the cluster's number before Linux 6.0, and they have one package.
+    """
+    if is_arm() and has_device_tree():
+        return {0: tuple(range(threads))}
     groups: dict[int, list[int]] = {}
     for index in range(threads):
         folder = sysfs_root() / f"devices/system/cpu/cpu{index}/topology"
@@ -116,6 +114,16 @@ def _tdp_table() -> dict[str, float]:
     return {_normal(row["name"]): float(row["tdp_w"]) for row in rows}
 
 
+@cache
+def _series() -> list[tuple[re.Pattern[str], float]]:
+    series = tomllib.loads(resource_text("cpu_series.toml"))["series"]
+    return [
+        (re.compile(pattern), float(tdp_w))
+        for each in series
+        for pattern, tdp_w in each["watts"].items()
+    ]
+
+
 def _normal(name: str) -> str:
     return " ".join(
         NOISE.sub(" ", re.sub(r"\((?:r|tm)\)-", "-", name, flags=re.IGNORECASE)).lower().split()
@@ -125,6 +133,9 @@ def _normal(name: str) -> str:
 def rated_tdp_w(name: str) -> float | None:
     """Return the rated power in watts of a processor by its name, ``None`` if unknown.
 
-    The table is codecarbon's list of CPU models (``resources/cpu_tdp.csv``).
+    Looked up among Intel's series since 2021 (``resources/cpu_series.toml``), then in codecarbon's
+    list of CPU models (``resources/cpu_tdp.csv``).
     """
-    return _tdp_table().get(_normal(name))
+    normal = _normal(name)
+    matched = (tdp_w for pattern, tdp_w in _series() if pattern.fullmatch(normal))
+    return next(matched, _tdp_table().get(normal))

@@ -80,14 +80,21 @@ def nominal_power(processor: Processor) -> NominalPower:
     """Choose a package's power and clock: its own, or typical ones where they are unknown."""
     typical = MODEL["typical"]
     clock_ghz = processor.clock_ghz or MODEL["reference_ghz"]
+    thread_w = typical["arm_w_per_thread" if processor.arm else "virtual_w_per_thread"]
+    share_w = processor.threads / len(processor.packages) * thread_w
     if processor.virtual:
-        share_w = processor.threads / len(processor.packages) * typical["virtual_w_per_thread"]
         power_w = min(share_w, processor.tdp_w or math.inf)
         reason = (
             f"a virtual machine with {processor.threads} of its host's threads, at a typical "
-            f"{typical['virtual_w_per_thread']:g} W a thread"
+            f"{thread_w:g} W a thread"
         )
         return NominalPower(power_w, clock_ghz, reason, _accuracy("typical"))
+    if processor.tdp_w is None and processor.arm:
+        reason = (
+            f"{processor.name}, whose rated power is unknown; {thread_w:g} W a core assumed, as "
+            "of others by Arm"
+        )
+        return NominalPower(share_w, clock_ghz, reason, _accuracy("typical"))
     if processor.tdp_w is None:
         reason = f"{processor.name}, whose rated power is unknown; {typical['tdp_w']:g} W assumed"
         return NominalPower(typical["tdp_w"], clock_ghz, reason, _accuracy("typical"))

@@ -7,12 +7,13 @@ and another takes over with another object, where there is a factory to make one
 
 import math
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
-from monitor.power.channel import Channel, Kind, Probe, ProbeState, Role
+from monitor.power.channel import Channel, Doubt, Kind, Probe, ProbeState, Role
 from monitor.power.gauge import Gauge
-from monitor.power.reader import Desk, Known, Reader, Use, delay_s
+from monitor.power.known import Desk, Known, Use
+from monitor.power.reader import Reader, delay_s
 from monitor.power.sources import Source
 
 SILENT_S = 3.0
@@ -30,6 +31,12 @@ ADVICE = (
 
 HANGS = "The system's log may say why its driver hangs; restarting the computer frees it."
 """The same of one that does not return."""
+
+MISSING = (
+    "What it draws is missing from the totals, which say so until it is read again or LlamaWatt "
+    "is started anew."
+)
+"""What follows from a channel that is not opened again, though nothing said that it has left."""
 
 MOST_LEFT = 3
 """So many threads of one source are left hanging; then none is started until one of them ends."""
@@ -107,10 +114,9 @@ class Feed:
             self.mark()
 
     @property
-    def interval_s(self) -> float:
-        """Time between readings."""
-        periods_s = (channel.period_s for channel in self.channels)
-        return max(1 / self._desk.hz, min(periods_s, default=0.0))
+    def fastest_s(self) -> float:
+        """The shortest refresh of its channels: it is read no more often."""
+        return min((channel.period_s for channel in self.channels), default=0.0)
 
     @property
     def refresh_s(self) -> float:
@@ -126,25 +132,44 @@ class Feed:
 
     def watch(self) -> None:
         """Put another reader in the place of one that hangs, if another object can be made."""
-        reader, known = self._reader, self._reader.known
+        known = self._reader.known
         longest_s = HUNG_READING_S if known.is_read else HUNG_OPENING_S
         if self._make is None or self.silent_s() <= longest_s:
             return
+        wait_s = delay_s(known.failed)
+        self._replace_reader(
+            replace(
+                known,
+                failing=f"it did not answer for {longest_s:.0f} s",
+                failed=known.failed + 1,
+                next_s=time.monotonic() + wait_s,
+            ),
+            wait_s,
+        )
+
+    def reopen(self) -> None:
+        """Put another reader in the place of the present one at once, if another can be made."""
+        if self._make is not None:
+            known = self._reader.known
+            after = replace(known, probe=None, failing="", failed=0, next_s=None, tried_s=-math.inf)
+            self._replace_reader(after, wait_s=0.0)
+
+    def doubt(self, found: Iterable[Doubt]) -> None:
+        """Keep what was found of its channels beside others."""
+        known = self._reader.known
+        keys = {channel.key for channel in known.channels}
+        if own := [each for each in found if each.key in keys]:
+            known.doubts = tuple({each.key: each for each in (*known.doubts, *own)}.values())
+
+    def _replace_reader(self, known: Known, wait_s: float) -> None:
+        """Let the present reader go, unless too many hang already, and begin with another."""
         self._left = [left for left in self._left if left.is_alive]
         if len(self._left) >= MOST_LEFT:
             return
-        reader.end()
-        self._left.append(reader)
-        wait_s = delay_s(known.failed)
-        after = replace(
-            known,
-            failing=f"it did not answer for {longest_s:.0f} s",
-            failed=known.failed + 1,
-            is_read=False,
-            asked_s=None,
-            next_s=time.monotonic() + wait_s,
-        )
-        self._reader = Reader(self.name, None, self._make, self._desk, after, wait_s)
+        self._reader.end()
+        self._left.append(self._reader)
+        known = replace(known, is_read=False, asked_s=None)
+        self._reader = Reader(self.name, None, self._make, self._desk, known, wait_s)
         self._reader.start()
 
     def told(self) -> Probe:
@@ -156,7 +181,8 @@ class Feed:
         if self._is_silent(probe, now_s, read_s):
             if read_s > -math.inf:
                 words.append(f"It was last read {now_s - read_s:.0f} s ago.")
-            hangs = self._left or self.silent_s() >= SILENT_S
+            is_left = any(left.is_alive for left in self._left)
+            hangs = is_left or self.silent_s() >= SILENT_S
             advice = f"{ADVICE} {HANGS}" if hangs else ADVICE
             probe = replace(probe, state=ProbeState.SILENT, mend=probe.mend or advice)
         if known.failing and probe.state is not ProbeState.ABSENT:
@@ -166,6 +192,9 @@ class Feed:
             words.append(f"Refused as impossible: the last reading of {labels}.")
         if known.refused:
             words.append(f"Refused as impossible: the last reading of {', '.join(known.refused)}.")
+        if known.missing and known.is_read:
+            labels = ", ".join(channel.label for channel in known.missing)
+            words.append(f"{labels}: not found any more. {MISSING}")
         if (silent_s := self.silent_s()) >= SILENT_S:
             words.append(f"It has not answered for {silent_s:.0f} s.")
         if known.restarts:
@@ -188,7 +217,7 @@ class Feed:
         One that was read a moment ago is not: a single question that fails is no loss.
         """
         known = self._reader.known
-        if probe.state is ProbeState.DENIED or now_s - read_s < SILENT_S:
+        if probe.state is ProbeState.DENIED or known.has_left or now_s - read_s < SILENT_S:
             return False
         if self.silent_s() >= SILENT_S:
             return True

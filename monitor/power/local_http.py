@@ -19,7 +19,13 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from monitor.power.deadline import within
+
 PORT = 80
+
+NAME_S = 2.5
+"""For which a name may be sought. A name server that is away is waited for far longer by the
+system, which nobody could tell from a driver that hangs."""
 
 CONNECT_S = READ_S = 2.0
 """For which a device may be silent; in a house it answers within a few hundredths of a second."""
@@ -46,6 +52,10 @@ LOCAL = tuple(
 """Networks no router of the internet leads to; ``is_private`` holds others besides."""
 
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
+
+NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)\.?")
+"""What a system takes the last word of an address for, even octal or with parts left out: 010 is 8
+(inet_aton(3)), and no name of a network ends so (RFC 3696, section 2)."""
 
 Ip = IPv4Address | IPv6Address
 
@@ -92,6 +102,8 @@ def parse_address(text: str) -> Address:
         is_bare = split.path in ("", "/") and not split.query and not split.fragment
         if ":" in host:
             host = str(IPv6Address(host))
+        elif NUMBER.fullmatch(host.rpartition(".")[2] or host):
+            host = str(IPv4Address(host))
         elif not HOST.fullmatch(host):
             is_bare = False
     except ValueError:
@@ -103,7 +115,7 @@ def parse_address(text: str) -> Address:
     if not is_bare:
         raise DeviceError(
             f"“{text[:80]}” is no address of a plug. Write it as 192.168.1.20, with a port as "
-            "192.168.1.20:8080, or as a name: plug.local"
+            "192.168.1.20:8080, or as a name: plug.local. No number begins with a 0."
         )
     if port == 0:
         raise DeviceError(
@@ -119,6 +131,10 @@ def is_local(address: Ip) -> bool:
     return any(address in network for network in LOCAL if network.version == address.version)
 
 
+def _look_up(address: Address) -> list[Any]:
+    return socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+
+
 def resolve(address: Address, anywhere: bool = False) -> tuple[str, ...]:
     """Return the IP addresses of a device, at most one of each version, IPv4 first.
 
@@ -127,7 +143,12 @@ def resolve(address: Address, anywhere: bool = False) -> tuple[str, ...]:
     :raises NotLocal: if one of all the addresses it stands for is not local
     """
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        found = within(NAME_S, lambda: _look_up(address))
+    except TimeoutError:
+        raise DeviceError(
+            f"The name {address.host} was not found in time: this network's name server (DNS) is "
+            "slow or away. Enter the IP address, which the plug's own app or the router shows."
+        ) from None
     except (OSError, UnicodeError):
         raise DeviceError(
             f"The name {address.host} is not known here. Check it, or enter the IP address that "
@@ -150,7 +171,7 @@ def resolve(address: Address, anywhere: bool = False) -> tuple[str, ...]:
 
 
 def ask(address: Address, path: str, anywhere: bool = False) -> Any:
-    """Ask a device one question, within :data:`ALTOGETHER_S` and the time its name takes.
+    """Ask a device one question, within :data:`ALTOGETHER_S` after its name was found.
 
     :param path: with its query, quoted
     :return: the JSON it answered; ``None`` for a page that is not there and all that is no JSON

@@ -28,9 +28,12 @@ RULE_FILE = "/etc/udev/rules.d/70-llamawatt-rapl.rules"
 
 RULE = (
     'SUBSYSTEM=="powercap", KERNEL=="intel-rapl*:*", ACTION=="add|change", '
-    f'RUN+="/bin/chgrp {GROUP} /sys%p/energy_uj", RUN+="/bin/chmod g+r /sys%p/energy_uj"'
+    f'RUN+="/bin/chgrp {GROUP} /sys%p/energy_uj", RUN+="/bin/chmod g+r,o-rwx /sys%p/energy_uj"'
 )
 """The group first, then its right: the right is never some other group's."""
+
+NOT_OURS = f"# The group {GROUP} was there before, and stays."
+"""A line of the rule's file: undoing then leaves the group alone, and who is in it."""
 
 TITLE = "Let one group read the processor's energy counters"
 
@@ -78,11 +81,23 @@ if ! command -v udevadm >/dev/null; then
     echo 'There is no udev here (no udevadm), which opens the counters at each start.' >&2
     exit 1
 fi
+whose='# The group {GROUP} was made for this.'
+if grep -q '^{GROUP}:' "$root/etc/group" && {{
+    [ ! -e "$root{RULE_FILE}" ] || grep -qxF '{NOT_OURS}' "$root{RULE_FILE}"
+}}; then
+    whose='{NOT_OURS}'
+fi
 groupadd -rf ${{root:+--prefix "$root"}} {GROUP}
-usermod ${{root:+--prefix "$root"}} -aG {GROUP} @USER@
+# Only gpasswd takes a person whom the system knows by a directory, such as LDAP.
+if ! usermod ${{root:+--prefix "$root"}} -aG {GROUP} @USER@ &&
+    ! gpasswd ${{root:+--root "$root"}} -a @USER@ {GROUP}; then
+    [ "$whose" = '{NOT_OURS}' ] || groupdel ${{root:+--prefix "$root"}} {GROUP}
+    echo @USER@' cannot be put into the group {GROUP}; nothing was changed.' >&2
+    exit 1
+fi
 mkdir -p "$root/etc/udev/rules.d"
 printf '%s\\n' '# Lets the group {GROUP} read the energy counters of the processor (RAPL).' \\
-    '# Undone by: llamawatt sensors mend --undo' \\
+    '# Undone by: llamawatt sensors mend --undo' "$whose" \\
     '{RULE}' > "$root{RULE_FILE}"
 chmod 644 "$root{RULE_FILE}"
 udevadm control --reload
@@ -91,7 +106,7 @@ gid=$(sed -n 's/^{GROUP}:[^:]*:\\([0-9]*\\):.*/\\1/p' "$root/etc/group")
 for counter in "$root"/sys/class/powercap/intel-rapl*:*/energy_uj; do
     [ -e "$counter" ] || continue
     chgrp "${{gid:-{GROUP}}}" "$counter"
-    chmod g+r "$counter"
+    chmod g+r,o-rwx "$counter"
 done
 """
 )
@@ -99,6 +114,8 @@ done
 _UNDO = (
     _HEAD
     + f"""\
+is_ours=
+if [ -e "$root{RULE_FILE}" ] && ! grep -qxF '{NOT_OURS}' "$root{RULE_FILE}"; then is_ours=1; fi
 rm -f "$root{RULE_FILE}"
 if command -v udevadm >/dev/null; then udevadm control --reload; fi
 for counter in "$root"/sys/class/powercap/intel-rapl*:*/energy_uj; do
@@ -106,7 +123,7 @@ for counter in "$root"/sys/class/powercap/intel-rapl*:*/energy_uj; do
     chmod g-r "$counter"
     chgrp 0 "$counter"
 done
-if grep -q '^{GROUP}:' "$root/etc/group"; then
+if [ "$is_ours" ] && grep -q '^{GROUP}:' "$root/etc/group"; then
     groupdel ${{root:+--prefix "$root"}} {GROUP}
 fi
 """
@@ -265,7 +282,10 @@ def _outcome(
 
 def _done_words(undo: bool, is_open: bool, translate: Callable[[str], str]) -> str:
     if undo:
-        undone = "Undone: the rule and the group are gone, and the counters are root's again."
+        undone = (
+            "Undone: the rule is gone, and the group unless it was there before; the counters are "
+            "root's again."
+        )
         still = "This process can still read them: it runs as root."
         return f"{translate(undone)} {translate(still)}" if is_open else translate(undone)
     if is_open:

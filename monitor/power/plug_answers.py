@@ -2,12 +2,15 @@
 
 * Shelly, second generation and later: ``/rpc/Switch.GetStatus?id=0`` with ``apower`` in watts and
   ``aenergy.total`` in watt-hours (shelly-api-docs.shelly.cloud, gen2, Switch).
+* Shelly that measures and does not switch: the same of ``/rpc/PM1.GetStatus?id=0`` (gen2, PM1).
 * Shelly, first generation: ``/meter/0``, or the same inside ``/status``, with ``power`` in watts,
   ``is_valid``, and ``total`` in watt-minutes (shelly-api-docs.shelly.cloud, gen1, Shelly Plug).
 * Tasmota: ``/cm?cmnd=Status%2010`` with ``StatusSNS.ENERGY.Power`` in watts and ``.Total`` in
   kilowatt-hours (tasmota.github.io/docs, Commands and JSON Status Responses).
 
-Every Shelly tells its generation at ``/shelly``, without a password; the first does not name it.
+Every Shelly tells its generation at ``/shelly``, without a password; the first does not name it,
+but how many meters it has. A later one lists its components at ``/rpc/Shelly.GetStatus``. One with
+several sockets is refused: which of them feeds this machine cannot be told.
 """
 
 from collections.abc import Callable
@@ -32,6 +35,7 @@ class PlugKind(StrEnum):
     """Which language a plug speaks."""
 
     SHELLY = "shelly"
+    SHELLY_PM1 = "shelly-pm1"
     SHELLY_GEN1 = "shelly-gen1"
     TASMOTA = "tasmota"
 
@@ -40,6 +44,7 @@ class PlugKind(StrEnum):
         """Its name for a person."""
         return {
             PlugKind.SHELLY: "Shelly",
+            PlugKind.SHELLY_PM1: "Shelly (meter)",
             PlugKind.SHELLY_GEN1: "Shelly (first generation)",
             PlugKind.TASMOTA: "Tasmota",
         }[self]
@@ -62,18 +67,44 @@ def recognise(ask: Ask) -> tuple[PlugKind, PlugAnswer]:
 
     :raises DeviceError: if it cannot be asked, or is no plug that measures
     """
-    kind = _kind_of(ask("/shelly"))
+    kind = _kind_of(ask("/shelly"), ask)
     return kind, question(kind, ask)
 
 
-def _kind_of(shelly: Any) -> PlugKind:
+def _kind_of(shelly: Any, ask: Ask) -> PlugKind:
+    """Tell a device by what ``/shelly`` answers.
+
+    :raises DeviceError: if it has several sockets
+    """
     if isinstance(shelly, dict):
         generation = shelly.get("gen")
         if isinstance(generation, int) and generation >= 2:
-            return PlugKind.SHELLY
+            return _component_of(ask("/rpc/Shelly.GetStatus"))
         if isinstance(shelly.get("type"), str) and "mac" in shelly:
+            meters = shelly.get("num_meters")
+            _refuse_several("Shelly", meters if isinstance(meters, int) else 0)
             return PlugKind.SHELLY_GEN1
     return PlugKind.TASMOTA
+
+
+def _component_of(status: Any) -> PlugKind:
+    """Tell whether a Shelly measures with its switch or by a meter alone."""
+    found = status if isinstance(status, dict) else {}
+    measuring = [
+        name.partition(":")[0]
+        for name, told in found.items()
+        if name.startswith(("switch:", "pm1:")) and isinstance(told, dict) and "apower" in told
+    ]
+    _refuse_several("Shelly", len(measuring))
+    return PlugKind.SHELLY_PM1 if measuring == ["pm1"] else PlugKind.SHELLY
+
+
+def _refuse_several(maker: str, sockets: int) -> None:
+    if sockets > 1:
+        raise DeviceError(
+            f"This {maker} device measures {sockets} sockets, and which one feeds this machine "
+            "cannot be told. Use a plug with one socket."
+        )
 
 
 def question(kind: PlugKind, ask: Ask) -> PlugAnswer:
@@ -83,7 +114,9 @@ def question(kind: PlugKind, ask: Ask) -> PlugAnswer:
     """
     match kind:
         case PlugKind.SHELLY:
-            return _shelly(ask("/rpc/Switch.GetStatus?id=0"))
+            return _shelly(kind, ask("/rpc/Switch.GetStatus?id=0"))
+        case PlugKind.SHELLY_PM1:
+            return _shelly(kind, ask("/rpc/PM1.GetStatus?id=0"))
         case PlugKind.SHELLY_GEN1:
             meter = ask("/meter/0")
             return _shelly_gen1(meter if meter is not None else _first_meter(ask("/status")))
@@ -91,9 +124,9 @@ def question(kind: PlugKind, ask: Ask) -> PlugAnswer:
             return _tasmota(ask("/cm?cmnd=Status%2010"))
 
 
-def _shelly(status: Any) -> PlugAnswer:
+def _shelly(kind: PlugKind, status: Any) -> PlugAnswer:
     if not isinstance(status, dict) or not {"id", "output"} & status.keys():
-        raise _stranger(PlugKind.SHELLY)
+        raise _stranger(kind)
     if "apower" not in status:
         raise DeviceError("This Shelly switches, but does not measure. Another model is needed.")
     energy = status.get("aenergy")
@@ -133,11 +166,7 @@ def _tasmota(status: Any) -> PlugAnswer:
         )
     power = energy.get("Power")
     if isinstance(power, list):
-        if len(power) > 1:
-            raise DeviceError(
-                f"This Tasmota device measures {len(power)} sockets, and which one feeds this "
-                "machine cannot be told. Use a plug with one socket."
-            )
+        _refuse_several("Tasmota", len(power))
         power = power[0] if power else None
     total_kwh = _figure(energy.get("Total"), MOST_WH / 1e3)
     return PlugAnswer(_figure(power, MOST_W), None if total_kwh is None else total_kwh * 1e3)

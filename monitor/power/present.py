@@ -1,12 +1,10 @@
 """Watts and gauges as of now: the one place that knows how old a reading may be to be that."""
 
 import math
-import time
 from collections.abc import Iterable
 
 from monitor.power.channel import Channel
 from monitor.power.gauge import GAP_S, Gauge, GaugeReading, GaugeTrace
-from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 
 MEAN_S = 1.0
@@ -43,12 +41,6 @@ def present_w(trace: Trace, channel: Channel, now_s: float) -> float | None:
         mean_w = trace.window(channel.key, read_s - MEAN_S, read_s).mean_w
     # The first reading, and one after a gap, has no time before it to take the mean of.
     return mean_w if mean_w is not None else last_w if math.isfinite(last_w) else None
-
-
-def watts_now(sampler: Sampler) -> list[tuple[Channel, float | None]]:
-    """Return every channel in use with its watts now; see :func:`present_w`."""
-    now_s = time.monotonic()
-    return [(each, present_w(sampler.trace, each, now_s)) for each in sampler.channels()]
 
 
 def total_w(parts_w: Iterable[float | None]) -> float | None:

@@ -5,15 +5,16 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Sequence
 
-from monitor.power.channel import Channel, Doubt, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power import windows_sleep
+from monitor.power.channel import Channel, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.following import Following, is_followed
 from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
-from monitor.power.gauge import Gauge, GaugeTrace
-from monitor.power.sources import Doubting, Gauged, Remarking, Source
-from monitor.power.trace import ASLEEP_S, Gap, Trace
+from monitor.power.known import Desk, Known
+from monitor.power.own_time import ThreadTime
+from monitor.power.sources import Doubting, Gauged, Parting, Remarking, Source
+from monitor.power.trace import ASLEEP_S, Gap
 
 log = logging.getLogger(__name__)
 
@@ -42,22 +43,8 @@ ALWAYS_CLOCK: int | None = (
 """Begins with the machine as the monotonic clock does, and goes on while it is suspended.
 
 On macOS these are ``mach_continuous_time`` and ``mach_absolute_time`` (their manual pages). On
-Windows the monotonic clock goes on itself: a suspend is a long time without a reading.
+Windows the monotonic clock goes on itself; see :func:`suspended_s`.
 """
-
-
-class Use(Enum):
-    """What rests on a source's readings; its value is how many seconds may lie between them.
-
-    Each reading wakes a thread, which costs more than most readings. Whatever is in use is read
-    at each moment that is marked as well.
-    """
-
-    TOTAL = 0.0
-    SHOWN = 0.5
-    """None of it is added: it lies inside other channels or around them, or is no energy."""
-    NONE = 5.0
-    """A model of what is measured: read so that it can go on at once where a sensor is gone."""
 
 
 def delay_s(failed: int) -> float:
@@ -70,56 +57,17 @@ def asleep_s() -> float:
     return 0.0 if ALWAYS_CLOCK is None else time.clock_gettime(ALWAYS_CLOCK) - time.monotonic()
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the threads of all sources work with.
+def suspended_s() -> float:
+    """Seconds the machine was suspended since it began, whether the monotonic clock went on or not.
 
-    :param hz: readings a second
-    :param refine: what is known better of a channel on this machine, applied as it is opened
-    :param changed: notified after each attempt to open or to read
+    0 where Windows does not tell.
     """
-
-    hz: float
-    refine: Callable[[Channel], Channel]
-    trace: Trace = field(default_factory=Trace)
-    gauge_trace: GaugeTrace = field(default_factory=GaugeTrace)
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-
-@dataclass(slots=True)
-class Known:
-    """What is known of a source. Written by its thread, read by all.
-
-    :param probe: its last answer; ``None`` before the first
-    :param channels: those it opened; kept while it is dead, so that no bill changes its kind
-    :param is_outdated: whether it said itself that these are not what it should read by now, and
-      has not been read since
-    :param failing: why it cannot be read at present
-    :param refused: the labels of channels whose last reading was impossible
-    :param doubts: the last of each channel, kept to the end: what was billed meanwhile stands
-    :param restarts: how often it was opened anew because it had failed
-    :param failed: how often in a row it failed without having been read well for long
-    :param is_read: whether it is open, and asked for readings
-    :param tried_s: when the last attempt to read began that has ended, well or not
-    :param asked_s: when the call began that has not returned yet
-    :param next_s: when it will be opened anew
-    :param use: what rests on it at present
-    """
-
-    probe: Probe | None = None
-    channels: tuple[Channel, ...] = ()
-    gauges: tuple[Gauge, ...] = ()
-    is_outdated: bool = False
-    failing: str = ""
-    refused: tuple[str, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
-    restarts: int = 0
-    failed: int = 0
-    is_read: bool = False
-    tried_s: float = -math.inf
-    asked_s: float | None = None
-    next_s: float | None = None
-    use: Use = Use.TOTAL
+    if sys.platform == "win32":
+        try:
+            return windows_sleep.suspended_s()
+        except (OSError, AttributeError):
+            return 0.0
+    return asleep_s()
 
 
 class Reader:
@@ -183,14 +131,16 @@ class Reader:
 
     def _run(self) -> None:
         wait_s = self._wait_s
-        while not self._ended.wait(wait_s):
-            if self.known.next_s is not None:
-                self.known.restarts += 1
-            wait_s = self._attempt()
-            if wait_s == math.inf:
-                break
+        with ThreadTime() as time_used:
+            while not self._ended.wait(wait_s):
+                if self.known.next_s is not None:
+                    self.known.restarts += 1
+                wait_s = self._attempt(time_used)
+                time_used.note()
+                if wait_s == math.inf:
+                    break
 
-    def _attempt(self) -> float:
+    def _attempt(self, time_used: ThreadTime) -> float:
         """Open the source and read it until it fails; return when to try again, in seconds."""
         known, began_s, is_changed = self.known, math.inf, False
         try:
@@ -198,15 +148,19 @@ class Reader:
             self._tell(probe)
             if known.is_read:
                 began_s = time.monotonic()
-                self._read_until_dead()
+                self._read_until_dead(time_used)
             elif probe.retry_s is not None:
                 return probe.retry_s
-            elif not known.channels and not known.is_outdated:
-                return math.inf
+            elif not known.channels:
+                if not known.has_left:
+                    return math.inf
+                known.failed += 1
+                return delay_s(known.failed - 1)
         except OpenAnew as change:
             log.info("%s is opened anew: %s", self.name, change)
-            known.is_outdated, is_changed = True, True
+            is_changed = True
             known.channels = tuple(c for c in known.channels if c.key not in change.withdrawn)
+            known.has_left = not known.channels
             self._desk.trace.withdraw(change.withdrawn)
         except Exception as error:  # a third-party driver may raise anything
             log.warning("Opening %s failed", self.name, exc_info=not known.failed)
@@ -233,22 +187,43 @@ class Reader:
             assert self._make
             self._source = self._make()
         probe = self._source.probe()
-        if probe.state is ProbeState.AVAILABLE:
+        channels: tuple[Channel, ...] = ()
+        if is_there := probe.state is ProbeState.AVAILABLE:
             channels = tuple(map(desk.refine, self._source.open()))
             gauges = self._source.gauges() if isinstance(self._source, Gauged) else ()
             self._doubting = self._source if isinstance(self._source, Doubting) else None
-            if not self._ended.is_set():
-                for channel in channels:
-                    desk.trace.add(channel)
-                known.channels, known.gauges = channels, gauges
-                known.is_read = bool(channels or gauges)
-                known.is_outdated = False
-                self._labels = {channel.key: channel.label for channel in channels}
-        elif known.is_outdated:
-            # They are not dead but gone, as counters that have all stopped: a model may stand in.
-            known.channels = known.gauges = ()
+        left = self._left(channels)
+        if not self._ended.is_set():
+            for channel in channels:
+                desk.trace.add(channel)
+            self._part_from(left, channels)
+            if is_there:
+                known.gauges, known.is_read = gauges, bool(channels or gauges)
         known.asked_s = None
         return probe
+
+    def _left(self, opened: Sequence[Channel]) -> list[Channel]:
+        """Return the channels that were there before and have left, or are read by others now."""
+        keys = {channel.key for channel in opened}
+        before = [channel for channel in self.known.channels if channel.key not in keys]
+        has_left = self._source.has_left if isinstance(self._source, Parting) else _stays
+        left = [c for c in before if any(_stands_for(new, c) for new in opened) or has_left(c)]
+        # What lies inside a part has left with it.
+        devices = {channel.device for channel in left if channel.role is Role.PART}
+        inside = [c for c in before if c.role is Role.INSIDE and c.device in devices]
+        return [*left, *inside]
+
+    def _part_from(self, left: Sequence[Channel], opened: tuple[Channel, ...]) -> None:
+        """Keep the channels that are read, and those that are not and have not left."""
+        known = self.known
+        gone = {channel.key for channel in (*left, *opened)}
+        known.missing = tuple(channel for channel in known.channels if channel.key not in gone)
+        known.channels = (*opened, *known.missing)
+        self._labels = {channel.key: channel.label for channel in known.channels}
+        self._desk.trace.leave([channel.key for channel in left], time.monotonic())
+        known.has_left = not known.channels and (known.has_left or bool(left))
+        if known.has_left:
+            known.gauges = ()
 
     def _tell(self, probe: Probe) -> None:
         """Say what the source answered."""
@@ -270,24 +245,30 @@ class Reader:
         if self._make:
             self._source = None
 
-    def _read_until_dead(self) -> None:
+    def _read_until_dead(self, time_used: ThreadTime) -> None:
         """Read in time, until the end or until the source has failed too often in a row."""
         known = self.known
         fastest_s = min(map(_spacing_s, known.channels), default=GAUGE_PERIOD_S)
         integrated = (max(_spacing_s(c), FASTEST_WATTS_S) for c in known.channels if _is_summed(c))
         watts_s = min(integrated, default=math.inf)
-        slept_s = asleep_s()
+        slept_s = suspended_s()
         due_s = time.monotonic()
         # One in which no source was open is told of as well.
-        self._desk.trace.note_asleep(slept_s, due_s)
+        self._desk.trace.note_asleep(asleep_s(), due_s)
         failing_s: float | None = None
+        there = (channel for channel in known.channels if channel not in known.missing)
+        followed = [channel for channel in there if is_followed(channel)]
+        following: Following | None = None
         while not self._ended.is_set():
-            if asleep_s() - slept_s > ASLEEP_S:
-                slept_s = asleep_s()
-                self._desk.trace.note_asleep(slept_s, time.monotonic())
+            if suspended_s() - slept_s > ASLEEP_S:
+                slept_s = suspended_s()
+                self._desk.trace.note_asleep(asleep_s(), time.monotonic())
                 self._desk.trace.miss([channel.key for channel in known.channels], Gap.ASLEEP)
             is_well = self._read()
+            if following and is_well:
+                following.note(known.tried_s)
             self._read_gauges()
+            time_used.note()
             last_s = time.monotonic()
             if is_well:
                 failing_s = None
@@ -304,9 +285,17 @@ class Reader:
                 due_s += interval_s * (1 + (last_s - due_s) // interval_s)
             else:
                 due_s = min(due_s, last_s + interval_s)
-            if self._wake.wait(max(0.0, due_s - time.monotonic())):
+            wait_s = max(0.0, due_s - time.monotonic())
+            if following and (soon_s := following.wait_s(last_s)) and is_well:
+                wait_s = min(wait_s, soon_s)
+            else:
+                following = None
+            if self._wake.wait(wait_s) and not self._ended.is_set():
                 self._wake.clear()
-                self._ended.wait(max(0.0, last_s + fastest_s - time.monotonic()))
+                if followed:
+                    following = following or Following(followed, self._desk.trace)
+                else:
+                    self._ended.wait(max(0.0, last_s + fastest_s - time.monotonic()))
 
     def _read(self) -> bool:
         """Read once, and say whether the source answered."""
@@ -359,6 +348,19 @@ class Reader:
         except Exception as error:
             log.debug("The gauges of %s cannot be read: %s", self.name, error)
         known.asked_s = None
+
+
+def _stays(_: Channel) -> bool:
+    """What is said of the devices of a source that cannot tell whether they have left."""
+    return False
+
+
+def _stands_for(new: Channel, before: Channel) -> bool:
+    """Whether a part is read by another channel now, as watts where a counter was given up."""
+    return (
+        new.role is before.role is Role.PART
+        and (new.domain, new.device) == (before.domain, before.device)
+    )  # fmt: skip
 
 
 def _is_summed(channel: Channel) -> bool:

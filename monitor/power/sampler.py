@@ -5,16 +5,25 @@ import time
 from collections.abc import Callable, Sequence
 
 from monitor.power.channel import Channel, Kind, Probe, counted
+from monitor.power.containment import Containment
 from monitor.power.feed import Feed
 from monitor.power.gauge import Gauge, GaugeTrace
-from monitor.power.reader import Desk, Use
+from monitor.power.known import Desk, Use
+from monitor.power.own_time import ThreadTime
 from monitor.power.sources import SOURCES, Source
 from monitor.power.trace import Trace
+from monitor.power.unread import ComputedOn, unread_part
 
 MIN_HZ, DEFAULT_HZ, MAX_HZ = 1.0, 10.0, 50.0
 
 STALLED_INTERVALS = 10
 """A source not read for this many intervals hangs, and what is told of the rest waits no more."""
+
+STALLED_REFRESHES = 3
+"""And at least for so many of its own refreshes."""
+
+WAIT_S, LONGEST_WAIT_S = 0.5, 3.0
+"""A bill waits so long for the last readings: quick sensors need a tenth of it."""
 
 LATE_S = 5.0
 """The model of what was not read for so long is read as often as a sensor: it may have to stand in.
@@ -25,6 +34,10 @@ WATCH_S = 1.0
 
 CLOSING_S = 1.0
 """Sources that let go are waited for this long when the sampler stops."""
+
+
+def _on_none() -> None:
+    """What is said of the GPUs of a model before anyone can be asked."""
 
 
 def _unchanged(channel: Channel) -> Channel:
@@ -55,8 +68,11 @@ class Sampler:
         if not MIN_HZ <= hz <= MAX_HZ:
             raise ValueError(f"The sampling rate must lie between {MIN_HZ:g} and {MAX_HZ:g} Hz.")
         self.hz = hz
-        self._desk = Desk(hz, refine or _unchanged)
+        self._containment = Containment()
+        known_better = refine or _unchanged
+        self._desk = Desk(hz, lambda opened: self._containment.as_found(known_better(opened)))
         self._feeds: tuple[Feed, ...] = ()
+        self._computed_on: Callable[[], ComputedOn | None] = _on_none
         self._changing = threading.Lock()
         self._running = False
         self._stopped = threading.Event()
@@ -94,7 +110,7 @@ class Sampler:
                 feed.start()
 
     def remove(self, name: str) -> None:
-        """Sample a source no more; its channels are gone, what they read stays in the trace.
+        """Sample a source no more; its channels have left, what they read stays in the trace.
 
         Returns at once: its thread closes it as soon as the call it is in returns.
 
@@ -106,7 +122,19 @@ class Sampler:
                 raise KeyError(f"No source named {name} is sampled.")
             self._feeds = tuple(feed for feed in self._feeds if feed is not gone)
         gone.end()
+        self.trace.leave([channel.key for channel in gone.channels], time.monotonic())
         self._tell()
+
+    def reopen(self, name: str) -> None:
+        """Have a source probed and opened anew, after what kept it from being read was mended.
+
+        Returns at once; its channels stay listed meanwhile. Nothing happens for one that is not
+        sampled, or of which no other object can be made.
+        """
+        with self._changing:
+            for feed in self._feeds:
+                if feed.name == name and self._running:
+                    feed.reopen()
 
     def start(self) -> None:
         """Begin to sample; returns at once."""
@@ -148,36 +176,47 @@ class Sampler:
         """
         return self._wait(lambda: all(feed.is_ready for feed in self._feeds), timeout_s)
 
-    def wait_until(self, time_s: float, timeout_s: float = 0.5) -> bool:
+    def wait_until(self, time_s: float, timeout_s: float | None = None) -> bool:
         """Wait until every source has been read later than a monotonic time.
 
         A window can only be billed to its end once a reading beyond the end is there, and of a
         counter that is slow to refresh, one that is later by a refresh. Not waited for is what
         would not come in the time: a source that hangs already, one that is opened anew, and one
-        with a refresh longer than ``timeout_s``.
+        with a refresh longer than the time.
 
+        :param timeout_s: :data:`WAIT_S` if not given, or as long as the slowest counter of a total
+          needs for two refreshes, but no longer than :data:`LONGEST_WAIT_S`
         :return: whether all the others were
         """
-
-        def is_read(feed: Feed) -> bool:
-            read_s = feed.read_s
-            refresh_s = feed.refresh_s if feed.refresh_s <= timeout_s / 2 else 0.0
-            return read_s is None or read_s >= time_s + refresh_s
-
         used = [feed for feed in self._feeds if feed.use is not Use.NONE and self._answers(feed)]
-        waited = [feed for feed in used if feed.interval_s <= timeout_s]
+        if timeout_s is None:
+            slowest_s = max((feed.refresh_s for feed in used), default=0.0)
+            timeout_s = min(max(WAIT_S, 2 * slowest_s), LONGEST_WAIT_S)
+        until_s = {
+            feed: time_s + (feed.refresh_s if feed.refresh_s <= timeout_s / 2 else 0.0)
+            for feed in used
+            if feed.fastest_s <= timeout_s
+        }
+
+        def is_read() -> bool:
+            read_s = ((feed.read_s, at_s) for feed, at_s in until_s.items())
+            return all(last_s is None or last_s >= at_s for last_s, at_s in read_s)
+
         self.mark()
-        return self._wait(lambda: all(map(is_read, waited)), timeout_s)
+        return self._wait(is_read, timeout_s)
 
     def read_until_s(self) -> float:
-        """Return the monotonic time up to which every source was read that a total rests on.
+        """Return the monotonic time up to which every source tells that a total rests on.
 
-        Those that hang are left out.
+        A counter tells of what was a refresh ago. Those that hang are left out.
         """
-        now_s = time.monotonic()
-        stalled_s = now_s - STALLED_INTERVALS / self.hz
-        read_s = [feed.read_s for feed in self._feeds if feed.use is Use.TOTAL]
-        return min((at_s for at_s in read_s if at_s and at_s > stalled_s), default=now_s)
+        now_s, told_s = time.monotonic(), []
+        for feed in self._feeds:
+            read_s = feed.read_s
+            stalled_s = max(STALLED_INTERVALS / self.hz, STALLED_REFRESHES * feed.fastest_s)
+            if feed.use is Use.TOTAL and read_s and now_s - read_s < stalled_s:
+                told_s.append(read_s - feed.refresh_s)
+        return min(told_s, default=now_s)
 
     def _answers(self, feed: Feed) -> bool:
         return feed.silent_s() <= STALLED_INTERVALS / self.hz
@@ -193,10 +232,25 @@ class Sampler:
     def channels(self) -> tuple[Channel, ...]:
         """Return the channels in use: modelled ones give way to measured ones."""
         opened: dict[str, Channel] = {}
-        for feed in self._feeds:
-            for channel in feed.channels:
-                opened.setdefault(channel.key, channel)
-        return counted(tuple(opened.values()))
+        for channel in self._opened():
+            opened.setdefault(channel.key, channel)
+        read = counted(tuple(opened.values()))
+        computed_on = self._computed_on()
+        unread = computed_on and unread_part(computed_on, read)
+        return (*read, unread) if unread else read
+
+    def ask_computed_on(self, ask: Callable[[], ComputedOn | None]) -> None:
+        """Take in whom to ask on which GPUs a model is: they are parts of the totals, read or not.
+
+        :param ask: answers at once, from any thread; ``None`` if a model is on none
+        """
+        self._computed_on = ask
+
+    def _opened(self) -> tuple[Channel, ...]:
+        """Return every channel, as the sources opened them and as was found since."""
+        return tuple(
+            self._containment.as_found(channel) for feed in self._feeds for channel in feed.channels
+        )
 
     def _in_use(self) -> tuple[Channel, ...]:
         """Return the channels in use, and the models of those that have not been read of late.
@@ -204,7 +258,7 @@ class Sampler:
         They are read as often as a sensor before a total rests on them.
         """
         used, late_s = self.channels(), time.monotonic() - LATE_S
-        opened = tuple(channel for feed in self._feeds for channel in feed.channels)
+        opened = self._opened()
         latest = {channel.key: self.trace.latest(channel.key) for channel in opened}
         read = {key for key, told in latest.items() if told and told[0] >= late_s}
         models = [channel for channel in opened if channel.kind is Kind.MODELLED]
@@ -220,12 +274,20 @@ class Sampler:
         return tuple(feed.told() for feed in self._feeds)
 
     def _watch(self) -> None:
-        while not self._stopped.wait(WATCH_S):
-            # Not beside a removal, which would end a reader that has just been replaced.
-            with self._changing:
-                # Before those in use are listed: what is opened meanwhile is judged next time.
-                opened = [(feed, feed.channels) for feed in self._feeds if self._running]
-                used = {channel.key: channel.role for channel in self._in_use()}
-                for feed, channels in opened:
-                    feed.set_use({used.get(channel.key) for channel in channels})
-                    feed.watch()
+        with ThreadTime() as time_used:
+            while not self._stopped.wait(WATCH_S):
+                self._look()
+                time_used.note()
+
+    def _look(self) -> None:
+        """Find out what rests on each source, and replace those that hang."""
+        # Not beside a removal, which would end a reader that has just been replaced.
+        with self._changing:
+            self._containment.look(self.trace, self._opened(), time.monotonic())
+            # Before those in use are listed: what is opened meanwhile is judged next time.
+            opened = [(feed, feed.channels) for feed in self._feeds if self._running]
+            used = {channel.key: channel.role for channel in self._in_use()}
+            for feed, channels in opened:
+                feed.set_use({used.get(channel.key) for channel in channels})
+                feed.watch()
+                feed.doubt(self._containment.doubts)

@@ -1,46 +1,27 @@
 """The energy of a window of one channel's readings, and how far off that may be.
 
-Three things are doubtful about a perfect sensor that is read now and then: it tells what was a
+Three things are doubtful about a perfect sensor that is read now and then: watts tell what was a
 while ago (``lag_j``), an end of the window falls between two readings (``edge_j``), and watts are
 known at moments only (``shape_j``). What the sensor itself is off by is no part of it; see
 :class:`monitor.power.channel.Accuracy`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.power.channel import Channel, Kind
+from monitor.power.curve import Curve as Curve
+from monitor.power.curve import Floats, middle
+from monitor.power.curve import Gap as Gap
+from monitor.power.curve import Stretch as Stretch
+from monitor.power.moment import Moment, moment_of
+from monitor.power.refreshes import Refreshed, refreshed
 
 TICK_S = 0.01
 """A modelled load is told by the operating system in steps of 10 ms."""
-
-LONG_INTERVALS = 3
-"""Between readings so many times further apart than usual, anything may have happened."""
-
-REPEATED = 1.5
-"""A counter that is the same so many refresh periods later has not moved, and is not just old."""
-
-Floats = npt.NDArray[np.float64]
-
-
-class Gap(IntEnum):
-    """Why the time before a sample carries no energy of its own."""
-
-    NONE = 0
-    MISSED = 1
-    """The source did not answer, or the sampler was kept from asking."""
-    RESET = 2
-    """The counter started again."""
-    AMBIGUOUS = 3
-    """So long unread that the counter may have wrapped more than once."""
-    IMPLAUSIBLE = 4
-    """The reading was not physically possible."""
-    ASLEEP = 5
-    """The machine was suspended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,58 +52,36 @@ class Window:
     lag_j: float
 
 
-Stretch = tuple[float, float]
-"""From one moment to a later one: seconds on the clock of the readings."""
-
 EMPTY = Window(None, None, None, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Readings of one channel, oldest first. All arrays have shape (n,).
-
-    :param time_s: monotonic seconds
-    :param energy_j: unwrapped cumulative joules since the channel's first reading
-    :param power_w: watts; NaN where a counter has none yet
-    :param gap: the :class:`Gap` before each reading
-    """
-
-    time_s: Floats
-    energy_j: Floats
-    power_w: Floats
-    gap: npt.NDArray[np.uint8]
-
-
-def read_of(curve: Curve, start_s: float, end_s: float) -> list[Stretch]:
-    """Return the stretches between two times that were read, in their order: all but the gaps."""
-    gaps = np.flatnonzero(curve.gap[1:] != Gap.NONE) + 1
-    runs = [(float(run[0]), float(run[-1])) for run in np.split(curve.time_s, gaps) if len(run)]
-    inside = [(max(from_s, start_s), min(to_s, end_s)) for from_s, to_s in runs]
-    return [(from_s, to_s) for from_s, to_s in inside if to_s > from_s]
 
 
 def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> Window:
     """Return the energy of a curve between two times; see :meth:`Trace.window`."""
-    if channel.kind is Kind.COUNTER:
-        curve = _refreshed(channel, curve)
     if len(curve.time_s) < 2 or end_s <= start_s:
         return EMPTY
+    if channel.kind is Kind.COUNTER:
+        known = refreshed(channel.period_s, curve)
+    else:
+        # What a model or watts tell is as old whenever they are read.
+        doubt_s = np.full(len(curve.time_s), _refresh_s(channel) / math.sqrt(12))
+        known = Refreshed(curve, doubt_s)
+    curve = known.curve
     low_s = max(start_s, float(curve.time_s[0]))
     high_s = min(end_s, float(curve.time_s[-1]))
     if high_s <= low_s:
         return EMPTY
-    ends_j = _energy_at(channel, curve, np.array([low_s, high_s]))
-    inside = (curve.time_s >= start_s) & (curve.time_s <= end_s)
+    spacing_s = middle(np.diff(curve.time_s))
+    ends = [_moment(channel, known, at_s, spacing_s) for at_s in (low_s, high_s)]
+    inside = (curve.time_s >= start_s) & (curve.time_s <= end_s) & (curve.gap != Gap.LEFT)
     covered_s = (high_s - low_s) - _gap_s(curve, low_s, high_s)
     if covered_s <= 0:
         return Window(None, None, None, int(inside.sum()), 0.0, 0.0, 0.0, 0.0, 0.0)
-    joules = float(ends_j[1] - ends_j[0])
+    joules = ends[1].joules - ends[0].joules
     if not math.isfinite(joules):
         return EMPTY  # max() would make no watts of watts that are not known
     joules = max(0.0, joules)
     read_w = curve.power_w[inside & np.isfinite(curve.power_w)]
     mean_w = joules / covered_s
-    spacing_s = _middle(np.diff(curve.time_s))
     return Window(
         joules=joules,
         mean_w=mean_w,
@@ -130,50 +89,25 @@ def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> W
         samples=int(inside.sum()),
         coverage=min(1.0, covered_s / (end_s - start_s)),
         spacing_s=spacing_s,
-        edge_j=_edge_j(channel, curve, low_s, high_s, spacing_s),
+        edge_j=_edge_j(channel, curve, low_s, high_s, ends),
         shape_j=_shape_j(channel, curve, low_s, high_s),
-        lag_j=(_before_w(curve, high_s) - _before_w(curve, low_s)) * _refresh_s(channel) / 2,
+        lag_j=_lag_j(channel, curve, low_s, high_s),
     )
 
 
-def _middle(values: Floats) -> float:
-    """Return the median. numpy's reads its masked arrays first, a thirtieth of a second."""
-    ordered = np.sort(values)
-    half = len(ordered) // 2
-    return float((ordered[half] + ordered[~half]) / 2)
-
-
-def _refreshed(channel: Channel, curve: Curve) -> Curve:
-    """Leave out a counter's readings that came before its next refresh.
-
-    They repeat what the one before said, later: a line through them would put the energy of a whole
-    refresh between two readings that happen to lie close together. One that still repeats it after
-    a refresh says that nothing was drawn, and stays; so does the last, up to which the counter is
-    known.
-    """
-    time_s = curve.time_s
-    if len(time_s) < 3:
-        return curve
-    is_new = np.ones(len(time_s), dtype=bool)
-    is_new[1:] = (np.diff(curve.energy_j) > 0) | (curve.gap[1:] != Gap.NONE)
-    refreshed_s = np.maximum.accumulate(np.where(is_new, time_s, -np.inf))
-    kept = is_new | (time_s - refreshed_s >= REPEATED * channel.period_s)
-    kept[-1] = True
-    return Curve(time_s[kept], curve.energy_j[kept], curve.power_w[kept], curve.gap[kept])
-
-
-def _energy_at(channel: Channel, curve: Curve, at_s: Floats) -> Floats:
-    """Cumulative joules at moments inside the curve."""
-    linear_j = np.interp(at_s, curve.time_s, curve.energy_j)
+def _moment(channel: Channel, known: Refreshed, at_s: float, spacing_s: float) -> Moment:
+    """Cumulative joules at a moment inside the curve; what is not known of watts is not in it."""
     if channel.kind is not Kind.POWER:
-        return linear_j
-    right = np.clip(np.searchsorted(curve.time_s, at_s), 1, len(curve.time_s) - 1)
+        return moment_of(known, at_s, spacing_s)
+    curve, right = known.curve, _right_of(known.curve, at_s)
     left = right - 1
-    dt_s = at_s - curve.time_s[left]
-    span_s = curve.time_s[right] - curve.time_s[left]
-    at_w = curve.power_w[left] + (curve.power_w[right] - curve.power_w[left]) * dt_s / span_s
-    trapezium_j = curve.energy_j[left] + (curve.power_w[left] + at_w) / 2 * dt_s
-    return np.where(curve.gap[right] == Gap.NONE, trapezium_j, linear_j)
+    if curve.gap[right] != Gap.NONE:
+        return Moment(float(np.interp(at_s, curve.time_s, curve.energy_j)), 0.0)
+    left_w, right_w = float(curve.power_w[left]), float(curve.power_w[right])
+    dt_s = at_s - float(curve.time_s[left])
+    span_s = float(curve.time_s[right] - curve.time_s[left])
+    at_w = left_w + (right_w - left_w) * dt_s / span_s
+    return Moment(float(curve.energy_j[left]) + (left_w + at_w) / 2 * dt_s, 0.0)
 
 
 def _gap_s(curve: Curve, low_s: float, high_s: float) -> float:
@@ -202,81 +136,85 @@ def _before_w(curve: Curve, at_s: float) -> float:
     return 0.0
 
 
-def _edge_j(channel: Channel, curve: Curve, low_s: float, high_s: float, spacing_s: float) -> float:
-    """Standard deviation of what the two ends of a window add.
+def _lag_j(channel: Channel, curve: Curve, low_s: float, high_s: float) -> float:
+    """Joules that come late at the end less those that came late at the start.
 
-    The last refresh of a sensor lies up to a period back, anywhere: uniform, with a standard
-    deviation of a twelfth's root of it. A counter is off by the watts at each end times that.
-    Watts that are late are late at both ends, which cancels as far as they are the same.
+    A counter's curve stands at its refreshes already: none does.
     """
-    ends_w = _before_w(curve, low_s), _before_w(curve, high_s)
-    refresh_s = _refresh_s(channel) / math.sqrt(12)
-    if channel.kind is Kind.POWER:
-        return abs(ends_w[1] - ends_w[0]) * refresh_s
-    return math.hypot(
-        *(power_w * refresh_s for power_w in ends_w),
-        *(_between_j(curve, at_s, spacing_s) for at_s in (low_s, high_s)),
-        channel.step_j / math.sqrt(6),
-    )
-
-
-def _between_j(curve: Curve, at_s: float, spacing_s: float) -> float:
-    """Standard deviation of a counter's joules at a moment between two of its readings.
-
-    With f the part of their distance dt that has passed: if the power stepped by dP anywhere
-    between them, a straight line is off by dP x f(1 - f) x dt / sqrt 3. If its mean there stands
-    out from both sides by dP, that was a burst, and has passed or not: dP x dt x sqrt (f(1 - f)).
-    Between readings unusually far apart all of the power may have come or gone.
-    """
-    right = _right_of(curve, at_s)
-    if curve.gap[right] != Gap.NONE:
+    if channel.kind is Kind.COUNTER:
         return 0.0
-    dt_s = float(curve.time_s[right] - curve.time_s[right - 1])
-    passed = (at_s - float(curve.time_s[right - 1])) / dt_s
-    mean_w = _before_w(curve, at_s)
-    beside_w = [w for w in curve.power_w[right - 1 : right + 2 : 2].tolist() if math.isfinite(w)]
-    step_w = max(mean_w, *beside_w) - min(mean_w, *beside_w) if beside_w else mean_w
-    burst_w = 0.0
-    if dt_s > LONG_INTERVALS * spacing_s:
-        step_w = max(mean_w, *beside_w) if beside_w else mean_w
-    elif len(beside_w) == 2:
-        burst_w = max(mean_w - max(beside_w), min(beside_w) - mean_w, 0.0)
-    return dt_s * math.hypot(
-        step_w * passed * (1 - passed) / math.sqrt(3), burst_w * math.sqrt(passed * (1 - passed))
-    )
+    return (_before_w(curve, high_s) - _before_w(curve, low_s)) * _refresh_s(channel) / 2
+
+
+def _edge_j(
+    channel: Channel, curve: Curve, low_s: float, high_s: float, ends: Sequence[Moment]
+) -> float:
+    """Standard deviation of what the two ends of a window add."""
+    if channel.kind is Kind.POWER:
+        # Watts that are late are late at both ends, which cancels as far as they are the same.
+        ends_w = _before_w(curve, low_s), _before_w(curve, high_s)
+        return abs(ends_w[1] - ends_w[0]) * _refresh_s(channel) / math.sqrt(12)
+    return math.hypot(*(end.doubt_j for end in ends), channel.step_j / math.sqrt(6))
 
 
 def _shape_j(channel: Channel, curve: Curve, low_s: float, high_s: float) -> float:
     """Standard deviation of integrating watts that are known at the readings only.
 
     * A step dP between readings dt apart may lie anywhere between them: dP x dt / sqrt 12, by
-      another chance for each step. The readings themselves are late by up to a refresh, which
-      makes dt the longer of the sides of a right angle: sqrt (dt^2 + refresh^2).
+      another chance for each step.
+    * The readings are late by up to a refresh T as well, so that a step is off by another
+      dP x T / sqrt 12. That holds for a step which stands alone: the two sides of a burst are late
+      alike, which shifts it and takes nothing from its joules.
     * A rise that goes on in the next interval is a ramp, of which a trapezium misses nothing:
       what two neighbours have in common is no step.
-    * A reading that stands out from both its neighbours by dP is a burst shorter than dt, and as
-      many are missed as are seen, or more. Bursts of a third of dt, taken for three times as long
-      or not at all, make dP x dt x sqrt (2/3) for each that is seen, of which its two flanks have
-      made a quarter of the square.
-    * In a short window there are few of these, and none of the missed ones: one more is allowed
-      for, as large as the largest.
+    * A reading that stands out from both its neighbours by dP is a burst shorter than dt. One that
+      lasts f x dt is met by a reading with probability f, and then taken for (1 - f) x dt too long;
+      or it is missed, f x dt too short: f(1 - f) (dP x dt)^2 for each there was, which is
+      (1 - f) (dP x dt)^2 for each that is seen. Least is known of a burst of half an interval: with
+      f a half that is dP x dt x sqrt (1/2), of which its flanks have made a third of the square.
+    * The n bursts that are seen tell their rate only so well: n + 1 are to be reckoned with where
+      nothing was known of it before (Gelman et al., Bayesian Data Analysis, 3rd edition, 2.6, with
+      a flat prior). The one more is as large as the largest change: watts that changed so much
+      between two readings may have done so, and back, between two others.
+
+    A burst is shown for a refresh T, however often the sensor is read in it: where T is longer, it
+    is T that its dt stands for.
 
     An interval of which the window holds a part g counts by 4g^3 - 3g^4, which is what remains of
     the square of a step's error.
     """
     if channel.kind is not Kind.POWER:
         return 0.0
+    refresh_s = _refresh_s(channel)
+    curve = _told_once(curve, refresh_s)
     dt_s = np.diff(curve.time_s)
     held = np.diff(np.clip(curve.time_s, low_s, high_s)) / dt_s
     weight = np.where(curve.gap[1:] == Gap.NONE, 4 * held**3 - 3 * held**4, 0.0)
-    steps_j = np.sqrt(weight) * np.nan_to_num(np.diff(curve.power_w))
-    steps_j *= np.hypot(dt_s, _refresh_s(channel))
+    changes_w = np.sqrt(weight) * np.nan_to_num(np.diff(curve.power_w))
+    steps_j = changes_w * dt_s
     pairs = steps_j[1:] * steps_j[:-1]
-    steps = steps_j**2
-    ramps = np.maximum(pairs, 0.0) / 2
-    steps[1:] -= ramps
-    steps[:-1] -= ramps
-    steps = np.maximum(steps, 0.0) / 12
+    steps = _without(steps_j**2, np.maximum(pairs, 0.0) / 2)
+    late = _without(steps, np.maximum(-pairs, 0.0)) * (refresh_s / dt_s) ** 2
+    shown_j = changes_w * np.maximum(dt_s, refresh_s)
+    pairs = shown_j[1:] * shown_j[:-1]
     bursts = np.maximum(-pairs, 0.0)
-    largest = max(np.max(steps, initial=0.0), np.max(bursts, initial=0.0))
-    return math.sqrt(float(np.sum(steps) + np.sum(bursts) / 2 + largest))
+    changes = _without(shown_j**2, np.maximum(pairs, 0.0) / 2)
+    one_more = max(np.max(changes, initial=0.0), np.max(bursts, initial=0.0)) / 2
+    return math.sqrt(float(np.sum(steps + late) / 12 + np.sum(bursts) / 3 + one_more))
+
+
+def _told_once(curve: Curve, refresh_s: float) -> Curve:
+    """Leave out readings that repeat the one before within a refresh: they tell the same one."""
+    is_new = np.ones(len(curve.time_s), dtype=bool)
+    is_new[1:] = (np.diff(curve.power_w) != 0) | (curve.gap[1:] != Gap.NONE)
+    newest_s = np.maximum.accumulate(np.where(is_new, curve.time_s, -np.inf))
+    kept = is_new | (curve.time_s - newest_s >= refresh_s)
+    return Curve(curve.time_s[kept], curve.energy_j[kept], curve.power_w[kept], curve.gap[kept])
+
+
+def _without(squares: Floats, shared: Floats) -> Floats:
+    """Take from each square what it shares with the one before, and with the one after."""
+    left = squares.copy()
+    left[1:] -= shared
+    left[:-1] -= shared
+    return np.maximum(left, 0.0)

@@ -57,6 +57,9 @@ class FakeCard:
         (drm / here.name).symlink_to(here)
         (drm / f"{here.name}-DP-1").symlink_to(here / f"{here.name}-DP-1")
         (drm / f"renderD{128 + self.number}").symlink_to(here)
+        bus = root / "bus/pci/devices"
+        bus.mkdir(parents=True, exist_ok=True)
+        (bus / self.address).symlink_to(f"../../../devices/pci0000:00/{self.address}")
         return device
 
 

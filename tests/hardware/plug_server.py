@@ -59,6 +59,19 @@ def shelly(power_w: Any = 48.2, total_wh: float = 1234.567) -> Device:
     )
 
 
+def shelly_of(*components: str, power_w: Any = 48.2) -> Device:
+    """Return a Shelly of a later generation that has such components: ``switch:0``, ``pm1:0``."""
+    pages: dict[str, Any] = {"/shelly": {"id": "shellyplug-0", "mac": "A0", "gen": 3}}
+    status: dict[str, Any] = {"sys": {"mac": "A0"}, "wifi": {"rssi": -60}}
+    for name in components:
+        kind, _, number = name.partition(":")
+        told = {"id": int(number), "apower": power_w, "aenergy": {"total": 1234.567}}
+        status[name] = told | ({"output": True} if kind == "switch" else {})
+        method = {"switch": "Switch", "pm1": "PM1"}[kind]
+        pages[f"/rpc/{method}.GetStatus?id={number}"] = status[name]
+    return Device(pages | {"/rpc/Shelly.GetStatus": status})
+
+
 def shelly_gen1(power_w: Any = 48.2, *, is_valid: bool = True, in_status: bool = False) -> Device:
     """Return a Shelly of the first generation, which may tell its meter in its status alone."""
     meter = {"power": power_w, "is_valid": is_valid, "total": 74074}

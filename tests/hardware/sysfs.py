@@ -3,8 +3,8 @@
 Energies are joules, except `*_uj`, which are microjoules as in the kernel's files. Times are
 seconds of `time.monotonic()`.
 
-Counters are replaced, not rewritten, so that no reader ever sees half a number. The price: a
-reader must open `energy_uj` for every read, since a file held open keeps its old value.
+Counters are written over, with zeros in front so that all are of one length: a reader may keep its
+file open, as it may the kernel's, and sees no half a number.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def build_tree(root: Path, zones: Sequence[RaplZone], pci: Sequence[PciDevice] =
         _put(folder / "enabled", "1")
         _put(folder / "max_energy_range_uj", str(zone.range_uj))
         if zone.readable:
-            _put(folder / "energy_uj", str(zone.start_uj % zone.range_uj))
+            # As long as what is written over it: see :mod:`tests.hardware.sysfs_writer`.
+            _put(folder / "energy_uj", f"{zone.start_uj % zone.range_uj:020d}")
         else:
             _put_unreadable(folder / "energy_uj")
     for card in pci:
@@ -125,7 +126,7 @@ class FakeSysfs:
     Attributes:
         root: What stands in for /sys. It must not exist before and is gone afterwards. Where
             the system has a memory file system it is a symlink to a folder there, since
-            replacing files a thousand times a second on a disk is slow.
+            writing files a thousand times a second on a disk is slow.
         epoch_s: The monotonic time at which every curve is at 0; NaN until the counters run.
     """
 
@@ -184,7 +185,7 @@ class FakeSysfs:
     def remove(self, zone: RaplZone) -> None:
         """Make a zone's `energy_uj` vanish, as when its device goes away."""
         self.freeze(zone)
-        (self.root / "class/powercap" / zone.folder / "energy_uj").unlink()
+        take_away(self.root / "class/powercap" / zone.folder / "energy_uj")
 
     def _make_root(self) -> None:
         if os.path.lexists(self.root):
@@ -248,6 +249,24 @@ class FakeSysfs:
             self.root.unlink()
         else:
             shutil.rmtree(self.root)
+
+
+def take_away(file: Path) -> None:
+    """Make a file vanish as a device's does: who has it open reads nothing any more."""
+    os.truncate(file, 0)
+    file.unlink()
+
+
+def let_go(file: Path) -> None:
+    """Make a file one that nobody has open: who has reads nothing any more, as of a device that
+    went, though it came back."""
+    another = file.with_name(f".{file.name}")
+    shutil.copyfile(file, another)
+    with file.open("r+b") as held:
+        another.replace(file)
+        # The writer may just have opened the one before, and would fill it again.
+        time.sleep(0.01)
+        held.truncate(0)
 
 
 def _device_path(folder: str, inside: Mapping[str, str]) -> Path:

@@ -18,7 +18,8 @@ from typing import Any
 from .curve import PowerCurve
 
 _ENERGY = "energy_uj"
-_NEXT = ".energy_uj"
+_WIDTH = 20
+"""Digits: a number that is as long as the one before is written over it in one go."""
 
 
 class _Counter:
@@ -38,11 +39,11 @@ class _Counter:
         if energy_uj == self._last_uj:
             return
         self._last_uj = energy_uj
-        # Bare system calls: pathlib and buffered files would triple the cost.
-        file = os.open(_NEXT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=self._folder)
-        os.write(file, b"%d\n" % energy_uj)
+        # Opened each time: it may have been put into the place of one that a reader holds. Bare
+        # system calls, as pathlib and buffered files would triple the cost.
+        file = os.open(_ENERGY, os.O_WRONLY, dir_fd=self._folder)
+        os.pwrite(file, b"%0*d\n" % (_WIDTH, energy_uj), 0)
         os.close(file)
-        os.replace(_NEXT, _ENERGY, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
 
 def main(script: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .curve import PowerCurve
-from .sysfs import FakeSysfs, PciDevice, RaplZone, build_tree, can_deny
+from .sysfs import FakeSysfs, PciDevice, RaplZone, build_tree, can_deny, let_go
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _STEPS = PowerCurve(((0.0, 10.0), (0.2, 100.0), (0.5, 40.0), (0.9, 75.0)))
@@ -79,7 +79,7 @@ def test_still_tree_has_the_kernels_layout(tmp_path: Path) -> None:
         "devices/virtual/powercap/intel-rapl/intel-rapl:0/intel-rapl:0:1"
     )
     assert (child / "name").read_text() == "dram\n"
-    assert (child / "energy_uj").read_text() == "7\n"
+    assert int((child / "energy_uj").read_text()) == 7
     assert (child / "max_energy_range_uj").read_text() == "262143328850\n"
     status = tmp_path / "sys/bus/pci/devices/0000:01:00.0/power/runtime_status"
     assert status.read_text() == "suspended\n"
@@ -122,6 +122,17 @@ def test_counter_wraps(tmp_path: Path) -> None:
         time.sleep(0.1)
         assert 0.0 <= _least_lag_j(fake, zone) <= 1.0
         assert _read_uj(fake.root, zone) < zone.start_uj
+
+
+def test_who_holds_what_was_let_go_reads_nothing_and_the_counter_goes_on(tmp_path: Path) -> None:
+    with FakeSysfs(tmp_path / "sys", [_PACKAGE]) as fake:
+        counter = _counter(fake.root, _PACKAGE)
+        with counter.open("rb") as held:
+            let_go(counter)
+            before_uj = _read_uj(fake.root, _PACKAGE)
+            time.sleep(0.1)
+            assert held.read() == b""
+        assert _read_uj(fake.root, _PACKAGE) > before_uj
 
 
 def test_freeze_and_remove(tmp_path: Path) -> None:

@@ -69,6 +69,12 @@ def is_dead(samples: Sequence[Sample]) -> bool:
     return not _moves(samples)
 
 
+def renewal_s(samples: Sequence[Sample]) -> float:
+    """Return the longest time between two renewals that were seen, by the meter's own clock."""
+    times = sorted({sample.time_100ns for sample in samples})
+    return max((later - earlier for earlier, later in pairwise(times)), default=0) * 1e-7
+
+
 def mirrors(looks: Sequence[Sequence[Sample]]) -> dict[int, int]:
     """Find the channels that show a counter which an earlier one shows too.
 

@@ -18,6 +18,14 @@ Revision = tuple[int, int]
 STATUS_AT: dict[Revision, int] = {(1, 3): 112, (2, 2): 120, (2, 3): 120, (2, 4): 120}
 """Where a table has ``indep_throttle_status``, 64 bits that mean the same on every chip."""
 
+HOTSPOT_BIT, HOTSPOT_C = 36, 90
+"""Firmware of RDNA 3 and 4 sets the bit of the hottest place's temperature at rest as well
+(ROCm/rocm-systems#11781, flightlessmango/MangoHud#1690): below so many degrees it means nothing.
+These cards hold themselves back at 110 (its ``temp2_crit``)."""
+
+HOTSPOT_AT: dict[Revision, int] = {(1, 3): 6}
+"""Where a table of a card has ``temperature_hotspot``, 16 bits, in degrees."""
+
 UNTOLD = b"\xff"
 """The driver fills a table with ones before it writes what the chip tells."""
 
@@ -94,7 +102,7 @@ class ThrottleReader:
         revision = revision_of(table)
         if revision in STATUS_AT:
             status = _number(table, STATUS_AT[revision], 8)
-            return None if status is None else _by_bits(status)
+            return None if status is None else _by_bits(status & ~_meaningless(table, revision))
         if revision in RESIDENCY_AT:
             return self._by_residency(table, RESIDENCY_AT[revision])
         return None
@@ -114,6 +122,12 @@ def _number(table: bytes, at: int, size: int) -> int | None:
     if len(part) < size or part == UNTOLD * size:
         return None
     return int.from_bytes(part, "little")
+
+
+def _meaningless(table: bytes, revision: Revision) -> int:
+    """Return the bits that a table's status has set for no reason."""
+    hotspot_c = _number(table, HOTSPOT_AT[revision], 2) if revision in HOTSPOT_AT else None
+    return 0 if hotspot_c is None or hotspot_c >= HOTSPOT_C else 1 << HOTSPOT_BIT
 
 
 def _by_bits(status: int) -> list[str]:

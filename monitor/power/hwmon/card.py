@@ -30,6 +30,10 @@ class Card:
         """Whether the kernel has put the card to sleep."""
         return is_asleep(self.device)
 
+    def may_sleep(self) -> bool:
+        """Whether the kernel puts the card to sleep when nobody uses it, as in a laptop."""
+        return read_text(self.device / "power/control") == "auto"
+
     def monitors(self) -> dict[str, Path]:
         """Return the folder of each monitor by its name; of two alike, the first."""
         found: dict[str, Path] = {}
@@ -53,6 +57,11 @@ def cards(vendor: str) -> list[Card]:
             if device.name not in found or card.number < found[device.name].number:
                 found[device.name] = card
     return sorted(found.values(), key=lambda card: card.number)
+
+
+def kept_awake(name: str) -> str:
+    """Say, in a sentence, that a card which may sleep is kept from it: each reading wakes it."""
+    return f"{name} cannot fall asleep while it is read."
 
 
 def labelled(monitor: Path, quantity: str, label: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""Gauges that are one file each."""
+"""Gauges that are a file each, or the sum of two."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,11 +15,19 @@ class Dial:
     :param gauge: what is told
     :param file: one whole number
     :param per_unit: what the file says for one unit of the gauge: 1000 for millidegrees
+    :param and_file: what this says is added, if there is one
     """
 
     gauge: Gauge
     file: Path
     per_unit: float = 1.0
+    and_file: Path | None = None
+
+    def read(self) -> float | None:
+        """Return what is told now; ``None`` if a file does not answer."""
+        told = [read_int(file) for file in (self.file, self.and_file) if file]
+        values = [value for value in told if value is not None]
+        return sum(values) / self.per_unit if len(values) == len(told) else None
 
 
 def read_dials(dials: Iterable[Dial], time_s: float) -> list[GaugeReading]:
@@ -27,9 +35,7 @@ def read_dials(dials: Iterable[Dial], time_s: float) -> list[GaugeReading]:
 
     :param time_s: ``time.monotonic()`` now
     """
-    said = ((dial, read_int(dial.file)) for dial in dials)
+    said = ((dial, dial.read()) for dial in dials)
     return [
-        GaugeReading(dial.gauge.key, time_s, value / dial.per_unit)
-        for dial, value in said
-        if value is not None
+        GaugeReading(dial.gauge.key, time_s, value) for dial, value in said if value is not None
     ]

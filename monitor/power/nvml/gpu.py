@@ -23,7 +23,7 @@ from monitor.power.crosscheck import CrossCheck, is_plausible
 from monitor.power.gauge import Gauge
 from monitor.power.nvml.gauges import gauges_of
 from monitor.power.rapl.counter import Pulse
-from monitor.power.window import REPEATED
+from monitor.power.refreshes import REPEATED
 
 PERIOD_S = 0.1
 """Power and energy are refreshed every 20 to 100 ms, by card (arXiv 2312.02741, table 2)."""

@@ -1,7 +1,9 @@
-"""A short look at counters before they are believed: which are dead, which show another's count.
+"""A short look at counters before they are believed: which are dead, slow, or show another's count.
 
 Some counters are there and never count: ``psys`` on many boards, all of them in some virtual
-machines. What stands still would be 0 W, counted; it is left out.
+machines. What stands still would be 0 W, counted; it is left out. Others are renewed but once a
+second: a virtual machine's, by its host (QEMU, docs/specs/rapl-msr.rst, and its
+MSR_ENERGY_THREAD_SLEEP_US in target/i386/kvm/vmsr_energy.h). How often is told by two advances.
 
 On some AMD processors of several dies each die shows the counter of the whole package, so that two
 "packages" are one. Those are told by how they advance. Between two readings of A, one before and
@@ -13,11 +15,11 @@ their powers differ.
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from time import monotonic, sleep
 
-from monitor.power.channel import Domain
+from monitor.power.channel import Channel, Domain
 from monitor.power.rapl.counter import (
     DEAD_S,
     PERIOD_S,
@@ -33,6 +35,12 @@ ROUND_S = 0.01
 STUCK_S = 0.5
 """A counter that has counted once is dead if it stands still for so long, one at zero after
 :data:`~monitor.power.rapl.counter.DEAD_S`: memory at rest, at 10 mW, moves it by 80 steps."""
+
+SLOW_S = 2.5
+"""The same, while no counter has advanced twice: two renewals that are a second apart."""
+
+QUICK_S = 0.1
+"""A counter that advances twice within this is renewed as its documentation says."""
 
 SAME_COUNT_S = 0.25
 """Two counters that show the same large number and advance alike for so long are one.
@@ -146,6 +154,7 @@ class Look:
     :param mirrors: a counter, and the one that shows the same
     :param packages: those that were compared
     :param pairs: what is known of each two of them
+    :param period_s: the refresh period of those believed, or what it does not exceed
     """
 
     believed: tuple[Counter, ...]
@@ -153,6 +162,11 @@ class Look:
     mirrors: tuple[tuple[Counter, Counter], ...]
     packages: tuple[Counter, ...]
     pairs: tuple[Pair, ...]
+    period_s: float = PERIOD_S
+
+    def channel(self, counter: Counter) -> Channel:
+        """Return the channel of a counter, with the period that was found."""
+        return replace(counter.channel, period_s=self.period_s)
 
     def has_changed(self) -> bool:
         """Compare again what may not stay as it was found, and say whether it has not.
@@ -174,25 +188,63 @@ class Look:
 def look_at(counters: Sequence[Counter]) -> Look:
     """Watch counters until it is known which to believe.
 
-    Takes a hundredth of a second where all count and there is one package; a few of them for
-    packages whose powers differ; up to :data:`ALIKE_S` for those that differ little.
+    Takes two hundredths of a second where all count and there is one package; a few more for
+    packages whose powers differ; up to :data:`ALIKE_S` for those that differ little, and up to
+    :data:`SLOW_S` where all are slow, or have counted once and stand still.
     """
     packages = _comparable(counters)
     first_j = [(c, c.read_j()) for c in counters if should_move(c.channel)]
     still = [(counter, at_j) for counter, at_j in first_j if at_j is not None]
+    rhythm = Rhythm(still)
     pairs = pairs_of(packages)
     began_s = monotonic()
     moved = False
-    while still or _open(pairs):
+    while still or rhythm.is_open or _open(pairs):
         seconds = monotonic() - began_s
-        dead_s = STUCK_S if any(at_j for _, at_j in still) else DEAD_S
+        dead_s = DEAD_S
+        if rhythm.is_open and any(at_j for _, at_j in rhythm.first_j):
+            dead_s = SLOW_S
+        elif any(at_j for _, at_j in still):
+            dead_s = SLOW_S if rhythm.period_s > PERIOD_S else STUCK_S
         if seconds >= (LONGEST_S if moved and _open(pairs) else dead_s):
             break
         sleep(ROUND_S)
         still = [(counter, at_j) for counter, at_j in still if counter.read_j() == at_j]
+        rhythm.look(monotonic())
         if _open(pairs):
             moved = compare(packages, pairs) or moved
-    return _concluded(counters, packages, [counter for counter, _ in still], pairs)
+    look = _concluded(counters, packages, [counter for counter, _ in still], pairs)
+    return replace(look, period_s=rhythm.period_s)
+
+
+class Rhythm:
+    """Finds out how often counters are renewed, by the first of them that advances twice.
+
+    :param first_j: those that should move, and what they had come to
+    """
+
+    def __init__(self, first_j: Sequence[tuple[Counter, float]]) -> None:
+        self.first_j = tuple(first_j)
+        self.period_s = PERIOD_S
+        self._last_j = {counter.channel.key: at_j for counter, at_j in first_j}
+        self._advanced_s: dict[str, float] = {}
+        self._looked_s = monotonic()
+        self.is_open = bool(first_j)
+
+    def look(self, now_s: float) -> None:
+        """Read them once more, unless the rhythm is known."""
+        for counter, _ in self.first_j if self.is_open else ():
+            key, at_j = counter.channel.key, counter.read_j()
+            if at_j is None or at_j == self._last_j[key]:
+                continue
+            self._last_j[key] = at_j
+            if key in self._advanced_s:
+                self.is_open = False
+                # Either was seen up to a reading late.
+                longest_s = now_s - self._advanced_s[key]
+                self.period_s = longest_s if longest_s > QUICK_S else PERIOD_S
+            self._advanced_s.setdefault(key, self._looked_s)
+        self._looked_s = now_s
 
 
 def pairs_of(packages: Sequence[Counter]) -> list[Pair]:

@@ -80,6 +80,22 @@ class Doubting(Protocol):
         ...
 
 
+@runtime_checkable
+class Parting(Protocol):
+    """What a :class:`Source` has as well if it can tell what is not there any more.
+
+    A channel that was opened before and is not now stays a part that is not read, unless its
+    source says of it that it has left.
+    """
+
+    def has_left(self, channel: Channel) -> bool:
+        """Say whether the channel's device sleeps or is gone, or its counter turned out to be none.
+
+        Called after each probe that did not bring the channel back, from the source's own thread.
+        """
+        ...
+
+
 SOURCES: tuple[Callable[[], Source], ...] = (
     Rapl,
     Nvml,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.power.accuracy import accuracy_of
+from monitor.power.asleep import has_left
 from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.crosscheck import is_plausible
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
@@ -28,7 +29,7 @@ from monitor.power.hwmon.amd_metrics import (
     revision_of,
     tells_throttling,
 )
-from monitor.power.hwmon.card import PERIOD_S, Card, cards, labelled
+from monitor.power.hwmon.card import PERIOD_S, Card, cards, kept_awake, labelled
 from monitor.power.hwmon.counter import EnergyCounter
 from monitor.power.hwmon.dials import Dial, read_dials
 from monitor.power.hwmon.watch import LOOK_S, Watch
@@ -51,6 +52,13 @@ POWER_FILES = ("power1_input", "power1_average")
 """What a card draws now, before a mean over a while. Some tell both, and 0 W in one of them."""
 
 ENERGY_FILE = "energy1_input"
+
+WATTS = ":watts"
+"""What the key of a card ends with whose watts are read although it has a counter."""
+
+LEAST_W = 0.5
+"""What is awake draws more, memory and links of a card alone. Some sockets tell 12 mW beside 60 W
+of their package (flightlessmango/MangoHud#1874), others 0: they do not tell."""
 
 MI300A = "0x74a0"
 """The one APU without a north bridge voltage: pciidlist in drivers/gpu/drm/amd/amdgpu_drv.c."""
@@ -105,6 +113,11 @@ class AmdGpu:
         retry_s = None if self._gpus else LOOK_S
         if self._gpus or self._watch.asleep:
             words = [_sentence(gpu) for gpu in self._gpus]
+            words += [
+                kept_awake(gpu.channel.label)
+                for gpu in self._gpus
+                if gpu.channel.domain is Domain.GPU and gpu.card.may_sleep()
+            ]
             words += [f"{_name(card)} does not tell what it draws." for card in self._silent]
             words += [
                 f"{_name(card)} is asleep: it is read once something wakes it."
@@ -167,6 +180,10 @@ class AmdGpu:
     def remarks(self) -> tuple[str, ...]:
         """Say which card does not answer beside others that do. From any thread."""
         return tuple(f"{problem}." for problem in self._problems)
+
+    def has_left(self, channel: Channel) -> bool:
+        """Say whether a card sleeps, or is not in the machine any more."""
+        return has_left(channel.key.removeprefix("amdgpu:").removesuffix(WATTS))
 
     def gauges(self) -> tuple[Gauge, ...]:
         """Return load, temperature, clock, memory and throttling of each card, where told."""
@@ -261,7 +278,7 @@ def _channel(card: Card, monitor: Path, kind: Kind) -> Channel:
     # What was counted before a counter was given up stays what it is, under a key of its own.
     is_instead = kind is Kind.POWER and (monitor / ENERGY_FILE).exists()
     return Channel(
-        key=f"amdgpu:{card.address}:watts" if is_instead else f"amdgpu:{card.address}",
+        key=f"amdgpu:{card.address}{WATTS}" if is_instead else f"amdgpu:{card.address}",
         label=f"{_name(card)} with its processor (APU)" if is_apu else _name(card),
         domain=Domain.SOC if is_apu else Domain.GPU,
         device=f"package-{_package_of(card)}" if is_apu else card.address,
@@ -328,9 +345,10 @@ def _is_given_up(gpu: _Gpu, now_s: float) -> bool:
 
 
 def _power_w(monitor: Path) -> float | None:
-    """Read the watts of a card, ``None`` if it does not tell: one that is awake never draws 0 W."""
+    """Read the watts of a card, ``None`` if it does not tell them."""
     for name in POWER_FILES:
-        if power_uw := read_int(monitor / name):
+        power_uw = read_int(monitor / name)
+        if power_uw is not None and power_uw >= LEAST_W * 1e6:
             return power_uw / 1e6
     return None
 
@@ -346,7 +364,8 @@ def _sentence(gpu: _Gpu) -> str:
 def _dials(gpu: _Gpu) -> list[Dial]:
     """Find what a card tells beside its power ("DOC: hwmon" and "DOC: gpu_busy_percent").
 
-    Of the temperatures the hottest place of the chip, which limits it, before its edge.
+    Of the temperatures the hottest place of the chip, which limits it, before its edge. What an APU
+    has in use is partly memory set aside for it, partly the system's (GTT), where models lie.
     """
     device, monitor = gpu.card.device, gpu.monitor
     temperature = labelled(monitor, "temp", "junction") or monitor / "temp1_input"
@@ -355,18 +374,21 @@ def _dials(gpu: _Gpu) -> list[Dial]:
         (Quantity.UTILISATION, "load", device / "gpu_busy_percent", 1.0),
         (Quantity.TEMPERATURE, "temperature", temperature, 1e3),
         (Quantity.CLOCK, "clock", clock, 1e6),
-        (Quantity.MEMORY, "memory", device / "mem_info_vram_used", 1.0),
     ]
-    capacity = read_int(device / "mem_info_vram_total")
-    return [
-        Dial(
-            _gauge(gpu, quantity, word, capacity if quantity is Quantity.MEMORY else None),
-            file,
-            per_unit,
-        )
+    dials = [
+        Dial(_gauge(gpu, quantity, word), file, per_unit)
         for quantity, word, file, per_unit in wanted
         if file.exists()
     ]
+    used, also = device / "mem_info_vram_used", device / "mem_info_gtt_used"
+    if used.exists():
+        capacity = read_int(device / "mem_info_vram_total")
+        is_shared = gpu.channel.domain is Domain.SOC and also.exists()
+        if is_shared and capacity is not None:
+            capacity += read_int(device / "mem_info_gtt_total") or 0
+        gauge = _gauge(gpu, Quantity.MEMORY, "memory", capacity)
+        dials.append(Dial(gauge, used, and_file=also if is_shared else None))
+    return dials
 
 
 def _gauge(gpu: _Gpu, quantity: Quantity, word: str, capacity: float | None = None) -> Gauge:

@@ -126,7 +126,11 @@ class Apple:
                 "On a Mac with Apple Silicon: pip install zeus-apple-silicon",
             )
         except Exception as error:  # what a compiled library raises is its own affair
-            return self._absent(f"macOS does not let its energy counters be read ({error}).")
+            return self._absent(
+                f"macOS does not let its energy counters be read ({error}). Its program "
+                "powermetrics would need an administrator; it is not run, and the processor is "
+                "modelled."
+            )
         parts = [f.label for f in FIELDS if f.name in counters and f.role is Role.PART]
         if not parts:
             return self._absent("This Mac shows no energy counters, as in a virtual machine.")

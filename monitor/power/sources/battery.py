@@ -1,8 +1,9 @@
 """The battery: what the whole machine draws, while it runs on it.
 
 ``power_now`` in microwatts, or ``current_now`` in microamperes times ``voltage_now`` in
-microvolts (ABI file sysfs-class-power). All batteries of the machine are one channel. It is the
-machine's draw only while a battery is discharged and no charger is connected; at other times the
+microvolts; where a gauge tells neither, its mean over a while, ``power_avg`` or ``current_avg``
+(ABI file sysfs-class-power). All batteries of the machine are one channel. It is the machine's draw
+only while a battery is discharged and no charger is connected; at other times the
 reading is missing. A cross-check, never added: the parts are inside it.
 
 Not yet met on hardware: built from the kernel's documentation, tested on constructed trees
@@ -10,6 +11,7 @@ Not yet met on hardware: built from the kernel's documentation, tested on constr
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,13 @@ PERIOD_S = 1.0
 drivers/acpi/battery.c). Many controllers measure more seldom still: no document says how often."""
 
 KEY = "battery:machine"
+
+POWERS, CURRENTS = ("power_now", "power_avg"), ("current_now", "current_avg")
+"""What is drawn now, before a mean over a while."""
+
+OWN_GAUGE = ("energy_now", "energy_full", "charge_now", "charge_full")
+"""Any battery that drives a machine tells one of these. One of a mouse or a headset tells percents
+alone, and not always that it is a device's (``scope``)."""
 
 DISCHARGING = "Discharging"
 
@@ -47,14 +56,29 @@ class _Battery:
         Drivers differ in the sign of a current. Zero is what some controllers answer before
         they have measured: a machine that runs draws something.
         """
-        power_uw = read_int(self.folder / "power_now")
-        if power_uw:
+        if power_uw := self._first(POWERS):
             return abs(power_uw) / 1e6
-        current_ua = read_int(self.folder / "current_now")
         voltage_uv = read_int(self.folder / "voltage_now")
-        if current_ua and voltage_uv:
+        if voltage_uv and (current_ua := self._first(CURRENTS)):
             return abs(current_ua) / 1e6 * voltage_uv / 1e6
         return None
+
+    def tells_power(self) -> bool:
+        """Whether it has files for its power, whatever they say now."""
+        by_current = self._has("voltage_now") and self._has(*CURRENTS)
+        return self._has(*POWERS) or by_current
+
+    def tells_amount(self) -> bool:
+        """Whether it tells how much is in it, and not its percents alone."""
+        return self._has(*OWN_GAUGE)
+
+    def _first(self, names: Sequence[str]) -> int:
+        """Return the first of some figures that is told and not 0; 0 if none is."""
+        told = (read_int(self.folder / name) for name in names)
+        return next(filter(None, told), 0)
+
+    def _has(self, *names: str) -> bool:
+        return any((self.folder / name).exists() for name in names)
 
 
 class Battery:
@@ -68,7 +92,9 @@ class Battery:
     def probe(self) -> Probe:
         """Look for batteries of the machine that tell their power."""
         here = _batteries()
-        self._batteries = tuple(battery for battery in here if _tells_power(battery))
+        self._batteries = tuple(battery for battery in here if battery.tells_power())
+        if self._batteries:
+            here = [each for each in here if each in self._batteries or each.tells_amount()]
         if not here:
             reason = "This machine has no battery."
             if not has_sysfs():
@@ -133,12 +159,6 @@ def _batteries() -> list[_Battery]:
         for folder in own_supplies()
         if read_text(folder / "type") == "Battery" and read_int(folder / "present") != 0
     ]
-
-
-def _tells_power(battery: _Battery) -> bool:
-    files = battery.folder
-    by_current = (files / "current_now").exists() and (files / "voltage_now").exists()
-    return (files / "power_now").exists() or by_current
 
 
 def _is_charger_connected() -> bool:

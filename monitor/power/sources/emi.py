@@ -6,9 +6,9 @@ administrator rights and without a driver of our own; see :mod:`monitor.power.em
 
 Channels are told by the whole of their names, as they are on processors with RAPL:
 ``RAPL_Package0_PKG`` is a package, with its ``_PP0`` (cores) and ``_PP1`` (graphics) inside and
-its ``_DRAM`` beside it, and ``_PSYS`` is the machine. Others are not read: what contains them is
-not known. Two meters may show one counter; see
-:mod:`monitor.power.emi.look`.
+its ``_DRAM`` beside it, and ``_PSYS`` is the machine. Where no package is told, as on some laptops
+by AMD, the socket is: the processor with its graphics. Others are not read: what contains them is
+not known. Two meters may show one counter; see :mod:`monitor.power.emi.look`.
 
 Tested from bytes laid out as ``emi.h`` has them; not yet met on hardware.
 """
@@ -17,11 +17,11 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.power.accuracy import accuracy_of
 from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
-from monitor.power.emi.look import STEP_J, Samples, is_dead, look, mirrors
+from monitor.power.emi.look import STEP_J, Samples, is_dead, look, mirrors, renewal_s
 from monitor.power.emi.meter import (
     GET_MEASUREMENT,
     GET_METADATA,
@@ -37,15 +37,26 @@ from monitor.power.emi.meter import (
 from monitor.power.rapl.counter import STOPPED_S, Pulse, should_move
 
 PERIOD_S = 0.1
-"""How often a meter is renewed is written nowhere; what has not been is told by its time."""
+"""How often a meter is renewed is written nowhere; what has not been is told by its time. This is
+the least, where it was seen to be renewed as often as it was looked at."""
+
+LATER_S = 30.0
+"""Meters of which none was renewed while they were looked at are looked at again so much later."""
+
+STOPPED_RENEWALS = 3
+"""What stands still for so many renewals has stopped, however seldom they are."""
 
 NAME = re.compile(r"(?:RAPL_)?Package(\d+)_(PKG|DRAM|PP0|PP1|PSYS)", re.IGNORECASE)
+
+SOCKETS = ("current socket power", "apu power")
+"""What AMD's laptops call the socket, in this order: it is there by both names on some."""
 
 PARTS = {
     "pkg": (Domain.CPU, Role.PART, "rapl.package", "CPU {}"),
     "dram": (Domain.DRAM, Role.PART, "rapl.dram", "DRAM {}"),
     "pp0": (Domain.CPU, Role.INSIDE, "rapl.package", "CPU {} core"),
     "pp1": (Domain.CPU, Role.INSIDE, "rapl.package", "CPU {} uncore"),
+    "socket": (Domain.SOC, Role.PART, "amdgpu.apu", "CPU {} with its graphics"),
     "psys": (Domain.SYSTEM, Role.WHOLE, "rapl.psys", "Platform (psys)"),
 }
 """What the end of a channel's name says it is: domain, role, accuracy and label."""
@@ -95,6 +106,7 @@ class Emi:
         self._meters: list[Meter] = []
         self._times: dict[str, int] = {}
         self._pulses: dict[str, Pulse] = {}
+        self._dead: frozenset[str] = frozenset()
 
     def probe(self) -> Probe:
         """Open the meters and look for a processor's channels."""
@@ -113,19 +125,16 @@ class Emi:
             except OSError as error:
                 problem = error
         seen = [name for _, names in described for name in names if name]
-        self._readers = [
-            _Reader(
-                meter, len(names), {n: c for n, name in enumerate(names) if (c := _channel(name))}
-            )
-            for meter, names in described
-        ]
+        self._readers = _readers(described)
         if not any(reader.channels for reader in self._readers):
             if not seen and problem:
                 return self._refused(problem)
             if not seen:
                 return self._absent(
                     "Windows shows no energy meter. Windows 11 does on recent processors, but not "
-                    "in a virtual machine."
+                    "in a virtual machine. Older versions would need a driver with an "
+                    "administrator's rights, as the package HardwareMonitor brings one; it is not "
+                    "used, and the processor is modelled."
                 )
             return self._absent(
                 f"Windows shows energy meters, but none of a processor: {', '.join(seen)[:200]}."
@@ -134,15 +143,16 @@ class Emi:
         if not any(reader.channels for reader in self._readers):
             return self._absent(
                 "Windows shows energy meters of the processor, but they stand still: they are not "
-                "connected to anything here."
+                f"connected to anything here. They are looked at again every {LATER_S:.0f} s.",
+                retry_s=LATER_S,
             )
         return Probe(self.name, ProbeState.AVAILABLE, " ".join(words))
 
     def _refused(self, error: OSError) -> Probe:
         return self._absent(f"Windows' energy meters cannot be read ({error.strerror or error}).")
 
-    def _absent(self, reason: str) -> Probe:
-        return Probe(self.name, ProbeState.ABSENT, reason)
+    def _absent(self, reason: str, retry_s: float | None = None) -> Probe:
+        return Probe(self.name, ProbeState.ABSENT, reason, retry_s=retry_s)
 
     def open(self) -> tuple[Channel, ...]:
         """Return a channel for each counter to believe: no mirror, and none that is dead."""
@@ -158,9 +168,11 @@ class Emi:
         for part in PARTS:
             notes += self._drop_mirrors(part, looks)
         keys: set[str] = set()
-        for reader in self._readers:
+        for meter, reader in enumerate(self._readers):
             for number, channel in reader.channels.items():
-                reader.channels[number] = free = _numbered_freely(channel, keys)
+                seen_s = renewal_s([samples[meter][number] for samples in looks])
+                free = _numbered_freely(channel, keys)
+                reader.channels[number] = replace(free, period_s=max(PERIOD_S, seen_s))
                 keys.add(free.key)
         self._times = {}
         self._pulses = {
@@ -179,8 +191,10 @@ class Emi:
         for meter, reader in enumerate(self._readers):
             for number in reader.moving():
                 if is_dead([samples[meter][number] for samples in looks]):
-                    dead.append(reader.drop(number).label)
-        return [f"Left out, because it stands still: {', '.join(dead)}."] if dead else []
+                    dead.append(reader.drop(number))
+        self._dead = frozenset(channel.key for channel in dead)
+        labels = ", ".join(channel.label for channel in dead)
+        return [f"Left out, because it stands still: {labels}."] if dead else []
 
     def _drop_mirrors(self, part: str, looks: Sequence[Samples]) -> list[str]:
         """Drop the mirrors among the channels of one kind."""
@@ -223,7 +237,7 @@ class Emi:
                 still_s = 0.0
                 if pulse := self._pulses.get(channel.key):
                     still_s = pulse.still_s(counter_j, now_s)
-                if still_s >= STOPPED_S:
+                if still_s >= max(STOPPED_S, STOPPED_RENEWALS * channel.period_s):
                     raise OpenAnew(f"the energy counter of {channel.label} has stopped")
                 # One that stopped would be 0 W, counted; if it goes on, the trace joins the two.
                 if is_renewed and not still_s:
@@ -232,11 +246,33 @@ class Emi:
             raise error
         return readings
 
+    def has_left(self, channel: Channel) -> bool:
+        """Say whether a counter stands still by now, as one that is not connected to anything."""
+        return channel.key in self._dead
+
     def close(self) -> None:
         """Close every meter."""
         for meter in self._meters:
             meter.close()
         self._meters, self._readers = [], []
+
+
+def _readers(described: Sequence[tuple[Meter, tuple[str, ...]]]) -> list[_Reader]:
+    """Return the meters with the channels that are known by their names."""
+    readers = [
+        _Reader(meter, len(names), {n: c for n, name in enumerate(names) if (c := _channel(name))})
+        for meter, names in described
+    ]
+    if not any(c.domain is Domain.CPU for reader in readers for c in reader.channels.values()):
+        seen = {name.lower() for _, names in described for name in names}
+        socket = next((name for name in SOCKETS if name in seen), None)
+        for reader, (_, names) in zip(readers, described, strict=True):
+            reader.channels.update(
+                (number, _channel_of(0, "socket"))
+                for number, name in enumerate(names)
+                if name.lower() == socket
+            )
+    return readers
 
 
 def _describe(meter: Meter) -> tuple[str, ...]:

@@ -21,11 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.power.accuracy import accuracy_of
-from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.asleep import has_left
+from monitor.power.channel import Channel, Domain, Doubt, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
-from monitor.power.hwmon.card import PERIOD_S, Card, cards, labelled
+from monitor.power.hwmon.card import PERIOD_S, Card, cards, kept_awake, labelled
 from monitor.power.hwmon.counter import EnergyCounter
 from monitor.power.hwmon.dials import Dial, read_dials
+from monitor.power.hwmon.gt_load import GtLoad
+from monitor.power.hwmon.limit import Limit
 from monitor.power.hwmon.watch import LOOK_S, Watch
 from monitor.power.sysfs import has_sysfs, read_int, read_text
 
@@ -49,6 +52,7 @@ class _Meter:
     card: Card
     channel: Channel
     counter: EnergyCounter
+    limit: Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class IntelGpu:
         self._meters: tuple[_Meter, ...] = ()
         self._dials: tuple[tuple[Card, Dial], ...] = ()
         self._throttles: tuple[tuple[Card, _Throttle], ...] = ()
+        self._loads: tuple[tuple[Card, Gauge, GtLoad], ...] = ()
 
     def probe(self) -> Probe:
         """Look for discrete cards that count their energy."""
@@ -84,6 +89,8 @@ class IntelGpu:
             ]
             if labels := ", ".join(meter.channel.label for meter in self._meters):
                 words.insert(0, f"Reading {labels}.")
+            read = dict.fromkeys(meter.card for meter in self._meters)
+            words += [kept_awake(f"Intel GPU {card.number}") for card in read if card.may_sleep()]
             retry_s = None if self._meters else LOOK_S
             return Probe(self.name, ProbeState.AVAILABLE, " ".join(words), retry_s=retry_s)
         here = cards(VENDOR)
@@ -94,7 +101,7 @@ class IntelGpu:
         elif all(INTEGRATED.fullmatch(card.address) for card in here):
             reason = (
                 "The Intel GPU is part of the processor. What it draws is inside the processor's "
-                "package, where RAPL shows it as uncore: there is nothing to add."
+                "package: counted wherever that is, and missing where the processor is modelled."
             )
         else:
             reason = (
@@ -122,7 +129,10 @@ class IntelGpu:
                 continue
             awake += 1
             counter_j = meter.counter.read_j(now_s)
+            if meter.limit.doubt:
+                continue
             if counter_j is not None:
+                meter.limit.add(now_s, counter_j)
                 readings.append(Reading(meter.channel.key, now_s, counter_j=counter_j))
             elif problem := _problem(meter, now_s):
                 problems.append(problem)
@@ -135,12 +145,26 @@ class IntelGpu:
         """Say which counter does not work beside others that do. From any thread."""
         return tuple(f"{problem}." for problem in self._problems)
 
+    def doubts(self) -> tuple[Doubt, ...]:
+        """Say which counters said more than their cards ever draw."""
+        return tuple(meter.limit.doubt for meter in self._meters if meter.limit.doubt)
+
+    def has_left(self, channel: Channel) -> bool:
+        """Say whether a card sleeps, or is not in the machine any more."""
+        return has_left(channel.device)
+
     def gauges(self) -> tuple[Gauge, ...]:
-        """Return temperature, clock and throttling of each card, as far as they are told."""
+        """Return load, temperature, clock and throttling of each card, as far as they are told."""
         here = {meter.card.address: meter.card for meter in self._meters}.values()
         self._dials = tuple((card, dial) for card in here for dial in _dials(card))
         self._throttles = tuple((card, each) for card in here for each in _throttle(card))
+        self._loads = tuple(
+            (card, _gauge(card, Quantity.UTILISATION, "load"), load)
+            for card in here
+            if (load := GtLoad(card))
+        )
         return (
+            *(gauge for _, gauge, _ in self._loads),
             *(dial.gauge for _, dial in self._dials),
             *(throttle.gauge for _, throttle in self._throttles),
         )
@@ -150,6 +174,10 @@ class IntelGpu:
         now_s = time.monotonic()
         awake = [dial for card, dial in self._dials if not card.is_asleep()]
         readings = read_dials(awake, now_s)
+        for card, gauge, load in self._loads:
+            percent = None if card.is_asleep() else load.read(now_s)
+            if percent is not None:
+                readings.append(GaugeReading(gauge.key, now_s, percent))
         for card, throttle in self._throttles:
             status = None if card.is_asleep() else read_int(throttle.status)
             if status is not None:
@@ -220,7 +248,8 @@ def _meter(card: Card, file: Path, inner: str, is_part: bool | None = None) -> _
         accuracy=accuracy_of("intelgpu"),
     )
     # A GT may be switched off while the card is awake; the card itself never is.
-    return _Meter(card, channel, EnergyCounter(file, may_rest=role is Role.INSIDE))
+    counter = EnergyCounter(file, may_rest=role is Role.INSIDE)
+    return _Meter(card, channel, counter, Limit(channel, file))
 
 
 def _gauge(card: Card, quantity: Quantity, word: str) -> Gauge:

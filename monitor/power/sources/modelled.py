@@ -18,6 +18,9 @@ PERIOD_S = 0.1
 """Linux and Windows account processor time in ticks of 10 to 16 ms; below 0.1 s the load would
 be mostly rounding."""
 
+LAGS_S = 0.5
+"""What the system accounts for may be late by ticks, but not by so much: it was suspended then."""
+
 CLOCK_PERIOD_S = 1.0
 """Some kernels wake every core to read its clock: not ten times a second."""
 
@@ -73,7 +76,7 @@ class ModelledCpu:
     def read(self) -> list[Reading]:
         """Return each package's modelled energy so far, in joules."""
         now_s, times = time.monotonic(), _cpu_times()
-        elapsed_s = now_s - self._last_s
+        elapsed_s = self._awake_s(now_s - self._last_s, times)
         clock_ghz = self._clock_at(now_s)
         readings = []
         for index, threads in self._processor.packages.items():
@@ -88,6 +91,15 @@ class ModelledCpu:
             )
         self._last_s, self._last_times = now_s, times
         return readings
+
+    def _awake_s(self, elapsed_s: float, times: list[tuple[float, float]]) -> float:
+        """Return what of a time the machine was awake for, by what its processors account for.
+
+        Windows' clock goes on while it is suspended. Where nothing at all is accounted for, as in
+        some containers, it is all of it.
+        """
+        passed_s = _passed_s(self._last_times, times)
+        return passed_s if 0 < passed_s < elapsed_s - LAGS_S else elapsed_s
 
     def _clock_at(self, now_s: float) -> float:
         """The clock in GHz, read anew once it is a second old; held where it is not live."""
@@ -111,13 +123,16 @@ def _cpu_times() -> list[tuple[float, float]]:
     return result
 
 
-def _loads(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> list[float]:
-    """Load, 0 to 1, of each of some threads between two accounts of their times.
+def _passed_s(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> float:
+    """Return the longest time that any of some threads accounts for: idle ones may lag."""
+    pairs = zip(before, after, strict=False)
+    return max((new[1] - old[1] for old, new in pairs), default=0.0)
 
-    The time that passed is the longest that any of them accounts for: idle ones may lag.
-    """
+
+def _loads(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> list[float]:
+    """Load, 0 to 1, of each of some threads between two accounts of their times."""
     pairs = list(zip(before, after, strict=False))
-    passed_s = max((new[1] - old[1] for old, new in pairs), default=0.0)
+    passed_s = _passed_s(before, after)
     if passed_s <= 0:
         return [0.0] * len(pairs)
     return [min(max((new[0] - old[0]) / passed_s, 0.0), 1.0) for old, new in pairs]

@@ -17,16 +17,17 @@ tests/hardware/test_gpu.py.
 import platform
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import pynvml
 
-from monitor.power.asleep import BusGpu, nvidia_gpus
+from monitor.power.asleep import BusGpu, has_left, nvidia_gpus
 from monitor.power.channel import Channel, Doubt, OpenAnew, Probe, ProbeState, Reading
 from monitor.power.crosscheck import WINDOW_S
 from monitor.power.gauge import Gauge, GaugeReading
 from monitor.power.nvml.gauges import read_gauges
 from monitor.power.nvml.gpu import GONE, Gpu, open_gpu
+from monitor.power.nvml.handles import awake_handles, none_to_ask
 
 RETRY_ASLEEP_S = 10.0
 """How often it is looked whether a sleeping GPU has woken, which costs reading a small file."""
@@ -51,6 +52,10 @@ class Nvml:
 
     name = "nvml"
 
+    _addresses: ClassVar[dict[str, str]] = {}
+    """PCI addresses by UUID, of the GPUs that the bus has shown. Kept for all objects: one that
+    failed is replaced by another, which may find fewer GPUs."""
+
     def __init__(self, check_s: float = WINDOW_S, revive_s: float = FIRST_REVIVAL_S) -> None:
         self._check_s = check_s
         self._first_revival_s = self._revival_s = revive_s
@@ -67,7 +72,7 @@ class Nvml:
         self.close()
         on_bus = nvidia_gpus()
         self._asleep = frozenset(gpu.address for gpu in on_bus if gpu.asleep)
-        if on_bus and len(self._asleep) == len(on_bus):
+        if none_to_ask(on_bus):
             whose = "The NVIDIA GPU is" if len(on_bus) == 1 else "The NVIDIA GPUs are"
             return self._absent(
                 f"{whose} asleep. Reading would wake it; it is read when a program uses it.",
@@ -126,6 +131,11 @@ class Nvml:
             with suppress(pynvml.NVMLError):
                 pynvml.nvmlShutdown()
 
+    def has_left(self, channel: Channel) -> bool:
+        """Say whether a GPU sleeps, or is not in the machine any more; only the bus knows."""
+        address = self._addresses.get(channel.device)
+        return address is not None and has_left(address)
+
     def gauges(self) -> tuple[Gauge, ...]:
         """Return the gauges of each GPU."""
         return tuple(gauge for gpu in self._gpus for gauge in gpu.gauges)
@@ -145,8 +155,9 @@ class Nvml:
     def _look(self, on_bus: tuple[BusGpu, ...]) -> Probe:
         """Open the GPUs that are awake, and say what was found."""
         found: list[Gpu] = []
+        silent: list[str] = []
         errors: dict[int, pynvml.NVMLError] = {}
-        handles = self._handles()
+        handles = awake_handles(self._asleep)
         for index, handle in handles:
             try:
                 if isinstance(handle, pynvml.NVMLError):
@@ -155,9 +166,13 @@ class Nvml:
             except pynvml.NVMLError as error:
                 errors[index] = error
             else:
-                found += [gpu] if gpu else []
+                if gpu:
+                    found.append(gpu)
+                else:
+                    silent.append(f"GPU {index} tells no power: what it draws is in no total.")
+        self._addresses.update(_on_bus(found))
         self._gpus, self._silent = tuple(found), frozenset(errors)
-        silent = [
+        lost = [
             f"GPU {index} does not answer ({error}); it is asked again."
             for index, error in errors.items()
         ]
@@ -165,22 +180,25 @@ class Nvml:
             self._anew, self._revive_at_s = "", None
             if errors:
                 self._revive_at_s = time.monotonic() + self._revival_s
-            return self._available(silent, on_bus)
+            return self._available([*silent, *lost], on_bus)
         self.close()
         for failed in errors.values():
             if failed.value == pynvml.NVML_ERROR_NO_PERMISSION:
                 return _cannot_start(failed, has_gpu=True)
-        if silent:
-            return self._absent(" ".join(silent), retry_s=RETRY_LOST_S)
+        if lost:
+            return self._absent(" ".join([*silent, *lost]), retry_s=RETRY_LOST_S)
         if not handles:
             return self._absent("The NVIDIA driver is loaded, but shows no GPU to this program.")
         whose = "The NVIDIA GPU does" if len(handles) == 1 else "The NVIDIA GPUs do"
-        return self._absent(f"{whose} not tell any power, as some older and some laptop models.")
+        return self._absent(
+            f"{whose} not tell any power, as some older, laptop and virtual ones: what is drawn "
+            "there is in no total."
+        )
 
-    def _available(self, silent: list[str], on_bus: tuple[BusGpu, ...]) -> Probe:
+    def _available(self, unread: list[str], on_bus: tuple[BusGpu, ...]) -> Probe:
         words = [f"Reading {', '.join(gpu.part.label for gpu in self._gpus)}."]
         words += [note for gpu in self._gpus for note in gpu.notes]
-        words += silent
+        words += unread
         for gpu in on_bus:
             if gpu.asleep:
                 words.append(f"The GPU at {gpu.address} is asleep; it is not woken.")
@@ -190,23 +208,6 @@ class Nvml:
 
     def _absent(self, reason: str, retry_s: float | None = None) -> Probe:
         return Probe(self.name, ProbeState.ABSENT, reason, retry_s=retry_s)
-
-    def _handles(self) -> list[tuple[int, Any]]:
-        """Return number and handle of each GPU that is awake, or the error in the handle's place.
-
-        NVML initialises a GPU as its handle is asked for (API reference, nvmlInit_v2).
-        """
-        if not self._asleep:
-            return [(index, _handle(index)) for index in range(pynvml.nvmlDeviceGetCount())]
-        handles = []
-        for gpu in nvidia_gpus():
-            if gpu.address in self._asleep:
-                continue
-            # One that another driver has, or that a container hides, is no error.
-            with suppress(pynvml.NVMLError):
-                handle = pynvml.nvmlDeviceGetHandleByPciBusId(gpu.address)
-                handles.append((int(pynvml.nvmlDeviceGetIndex(handle)), handle))
-        return handles
 
     def _look_for_woken(self, now_s: float) -> None:
         """Look now and then whether a GPU that slept is awake.
@@ -241,7 +242,7 @@ class Nvml:
         with suppress(pynvml.NVMLError):
             pynvml.nvmlInit()
             self._started = True
-            for index, handle in self._handles():
+            for index, handle in awake_handles(self._asleep):
                 if uuid := _uuid(handle):
                     handles[uuid] = handle
                     if index in self._silent:
@@ -264,12 +265,16 @@ def _uuid(handle: Any) -> str:
         return ""
 
 
-def _handle(index: int) -> Any:
-    """Return the handle of a GPU, or why there is none."""
-    try:
-        return pynvml.nvmlDeviceGetHandleByIndex(index)
-    except pynvml.NVMLError as error:
-        return error
+def _on_bus(gpus: list[Gpu]) -> dict[str, str]:
+    """Return where on the bus GPUs are, by UUID; those that it does not show are left out."""
+    shown, found = {gpu.address for gpu in nvidia_gpus()}, {}
+    for gpu in gpus:
+        with suppress(pynvml.NVMLError):
+            pci = pynvml.nvmlDeviceGetPciInfo(gpu.handle)
+            address = f"{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0"
+            if address in shown:
+                found[gpu.part.device] = address
+    return found
 
 
 def _cannot_start(error: pynvml.NVMLError, has_gpu: bool) -> Probe:

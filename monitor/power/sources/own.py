@@ -1,17 +1,20 @@
 """What LlamaWatt itself costs: the watts of its own processes, modelled from their processor time.
 
-Two channels of role ``inside``: they lie within what the processor draws, are shown, and are never
-added. No sensor tells one program from another. What is told is by how much a package would draw
-less without this program and its engine, if nothing else ran: :func:`package_w` of the model in
-:mod:`monitor.power.cpu_model` at their load, less that of an idle package. The two divide it as
-they divide the processor time, so that together they are never more than the model's package. On a
-machine that is busy with other things this is too much, for those keep the package awake as well.
+Three channels of role ``inside``: they lie within what the processor draws, are shown, and are
+never added. No sensor tells one program from another. What is told is by how much a package would
+draw less without this program and its engine, if nothing else ran: :func:`package_w` of the model
+in :mod:`monitor.power.cpu_model` at their load, less that of an idle package. The three divide it
+as they divide the processor time, so that together they are never more than the model's package. On
+a machine that is busy with other things this is too much, for those keep the package awake as well.
 
-The window and the sampler are one process. The engine is another, and draws 0 W while there is
-none. It is looked for once a second: what it used before it was found is not told.
+The threads that read the sensors and the rest, which is the window or a command, are one process;
+they are told apart by what each of these threads says it has used (:mod:`monitor.power.own_time`).
+The engine is another process, and draws 0 W while there is none. It is looked for once a second:
+what it used before it was found is not told.
 """
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 
@@ -23,15 +26,20 @@ from monitor.power.cpu import this_processor
 from monitor.power.cpu_model import Activity, nominal_power, package_w
 from monitor.power.engine_process import EngineSearch, used_s
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
+from monitor.power.own_time import sampling_s
 
 PERIOD_S = 0.1
 """A process's time is told in ticks of 10 to 16 ms; below 0.1 s it would be mostly rounding."""
 
-APP, ENGINE = "own:app", "own:engine"
+APP, PROGRAM, SAMPLER, ENGINE = "own:app", "own:program", "own:sampler", "own:engine"
+PARTS = (PROGRAM, SAMPLER, ENGINE)
+
+WINDOW = "PySide6.QtWidgets"
+"""The module that is loaded in a process with a window, and in no other."""
 
 
 class OwnCost:
-    """The ``own`` source: one ``inside`` channel for this process, one for its engine."""
+    """The ``own`` source: ``inside`` channels for the program, its sampler, and its engine."""
 
     name = "own"
 
@@ -43,8 +51,8 @@ class OwnCost:
         self._search = EngineSearch()
         self._engine: psutil.Process | None = None
         self._last_s = 0.0
-        self._used_s = [0.0, 0.0]
-        self._energy_j = [0.0, 0.0]
+        self._used_s = [0.0, 0.0, 0.0]
+        self._energy_j = [0.0, 0.0, 0.0]
         self._gauged = (0.0, 0.0)
 
     def probe(self) -> Probe:
@@ -58,10 +66,10 @@ class OwnCost:
         )
 
     def open(self) -> tuple[Channel, ...]:
-        """Return the two channels; their time begins now."""
-        self._last_s, self._used_s = time.monotonic(), [time.process_time(), 0.0]
-        self._gauged = self._last_s, self._used_s[0]
-        labels = {APP: "LlamaWatt itself", ENGINE: "Engine (llama.cpp)"}
+        """Return the three channels; their time begins now."""
+        self._last_s, self._used_s = time.monotonic(), [*_used_s(), 0.0]
+        self._gauged = self._last_s, time.process_time()
+        labels = (f"LlamaWatt's {_program()}", "LlamaWatt's sampler", "Engine (llama.cpp)")
         return tuple(
             Channel(
                 key=key,
@@ -75,13 +83,13 @@ class OwnCost:
                 step_j=0.0,
                 accuracy=accuracy_of("own"),
             )
-            for key, label in labels.items()
+            for key, label in zip(PARTS, labels, strict=True)
         )
 
     def read(self) -> list[Reading]:
-        """Return the modelled energy of both so far, in joules."""
+        """Return the modelled energy of each so far, in joules."""
         now_s = time.monotonic()
-        used = [time.process_time(), self._engine_used_s()]
+        used = [*_used_s(), self._engine_used_s()]
         elapsed_s = now_s - self._last_s
         if elapsed_s > 0:
             spent_s = [max(new - old, 0.0) for new, old in zip(used, self._used_s, strict=True)]
@@ -89,16 +97,16 @@ class OwnCost:
         self._last_s, self._used_s = now_s, used
         return [
             Reading(key, now_s, counter_j=energy_j)
-            for key, energy_j in zip((APP, ENGINE), self._energy_j, strict=True)
+            for key, energy_j in zip(PARTS, self._energy_j, strict=True)
         ]
 
     def _add(self, spent_s: Sequence[float], elapsed_s: float) -> None:
-        """Divide what both have added to the package's energy as they divide its time."""
-        both_s = sum(spent_s)
-        if both_s:
-            added_j = self._increment_w(both_s / elapsed_s) * elapsed_s
+        """Divide what all have added to the package's energy as they divide its time."""
+        all_s = sum(spent_s)
+        if all_s:
+            added_j = self._increment_w(all_s / elapsed_s) * elapsed_s
             for index, own_s in enumerate(spent_s):
-                self._energy_j[index] += added_j * own_s / both_s
+                self._energy_j[index] += added_j * own_s / all_s
 
     def _increment_w(self, load: float) -> float:
         """Watts by which so many busy threads raise the power of otherwise idle packages.
@@ -117,8 +125,17 @@ class OwnCost:
         engine = self._search.process()
         told_s = used_s(engine)
         if engine is not None and engine is not self._engine:
-            self._engine, self._used_s[1] = engine, told_s or 0.0
-        return self._used_s[1] if told_s is None else told_s
+            self._engine, self._used_s[-1] = engine, told_s or 0.0
+        return self._used_s[-1] if told_s is None else told_s
+
+    def remarks(self) -> tuple[str, ...]:
+        """Tell the processor time each has used. From any thread."""
+        program_s, sampler_s, engine_s = self._used_s
+        engine = f", {engine_s:.1f} s by the engine that runs" if self._engine else ""
+        return (
+            f"Processor time: {program_s:.1f} s by the {_program()}, {sampler_s:.1f} s by the "
+            f"sampler{engine}.",
+        )
 
     def gauges(self) -> tuple[Gauge, ...]:
         """Return the share of the machine's processor time that this process uses."""
@@ -136,3 +153,14 @@ class OwnCost:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _program() -> str:
+    """What the process is, apart from its sampler."""
+    return "window" if WINDOW in sys.modules else "command"
+
+
+def _used_s() -> tuple[float, float]:
+    """Processor seconds of this process: without the threads that read sensors, and of these."""
+    sampler_s = sampling_s()
+    return max(time.process_time() - sampler_s, 0.0), sampler_s

@@ -7,12 +7,22 @@ read it, perf events otherwise. See :mod:`monitor.power.rapl` for each.
 import time
 from collections.abc import Sequence
 
-from monitor.power.channel import Channel, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.board_meters import board_meters
+from monitor.power.channel import Channel, Domain, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.mend import BY_HAND
-from monitor.power.rapl.counter import DEAD_S, STOPPED_S, Counter, Pulse, should_move
+from monitor.power.rapl.counter import (
+    DEAD_S,
+    PERIOD_S,
+    STOPPED_S,
+    Counter,
+    Pulse,
+    is_package,
+    should_move,
+)
 from monitor.power.rapl.look import Look, look_at
 from monitor.power.rapl.perf import Events, find_events
 from monitor.power.rapl.powercap import Zones, find_zones
+from monitor.power.refreshes import REPEATED
 from monitor.power.sysfs import has_sysfs
 
 MEND_HIDDEN = (
@@ -20,6 +30,10 @@ MEND_HIDDEN = (
     "`--security-opt systempaths=unconfined`. Others in the container could then read them as "
     "well, and work out what other programs compute (CVE-2020-8694)."
 )
+
+RETRY_STILL_S = 60.0
+"""How often counters are looked at again that all stand still: they may be of a guest whose host
+counts for it only now."""
 
 MEND_PERF = (
     "Load powercap's driver with `sudo modprobe intel_rapl_msr`, and then run `llamawatt sensors "
@@ -35,6 +49,7 @@ class Rapl:
     def __init__(self) -> None:
         self._opened: Sequence[Counter] = ()
         self._look: Look | None = None
+        self._unread: tuple[Channel, ...] = ()
         self._outdated = ""
         self._mirrors: tuple[Counter, ...] = ()
         self._pulses: dict[str, Pulse] = {}
@@ -43,8 +58,12 @@ class Rapl:
         """Look for counters, read them, and find out which of them to believe."""
         self.close()
         zones = find_zones()
-        is_worth_reading = any(zone.channel.role is not Role.INSIDE for zone in zones.readable)
-        events = Events() if is_worth_reading else find_events()
+        # Where a package is closed, memory or the machine alone would be read for want of it.
+        events = Events() if any(map(is_package, zones.readable)) else find_events()
+        if zones.readable and not any(map(is_package, events.opened)):
+            for event in events.opened:
+                event.close()
+            events = Events()
         self._opened = events.opened or zones.readable
         if not self._opened:
             return self._none(zones, events)
@@ -57,8 +76,10 @@ class Rapl:
         if not self._look.believed:
             return self._absent(
                 "The processor's energy counters all stand still: they are not connected to "
-                "anything here, as in many virtual machines. The processor is modelled instead."
+                "anything here, as in many virtual machines. The processor is modelled instead.",
+                retry_s=RETRY_STILL_S,
             )
+        self._unread = _unread_dies(zones.closed, self.open()) if not events.opened else ()
         if events.opened:
             return self._available("Energy counters are readable, through perf events.")
         if zones.closed:
@@ -89,6 +110,12 @@ class Rapl:
             )
         if problem := zones.problem or (events.error and events.error.strerror):
             return self._absent(f"The energy counters cannot be read ({problem}).")
+        if meters := ", ".join(board_meters()):
+            return self._absent(
+                "There are no energy counters of the processor. This machine has other power "
+                f"monitors, which LlamaWatt does not read: {meters}. Which of them contains which "
+                "differs from board to board; a wall plug tells what the machine draws."
+            )
         return self._absent(
             "Linux shows no energy counters of the processor: this is a virtual machine or a "
             "container, the processor has none, or their driver is not loaded (try `sudo modprobe "
@@ -104,19 +131,28 @@ class Rapl:
         ]
         if dead := ", ".join(counter.channel.label for counter in self._look.dead):
             notes.append(f"Left out, because it stands still: {dead}.")
+        if self._look.period_s > PERIOD_S:
+            notes.append(
+                f"They are renewed once in {self._look.period_s:.1f} s only, as in a virtual "
+                "machine: short answers are not resolved."
+            )
         return Probe(self.name, ProbeState.AVAILABLE, " ".join([reason, *notes]), mend)
 
     def _denied(self, reason: str, mend: str) -> Probe:
         return Probe(self.name, ProbeState.DENIED, reason, mend)
 
-    def _absent(self, reason: str) -> Probe:
-        return Probe(self.name, ProbeState.ABSENT, reason)
+    def _absent(self, reason: str, retry_s: float | None = None) -> Probe:
+        return Probe(self.name, ProbeState.ABSENT, reason, retry_s=retry_s)
 
     def open(self) -> tuple[Channel, ...]:
-        """Return a channel for each counter to believe: no mirror, and none that is dead."""
+        """Return a channel for each counter to believe: no mirror, and none that is dead.
+
+        Beside them one for each die that is closed, of a package of which another is read: no
+        model stands in for what it draws, so that it is a part that is not read.
+        """
         if self._look is None:
             self.probe()
-        return tuple(counter.channel for counter in self._believed())
+        return (*map(self._look.channel, self._believed()), *self._unread) if self._look else ()
 
     def _believed(self) -> Sequence[Counter]:
         return self._look.believed if self._look else ()
@@ -132,15 +168,17 @@ class Rapl:
             self._outdated = "which packages are one was found to be otherwise than at the start"
             self._mirrors = self._look.found_mirrors()
         readings, answered = [], False
+        period_s = self._look.period_s if self._look else 0.0
+        dead_s = max(DEAD_S, REPEATED * period_s)
         for counter in self._believed():
             counter_j, now_s = counter.read_j(), time.monotonic()
             if counter_j is None:
                 continue
-            answered = True
-            pulse = self._pulses.get(counter.channel.key)
+            answered, key = True, counter.channel.key
+            pulse = self._pulses.get(key)
             still_s = pulse.still_s(counter_j, now_s) if pulse else 0.0
-            if still_s < DEAD_S:
-                readings.append(Reading(counter.channel.key, now_s, counter_j=counter_j))
+            if still_s < dead_s:
+                readings.append(Reading(key, now_s, counter_j))
             elif still_s >= STOPPED_S:
                 self._outdated = f"the energy counter of {counter.channel.label} has stopped"
         if self._outdated:
@@ -149,8 +187,26 @@ class Rapl:
             raise OSError("no energy counter could be read")
         return readings
 
+    def has_left(self, channel: Channel) -> bool:
+        """Say whether a counter stands still by now, as one that is not connected to anything."""
+        dead = self._look.dead if self._look else ()
+        return any(counter.channel.key == channel.key for counter in dead)
+
     def close(self) -> None:
         """Close what is open."""
         for counter in self._opened:
             counter.close()
         self._opened, self._look, self._outdated, self._mirrors = (), None, "", ()
+        self._unread = ()
+
+
+def _unread_dies(closed: Sequence[Channel], read: Sequence[Channel]) -> tuple[Channel, ...]:
+    """Return the closed channels of packages of which another die is read."""
+    parts = {(channel.domain, channel.device) for channel in read if channel.role is Role.PART}
+    return tuple(
+        channel
+        for channel in closed
+        if channel.role is Role.PART
+        and channel.domain is Domain.CPU
+        and (channel.domain, channel.device) in parts
+    )
