@@ -19,8 +19,18 @@ from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
 from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+from monitor.totals_report import (
+    counts_json,
+    energy_words,
+    grams_words,
+    lacking_notes,
+    per_token_words,
+)
 
 EMPTY = 'Nothing is stored yet. Try: llamawatt ask "What is a watt?"'
+COUNTED = 10_000
+"""Queries up to which it is counted how many there are beside those that are listed."""
+
 NOTHING_MATCHES = "No query matches. Leave out a condition to see more."
 
 
@@ -46,8 +56,17 @@ def list_history(chosen: Filter, limit: int, as_json: bool) -> None:
             echo_json([forms.told_json(each, walls.get(each.id)) for each in records])
         elif rows := stored.browse.rows(chosen, limit):
             stdout.print(report.rows_table(rows, stdout.width))
+            if len(rows) == limit:
+                _tell_more(limit, len(stored.browse.numbers(chosen, COUNTED + 1)))
         else:
             stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
+
+
+def _tell_more(shown: int, there: int) -> None:
+    """Say how many queries there are beside those that are listed, if there are any."""
+    if there > shown:
+        of = f"{there:,}" if there <= COUNTED else f"more than {COUNTED:,}"
+        stderr.print(f"The newest {shown:,} of {of} queries; --limit shows more.")
 
 
 @history.command("show")
@@ -114,6 +133,10 @@ def _sums_view(total: Chart, chart: Chart, stack: Stack) -> RenderableType:
         cells += _cells(bar.totals)[: len(headers) - len(cells)]
         table.add_row(*cells, style="bold" if is_total else "")
     notes = [Text("● counted  ◐ integrated  ○ modelled", style="dim")]
+    if not only_energy:
+        notes.append(Text("J/token and speed: decode, over all queries of a row.", style="dim"))
+    for bar in total.bars:
+        notes += [Text(note, style="yellow") for note in lacking_notes(bar.totals)]
     if chart.limited_to:
         notes.append(Text(f"Only the newest {chart.limited_to:,} that match are added up."))
     return Group(table, *notes)
@@ -121,11 +144,11 @@ def _sums_view(total: Chart, chart: Chart, stack: Stack) -> RenderableType:
 
 def _cells(totals: Totals) -> list[str]:
     return [
-        figures.marked(totals.kind, figures.energy(totals.energy_j)),
-        figures.mass(totals.grams),
+        energy_words(totals),
+        grams_words(totals),
         f"{totals.queries:,}",
         figures.count(totals.completion_tokens),
-        figures.marked(totals.kind, figures.joules(totals.joules_per_token)),
+        per_token_words(totals, figures.joules),
         figures.rate(totals.tokens_per_s),
     ]
 
@@ -141,16 +164,13 @@ def _sums_json(total: Chart, chart: Chart, stack: Stack) -> dict[str, Any]:
 def _bar_json(bar: Bar, stack: Stack) -> dict[str, Any]:
     figures_of = _totals_json(bar.totals)
     if stack is Stack.COMPONENT:  # of which nothing else is known
-        figures_of = {name: figures_of[name] for name in ("kind", "energy_j")}
+        figures_of = {name: figures_of[name] for name in ("kind", "energy_j", "is_lower_bound")}
     return {"from": str(bar.start), "key": bar.key, **figures_of}
 
 
 def _totals_json(totals: Totals) -> dict[str, Any]:
     return {
-        "queries": totals.queries,
-        "measured": totals.measured,
-        "kind": totals.kind and str(totals.kind),
-        "energy_j": totals.energy_j,
+        **counts_json(totals),
         "low_j": totals.energy_low_j,
         "high_j": totals.energy_high_j,
         "grams": totals.grams,

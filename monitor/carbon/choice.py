@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 
 from monitor.carbon.embodied import Embodied
 from monitor.carbon.footprint import check_pue
-from monitor.carbon.intensity import WORLD, CarbonError, NoFigure, UnknownZone, Zone, find_zone
+from monitor.carbon.intensity import (
+    ENTER,
+    WORLD,
+    CarbonError,
+    NoFigure,
+    UnknownZone,
+    Zone,
+    find_zone,
+)
 from monitor.carbon.live import Live, without_live
 from monitor.carbon.own import OwnFigure
 from monitor.carbon.state import Preferences, forgive, read_state
@@ -176,9 +184,7 @@ def _yearly(code: str, own: OwnFigure | None) -> Zone:
     if code != OWN:
         return find_zone(code)
     if own is None:
-        raise UnknownZone(
-            "There is no figure of your own yet. Enter one with `llamawatt carbon own`."
-        )
+        raise UnknownZone(f"There is no figure of your own yet. Enter one with `{ENTER}`.")
     return own.zone
 
 

@@ -1,6 +1,9 @@
-"""The two letters that services of live figures know a country by."""
+"""The two letters that people and services of live figures know a country by."""
 
-from monitor.carbon.intensity import Zone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from monitor.carbon.intensity import Zone
 
 _CODES = """
     ABW:AW AFG:AF AGO:AO ALB:AL ARE:AE ARG:AR ARM:AM ASM:AS ATG:AG AUS:AU AUT:AT AZE:AZ BDI:BI
@@ -27,6 +30,23 @@ standard's; both are what is commonly used for it."""
 _LETTERS = dict(pair.split(":") for pair in _CODES.split())
 
 
-def two_letters(zone: Zone) -> str | None:
+_ALIASES = {"UK": "GBR"}
+"""What people write instead of the standard's two letters, which reserves it for that."""
+
+_COUNTRIES = {letters: code for code, letters in _LETTERS.items()} | _ALIASES
+
+
+def two_letters(zone: "Zone") -> str | None:
     """Return a country's two letters, ``None`` for what is no country."""
     return _LETTERS.get(zone.code)
+
+
+def letters_of(zone: "Zone") -> list[str]:
+    """Return the two letters by which people know a zone; none of what is no country."""
+    aliases = [letters for letters, code in _ALIASES.items() if code == zone.code]
+    return [*filter(None, [two_letters(zone)]), *aliases]
+
+
+def three_letters(letters: str) -> str | None:
+    """Return the three letters of a country by its two, or by UK; ``None`` if there is none."""
+    return _COUNTRIES.get(letters.upper())

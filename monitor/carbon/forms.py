@@ -15,6 +15,7 @@ from monitor.carbon.recost import Recosted
 from monitor.carbon.state import LiveState
 from monitor.forms import footprint_json, zone_json
 from monitor.report import make_table
+from monitor.totals_report import counts_json, energy_notes, energy_words
 
 OFF = "Live figures are off."
 
@@ -36,7 +37,7 @@ def choice_lines(choice: Choice, zone: Zone) -> RenderableType:
         lines.append(
             Text(
                 f"The device's making beside it: {device.device_kg:g} kg over "
-                f"{device.life_years:g} years, {device.share:.0%} of it"
+                f"{device.life_years:g} years, {figures.percent(device.share)} of it"
             )
         )
     if choice.missing:
@@ -117,16 +118,24 @@ def live_json(state: LiveState | None, used: Zone, now: datetime) -> dict[str, A
 def recost_view(recosted: Recosted, zone: Zone) -> RenderableType:
     """Draw some queries' grams as they were reckoned and under another zone."""
     totals, new = recosted.totals, recosted.footprint
-    table = make_table("", "CO2e", "95 % interval", right=("CO2e", "95 % interval"))
-    table.add_row("as it was reckoned", figures.mass(totals.grams), "")
-    interval = figures.mass_span(new.low_g, new.high_g, new.grams) if new else ""
+    right = ("CO2e", "95 % interval", "queries")
+    table = make_table("", *right, right=right)
+    table.add_row("as it was reckoned", _grams(recosted, totals.grams), "", f"{totals.costed:,}")
     table.add_row(
-        f"under {zone.name} ({zone.year})", figures.mass(new.grams if new else None), interval
+        f"under {zone.name} ({zone.year})",
+        _grams(recosted, new.grams if new else None),
+        figures.mass_span(new.low_g, new.high_g, new.grams) if new else "",
+        f"{totals.measured:,}",
     )
     notes = [
-        f"{figures.marked(totals.kind, figures.energy(totals.energy_j))} of {totals.measured:,} "
-        f"measured queries, of {totals.queries:,}"
+        f"{energy_words(totals)} of {totals.measured:,} measured queries, of {totals.queries:,}"
     ]
+    if not recosted.is_alike:
+        notes.append(
+            "These are not of the same queries: of the grid that the others were reckoned with "
+            "there is no figure."
+        )
+    notes += energy_notes(totals)
     if new:
         pue = f" at PUE {new.pue:g}" if new.pue != 1 else ""
         notes.append(f"{zone.g_per_kwh:g} g/kWh{pue}, {zone.source}")
@@ -135,14 +144,15 @@ def recost_view(recosted: Recosted, zone: Zone) -> RenderableType:
     return Group(table, *(Text(note, style="dim") for note in notes))
 
 
+def _grams(recosted: Recosted, grams: float | None) -> str:
+    return figures.at_least(figures.mass(grams), recosted.totals.is_lower_bound)
+
+
 def recost_json(recosted: Recosted, zone: Zone) -> dict[str, Any]:
     """Return some queries' grams as they were reckoned and under another zone."""
     totals = recosted.totals
     return {
-        "queries": totals.queries,
-        "measured": totals.measured,
-        "kind": totals.kind and str(totals.kind),
-        "energy_j": totals.energy_j,
+        **counts_json(totals),
         "grams_before": totals.grams,
         "co2": footprint_json(recosted.footprint),
         "zone": zone_json(zone),
@@ -150,14 +160,21 @@ def recost_json(recosted: Recosted, zone: Zone) -> dict[str, Any]:
     }
 
 
-def sci_view(operational: Footprint, scores: list[Sci], total_s: float | None) -> RenderableType:
-    """Draw the software carbon intensity of a query, and a rule of thumb to compare it with."""
+def sci_view(
+    operational: Footprint, scores: list[Sci], total_s: float | None, is_partial: bool
+) -> RenderableType:
+    """Draw the software carbon intensity of a query, and a rule of thumb to compare it with.
+
+    :param is_partial: whether a part of the query was not read
+    """
     table = make_table("", "CO2e", right=("CO2e",))
     embodied_g = scores[0].embodied_g
-    table.add_row("operational (O)", figures.mass(operational.grams))
+    operational_g = figures.at_least(figures.mass(operational.grams), is_partial)
+    table.add_row("operational (O)", operational_g)
     table.add_row("embodied (M)", figures.mass(embodied_g))
     for score in scores:
-        table.add_row(f"SCI per {score.unit}", figures.mass(score.grams_per_unit), style="bold")
+        grams = figures.at_least(figures.mass(score.grams_per_unit), is_partial)
+        table.add_row(f"SCI per {score.unit}", grams, style="bold")
     notes = [
         f"{operational.intensity_g_per_kwh:g} g/kWh ({operational.zone} {operational.year}, "
         f"{operational.source}), PUE {operational.pue:g}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 
+from monitor.carbon.countries import three_letters
 from monitor.problem import Problem
 from resources import resource_text
 
@@ -18,6 +19,10 @@ SOURCE = "Ember yearly electricity data"
 
 WORLD = "WORLD"
 """The zone used until a person chooses one: no country is ever guessed."""
+
+
+ENTER = 'llamawatt carbon own 45 --name Rooftop --source "life cycle of my panels"'
+"""How a figure of one's own is entered."""
 
 
 class CarbonError(Problem, ValueError):
@@ -34,8 +39,8 @@ class NoFigure(UnknownZone):
     def __init__(self, zone: "Zone") -> None:
         super().__init__(
             f"There is no usable figure for {zone.name} ({zone.code}): {zone.source} has "
-            f"{zone.g_per_kwh:g} g/kWh for it, which no grid emits. Enter one with `llamawatt "
-            "carbon own`, or choose a region it lies in."
+            f"{zone.g_per_kwh:g} g/kWh for it, which no grid emits. Enter one with `{ENTER}`, or "
+            "choose a region it lies in."
         )
         self.zone = zone
 
@@ -85,12 +90,13 @@ def _published() -> tuple[Zone, ...]:
 
 
 def find_zone(text: str) -> Zone:
-    """Return the zone of a code or name, whatever its case.
+    """Return the zone of a code or name, whatever its case; two letters mean a country.
 
     :raises UnknownZone: if there is none, naming the nearest
     :raises NoFigure: if there is one without a figure
     """
-    wanted = text.strip().casefold()
+    wanted = text.strip()
+    wanted = (three_letters(wanted) or wanted).casefold()
     for zone in without_figure():
         if wanted in (zone.code.casefold(), zone.name.casefold()):
             raise NoFigure(zone)

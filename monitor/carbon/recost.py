@@ -24,6 +24,14 @@ class Recosted:
     footprint: Footprint | None
     limited_to: int | None = None
 
+    @property
+    def is_alike(self) -> bool:
+        """Whether the grams of before and after are of the same queries.
+
+        Before, those have none whose grid has no figure.
+        """
+        return not self.totals.uncosted
+
 
 def figure_given(g_per_kwh: float, year: int, name: str = "your figure") -> Zone:
     """Return a figure that was given for this once as a zone.

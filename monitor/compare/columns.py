@@ -144,6 +144,17 @@ def _grams(entry: Entry) -> Figure | None:
     return _of(entry.grams_per_1000)
 
 
+OF_ITEMS = ("energy", "wh", "correct", "grams")
+"""Columns that are made of the joules an item takes."""
+
+
+def is_least(entry: Entry, key: str) -> bool:
+    """Whether a figure of a row was more, as not every part was read that belongs to it."""
+    if key in OF_ITEMS:
+        return entry.per_item is not None and entry.per_item.is_lower_bound
+    return key == "token" and entry.per_token_is_least
+
+
 COLUMNS = {
     column.key: column
     for column in (

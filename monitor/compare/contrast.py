@@ -15,11 +15,14 @@ class Contrast:
       measurement leaves in doubt, not how runs scatter, so that it bears no verdict
     :param compared: what the runs of both come to; ``None`` if they cannot be compared
     :param is_same: whether both are runs of one and the same thing
+    :param counts: whether the first, and the query itself, are among the runs that say so; else
+      what is said of them is said by the others alone
     """
 
     measured: Difference
     compared: Comparison | None
     is_same: bool
+    counts: tuple[bool, bool] = (True, True)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -55,6 +58,14 @@ SINGLE_PARTS = (
     "Two single runs: how much they scatter is not known, and so no verdict is given. Run the "
     "suite again, with `repeats` in it or as it is."
 )
+FIRST_NOT_COUNTED = (
+    "The first itself is not among its runs that count: those that ended, had the model loaded "
+    "before, and were read as the others were."
+)
+NOT_COUNTED = (
+    "It itself is not among its runs that count: those that ended, had the model loaded before, "
+    "and were read as the others were."
+)
 PAIRED = "The verdict compares the two prompt by prompt, over %1 prompts."
 COUNTS = "The verdict compares %1 with %2 of the first."
 ONE_RUN, RUNS = "one run", "%1 runs"
@@ -78,8 +89,11 @@ def remarks(
     :param is_part: whether they are runs of a benchmark
     :param translate: for the window's language
     """
+    first_counts, own_counts = contrast.counts
+    beside = [] if first_counts else [translate(FIRST_NOT_COUNTED)]
+    beside += [] if own_counts else [translate(NOT_COUNTED)]
     if contrast.is_same:
-        return [translate(SAME_PART if is_part else SAME)]
+        return [translate(SAME_PART if is_part else SAME), *beside]
     compared = contrast.compared
     if compared is None or compared.verdict is None:
         text = translate(SINGLE_PARTS if is_part else SINGLE).replace("%1", query_id[-8:])
@@ -89,7 +103,7 @@ def remarks(
     else:
         first, own = (_runs(count, translate) for count in compared.counts)
         said = [translate(COUNTS).replace("%1", own).replace("%2", first)]
-    return [*said, *_left_out(compared, translate), *settling(compared, translate)]
+    return [*said, *beside, *_left_out(compared, translate), *settling(compared, translate)]
 
 
 def settling(compared: Comparison, translate: Callable[[str], str] = str) -> Sequence[str]:

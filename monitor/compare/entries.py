@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from monitor.bench.results import Accuracy
+from monitor.bench.uncounted import counted_part
 from monitor.carbon.training import Training
 from monitor.compare.answers import Answers, accuracy_of, pool
 from monitor.compare.exams import Exam, paper_of, runs_of
 from monitor.energy.account import OUTSIDE_TOTAL, Bill, weakest
 from monitor.energy.difference import per, total
 from monitor.energy.interval import Z95, Interval, add, t95
-from monitor.energy.parts import partly_read, run_of
+from monitor.energy.parts import is_lower_bound, partly_read, run_of
 from monitor.figures import J_PER_WH
 from monitor.power.channel import Kind, Role
 from monitor.store.filters import Filter
@@ -37,6 +38,7 @@ class ItemEnergy:
     :param resolved: whether every run was long enough for its sensors
     :param method: version of the accounting
     :param grams: CO2e an item; ``None`` where no intensity is known
+    :param is_lower_bound: whether a part was not read in the best there is of runs
     """
 
     energy: Interval
@@ -48,6 +50,7 @@ class ItemEnergy:
     resolved: bool
     method: int
     grams: float | None
+    is_lower_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Entry:
     :param per_item: joules an item
     :param per_token: decode joules an answer token
     :param per_token_kind: the weakest kind among them
+    :param per_token_is_least: whether it was more, as a part of some runs was not read
     :param tokens_per_s: answer tokens a second of decode
     :param memory_bytes: the most the engine's process held; see :class:`RunRow`
     :param training: what training the model took
@@ -80,6 +84,7 @@ class Entry:
     tokens_per_s: float | None
     memory_bytes: int | None = None
     training: Training | None = None
+    per_token_is_least: bool = False
 
     @property
     def name(self) -> str:
@@ -122,7 +127,8 @@ def read_entries(
     """
     decoded, trainings = standings.decode_sums(chosen), history.trainings.known()
     groups = runs_of(exam, runs)
-    records = history.records_by_id([run.row.id for group in groups.values() for run in group])
+    stored = history.records_by_id([run.row.id for group in groups.values() for run in group])
+    records = {query_id: counted_part(record) for query_id, record in stored.items()}
     entries = [
         _entry(records, standings, exam, setup, group, decoded.get(setup))
         for setup, group in groups.items()
@@ -168,6 +174,7 @@ def _entry(
         per_item=_item_energy(counted, answers),
         per_token=_per_token(decoded),
         per_token_kind=decoded.kind if decoded else None,
+        per_token_is_least=bool(decoded and decoded.is_partly_read),
         tokens_per_s=decoded.seconds_tokens / decoded.seconds
         if decoded and decoded.seconds
         else None,
@@ -255,6 +262,7 @@ def _item_energy(runs: Sequence[_Counted], answers: Answers) -> ItemEnergy | Non
         resolved=all(each.resolved for each in totals),
         method=runs[-1].record.bill.method,
         grams=None if None in grams else math.fsum(g for g in grams if g is not None),
+        is_lower_bound=any(is_lower_bound(run.record.bill) for run in runs),
     )
 
 

@@ -93,9 +93,11 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "method": energy and energy.method,
         "kind": energy and str(energy.kind),
         "resolved": energy and energy.resolved,
+        "is_lower_bound": energy and energy.is_lower_bound,
         "joules_per_item": interval_json(energy.energy if energy else None),
         "joules_per_token": interval_json(entry.per_token),
         "joules_per_token_kind": entry.per_token_kind and str(entry.per_token_kind),
+        "joules_per_token_is_lower_bound": entry.per_token and entry.per_token_is_least,
         "wh_per_1000": interval_json(entry.wh_per_1000),
         "joules_per_correct": (figure := figures["correct"]) and asdict(figure),
         "grams_per_1000": interval_json(entry.grams_per_1000),
@@ -149,12 +151,13 @@ def contrast_json(contrast: Contrast) -> dict[str, Any]:
     """Return the difference of two queries as measured, and the verdict of their runs.
 
     ``low_j``, ``high_j`` and ``percent`` hold what the measurement leaves in doubt; ``runs``, how
-    runs scatter as well.
+    runs scatter as well. ``counted`` says whether the first and the query are among those runs.
     """
     return {
         **(difference_json(contrast.measured) or {}),
         "verdict": contrast.verdict and str(contrast.verdict),
         "same": contrast.is_same,
+        "counted": list(contrast.counts),
         "runs": comparison_json(contrast.compared),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from monitor import figures
 from monitor.compare.board import Board
 from monitor.compare.cascade import Cascade
+from monitor.compare.columns import is_least
 from monitor.compare.contrast import Contrast, remarks
 from monitor.compare.entries import Entry
 from monitor.compare.frontier import Place
@@ -63,17 +64,25 @@ def _kind(entry: Entry) -> Kind | None:
     return entry.per_item.kind if entry.per_item else None
 
 
+def _least(key: str, write: Cell) -> Cell:
+    """Mark a cell's figure where not every part was read that belongs to it."""
+    return lambda entry, full: figures.at_least(write(entry, full), is_least(entry, key))
+
+
 CELLS: tuple[tuple[str, int, Cell], ...] = (
     ("score", NARROW, score_cell),
     (
         "J/item",
         NARROW,
-        lambda e, full: _joules(e.per_item.energy if e.per_item else None, _kind(e), full),
+        _least(
+            "energy",
+            lambda e, full: _joules(e.per_item.energy if e.per_item else None, _kind(e), full),
+        ),
     ),
-    ("J/token", NARROW, lambda e, _: _joules(e.per_token, e.per_token_kind)),
-    ("Wh/1,000", WIDE, lambda e, _: _plain(e.wh_per_1000, _kind(e))),
-    ("J/correct", WIDE, lambda e, _: _joules(e.joules_per_correct, _kind(e))),
-    ("g CO₂e/1,000", WIDE, lambda e, _: _plain(e.grams_per_1000, _kind(e))),
+    ("J/token", NARROW, _least("token", lambda e, _: _joules(e.per_token, e.per_token_kind))),
+    ("Wh/1,000", WIDE, _least("wh", lambda e, _: _plain(e.wh_per_1000, _kind(e)))),
+    ("J/correct", WIDE, _least("correct", lambda e, _: _joules(e.joules_per_correct, _kind(e)))),
+    ("g CO₂e/1,000", WIDE, _least("grams", lambda e, _: _plain(e.grams_per_1000, _kind(e)))),
     ("speed", NARROW, lambda e, _: figures.rate(e.tokens_per_s)),
     (
         "size",
@@ -134,7 +143,7 @@ PHASE_TITLES = {WHOLE: "energy", LOAD: "loading, beside it"}
 def sides_table(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows: a column for each side, its difference under each figure.
 
-    Under each stands what the runs say of it, and what of it was measured.
+    Under each stands what the runs say of it, and by how much these two differ.
     """
     rows = []
     for phase in PHASES:
@@ -155,18 +164,28 @@ def sides_table(sides: Sequence[Side]) -> tuple[list[str], list[list[str]]]:
 
 def difference_text(difference: Difference) -> str:
     """Write a difference: −61 % (−66 to −55)."""
+    text, percent = amount_text(difference), difference.relative
+    if percent is not None:
+        text += f" ({percent.low:+.0f} to {percent.high:+.0f})"
+    return text.replace("-", "−")
+
+
+def amount_text(difference: Difference) -> str:
+    """Write a difference without its interval: −61 %.
+
+    Of two single runs this says little enough: what the measurement leaves in doubt is next to
+    nothing beside how runs scatter.
+    """
     percent = difference.relative
     if percent is None:
-        text = f"{'+' if difference.joules > 0 else '−'}{figures.energy(abs(difference.joules))}"
-    else:
-        text = f"{percent.value:+.0f} % ({percent.low:+.0f} to {percent.high:+.0f})"
-    return text.replace("-", "−")
+        return f"{'+' if difference.joules > 0 else '−'}{figures.energy(abs(difference.joules))}"
+    return f"{percent.value:+.0f} %".replace("-", "−")
 
 
 def _differences(found: Sequence[Contrast | None]) -> list[list[str]]:
     told = ["", *(_verdict(each) for each in found)]
-    measured = ["", *(f"measured {difference_text(c.measured)}" if c else "" for c in found)]
-    return [told, measured]
+    these = ["", *(f"these two: {amount_text(c.measured)}" if c else "" for c in found)]
+    return [told, these]
 
 
 def _verdict(contrast: Contrast | None) -> str:
@@ -199,9 +218,10 @@ def _energy(side: Side, phase: str) -> str:
 
 def _per(side: Side, what: str) -> str:
     kind = weakest(total.kind for total in side.energies.values() if total.kind)
-    return energy_cell(side.per.get(what), kind, True)
+    return figures.at_least(energy_cell(side.per.get(what), kind, True), side.lacks_per(what))
 
 
 def _tokens(side: Side) -> str:
     tokens = side.record.tokens
-    return f"{tokens.prompt} + {tokens.completion}"
+    reused = f" ({tokens.reused} reused)" if tokens.reused else ""
+    return f"{tokens.prompt}{reused} + {tokens.completion}"

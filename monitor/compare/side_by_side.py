@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from monitor.bench.uncounted import counted_part
 from monitor.compare.contrast import Contrast
 from monitor.compare.entries import measured_domains
 from monitor.compare.pairing import pairs_of
@@ -62,7 +63,11 @@ class Side:
 
     def lacks(self, phase: str) -> bool:
         """Whether a part was not read in a phase, so that its energy is known from below only."""
-        return bool(partly_read(self.record.bill, None if phase == WHOLE else phase))
+        return bool(partly_read(self.record.bill, _phase(phase)))
+
+    def lacks_per(self, what: str) -> bool:
+        """Whether that is so of what :attr:`per` divides."""
+        return self.lacks(_counts(self.record, self.items)[what][0])
 
     @property
     def leading(self) -> Contrast | None:
@@ -80,7 +85,7 @@ def lay_side_by_side(history: History, query_ids: Sequence[str]) -> tuple[Side, 
     """
     if not FEWEST <= len(query_ids) <= MOST:
         raise CannotCompare(f"Name two to four queries or runs; these are {len(query_ids)}.")
-    records = [history.record(query_id) for query_id in query_ids]
+    records = [counted_part(history.record(query_id)) for query_id in query_ids]
     if len({record.id for record in records}) < len(records):
         raise CannotCompare("One query is named twice; name different ones.")
     machines = history.standings.machines_of([record.id for record in records])
@@ -90,7 +95,7 @@ def lay_side_by_side(history: History, query_ids: Sequence[str]) -> tuple[Side, 
 
 def _side(history: History, record: QueryRecord, machine_id: str) -> Side:
     bill, run = record.bill, history.benchmarks.run(record.id)
-    totals = {phase: bill.total(None if phase == WHOLE else phase) for phase in PHASES}
+    totals = {phase: bill.total(_phase(phase)) for phase in PHASES}
     energies = {phase: total for phase, total in totals.items() if total.energy is not None}
     counts = _counts(record, run.sums.done if run else None)
     return Side(
@@ -113,7 +118,7 @@ def _counts(record: QueryRecord, items: int | None) -> dict[str, tuple[str, int]
     """Return by what each phase's energy is divided, without what there was none of."""
     tokens = record.tokens
     counts = {
-        PER_PROMPT_TOKEN: (PREFILL, tokens.prompt - tokens.reused),
+        PER_PROMPT_TOKEN: (PREFILL, record.fresh_tokens or 0),
         PER_ANSWER_TOKEN: (DECODE, tokens.completion),
         PER_ITEM: (WHOLE, items or 0),
     }
@@ -138,7 +143,8 @@ def _against(history: History, first: Side, side: Side) -> Side:
 
 def _both(history: History, first: Side, side: Side) -> "_Both":
     ids = runs_of(history, first.record.id, side.record.id)
-    known = history.records_by_id([*ids[0], *ids[1]])
+    stored = history.records_by_id([*ids[0], *ids[1]])
+    known = {query_id: counted_part(record) for query_id, record in stored.items()}
     is_same = set(ids[0]) == set(ids[1])
     return _Both(
         sides=(first, side),
@@ -172,13 +178,33 @@ class _Both:
         if measured is None:
             return None
         if self.is_same:
-            return Contrast(measured.difference, None, is_same=True)
+            return Contrast(measured.difference, None, is_same=True, counts=self._listed())
         compared: Comparison | None = measured
+        counts = (True, True)
         if max(map(len, self.runs)) > 1:
             compared = self._compared(*self.runs, phase, what)
+            counts = self._counted(compared, phase) if compared else counts
         elif what == PER_ITEM and len(self.pairs[0]) > 1:
             compared = compare(*self.pairs, shared=self._is_one_machine, paired=True)
-        return Contrast(measured.difference, compared, is_same=False)
+        return Contrast(measured.difference, compared, is_same=False, counts=counts)
+
+    def _listed(self) -> tuple[bool, bool]:
+        """Whether each side is itself among the runs that tell how it scatters."""
+        first, second = (
+            any(run.id == side.record.id for run in runs)
+            for side, runs in zip(self.sides, self.runs, strict=True)
+        )
+        return first, second
+
+    def _counted(self, compared: Comparison, phase: str) -> tuple[bool, bool]:
+        """Whether each side is itself among the runs that were compared."""
+        first, second = (
+            is_listed and run_of(side.record.bill, _phase(phase)).keys() == parts
+            for side, is_listed, parts in zip(
+                self.sides, self._listed(), compared.parts, strict=True
+            )
+        )
+        return first, second
 
     @property
     def _is_one_machine(self) -> bool:
@@ -187,9 +213,13 @@ class _Both:
     def _compared(
         self, a: Sequence[QueryRecord], b: Sequence[QueryRecord], phase: str, what: str
     ) -> Comparison | None:
-        phase_or_all = None if phase == WHOLE else phase
         counts = _count_of(self.sides[0], what), _count_of(self.sides[1], what)
-        return compare_records(a, b, self._is_one_machine, phase=phase_or_all, counts=counts)
+        return compare_records(a, b, self._is_one_machine, phase=_phase(phase), counts=counts)
+
+
+def _phase(phase: str) -> str | None:
+    """Return a phase of the bill, ``None`` for all that belong to the total."""
+    return None if phase == WHOLE else phase
 
 
 def _count_of(side: Side, what: str) -> Counted:

@@ -67,6 +67,10 @@ def _row(
     item, correct = entry.per_item, entry.joules_per_correct
     kind, wh, grams = item.kind if item else None, entry.wh_per_1000, entry.grams_per_1000
     name = f"{entry.name} · {entry.setup.machine}" if several_machines else entry.name
+
+    def least(text: str) -> str:
+        return figures.at_least(text, item is not None and item.is_lower_bound)
+
     return (
         f"<td>{number}</td>",
         f"<td>{rank_label}</td>",
@@ -76,14 +80,20 @@ def _row(
             f"({100 * entry.score.low:.1f}–{100 * entry.score.high:.1f})",
         ),
         figure_cell(
-            figures.marked(kind, figures.energy(item.energy.joules if item else None)),
+            least(figures.marked(kind, figures.energy(item.energy.joules if item else None))),
             figures.bounds(item.energy if item else None),
         ),
-        figure_cell(figures.marked(kind, figures.energy(correct.joules if correct else None))),
         figure_cell(
-            figures.marked(kind, f"{figures.significant(wh.joules)} Wh" if wh else figures.UNKNOWN)
+            least(figures.marked(kind, figures.energy(correct.joules if correct else None)))
         ),
-        figure_cell(figures.mass(grams.joules if grams else None)),
+        figure_cell(
+            least(
+                figures.marked(
+                    kind, f"{figures.significant(wh.joules)} Wh" if wh else figures.UNKNOWN
+                )
+            )
+        ),
+        figure_cell(least(figures.mass(grams.joules if grams else None))),
         figure_cell(figures.rate(entry.tokens_per_s)),
     )
 

@@ -19,12 +19,14 @@ from monitor.bench import forms
 from monitor.bench.data_places import file_name, only_names
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import SuiteResult, summarise
+from monitor.details import walls_of
 from monitor.energy.account import Bill
+from monitor.energy.wall import AtTheWall
 from monitor.engine.messages import ChatMessage
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Origin, origin_of
 from monitor.exchange.sealed import Form, sealed
-from monitor.forms import baseline_json, record_json
+from monitor.forms import baseline_json, told_json
 from monitor.repeat import messages_of
 from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace
@@ -78,7 +80,7 @@ def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
     return {
         **FORM.head(),
         "kind": QUERY,
-        **query_json(record, origin),
+        **query_json(record, origin, walls_of(history, [record]).get(record.id)),
         "messages": [asdict(message) for message in messages],
         "messages_sha256": messages_sha256(messages),
         "idle": _idle_json(history, record),
@@ -86,11 +88,14 @@ def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
     }
 
 
-def query_json(record: QueryRecord, origin: Origin) -> dict[str, Any]:
-    """Return a query with its bill and the machine it ran on, as it is read back."""
+def query_json(record: QueryRecord, origin: Origin, wall: AtTheWall | None) -> dict[str, Any]:
+    """Return a query with its bill and the machine it ran on, as it is read back.
+
+    :param wall: what it came to at the wall; ``None`` where that machine was never calibrated
+    """
     return {
         "query": {
-            **record_json(record),
+            **told_json(record, wall),
             "system": record.system,
             "model": model_json(record, origin),
             "day": origin.day,
@@ -147,6 +152,7 @@ def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]
     """
     _refuse_running(result.suite.status)
     items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
+    walls = walls_of(history, [run.record for run in result.runs])
     document = forms.suite_json(result, items)
     machines = {}
     for run, made in zip(result.runs, document["runs"], strict=True):
@@ -157,7 +163,8 @@ def _benchmark_document(history: History, result: SuiteResult) -> dict[str, Any]
         if data := made.get("data"):
             made["data"] = {**data, "path": file_name(data["path"])}
         made |= {
-            "run": record_json(run.record) | {"model": model_json(run.record, origin)},
+            "run": told_json(run.record, walls.get(run.record.id))
+            | {"model": model_json(run.record, origin)},
             "machine_id": origin.machine.id,
             "questions": [forms.stored_item_json(item) for item in items[run.record.id]],
             "bill": bill_json(run.record.bill),

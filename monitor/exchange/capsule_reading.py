@@ -17,6 +17,7 @@ from monitor.exchange.capsule import BENCHMARK, FORM, QUERY
 from monitor.exchange.gauge_reading import gauges_of
 from monitor.exchange.intake import SETTINGS, Arrival, Machine, ModelFile, Origin
 from monitor.exchange.node import Node
+from monitor.exchange.notes_reading import notes_of
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.trace import Curve
 from monitor.store.curves import StoredTrace, encode_trace
@@ -131,9 +132,18 @@ def _record(node: Node, query: Node, model: Node | None, bill: Bill) -> QueryRec
         zone=_zone(node.optional_part("zone")),
         pue=max(node.number("pue"), 1.0),
         gauges=gauges_of(query),
+        notes=notes_of(query),
         # Earlier capsules did not tell.
         thinking_j=node.optional_number("thinking_j") if "thinking_j" in node.value else None,
+        shared=_shared(query.part("beside")) if "beside" in query.value else None,
     )
+
+
+def _shared(beside: Node) -> float | None:
+    share = beside.optional_number("another_llamawatt_share")
+    if share is not None and share > 1:
+        raise beside.problem("“another_llamawatt_share” should be 0 to 1")
+    return share or None
 
 
 def _model(model: Node) -> ModelRecord:

@@ -11,6 +11,7 @@ from typing import Any
 
 from monitor import __version__, figures
 from monitor.carbon.footprint import Footprint
+from monitor.details import Walls
 from monitor.energy.account import weakest
 from monitor.energy.interval import add
 from monitor.engine.thinking import split_thinking
@@ -100,15 +101,18 @@ def total_line(records: Sequence[QueryRecord]) -> str:
     if energy is None:
         return "no energy was measured"
     kind = weakest(total.kind for total in totals if total.kind)
-    parts = [f"{figures.marked(kind, figures.energy(energy.joules))} {figures.bounds(energy)}"]
+    is_partial = any(each.is_lacking for each in records)
+    joules = figures.at_least(figures.marked(kind, figures.energy(energy.joules)), is_partial)
+    parts = [f"{joules} {figures.bounds(energy)}"]
     if carbon := [record.footprint for record in records if record.footprint]:
-        parts.append(_grams(carbon))
+        parts.append(figures.at_least(_grams(carbon), is_partial or len(carbon) < measured))
     return " · ".join([*parts, _answers(len(records), measured)])
 
 
 def cost_line(cost: Cost) -> str:
     """Say in one line what branches cost."""
     energy = figures.marked(cost.kind, figures.energy(cost.energy_j))
+    energy = figures.at_least(energy, cost.is_lower_bound)
     return f"{energy} · {_answers(cost.queries, cost.measured)}"
 
 
@@ -146,7 +150,7 @@ def conversation_json(history: History, conversation_id: str) -> dict[str, Any]:
         )
     )
     query_ids = dict.fromkeys(each["query_id"] for each in messages if each["query_id"])
-    records = history.records_by_id(list(query_ids))
+    records, walls = history.records_by_id(list(query_ids)), Walls(history)
     document = {
         **FORM.head(),
         "id": row["id"],
@@ -157,12 +161,13 @@ def conversation_json(history: History, conversation_id: str) -> dict[str, Any]:
         "sampling": json.loads(row["sampling"]) if row["sampling"] else None,
         "leaf_id": row["leaf_id"],
         "messages": messages,
-        "queries": [_query_document(history, records[query_id]) for query_id in query_ids],
+        "queries": [_query_document(history, records[query_id], walls) for query_id in query_ids],
     }
     return sealed(document)
 
 
-def _query_document(history: History, record: QueryRecord) -> dict[str, Any]:
+def _query_document(history: History, record: QueryRecord, walls: Walls) -> dict[str, Any]:
     if record.status is Status.RUNNING:
         raise ExchangeError("An answer is still being written; wait for its end, or stop it.")
-    return query_json(record, origin_of(history.store, record.id))
+    wall = walls.of([record]).get(record.id)
+    return query_json(record, origin_of(history.store, record.id), wall)

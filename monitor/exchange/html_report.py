@@ -15,9 +15,10 @@ from monitor.exchange.provenance import Provenance, Sensor, provenance
 from monitor.exchange.usage import ModelUsage, Usage, asked_of, by_model, usage_of
 from monitor.power.channel import Role
 from monitor.report import LEGEND
-from monitor.store.charts import Bar, Chart, Period, Stack
+from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.totals_report import energy_words, grams_words, lacking_notes, per_token_words
 
 DAYS_BY_DAY, DAYS_BY_WEEK = 45, 370
 """Up to so many days a chart has a column a day, then a week, then a month."""
@@ -93,27 +94,30 @@ def describe(chosen: Filter, machines: Mapping[str, str]) -> str:
 
 
 def _cards(usage: Usage, asked: Usage) -> str:
-    totals, wh = usage.totals, asked.wh_per_1000
-    kind, energy = totals.kind, usage.energy
+    totals, wh, energy = usage.totals, asked.wh_per_1000, usage.energy
     unmeasured = totals.queries - totals.measured
     missing = f"{unmeasured:,} of them not measured" if unmeasured else "all of them measured"
     if usage.limited_to:
         missing = "the newest that match; there are more"
+    of_energy = "of that energy, see below"
+    if totals.uncosted and totals.costed:
+        of_energy = f"of {totals.costed:,} of {totals.measured:,} measured queries, see below"
     per_token = usage.per_token
+    grams = asked.least_mean(figures.mass(asked.grams_per_1000))
     cards = (
-        ("Energy", figures.marked(kind, figures.energy(totals.energy_j)), figures.bounds(energy)),
-        ("CO₂e", figures.mass(totals.grams), "of that energy, see below"),
+        ("Energy", energy_words(totals), figures.bounds(energy)),
+        ("CO₂e", grams_words(totals), of_energy),
         ("Queries", f"{totals.queries:,}", missing),
         ("Answer tokens", f"{totals.completion_tokens:,}", figures.rate(totals.tokens_per_s)),
         (
             "Energy a token",
-            figures.marked(kind, figures.energy(totals.joules_per_token)),
+            per_token_words(totals),
             figures.bounds(per_token),
         ),
         (
             "A thousand questions",
-            figures.marked(asked.totals.kind, watt_hours(wh)),
-            f"{watt_hours_bounds(wh)} {figures.mass(asked.grams_per_1000)} CO₂e".strip(),
+            asked.least_mean(figures.marked(asked.totals.kind, watt_hours(wh))),
+            f"{watt_hours_bounds(wh)} {grams} CO₂e{_of_asked(usage, asked)}".strip(),
         ),
     )
     drawn = "".join(
@@ -122,6 +126,19 @@ def _cards(usage: Usage, asked: Usage) -> str:
         for name, value, note in cards
     )
     return f'<div class="cards">{drawn}</div>'
+
+
+def _of_asked(usage: Usage, asked: Usage) -> str:
+    """Say from what a thousand questions are reckoned, where it is not from all the queries."""
+    left_out = usage.totals.queries - asked.totals.queries
+    if not (left_out > 0 and asked.totals.measured):
+        return ""
+    energy = figures.marked(asked.totals.kind, figures.energy(asked.totals.energy_j))
+    are = "is 1 benchmark run" if left_out == 1 else f"are {left_out:,} benchmark runs"
+    questions = (
+        "1 question" if asked.totals.measured == 1 else f"{asked.totals.measured:,} questions"
+    )
+    return f", from {questions} that took {energy}; not in it {are}"
 
 
 def watt_hours(wh: Interval | None) -> str:
@@ -196,6 +213,7 @@ def _column(
     queries = sum(bar.totals.queries for bar in bars)
     kind = weakest(bar.totals.kind for bar in bars if bar.totals.kind)
     marked = figures.marked(kind, figures.energy(_sum(bars, "energy_j")))
+    marked = figures.at_least(marked, any(bar.totals.is_lower_bound for bar in bars))
     return svg.Column(
         label=f"{start:{written}}",
         values=values,
@@ -225,25 +243,35 @@ def _models(models: Sequence[ModelUsage], whole: Usage) -> str:
         if energy and most:
             found = svg.Range(energy.joules, energy.low_j, energy.high_j)
             drawn = svg.bar(found, most, min(place, svg.SERIES - 1))
-        per_token = figures.marked(totals.kind, figures.energy(totals.joules_per_token))
+        asked = model.asked
         rows.append(
             (
                 f"<td>{escape(model.title)}</td>",
                 figure_cell(f"{totals.queries:,}"),
-                figure_cell(
-                    figures.marked(totals.kind, figures.energy(totals.energy_j)),
-                    figures.bounds(energy),
-                ),
+                figure_cell(energy_words(totals), figures.bounds(energy)),
                 f"<td>{drawn}</td>",
-                figure_cell(per_token, figures.bounds(usage.per_token)),
+                figure_cell(per_token_words(totals), figures.bounds(usage.per_token)),
                 figure_cell(
-                    figures.marked(model.asked.totals.kind, watt_hours(wh)), watt_hours_bounds(wh)
+                    asked.least_mean(figures.marked(asked.totals.kind, watt_hours(wh))),
+                    watt_hours_bounds(wh),
                 ),
-                figure_cell(figures.mass(model.asked.grams_per_1000)),
+                figure_cell(asked.least_mean(figures.mass(asked.grams_per_1000))),
                 figure_cell(figures.rate(totals.tokens_per_s)),
             )
         )
-    return section("Models", table(header, rows, left=1) + _of_no_model(models, whole))
+    notes = _of_benchmarks(models) + _of_no_model(models, whole)
+    return section("Models", table(header, rows, left=1) + notes)
+
+
+def _of_benchmarks(models: Sequence[ModelUsage]) -> str:
+    """Say that a thousand questions are not reckoned from benchmarks, where there are any."""
+    benchmarks = sum(m.usage.totals.queries - m.asked.totals.queries for m in models)
+    if benchmarks <= 0:
+        return ""
+    return (
+        f'<p class="note">Benchmarks among the queries: {benchmarks:,}. What 1,000 questions take '
+        "is reckoned from the others.</p>"
+    )
 
 
 def _of_no_model(models: Sequence[ModelUsage], whole: Usage) -> str:
@@ -254,10 +282,17 @@ def _of_no_model(models: Sequence[ModelUsage], whole: Usage) -> str:
     joules = (whole.totals.energy_j or 0.0) - math.fsum(
         m.usage.totals.energy_j or 0.0 for m in models
     )
+    lacking = _lacking(whole.totals) - sum(_lacking(m.usage.totals) for m in models)
+    energy = figures.marked(whole.totals.kind, figures.energy(joules))
     return (
         f'<p class="note">Queries that name no model, such as imported ones: {queries:,}, '
-        f"{escape(figures.marked(whole.totals.kind, figures.energy(joules)))}.</p>"
+        f"{escape(figures.at_least(energy, lacking > 0))}.</p>"
     )
+
+
+def _lacking(totals: Totals) -> int:
+    """Return of how many queries not all was read."""
+    return totals.partly_read + totals.unread
 
 
 # --- how it was measured ---------------------------------------------------------------------
@@ -282,6 +317,7 @@ def _how(used: Provenance, usage: Usage) -> str:
     ]
     if used.sensors and not any(s.domain in ("dram", "soc") for s in used.sensors):
         paragraphs.append("Memory (DRAM) was not measured and is not in the totals.")
+    paragraphs += lacking_notes(usage.totals)
     if usage.totals.grams is not None:
         paragraphs += [_intensity_line(used)]
     if len(used.methods) > 1:

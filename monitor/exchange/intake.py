@@ -164,6 +164,8 @@ def _outcome(record: QueryRecord) -> Outcome:
         error=record.error,
         thinking_j=record.thinking_j,
         gauges=record.gauges,
+        notes=record.notes,
+        shared=record.shared,
     )
 
 

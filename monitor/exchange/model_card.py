@@ -20,6 +20,7 @@ from monitor.exchange.usage import ModelUsage, Usage, asked_of, by_model
 from monitor.report import LEGEND
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.totals_report import lacking_notes, per_token_words
 
 LEAST_HASH = 6
 """So many letters of a SHA-256 are enough to name a model."""
@@ -88,7 +89,7 @@ def model_card(history: History, chosen: Filter) -> str:
         lines += ["", *_table(HEADER, [_cells(row) for row in rows])]
     if scores := _scores(history, chosen):
         lines += ["", *scores]
-    return "\n".join([*lines, "", *_notes(used)]) + "\n"
+    return "\n".join([*lines, "", *_notes(used, asked_of(history, of_model))]) + "\n"
 
 
 def _rows(history: History, models: Sequence[ModelUsage]) -> list[_Row]:
@@ -123,6 +124,8 @@ def _yaml(usage: Usage, used: Provenance) -> list[str]:
         return ["<!-- No question was measured: there is no co2_eq_emissions to state. -->"]
     zones = ", ".join(dict.fromkeys(each.zone for each in used.intensities))
     source = "LlamaWatt: inference, not training; grams of CO2-equivalent for 1,000 questions"
+    if usage.totals.has_least_means:
+        source += "; at least so many, as not every part was read"
     return [
         "---",
         *COMMENT,
@@ -138,18 +141,19 @@ def _yaml(usage: Usage, used: Provenance) -> list[str]:
 def _cells(row: _Row) -> tuple[str, ...]:
     usage, totals = row.model.asked, row.model.asked.totals
     per_token, wh = usage.per_token, usage.wh_per_1000
-    token = figures.marked(totals.kind, figures.joules(totals.joules_per_token))
+    token = per_token_words(totals, figures.joules)
     hours = figures.UNKNOWN
     if wh:
         interval = f"({figures.significant(wh.low_j)}–{figures.significant(wh.high_j)})"
-        hours = f"{figures.marked(totals.kind, figures.significant(wh.joules))} {interval}"
+        hours = usage.least_mean(figures.marked(totals.kind, figures.significant(wh.joules)))
+        hours = f"{hours} {interval}"
     return (
         row.model.title,
         row.used.hardware() or figures.UNKNOWN,
         f"{totals.measured:,}",
         f"{token} {_ends(per_token)}".strip(),
         hours,
-        figures.grams(usage.grams_per_1000),
+        usage.least_mean(figures.grams(usage.grams_per_1000)),
         figures.rate(totals.tokens_per_s),
     )
 
@@ -171,13 +175,15 @@ def _score_cells(title: str, entry: Entry) -> tuple[str, ...]:
     score, item, wh = entry.score, entry.per_item, entry.wh_per_1000
     kind = item.kind if item else None
     interval = f"({100 * score.low:.1f}–{100 * score.high:.1f})"
+    is_least = item is not None and item.is_lower_bound
     energy = figures.marked(kind, figures.joules(item.energy.joules if item else None))
+    thousand = figures.marked(kind, figures.significant(wh.joules) if wh else figures.UNKNOWN)
     return (
         title,
         entry.name,
         f"{100 * score.value:.1f} % {interval}",
-        f"{energy} {_ends(item.energy if item else None)}".strip(),
-        figures.marked(kind, figures.significant(wh.joules) if wh else figures.UNKNOWN),
+        f"{figures.at_least(energy, is_least)} {_ends(item.energy if item else None)}".strip(),
+        figures.at_least(thousand, is_least),
     )
 
 
@@ -194,12 +200,14 @@ def _plain(text: str) -> str:
     return " ".join(safe.split())
 
 
-def _notes(used: Provenance) -> list[str]:
+def _notes(used: Provenance, asked: Usage) -> list[str]:
     notes = [
         f"{LEGEND}. In parentheses: 95 % intervals. A question is measured from its first "
         "prompt token to its last answer token; loading the model is not in it. Per 1,000: a "
         "thousand such questions."
     ]
+    for note in lacking_notes(asked.totals):
+        notes += ["", note]
     if used.intensities:
         listed = "; ".join(_intensity(each) for each in used.intensities)
         notes += ["", f"CO₂e: {listed}."]

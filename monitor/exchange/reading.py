@@ -10,6 +10,7 @@ from sqlite_utils import Database
 
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.store.lacking import PARTLY_READ
 from monitor.store.records import QueryRecord
 from monitor.store.selection import Selection
 from monitor.store.sums import FIGURE
@@ -76,6 +77,16 @@ def numbers_of(history: History, chosen: Filter, newest_first: bool = False) -> 
     if not newest_first:
         numbers.reverse()
     return numbers
+
+
+def partly_read_of(history: History, numbers: Sequence[int]) -> int:
+    """Return how many of some queries have an energy that lacks a part."""
+    sql = (
+        f"select count(*) from queries q where {PARTLY_READ.format(q='q')} "
+        "and started_ms in (select value from json_each(?))"
+    )
+    db = history.store.read()
+    return sum(db.execute(sql, [json.dumps(list(c))]).fetchone()[0] for c in _chunks(numbers))
 
 
 def flat_rows(history: History, numbers: Sequence[int]) -> Iterator[FlatRow]:

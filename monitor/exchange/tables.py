@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from monitor.carbon.footprint import J_PER_KWH
+from monitor.details import Walls
 from monitor.exchange.reading import FlatRow, flat_rows, records
-from monitor.forms import record_json
+from monitor.forms import told_json
 from monitor.store.history import History
 
 Told = Callable[[int], None]
@@ -28,8 +29,15 @@ DOMAINS = ("cpu", "dram", "gpu", "soc", "system")
 RECKONED = (
     "load_j", *(f"{domain}_j" for domain in DOMAINS), "co2e_g", "co2e_low_g", "co2e_high_g",
     "intensity_g_per_kwh", "zone", "intensity_year", "intensity_source", "pue",
-    "joules_per_token", "tokens_per_s",
+    "joules_per_token", "tokens_per_s", "partly_read", "others_share",
+    "another_llamawatt_share",
 )  # fmt: skip
+"""Of a query that is ``partly_read`` a part was not: its energies and emissions were more.
+
+``others_share`` is the share of the processor that other programs used meanwhile,
+``another_llamawatt_share`` the share of the time in which another LlamaWatt computed; the joules of
+that time are in the bills of both.
+"""
 
 TEXTS = ("tags", "note", "error", "system", "prompt", "answer")
 
@@ -78,6 +86,9 @@ def csv_row(row: FlatRow) -> dict[str, Any]:
         "pue": q["pue"],
         "joules_per_token": decode_j / tokens if tokens and decode_j is not None else None,
         "tokens_per_s": tokens / decode_s if tokens and decode_s else None,
+        "partly_read": None if q["energy_j"] is None else int(bool(q["partly_read"])),
+        "others_share": q["others"],
+        "another_llamawatt_share": q["shared"],
         **{name: q[name] for name in ("tags", "note", "error")},
         "system": q["system_text"],
         "prompt": q["prompt_text"],
@@ -101,9 +112,10 @@ def write_jsonl(history: History, numbers: Sequence[int], file: TextIO, told: To
 
     :param numbers: of the queries, in the order of the lines
     """
-    written = 0
+    written, walls = 0, Walls(history)
     for record in records(history, numbers):
-        file.write(json.dumps(record_json(record), ensure_ascii=False) + "\n")
+        wall = walls.of([record]).get(record.id)
+        file.write(json.dumps(told_json(record, wall), ensure_ascii=False) + "\n")
         written += 1
         if written % TELL_EVERY == 0:
             told(written)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from monitor import figures
 from monitor.energy.difference import per
 from monitor.energy.interval import Interval
 from monitor.figures import J_PER_WH
@@ -53,9 +54,13 @@ class Usage:
 
     @property
     def grams_per_1000(self) -> float | None:
-        """Grams of CO2e of a thousand such queries."""
-        grams, measured = self.totals.grams, self.totals.measured
-        return grams * 1000 / measured if grams and measured else None
+        """Grams of CO2e of a thousand such queries, of those whose grams are known."""
+        grams, costed = self.totals.grams, self.totals.costed
+        return grams * 1000 / costed if grams and costed else None
+
+    def least_mean(self, text: str) -> str:
+        """Mark what a token or a query took, as it is written, where not every part was read."""
+        return figures.at_least(text, self.totals.has_least_means)
 
 
 @dataclass(frozen=True, slots=True)

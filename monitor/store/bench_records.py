@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.engine.messages import ChoiceScore
+from monitor.power.channel import Kind
 from monitor.store.records import Status
 
 BENCH = "bench"
@@ -116,6 +117,18 @@ class RunRow:
     status: Status
     memory_bytes: int | None = None
     is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRate:
+    """What an item takes.
+
+    :param kind: the weakest kind of the measurements; ``None`` where it is not known
+    """
+
+    seconds: float
+    joules: float
+    kind: Kind | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,17 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from monitor.energy.account import weakest
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
-from monitor.store.bench_records import ItemRecord, RunRow, RunStart, SuiteRecord, Sums
+from monitor.store.bench_records import (
+    ItemRate,
+    ItemRecord,
+    RunRow,
+    RunStart,
+    SuiteRecord,
+    Sums,
+)
 from monitor.store.database import Store, StoreError
 from monitor.store.identifiers import new_id, utc_now
 from monitor.store.outcomes import Outcome, update_query
@@ -235,22 +243,26 @@ class Benchmarks:
         )
         return {row["subject"]: Sums(row["done"], row["total"], row["squares"]) for row in rows}
 
-    def past_rate(
-        self, model_sha256: str, kind: str, task: str, shots: int
-    ) -> tuple[float, float] | None:
-        """Return seconds and joules an item took in earlier runs alike, ``None`` without any.
+    def past_rate(self, model_sha256: str, kind: str, task: str, shots: int) -> ItemRate | None:
+        """Return what an item took in earlier runs alike, ``None`` without any.
 
         Alike are runs of the same model and task with as many worked examples, on this machine.
+        What was computed beside the items is in neither of their phases.
         """
         rows = self._store.read().query(
-            "select sum(q.total_s) seconds, sum(q.energy_j) joules, sum(r.done) done "
+            "select total(q.prefill_s) + total(q.decode_s) seconds, "
+            "total(q.prefill_j) + total(q.decode_j) joules, sum(r.done) done, "
+            "group_concat(distinct q.energy_kind) kinds "
             "from bench_runs r join queries q on q.id = r.id join models m on m.id = q.model_id "
             "where m.sha256 = ? and r.kind = ? and r.task = ? and r.shots = ? and r.done > 0 "
-            "and q.machine_id = ? and q.energy_j is not null",
+            "and q.machine_id = ? and ifnull(q.prefill_j, q.decode_j) is not null",
             [model_sha256, kind, task, shots, self._machine_id],
         )
         row = next(iter(rows))
-        return (row["seconds"] / row["done"], row["joules"] / row["done"]) if row["done"] else None
+        if not row["done"]:
+            return None
+        sure = weakest(Kind(each) for each in (row["kinds"] or "").split(",") if each)
+        return ItemRate(row["seconds"] / row["done"], row["joules"] / row["done"], sure)
 
 
 def _question_id(item: ItemRecord) -> str:

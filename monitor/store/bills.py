@@ -9,16 +9,7 @@ from sqlite_utils.db import Table
 
 from monitor.energy.account import Bill, Line
 from monitor.energy.interval import Interval
-from monitor.energy.parts import LEAST_READ
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
-
-PARTLY_READ = (
-    "(q.energy_j is not null and exists (select 1 from bills b join channels c "
-    "on c.id = b.channel_id where b.started_ms = q.started_ms and c.role = 'part' "
-    "and b.phase <> 'load' group by b.channel_id "
-    f"having sum(b.coverage * b.duration_s) < {LEAST_READ} * sum(b.duration_s)))"
-)
-"""Whether a part of a query ``q`` was not read; see :func:`monitor.energy.parts.is_lower_bound`."""
 
 
 def write_bill(db: Database, machine_id: str, started_ms: int, bill: Bill) -> None:

@@ -33,11 +33,13 @@ class Cost:
     """Joules of some queries; those of which nothing was measured are no part of the sum.
 
     :param queries: how many there are
-    :param measured: how many of them have joules; fewer than ``queries`` makes the sum too low
+    :param measured: how many of them have joules
     :param energy_j: ``None`` if nothing was measured; so are ``low_j``, ``high_j`` and ``kind``
     :param low_j: sum of the lower ends of their intervals, which is lower than the sum's own
     :param high_j: sum of the upper ends
     :param kind: the weakest among them
+    :param partly_read: how many of the measured lack a part that was not read
+    :param unread: how many ran, but nothing was read of them
     """
 
     queries: int = 0
@@ -46,6 +48,13 @@ class Cost:
     low_j: float | None = None
     high_j: float | None = None
     kind: Kind | None = None
+    partly_read: int = 0
+    unread: int = 0
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether it was more than the joules: not all that belongs to them was read."""
+        return self.energy_j is not None and self.partly_read + self.unread > 0
 
     def plus(self, other: "Cost") -> "Cost":
         """Return both together."""
@@ -56,6 +65,8 @@ class Cost:
             _sum(self.low_j, other.low_j),
             _sum(self.high_j, other.high_j),
             weakest(kind for kind in (self.kind, other.kind) if kind),
+            self.partly_read + other.partly_read,
+            self.unread + other.unread,
         )
 
 
@@ -72,21 +83,15 @@ def _sum(one: float | None, other: float | None) -> float | None:
 class Branch:
     """One of the messages that stand at the same place, with all that follows it.
 
-    The figures are of the message and everything below it, as a :class:`Cost` has them.
-
     :param leaf_id: where the branch was left: its newest last message
     :param is_shown: whether it is part of the branch that is shown
+    :param cost: of the message and everything below it
     """
 
     message_id: str
     leaf_id: str
     is_shown: bool
-    queries: int
-    measured: int
-    energy_j: float | None
-    low_j: float | None
-    high_j: float | None
-    kind: Kind | None
+    cost: Cost
 
 
 class Tree:
@@ -169,15 +174,9 @@ class Tree:
         return tuple(self._branch(each, each.id in shown) for each in messages)
 
     def _branch(self, message: Message, is_shown: bool) -> Branch:
-        cost = self._costs[message.id]
         return Branch(
             message_id=message.id,
             leaf_id=self._newest[message.id],
             is_shown=is_shown,
-            queries=cost.queries,
-            measured=cost.measured,
-            energy_j=cost.energy_j,
-            low_j=cost.low_j,
-            high_j=cost.high_j,
-            kind=cost.kind,
+            cost=self._costs[message.id],
         )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from monitor.attachments import question_first
 from monitor.carbon.intensity import SOURCE
 from monitor.store import charts
-from monitor.store.bills import PARTLY_READ
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.database import Store
 from monitor.store.filters import EVERYTHING, Filter
@@ -20,7 +19,8 @@ from monitor.store.sums import OWN
 ROW_COLUMNS = (
     "q.started_ms, q.id, q.kind, q.status, q.started_at, listed_prompt(q.prompt_text) "
     "prompt_text, q.completion_tokens, q.decode_s, q.total_s, q.energy_j, q.energy_low_j, "
-    "q.energy_high_j, q.decode_j, q.energy_kind, q.resolved, q.pue, q.note, q.facet_id"
+    "q.energy_high_j, q.decode_j, q.energy_kind, q.resolved, q.partly_read, q.others, q.shared, "
+    "q.pue, q.note, q.facet_id"
 )
 """What a line of the history table needs: not the answers, nor the text of attached files."""
 
@@ -73,7 +73,7 @@ class Browse:
         rows = db.query(
             f"select {ROW_COLUMNS}, m.name model_name, m.quantisation, i.g_per_kwh, "
             "(select group_concat(tag, char(10)) from tags t where t.started_ms = q.started_ms) "
-            f"tags, {THROTTLED} throttled, {PARTLY_READ} partly_read "
+            f"tags, {THROTTLED} throttled "
             "from queries q left join models m on m.id = q.model_id "
             # A year's 0 is a figure that is missing; see monitor.carbon.intensity.
             "left join intensities i on i.id = q.intensity_id "

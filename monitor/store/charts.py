@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from monitor.power.channel import Kind
 from monitor.store.filters import Filter
 from monitor.store.selection import Selection, models_of
-from monitor.store.sums import ANY, ANY_MODEL, MOST_TOLD, SUMS
+from monitor.store.sums import ANY, ANY_MODEL, LINES, MOST_TOLD, SUMS
 
 PICK_LIMIT = 10_000
 """Of queries chosen by words or tags no sums are kept; the newest this many are added up."""
@@ -69,6 +69,14 @@ class Totals:
 
     :param queries: how many there were
     :param measured: how many of them have a bill with energy
+    :param partly_read: how many of those with energy lack a part of it that was not read
+    :param unread: how many ran, but nothing was read of them
+    :param unread_lines: of a component's bar alone, which knows of no queries: how many lines of
+      bills were not read
+    :param shared: how many of those with energy were billed while another LlamaWatt computed: what
+      was drawn meanwhile is in the bills of both
+    :param beside: beside how many other programs computed, whose joules the sum holds as well
+    :param costed: of how many the grams are
     :param kind: the weakest kind among their energies
     :param energy_j: sum over the measured ones; ``energy_low_j`` and ``energy_high_j`` are the
       sums of their intervals' ends, as if all erred alike
@@ -79,6 +87,12 @@ class Totals:
 
     queries: int = 0
     measured: int = 0
+    partly_read: int = 0
+    unread: int = 0
+    unread_lines: int = 0
+    shared: int = 0
+    beside: int = 0
+    costed: int = 0
     kind: Kind | None = None
     energy_j: float | None = None
     energy_low_j: float | None = None
@@ -99,6 +113,11 @@ class Totals:
         return cls(
             queries=sums["queries"],
             measured=sums["measured"],
+            partly_read=sums["partly_read"],
+            unread=sums["unread"],
+            shared=sums["shared"],
+            beside=sums["beside"],
+            costed=sums["costed"],
             kind=_weakest(sums),
             energy_j=sums["energy_j"] if known else None,
             energy_low_j=sums["energy_low_j"] if known else None,
@@ -116,6 +135,28 @@ class Totals:
             else None,
         )
 
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether the sum is known from below only: not all that belongs to it was read."""
+        return self.energy_j is not None and self._lacking > 0
+
+    @property
+    def _lacking(self) -> int:
+        return self.partly_read + self.unread + self.unread_lines
+
+    @property
+    def has_least_means(self) -> bool:
+        """Whether joules a token or a query are known from below only.
+
+        Queries of which nothing was read are missing from a sum, not from a mean.
+        """
+        return self.partly_read > 0
+
+    @property
+    def uncosted(self) -> int:
+        """How many have an energy, but no grams: of their grid no figure is known."""
+        return self.measured - self.costed
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -124,7 +165,7 @@ class Bar:
     :param start: first day of its period
     :param key: what the piece stands for: a model with its quantisation, a kind, a machine's
       name, a component; "" where nothing is stacked
-    :param totals: of a component only the energy is known
+    :param totals: of a component only the energy is known, and how many lines it lacks
     """
 
     start: date
@@ -185,7 +226,9 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     if chosen.picks:
         numbers, limited_to = _picked(db, chosen)
         table = (
-            "(select q.day span, c.domain, b.joules, b.joules is not null measured, "
+            "(select q.day span, c.domain, "
+            f"b.joules joules, {LINES['unread'].format(q='q')} unread, "
+            "b.joules is not null measured, "
             "c.kind = 'power' and b.joules is not null integrated, "
             "c.kind = 'modelled' and b.joules is not null modelled from json_each(?) n "
             "join queries q on q.started_ms = n.value join bills b on b.started_ms = n.value "
@@ -196,7 +239,8 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
         source = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
     rows = db.query(
         f"select {STARTS[period]} start, domain, sum(joules) joules, sum(measured) measured, "
-        "sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted "
+        "sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted, "
+        "sum(unread) unread "
         f"from {source.table} group by 1, 2 order by 1, 2",
         source.values,
     )
@@ -204,7 +248,11 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
         Bar(
             date.fromisoformat(row["start"]),
             row["domain"],
-            Totals(kind=_weakest(row), energy_j=row["joules"] if row["measured"] else None),
+            Totals(
+                unread_lines=row["unread"],
+                kind=_weakest(row),
+                energy_j=row["joules"] if row["measured"] else None,
+            ),
         )
         for row in rows
     )

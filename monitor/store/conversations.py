@@ -12,6 +12,7 @@ from monitor.store import conversation_search
 from monitor.store.branches import NOTHING, USER, Branch, Cost, Message, Tree
 from monitor.store.database import Store
 from monitor.store.identifiers import utc_now
+from monitor.store.lacking import PARTLY_READ, UNREAD
 from monitor.store.records import QueryRecord
 
 MOST_MESSAGES = 100_000
@@ -19,6 +20,8 @@ MOST_MESSAGES = 100_000
 
 SHORTEST_END = 4
 """Characters of an identifier that may stand for all of it."""
+
+LACKING = PARTLY_READ.format(q="q"), UNREAD.format(q="q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Listed:
     :param updated_at: UTC, ISO 8601
     :param turns: questions asked in it, on all branches
     :param queries: how many answers were computed, on all branches
-    :param measured: how many of those have joules; fewer than ``queries`` makes the sum too low
+    :param measured: how many of those have joules
+    :param is_lower_bound: whether the sum is too low, as not all that some drew was read
     :param energy_j: their joules together, ``None`` if nothing was measured
     :param energy_kind: the weakest among them
     :param snippet: where the words searched for were found, each between
@@ -44,6 +48,7 @@ class Listed:
     turns: int
     queries: int
     measured: int
+    is_lower_bound: bool
     energy_j: float | None
     energy_kind: Kind | None
     snippet: str = ""
@@ -316,8 +321,9 @@ def _list(db: Database, identifiers: list[str], told: dict[str, tuple[str, str]]
     costs: dict[str, Cost] = {}
     for conversation_id, *figures in db.execute(
         "select conversation_id, count(*), count(energy_j), sum(energy_j), sum(energy_low_j), "
-        f"sum(energy_high_j), energy_kind from queries where conversation_id {chosen} "
-        "and deleted_at is null group by conversation_id, energy_kind",
+        f"sum(energy_high_j), energy_kind, sum({LACKING[0]}), "
+        f"sum({LACKING[1]}) from queries q where conversation_id {chosen} and deleted_at is null "
+        "group by conversation_id, energy_kind",
         asked,
     ):
         costs[conversation_id] = costs.get(conversation_id, NOTHING).plus(_cost(*figures))
@@ -337,6 +343,7 @@ def _listed(row: dict[str, Any], cost: Cost, query_id: str | None, snippet: str)
         turns=row["turns"],
         queries=cost.queries,
         measured=cost.measured,
+        is_lower_bound=cost.is_lower_bound,
         energy_j=cost.energy_j,
         energy_kind=cost.kind,
         snippet=snippet,
@@ -347,8 +354,8 @@ def _listed(row: dict[str, Any], cost: Cost, query_id: str | None, snippet: str)
 def _costs(db: Database, conversation_id: str) -> dict[str, Cost]:
     """Return what each query of a conversation cost; the deleted ones are left out."""
     rows = db.execute(
-        "select id, energy_j, energy_low_j, energy_high_j, energy_kind from queries "
-        "where conversation_id = ? and deleted_at is null",
+        f"select id, energy_j, energy_low_j, energy_high_j, energy_kind, "
+        f"{', '.join(LACKING)} from queries q where conversation_id = ? and deleted_at is null",
         [conversation_id],
     )
     return {
@@ -364,8 +371,11 @@ def _cost(
     low_j: float | None,
     high_j: float | None,
     kind: str | None,
+    partly_read: int,
+    unread: int,
 ) -> Cost:
-    return Cost(queries, measured, energy_j, low_j, high_j, Kind(kind) if kind else None)
+    known = Kind(kind) if kind else None
+    return Cost(queries, measured, energy_j, low_j, high_j, known, partly_read, unread)
 
 
 def _turns(

@@ -102,7 +102,8 @@ def thin_trace(trace: StoredTrace, step_s: float) -> StoredTrace:
     """Keep one reading each so many seconds, with the mean watts since the one before.
 
     Cumulative joules are those that were read. The readings around gaps and around the ends of
-    phases stay as they are, so that every phase has the joules it had.
+    phases stay as they are, so that every phase has the joules it had, as nearly as it is known
+    when within a refresh they were drawn.
     """
     edges_s = np.array([edge for p in trace.phases for edge in (p.start_s, p.end_s)])
     curves = {key: _thin(curve, step_s, edges_s) for key, curve in trace.curves.items()}
@@ -117,7 +118,8 @@ def _thin(curve: Curve, step_s: float, edges_s: npt.NDArray[np.float64]) -> Curv
         [np.searchsorted(curve.time_s, edges_s), np.flatnonzero(curve.gap != Gap.NONE)]
     )
     as_read = np.zeros(last + 1, bool)
-    as_read[np.clip(np.concatenate([after - 1, after, [0, last]]), 0, last).astype(int)] = True
+    around = [after + beside for beside in (-2, -1, 0, 1)]
+    as_read[np.clip(np.concatenate([*around, [0, last]]), 0, last).astype(int)] = True
     steps = np.floor(curve.time_s / step_s)
     kept = np.flatnonzero(as_read | np.append(steps[1:] != steps[:-1], True))
     power_w = curve.power_w[kept]

@@ -25,6 +25,7 @@ from sqlite_utils import Database
 from monitor.energy.account import Bill, Line
 from monitor.energy.baseline import AboveIdle, Stale
 from monitor.energy.interval import Interval
+from monitor.energy.notes import pack_notes, unpack_notes
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.gauge import Gauge, GaugeLine, GaugeSummary, Quantity
 from monitor.store.database import Store, StoreError
@@ -156,6 +157,7 @@ def ended(record: QueryRecord, outcome: Outcome) -> QueryRecord:
         error=outcome.error,
         above_idle=outcome.above_idle,
         gauges=outcome.gauges,
+        notes=outcome.notes,
     )
 
 
@@ -281,6 +283,7 @@ def _check_own(folder: Path) -> None:
 def _write(path: Path, ending: Ending) -> None:
     """Write the file, without the power curve if there is no room for that."""
     values = asdict(ending)
+    values["outcome"]["notes"] = pack_notes(ending.outcome.notes)
     blobs = {name: values["outcome"][name] for name in BLOBS}
     encoded = {name: blob and base64.b64encode(blob).decode() for name, blob in blobs.items()}
     part = path.with_suffix(".part")
@@ -312,6 +315,8 @@ def _read(path: Path) -> Ending:
         stale = tuple(map(Stale, above["stale"]))
         outcome["above_idle"] = AboveIdle(**(above | {"stale": stale}))
     outcome["gauges"] = tuple(map(_gauge_line, outcome.get("gauges", ())))
+    outcome["notes"] = unpack_notes(outcome.get("notes"))
+    outcome["span"] = tuple(outcome.get("span") or ()) or None
     for name in BLOBS:  # a file of an earlier version may lack one
         blob = outcome.get(name)
         outcome[name] = blob and base64.b64decode(blob)

@@ -10,9 +10,10 @@ import numpy as np
 from sqlite_utils import Database
 
 from monitor.energy.account import METHOD
-from monitor.energy.forecast import Forecast, PastAnswers
+from monitor.energy.forecast import FEWEST, Forecast, PastAnswers
 from monitor.power.channel import Kind
 from monitor.store.database import Store
+from monitor.store.lacking import DISTURBED
 from monitor.store.records import Status
 
 MOST_ANSWERS = 200
@@ -37,7 +38,9 @@ RECENT = (
 
 BASIS = RECENT + (
     "select q.prompt_tokens - ifnull(q.reused_tokens, 0) fresh, q.completion_tokens, q.prefill_j, "
-    "q.decode_j, q.finish_reason, q.energy_kind from recent join queries q using (started_ms) "
+    "q.decode_j, q.finish_reason, q.energy_kind, "
+    f"{DISTURBED.format(q='q')} is_disturbed "
+    "from recent join queries q using (started_ms) "
     "join settings s on s.id = q.settings_id where s.threads is :threads "
     "and s.gpu_layers is :gpu_layers and q.method = :method and fresh > 0 "
     "and q.completion_tokens > 0 and q.prefill_j > 0 and q.decode_j > 0 "
@@ -92,7 +95,8 @@ class Forecasts:
         """Return the newest finished answers of a model in one place, 200 at most.
 
         Only such as were measured as the newest one was: a counter and a model of the processor
-        do not agree.
+        do not agree. Those beside which other programs computed are left out if there are enough
+        without them: their joules are not the model's alone.
 
         :param model: SHA-256 or path of its file
         :param threads: as it is loaded
@@ -109,6 +113,9 @@ class Forecasts:
         same = [row for row in rows if row["energy_kind"] == rows[0]["energy_kind"]]
         if not same:
             return None
+        alone = [row for row in same if not row["is_disturbed"]]
+        left_out = len(same) - len(alone) if len(alone) >= FEWEST else 0
+        same = alone if left_out else same
         joules = np.array([(row["prefill_j"], row["decode_j"]) for row in same], np.float64)
         return PastAnswers(
             fresh_tokens=np.array([row["fresh"] for row in same], np.float64),
@@ -117,6 +124,7 @@ class Forecasts:
             decode_j=joules[:, 1],
             is_cut=np.array([row["finish_reason"] in CUT for row in same]),
             kind=Kind(same[0]["energy_kind"]),
+            left_out=left_out,
         )
 
     def keep(self, query_id: str, forecast: Forecast) -> "Future[None]":

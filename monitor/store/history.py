@@ -31,6 +31,7 @@ from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.forecasts import Forecasts, insert_prediction
 from monitor.store.gauges import read_gauges
 from monitor.store.identifiers import new_id, utc_now
+from monitor.store.lacking import PARTLY_READ, UNREAD
 from monitor.store.machine import this_machine
 from monitor.store.marks import TextMarks, decode_marks
 from monitor.store.outcomes import Outcome, query_number, update_query
@@ -303,17 +304,20 @@ class History:
         rows = (
             self._store.read()
             .execute(
-                "select energy_kind, count(*), count(energy_j), total(energy_j) from queries "
+                "select energy_kind, count(*), count(energy_j), total(energy_j), "
+                f"sum({PARTLY_READ.format(q='q')}), sum({UNREAD.format(q='q')}) from queries q "
                 "where started_ms >= ? and machine_id = ? group by 1",
                 [round(moment.timestamp() * 1000), self._machine["id"]],
             )
             .fetchall()
         )
         return Spent(
-            energy_j=sum(joules for *_, joules in rows),
+            energy_j=sum(joules for _, _, _, joules, *_ in rows),
             kind=weakest(Kind(kind) for kind, *_ in rows if kind),
             queries=sum(count for _, count, *_ in rows),
-            measured=sum(known for _, _, known, _ in rows),
+            measured=sum(known for _, _, known, *_ in rows),
+            partly_read=sum(lacking for *_, lacking, _ in rows),
+            unread=sum(unread for *_, unread in rows),
         )
 
     def trace(self, query_id: str) -> StoredTrace | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from monitor.energy.account import weakest
 from monitor.power.channel import Kind
 from monitor.store.database import Store
+from monitor.store.lacking import DISTURBED, PARTLY_READ
 from monitor.store.records import Status
 
 NEWEST = 50
@@ -12,7 +13,7 @@ NEWEST = 50
 
 COLUMNS = (
     "q.model_id, q.completion_tokens, q.decode_s, q.decode_j, q.energy_j, q.energy_low_j, "
-    "q.energy_high_j, q.energy_kind"
+    "q.energy_high_j, q.energy_kind, q.partly_read, q.others, q.shared"
 )
 
 ANSWERS = (
@@ -37,6 +38,8 @@ FIGURES = (
     f"sum(iif({MEASURED}, q.decode_j, 0)) joules, "
     f"sum(iif({MEASURED}, q.decode_j * q.energy_low_j / q.energy_j, 0)) low_j, "
     f"sum(iif({MEASURED}, q.decode_j * q.energy_high_j / q.energy_j, 0)) high_j, "
+    f"max({MEASURED} and {PARTLY_READ.format(q='q')}) is_partly_read, "
+    f"sum({MEASURED} and {DISTURBED.format(q='q')}) beside, "
     f"group_concat(distinct iif({MEASURED}, q.energy_kind, null)) kinds, "
     "sum(iif(q.decode_s > 0, q.decode_s, 0)) seconds, "
     "sum(iif(q.decode_s > 0, q.completion_tokens, 0)) seconds_tokens "
@@ -54,6 +57,8 @@ class ModelFigures:
     :param joules_per_token: of decode, ``None`` if it was not measured
     :param low_j: lower end of its 95 % interval, and ``high_j`` the upper one
     :param kind: the weakest of the measurements
+    :param is_partly_read: whether a part was not read in some of them, so that it was more
+    :param beside: during how many other programs computed, whose joules are in the figure too
     """
 
     sha256: str
@@ -66,6 +71,8 @@ class ModelFigures:
     high_j: float | None
     kind: Kind | None
     tokens_per_s: float | None
+    is_partly_read: bool = False
+    beside: int = 0
 
 
 def read_model_figures(store: Store, machine_id: str) -> list[ModelFigures]:
@@ -93,6 +100,8 @@ def read_model_figures(store: Store, machine_id: str) -> list[ModelFigures]:
                 high_j=joules[2],
                 kind=weakest(map(Kind, (row["kinds"] or "").split(","))) if tokens else None,
                 tokens_per_s=row["seconds_tokens"] / seconds if seconds else None,
+                is_partly_read=bool(row["is_partly_read"]),
+                beside=row["beside"] or 0,
             )
         )
     return found

@@ -6,9 +6,13 @@ from sqlite_utils import Database
 
 from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.energy.baseline import AboveIdle
+from monitor.energy.beside import others_share
+from monitor.energy.notes import NO_NOTES, Notes, pack_notes
+from monitor.energy.parts import partly_read
 from monitor.power.gauge import GaugeLine
 from monitor.store.bills import write_bill
 from monitor.store.gauges import write_gauges
+from monitor.store.overlaps import Span, overlaps_of
 from monitor.store.processes import this_process
 from monitor.store.records import Seconds, Status, Tokens
 
@@ -24,6 +28,11 @@ class Outcome:
       known
     :param above_idle: what it drew above the idle machine; ``None`` if no baseline fits
     :param gauges: what gauges told during prefill and decode
+    :param notes: what is doubtful in its bill, and why something was not read
+    :param span: when it was billed since its last pause, in seconds since 1970; ``None`` if that is
+      not known
+    :param shared: of one that was measured elsewhere, the share of its time in which another
+      LlamaWatt computed; of what is measured here the span tells it
     """
 
     status: Status
@@ -39,6 +48,9 @@ class Outcome:
     embodied_g: float | None = None
     above_idle: AboveIdle | None = None
     gauges: tuple[GaugeLine, ...] = ()
+    notes: Notes = NO_NOTES
+    span: Span | None = None
+    shared: float | None = None
 
 
 def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome) -> None:
@@ -69,6 +81,13 @@ def update_query(db: Database, machine_id: str, query_id: str, outcome: Outcome)
             "embodied_g": outcome.embodied_g,
             "energy_kind": total.kind and str(total.kind),
             "resolved": total.resolved,
+            "partly_read": bool(partly_read(outcome.bill)),
+            "sensor_notes": pack_notes(outcome.notes),
+            "others": others_share(outcome.gauges),
+            **({} if outcome.shared is None else {"shared": outcome.shared}),
+            **overlaps_of(
+                db, machine_id, started_ms, outcome.span, outcome.status is Status.RUNNING
+            ),
             "above_idle_j": above and above.joules,
             "above_idle_low_j": above and above.low_j,
             "above_idle_high_j": above and above.high_j,

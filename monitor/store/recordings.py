@@ -11,6 +11,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import METHOD, WATCH, Bill, Line
 from monitor.energy.baseline import Baseline, Conditions, IdleLine, Stale
 from monitor.energy.interval import Interval
+from monitor.energy.notes import NO_NOTES, Notes, pack_notes, unpack_notes
 from monitor.recorded import Mark, Recorded, Recording, State, recorded_of, sleeps_of
 from monitor.store.bills import channel_id, channel_of
 from monitor.store.curves import decode_trace
@@ -25,7 +26,7 @@ Idle = tuple[Baseline, tuple[Stale, ...]]
 
 COLUMNS = (
     "r.id, r.name, r.note, r.started_at, r.ended_at, r.duration_s, r.method, r.pue, r.marks, "
-    "r.idle, r.process_id, r.process_started, i.zone, i.g_per_kwh, i.year, i.source"
+    "r.idle, r.sensor_notes, r.process_id, r.process_started, i.zone, i.g_per_kwh, i.year, i.source"
 )
 
 
@@ -36,6 +37,7 @@ class Progress:
     :param duration_s: billed seconds
     :param pieces: compressed pieces of the curve by their position, new or longer than before
     :param ended_at: UTC, ISO 8601; ``None`` while it goes on
+    :param notes: what is to be said of the sensors
     """
 
     duration_s: float
@@ -44,6 +46,7 @@ class Progress:
     pieces: Mapping[int, bytes] = field(default_factory=dict)
     idle: Idle | None = None
     ended_at: str | None = None
+    notes: Notes = NO_NOTES
 
 
 class Recordings:
@@ -112,6 +115,7 @@ class Recordings:
                 "method": progress.bill.method,
                 "marks": json.dumps([[mark.at_s, mark.name] for mark in progress.marks]),
                 "idle": progress.idle and json.dumps(_idle_json(*progress.idle)),
+                "sensor_notes": pack_notes(progress.notes),
             },
         )
         db.table("recording_lines").delete_where("recording_id = ?", [recording_id])
@@ -293,6 +297,7 @@ def _recording(row: Mapping[str, Any], lines: Sequence[Line]) -> Recording:
         baseline=baseline,
         stale=stale,
         ended_at=row["ended_at"] or "",
+        notes=unpack_notes(row["sensor_notes"]),
     )
 
 

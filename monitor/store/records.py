@@ -10,6 +10,9 @@ from monitor.carbon.footprint import J_PER_KWH, Footprint, known_footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.energy.baseline import AboveIdle, Stale
+from monitor.energy.beside import NOBODY, Beside, model_joules, others_share
+from monitor.energy.notes import NO_NOTES, Notes, unpack_notes
+from monitor.energy.parts import is_lower_bound
 from monitor.power.channel import Kind
 from monitor.power.gauge import GaugeLine, was_throttled
 
@@ -83,6 +86,8 @@ class QueryRecord:
     :param above_idle: what it drew above the idle machine, ``None`` if no baseline fitted
     :param gauges: what gauges told during prefill and decode; nothing of a query of an earlier
       version, or so short that none was read in it
+    :param notes: what is doubtful in its bill, and why something was not read
+    :param shared: share of its time in which another LlamaWatt computed; ``None`` if none did
     """
 
     id: str
@@ -107,6 +112,8 @@ class QueryRecord:
     embodied_g: float | None = None
     above_idle: AboveIdle | None = None
     gauges: tuple[GaugeLine, ...] = ()
+    notes: Notes = NO_NOTES
+    shared: float | None = None
 
     @classmethod
     def from_row(
@@ -159,12 +166,39 @@ class QueryRecord:
             embodied_g=row["embodied_g"],
             above_idle=_above_idle(row),
             gauges=gauges,
+            notes=unpack_notes(row["sensor_notes"]),
+            shared=row["shared"],
         )
 
     @property
     def throttled(self) -> bool | None:
         """Whether a device was held back while it ran; ``None`` if nothing told that."""
         return was_throttled(self.gauges)
+
+    @property
+    def fresh_tokens(self) -> int | None:
+        """Prompt tokens that were processed; ``None`` where it ended among them, so that it is
+        not known how many were."""
+        is_over = self.status is Status.DONE or self.seconds.decode is not None
+        # A benchmark has only the tokens of items that were finished.
+        if is_over or self.seconds.prefill is None or self.kind not in ("ask", "chat"):
+            return self.tokens.prompt - self.tokens.reused
+        return None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it ran, but nothing was read of it; see :mod:`monitor.store.lacking`."""
+        return self.bill.total().energy is None and (self.seconds.total or 0.0) > 0
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether not all that it drew was read, so that a sum with it is the least it can be."""
+        return self.is_unread or is_lower_bound(self.bill)
+
+    @property
+    def beside(self) -> Beside:
+        """Who else computed while it ran: its bill holds that too."""
+        return Beside(others_share(self.gauges), self.shared, model_joules(self.bill))
 
     @property
     def footprint(self) -> Footprint | None:
@@ -242,7 +276,9 @@ class QueryRow:
     tags: tuple[str, ...]
     throttled: bool = False
     partly_read: bool = False
-    """Whether a part was not read, so that its energy is known from below only."""
+    """Whether a part was not read, so that its energy, if any is known, is so from below only."""
+    beside: Beside = NOBODY
+    """Who else computed while it ran, without the joules."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "QueryRow":
@@ -274,4 +310,5 @@ class QueryRow:
             tags=tuple(sorted(row["tags"].split("\n"))) if row["tags"] else (),
             throttled=bool(row["throttled"]),
             partly_read=bool(row["partly_read"]),
+            beside=Beside(row["others"], row["shared"]),
         )

@@ -9,20 +9,28 @@ from datetime import datetime
 
 from sqlite_utils import Database, Migrations
 
+from monitor.store.coverage import know_coverage
 from monitor.store.grounds import (
     group_repeats,
     keep_baselines,
     keep_calibrations,
     widen_footprints,
 )
-from monitor.store.sensing import keep_recordings, know_gauges, know_noise, know_sensors
+from monitor.store.overlaps import know_overlaps
+from monitor.store.sensing import (
+    keep_notes,
+    keep_recordings,
+    know_gauges,
+    know_noise,
+    know_sensors,
+)
 from monitor.store.sums import create_sums, renew_triggers
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -360,6 +368,15 @@ def what_a_stored_bill_lacked(db: Database) -> None:
     count no query as costed whose grid has no figure."""
     know_noise(db)
     renew_triggers(db)
+
+
+@migrations()
+def what_a_total_lacks(db: Database) -> None:
+    """Queries of whose total a part was not read, or beside which others computed, in their rows
+    and in all sums; and what sensors said of themselves meanwhile."""
+    know_overlaps(db)
+    know_coverage(db)
+    keep_notes(db)
 
 
 def _number_queries(db: Database) -> None:

@@ -67,6 +67,13 @@ def know_sensors(db: Database) -> None:
     )
 
 
+def keep_notes(db: Database) -> None:
+    """Keep with a query and a recording what was doubtful in its bill, and why something was not
+    read: JSON, null where there was nothing to say."""
+    for table in ("queries", "recordings"):
+        db.execute(f"alter table {table} add column sensor_notes text")
+
+
 def know_noise(db: Database) -> None:
     """Keep how restless a channel's watts are.
 

@@ -17,6 +17,7 @@ from monitor.power.channel import Kind
 from monitor.store.bench_records import RunRow, RunStart, Sums
 from monitor.store.database import Store
 from monitor.store.filters import Filter
+from monitor.store.lacking import PARTLY_READ
 from monitor.store.records import Status
 
 SETUP = {
@@ -64,7 +65,8 @@ DECODE_COLUMNS = (
     "sum(iif(q.decode_j is not null, q.energy_high_j, 0)) whole_high_j, "
     "sum(iif(q.decode_j is not null, q.completion_tokens, 0)) joules_tokens, "
     "sum(iif(q.decode_s > 0, q.decode_s, 0)) seconds, "
-    "sum(iif(q.decode_s > 0, q.completion_tokens, 0)) seconds_tokens"
+    "sum(iif(q.decode_s > 0, q.completion_tokens, 0)) seconds_tokens, "
+    f"max(q.decode_j is not null and {PARTLY_READ.format(q='q')}) is_partly_read"
 )
 
 
@@ -129,6 +131,7 @@ class DecodeSums:
     :param joules: of decode, with the ends of its interval; ``None`` if not measured
     :param joules_tokens: the answer tokens of those joules
     :param kind: the weakest among them
+    :param is_partly_read: whether a part of some was not read, so that it was more
     """
 
     joules: float | None
@@ -138,6 +141,7 @@ class DecodeSums:
     seconds: float
     seconds_tokens: int
     kind: Kind | None
+    is_partly_read: bool
 
 
 class Standings:
@@ -260,4 +264,5 @@ def _sum(rows: Sequence[Mapping[str, Any]]) -> DecodeSums:
         seconds=sum(row["seconds"] for row in rows),
         seconds_tokens=sum(row["seconds_tokens"] for row in rows),
         kind=weakest(Kind(row["energy_kind"]) for row in measured if row["energy_kind"]),
+        is_partly_read=any(row["is_partly_read"] for row in measured),
     )

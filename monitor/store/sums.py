@@ -8,7 +8,10 @@ counts towards; ``sums`` holds a facet's sums of each day (``2026-11-24``) and e
 (``2026-11``), ``domain_sums`` its joules by component. Triggers keep both true whoever writes to
 the tables.
 
-What is written here belongs to a migration: a change needs a later one that makes triggers anew.
+What is written here belongs to a migration: a change needs a later one that makes triggers anew,
+and no constant that may change stands in it.
+A column that a later one adds is named in :data:`LATER`; a file that lacks it yet, as one that is
+being brought up to date or rescued, is summed without it.
 """
 
 from collections.abc import Mapping
@@ -72,12 +75,18 @@ SUMS = {
     "decode_j_tokens": "iif({q}.decode_j is not null, ifnull({q}.completion_tokens, 0), 0)",
     "decode_s": "iif({q}.completion_tokens > 0, ifnull({q}.decode_s, 0), 0)",
     "decode_s_tokens": "iif({q}.decode_s > 0, ifnull({q}.completion_tokens, 0), 0)",
+    "partly_read": "({q}.partly_read is 1 and {q}.energy_j is not null)",
+    # One that ended before its first token drew nothing that counts.
+    "unread": "({q}.energy_j is null and ifnull({q}.total_s, 0) > 0)",
+    "shared": "{q}.shared is not null and {q}.energy_j is not null",
+    "beside": "ifnull({q}.others, 0) > 0.1 and {q}.energy_j is not null",
 }
 """Each column of ``sums`` and what a query adds to it; ``{q}`` is the query's row."""
 
-COUNTS = {"queries", "measured", "costed", "counted", "integrated", "modelled"} | {
-    name for name in SUMS if name.endswith("tokens")
-}
+COUNTS = {
+    "queries", "measured", "costed", "counted", "integrated", "modelled", "partly_read", "unread",
+    "shared", "beside", *(name for name in SUMS if name.endswith("tokens")),
+}  # fmt: skip
 
 LINES = {
     "lines": "1",
@@ -85,8 +94,15 @@ LINES = {
     "integrated": "c.kind = 'power' and b.joules is not null",
     "modelled": "c.kind = 'modelled' and b.joules is not null",
     "joules": "ifnull(b.joules, 0)",
+    "unread": "{q}.partly_read is 1 and ifnull(b.coverage, 1) < 0.9",
 }
-"""Each column of ``domain_sums`` and what a line of a bill adds to it."""
+"""Each column of ``domain_sums`` and what a line of a bill adds to it; ``{q}`` is the query's row.
+
+Of a query that was read but for short gaps, no line is unread.
+"""
+
+LATER = {"partly_read", "unread", "shared", "beside"}
+"""Columns that :func:`create_sums` did not make yet."""
 
 BY_DOMAIN = {"domain": "c.domain", **LINES}
 
@@ -122,7 +138,9 @@ def create_sums(db: Database) -> None:
         "primary key (facet_id, member_of)) without rowid"
     )
     columns = ", ".join(
-        f"{name} {'integer' if name in COUNTS else 'real'} not null" for name in SUMS
+        f"{name} {'integer' if name in COUNTS else 'real'} not null"
+        for name in SUMS
+        if name not in LATER
     )
     db.execute(
         f"create table sums (facet_id integer not null, {SPAN}, {columns}, "
@@ -169,6 +187,7 @@ def add_up(db: Database, table: str, columns: Mapping[str, str], source: str) ->
     :param columns: what is added to each column, by its name; ``domain`` is grouped by
     :param source: the rows
     """
+    columns = kept(db, table, columns)
     grouped = [name for name in columns if name == "domain"]
     summed = [name for name in columns if name != "domain"]
     own = ", ".join(
@@ -192,15 +211,29 @@ def add_up(db: Database, table: str, columns: Mapping[str, str], source: str) ->
     db.execute("drop table own_sums")
 
 
+def kept(db: Database, table: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return which columns a file's table of sums has; an earlier schema had fewer."""
+    there = db.table(table).columns_dict
+    return {name: value for name, value in columns.items() if name in there}
+
+
 def create_triggers(db: Database) -> None:
     """Have the database keep facets and sums."""
+    sums, lines = kept(db, "sums", SUMS), kept(db, "domain_sums", LINES)
     names, facet = ", ".join(FACET), FACET_VALUES.format(q="new")
     find_facet = (
         f"insert or ignore into facets ({names}) values ({facet}); "
         f"update queries set facet_id = (select id from facets where ({names}) = ({facet})) "
         "where started_ms = new.started_ms;"
     )
-    moved = _move_domains("old", -1) + _move_domains("new", 1)
+    moved = _move_domains(lines, "old", -1) + _move_domains(lines, "new", 1)
+    is_marked = "partly_read" in sums
+    moved_by = ("facet_id", "day", *(("partly_read",) if is_marked else ()))
+    told = ("shared", "others") if is_marked else ()
+    summed_by = (
+        *moved_by, *told, "energy_j", "energy_low_j", "energy_high_j", "energy_kind", "decode_j",
+        "decode_s", "prompt_tokens", "completion_tokens", "total_s", "pue", "intensity_id",
+    )  # fmt: skip
     for name, event, does in (
         ("facets_added", "after insert on facets", _ADD_MEMBERS),
         ("queries_facet_added", "after insert on queries", f"begin {find_facet} end"),
@@ -211,24 +244,22 @@ def create_triggers(db: Database) -> None:
         ),
         (
             "queries_summed",
-            "after update of facet_id, day, energy_j, energy_low_j, energy_high_j, energy_kind, "
-            "decode_j, decode_s, prompt_tokens, completion_tokens, total_s, pue, intensity_id "
-            "on queries",
-            f"begin {_take_off('old')} {_add_on('new')} end",
+            f"after update of {', '.join(summed_by)} on queries",
+            f"begin {_take_off(sums, 'old')} {_add_on(sums, 'new')} end",
         ),
         (
             "queries_moved",
-            "after update of facet_id, day on queries "
-            "when old.facet_id is not new.facet_id or old.day is not new.day",
+            f"after update of {', '.join(moved_by)} on queries when "
+            + " or ".join(f"old.{name} is not new.{name}" for name in moved_by),
             f"begin {moved} end",
         ),
         (
             "queries_gone",
             "after delete on queries",
-            f"begin {_take_off('old')} {_move_domains('old', -1)} end",
+            f"begin {_take_off(sums, 'old')} {_move_domains(lines, 'old', -1)} end",
         ),
-        ("bills_added", "after insert on bills", f"begin {_move_line('new', 1)} end"),
-        ("bills_gone", "after delete on bills", f"begin {_move_line('old', -1)} end"),
+        ("bills_added", "after insert on bills", f"begin {_move_line(lines, 'new', 1)} end"),
+        ("bills_gone", "after delete on bills", f"begin {_move_line(lines, 'old', -1)} end"),
     ):
         db.execute(f"create trigger {name} {event} {does}")
 
@@ -275,12 +306,12 @@ def _add_members() -> str:
 _ADD_MEMBERS = _add_members()
 
 
-def _add_on(row: str) -> str:
+def _add_on(sums: Mapping[str, str], row: str) -> str:
     """Add a query's row to its spans; a row without a facet is still being inserted."""
-    values = ", ".join(value.format(q=row) for value in SUMS.values())
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
+    values = ", ".join(value.format(q=row) for value in sums.values())
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in sums)
     return (
-        f"insert into sums (facet_id, period, span, {', '.join(SUMS)}) "
+        f"insert into sums (facet_id, period, span, {', '.join(sums)}) "
         f"select m.member_of, l.period, substr({row}.day, 1, l.length), {values} "
         f"from facet_members m, {SPANS} l "
         f"where m.facet_id = {row}.facet_id "
@@ -299,8 +330,8 @@ def _touched(row: str) -> str:
     )
 
 
-def _take_off(row: str) -> str:
-    less = ", ".join(f"{name} = {name} - ({value.format(q=row)})" for name, value in SUMS.items())
+def _take_off(sums: Mapping[str, str], row: str) -> str:
+    less = ", ".join(f"{name} = {name} - ({value.format(q=row)})" for name, value in sums.items())
     # An empty span goes altogether, and with it what rounding left of its sums.
     return (
         f"update sums set {less} where {_touched(row)}; "
@@ -308,37 +339,32 @@ def _take_off(row: str) -> str:
     )
 
 
-_ADD_UP = "on conflict (facet_id, period, span, domain) do update set " + (
-    ", ".join(f"{name} = {name} + excluded.{name}" for name in LINES) + ";"
-)
+def _add_up(lines: Mapping[str, str]) -> str:
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in lines)
+    return f"on conflict (facet_id, period, span, domain) do update set {more};"
 
 
-def _lines(sign: int = 1) -> str:
-    """What a bill's lines ``b`` of channels ``c`` add to a component, in the order of LINES."""
-    return ", ".join(f"{sign} * sum({value})" for value in LINES.values())
-
-
-def _move_domains(row: str, sign: int) -> str:
-    """Add a query's lines to its spans' components, or take them off."""
+def _move_domains(lines: Mapping[str, str], row: str, sign: int) -> str:
+    """Add a query's lines ``b`` of channels ``c`` to its spans' components, or take them off."""
+    values = ", ".join(f"{sign} * sum({value.format(q=row)})" for value in lines.values())
     return (
-        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(LINES)}) "
-        f"select m.member_of, l.period, substr({row}.day, 1, l.length), c.domain, {_lines(sign)} "
+        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(lines)}) "
+        f"select m.member_of, l.period, substr({row}.day, 1, l.length), c.domain, {values} "
         "from bills b join channels c on c.id = b.channel_id, "
         f"facet_members m, {SPANS} l where b.started_ms = {row}.started_ms and {COUNTED} "
-        f"and m.facet_id = {row}.facet_id group by 1, 2, 3, 4 {_ADD_UP}"
+        f"and m.facet_id = {row}.facet_id group by 1, 2, 3, 4 {_add_up(lines)}"
         f"delete from domain_sums where {_touched(row)} and lines = 0;"
     )
 
 
-def _move_line(row: str, sign: int) -> str:
+def _move_line(lines: Mapping[str, str], row: str, sign: int) -> str:
     """Add a line that was written to its query's spans, or take off one that was deleted."""
-    values = ", ".join(f"{sign} * ({v})" for v in LINES.values()).replace(
-        "b.joules", f"{row}.joules"
-    )
+    values = ", ".join(f"{sign} * ({value.format(q='q')})" for value in lines.values())
     return (
-        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(LINES)}) "
-        f"select m.member_of, l.period, substr(q.day, 1, l.length), c.domain, {values} "
+        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(lines)}) "
+        "select m.member_of, l.period, substr(q.day, 1, l.length), c.domain, "
+        f"{values.replace('b.', f'{row}.')} "
         f"from queries q join facet_members m on m.facet_id = q.facet_id, channels c, {SPANS} l "
         f"where q.started_ms = {row}.started_ms and c.id = {row}.channel_id "
-        f"and c.role = 'part' and {row}.phase <> 'load' {_ADD_UP}"
+        f"and c.role = 'part' and {row}.phase <> 'load' {_add_up(lines)}"
     )
