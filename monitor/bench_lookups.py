@@ -15,10 +15,11 @@ from monitor.bench.suites import QUALITY, list_suites
 from monitor.bench.summary import RunResult, SuiteResult, result_of, summarise
 from monitor.bench.verdict import is_right
 from monitor.bench_terminal import show_suite, write_items
-from monitor.report import make_table
+from monitor.clock import local_minute
+from monitor.report import make_table, times_note
 from monitor.store.history import History
 from monitor.store.records import Status
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout, tell_more
 
 T = TypeVar("T")
 
@@ -42,23 +43,25 @@ def list_benchmarks(limit: int, as_json: bool) -> None:
     Example: llamawatt bench list
     """
     with open_history() as history:
-        found = [summarise(history, suite.id) for suite in history.benchmarks.suites(limit)]
+        suites = history.benchmarks.suites(limit + 1)
+        found = [summarise(history, suite.id) for suite in suites[:limit]]
         documents = [forms.suite_json(each, _no_items(each)) for each in found] if as_json else []
     if as_json:
         echo_json(documents)
     elif not found:
         stderr.print("No benchmark was run yet. Try: llamawatt bench run quick")
     else:
-        table = make_table("id", "when (UTC)", "benchmark", "models", "state", "result")
+        table = make_table("id", "when", "benchmark", "models", "state", "result")
         for result in found:
             suite = result.suite
-            when, models = suite.started_at[:16].replace("T", " "), ", ".join(result.models)
+            when, models = local_minute(suite.started_at), ", ".join(result.models)
             states = [] if suite.status is Status.DONE else [str(suite.status)]
             if deleted := sum(run.row.is_deleted for run in result.runs):
                 states.append(f"{deleted} of {len(result.runs)} runs deleted")
             cells = (suite.id[-8:], when, suite.title, models, ", ".join(states))
             table.add_row(*map(escape, (*cells, report.gist(result))))
-        stdout.print(table)
+        stdout.print(Group(table, times_note(each.suite.started_at for each in found)))
+        tell_more(suites, limit)
 
 
 def _no_items(result: SuiteResult) -> dict[str, Sequence[Any]]:

@@ -15,15 +15,16 @@ from rich.text import Text
 
 from monitor import figures
 from monitor.bench import forms, report
-from monitor.bench.events import BenchEvent, Planned, Progressed, Resting, RunBegan
+from monitor.bench.events import BenchEvent, Planned, Progressed, Resting, RunBegan, WarmUp
 from monitor.bench.prepare import prepare
 from monitor.bench.runner import Runner
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, summarise
+from monitor.energy.parts import is_lower_bound
 from monitor.engine.client import Engine
 from monitor.live_beside import live_beside
 from monitor.loading import Stopped
-from monitor.report import WIDE, footprint_line, make_table
+from monitor.report import WIDE, footprint_line, make_table, unread_notes
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.records import Status
@@ -95,7 +96,8 @@ class _Display:
                 for notice in event.notices:
                     stderr.print(notice, style="yellow")
                 if left := event.left:
-                    cost = f"{figures.duration(left.seconds)} and {figures.energy(left.joules)}"
+                    energy = figures.marked(left.kind, figures.energy(left.joules))
+                    cost = f"{figures.duration(left.seconds)} and {energy}"
                     stderr.print(f"About {cost}, by earlier runs alike.", style="dim")
                 planned = sum(step.planned for step in event.steps)
                 self._task = self._bar.add_task(escape(event.title), total=planned, note="")
@@ -106,6 +108,8 @@ class _Display:
             case RunBegan():
                 self._done[event.step.number] = event.done
                 self._say(f"{event.step.model}: {event.step.part}", "")
+            case WarmUp(is_over=False):
+                self._say("warming the model up", "in no item")
             case Progressed():
                 self._done[event.step.number] = event.done
                 self._say(f"{event.step.model}: {event.step.part}", _note(event))
@@ -128,7 +132,8 @@ def _note(event: Progressed) -> str:
     parts.append(figures.energy(event.joules))
     # Nothing is left to be done while the idle machine is measured at the end.
     if (left := event.left) and left.seconds:
-        words = f"{figures.duration(left.seconds)}, {figures.energy(left.joules)} left"
+        energy = figures.marked(left.kind, figures.energy(left.joules))
+        words = f"{figures.duration(left.seconds)}, {energy} left"
         parts.append(f"roughly {words}" if left.is_rough else words)
     return " · ".join(parts)
 
@@ -156,7 +161,8 @@ def _run_view(run: RunResult) -> RenderableType:
     if run.subjects:
         views.append(_table(report.SUBJECTS_HEADER, report.subject_rows([run])))
     if carbon := run.record.footprint:
-        views.append(footprint_line(carbon))
+        views.append(footprint_line(carbon, is_lower_bound(run.record.bill)))
+    views += [Text(note, style="yellow") for note in unread_notes(run.record.bill)]
     views.append(Text(f"id {run.record.id[-8:]} · ● counted ◐ integrated ○ modelled", style="dim"))
     return Group(*views)
 

@@ -192,7 +192,10 @@ def run_suite(
     if not suite:
         names = ", ".join(each.name for each in list_suites())
         raise click.UsageError(f"Name a suite: {names}, or a .toml file.")
-    chosen = find_suite(suite).with_settings(repeat, limit)
+    found = find_suite(suite)
+    if limit and all(part.kind == SPEED for part in found.parts):
+        raise click.UsageError(f"{found.title} has no items to limit; leave --limit out.")
+    chosen = found.with_settings(repeat, limit)
     options = LoadOptions(ctx, threads, gpu_layers)
     entrants = [(model, options) for model in models or ["starter"]]
     with open_history() as history:

@@ -9,6 +9,7 @@ from monitor.bench.suites import QUALITY, SuiteError
 from monitor.bench.summary import RunResult
 from monitor.bench.verdict import Flip, flips
 from monitor.energy.account import weakest
+from monitor.energy.parts import is_lower_bound, run_of
 from monitor.store.bench_records import RunStart
 from monitor.store.history import History
 
@@ -48,6 +49,8 @@ class Comparison:
             f"{count} of {self.items} items flipped: {self.gained} now right, "
             f"{count - self.gained} now wrong."
         )
+        if not _are_read_alike(self.first, self.second):
+            return f"{text} A part was not read in one of them: their energies are not compared."
         if saved is None:
             return text
         text += f" The second run took {self._marked(saved)} {'less' if saved >= 0 else 'more'}"
@@ -88,8 +91,19 @@ def compare_runs(history: History, first: RunResult, second: RunResult) -> Compa
         joules.append(None if None in known else sum(j for j in known if j is not None))
     before_j, after_j = joules
     saved = before_j - after_j if before_j is not None and after_j is not None else None
+    saved = saved if _are_read_alike(first, second) else None
     found = flips(one, other, first.by_length)
     return Comparison(first, second, len(shared), tuple(found), saved)
+
+
+def _are_read_alike(first: RunResult, second: RunResult) -> bool:
+    """Whether no part is missing from the energy of one that is in the other's.
+
+    What both lack makes no difference between them.
+    """
+    bills = first.record.bill, second.record.bill
+    one, other = map(run_of, bills)
+    return (bool(one) and one.keys() == other.keys()) or not any(map(is_lower_bound, bills))
 
 
 def _prompts(one: RunStart, other: RunStart) -> tuple[str, str]:

@@ -1,7 +1,9 @@
 """The course of one suite: its steps in turn, each to its end or to the next comparison."""
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from monitor.bench.contest import all_settled, blocks, pair_up, verdict_of
@@ -14,25 +16,26 @@ from monitor.bench.events import (
     Resting,
     RunBegan,
     RunEnded,
+    Spent,
     Step,
     SuiteEnded,
 )
 from monitor.bench.examiner import Examiner
-from monitor.bench.idle import Idle, measure_idle, rest
+from monitor.bench.idle import SETTLE_S, Idle, measure_idle, rest
 from monitor.bench.left import reckon_left
 from monitor.bench.plan import Plan
 from monitor.bench.runlog import RunLog
 from monitor.bench.suites import QUALITY
 from monitor.bench.tasks import TASKS
 from monitor.carbon.choice import chosen_pue
-from monitor.energy.account import LOAD
+from monitor.energy.account import LOAD, weakest
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import Load
 from monitor.loading import Loader, LoadOptions, Stopped
 from monitor.meter import chosen_zone
 from monitor.power.sampler import Sampler
-from monitor.store.bench_records import BENCH, ItemRecord, RunRow, RunStart
+from monitor.store.bench_records import BENCH, ItemRate, ItemRecord, RunRow, RunStart
 from monitor.store.database import StoreError
 from monitor.store.history import History, QueryStart
 from monitor.store.records import Status
@@ -79,6 +82,22 @@ class Course:
     def is_spent(self) -> bool:
         """Whether the budget is used up."""
         return self._plan.budget_j is not None and self.spent_j >= self._plan.budget_j
+
+    def spent(self, until_s: float) -> Spent:
+        """What the suite has cost with what is not finished yet. From any thread.
+
+        :param until_s: monotonic; nothing was computed later
+        """
+        runs = list(self._logs.items())
+        totals = {number: run.spent(until_s) for number, run in runs}
+        computing = next((number for number, run in runs if run.begun_s < math.inf), None)
+        known = [each.joules for each in totals.values() if each.joules is not None]
+        return Spent(
+            joules=math.fsum(known) if known else None,
+            kind=weakest(each.kind for each in totals.values() if each.kind),
+            step=computing,
+            step_j=None if computing is None else totals[computing].joules,
+        )
 
     def go(self) -> Iterator[BenchEvent]:
         """Tell the plan, then run the steps that are left; the last event is ``SuiteEnded``."""
@@ -135,7 +154,7 @@ class Course:
     def _measure_idle(self, when: str) -> Iterator[BenchEvent]:
         seconds = self._plan.suite.idle_s
         if seconds and not self._loader.is_cancelled:
-            yield Resting("idle", seconds)
+            yield Resting("idle", SETTLE_S + seconds)
             idle = measure_idle(self._sampler, seconds, lambda: self._loader.is_cancelled)
             if isinstance(idle, Idle):
                 self._history.benchmarks.note_idle(self._suite_id, when, idle.power_w, idle.kind)
@@ -148,16 +167,22 @@ class Course:
             yield from self._finish(step)
 
     def _by_turns(self) -> Iterator[BenchEvent]:
-        """Compare the models of each part early, and again with ever more items."""
+        """Compare the models of each part early, and again with ever more items.
+
+        In the first block each may spend an even share of the budget, so that none takes all of
+        it and there is something to compare; what it could not do of the block comes with the next.
+        """
         groups: dict[tuple[int, str], list[Step]] = {}
         for step in self._plan.steps:
             groups.setdefault((step.repeat, step.part), []).append(step)
         # A budget is for telling models apart: what is not judged has what is left of it.
         for steps in sorted(groups.values(), key=lambda steps: steps[0].kind != QUALITY):
             begin = 0
-            for stop in blocks(steps[0].planned):
-                for step in steps:
-                    yield from self._advance(step, begin, stop)
+            planned = steps[0].planned
+            for stop in (*blocks(planned), planned):
+                for place, step in enumerate(steps):
+                    share = 1.0 if begin else 1 / (len(steps) - place)
+                    yield from self._advance(step, begin, stop, share)
                 begin = stop
                 if self.is_spent or self._is_settled(steps):
                     break
@@ -190,8 +215,13 @@ class Course:
 
     # --- one step --------------------------------------------------------------------------
 
-    def _advance(self, step: Step, begin: int, stop: int) -> Iterator[BenchEvent]:
-        """Run a step's items from one place to another, loading its model if need be."""
+    def _advance(
+        self, step: Step, begin: int, stop: int, share: float = 1.0
+    ) -> Iterator[BenchEvent]:
+        """Run a step's items from one place to another, loading its model if need be.
+
+        :param share: of what is left of a budget, how much this may spend
+        """
         known = self._logs.get(step.number)
         if step.number in self._is_ended or (known and known.computed >= stop) or self.is_spent:
             return
@@ -202,33 +232,37 @@ class Course:
         info = self._plan.infos[step.model_number]
         sequences = self._plan.sequences_of(step)
         request = self._loader.prepare(info, self._plan.options_of(step), sequences)
-        if not self._engine.has(request):
+        is_fresh = not self._engine.has(request)
+        if is_fresh:
             yield from self._loader.load(request)
-            self._examiner.warm_up(self._plan.suite.warm_up)
         run = known or self._begin(step, request)
         if load := self._loader.take_load():
             run.note_load(load)
         yield RunBegan(step, run.id, run.computed)
-        prepared = self._plan.prepared_of(step)
-        for event in self._examiner.examine(prepared, run, begin, stop, self._budget_of(run)):
-            yield event
-            if items := run.settle(finish=isinstance(event, Paused)):
-                yield self._progressed(step, run, items)
+        if is_fresh:
+            yield from self._examiner.warm_up(self._plan.suite.warm_up, run)
+        prepared, payable = self._plan.prepared_of(step), self._budget_of(run, share)
+        with closing(self._examiner.examine(prepared, run, begin, stop, payable)) as events:
+            for event in events:
+                yield event
+                if items := run.settle(finish=isinstance(event, Paused)):
+                    yield self._progressed(step, run, items)
         if items := run.settle(finish=True):
             yield self._progressed(step, run, items)
         if (memory_bytes := self._engine.memory_bytes) is not None:
             self._history.benchmarks.note_memory(run.id, memory_bytes)
         self._loader.stop_if_cancelled()
 
-    def _budget_of(self, run: RunLog) -> Callable[[int], int] | None:
-        """Return what tells how many of so many items of a run the budget pays for.
+    def _budget_of(self, run: RunLog, share: float) -> Callable[[int], int] | None:
+        """Return what tells how many of so many items of a run a share of the budget pays for.
 
         Half of what is left is given out at a time, at least one item, so that in the end the
         budget is exceeded by no more than one.
         """
-        budget_j = self._plan.budget_j
-        if budget_j is None:
+        if self._plan.budget_j is None:
             return None
+        spent_j = self.spent_j
+        budget_j = spent_j + share * (self._plan.budget_j - spent_j)
 
         def payable(count: int) -> int:
             waiting_j = run.unbilled_j
@@ -236,7 +270,7 @@ class Course:
             if waiting_j is None or self.spent_j + 2 * waiting_j >= budget_j:
                 run.catch_up()
                 waiting_j = 0.0
-            if self.is_spent:
+            if self.spent_j >= budget_j:
                 return 0
             each_j = run.j_per_item
             if not each_j:
@@ -310,7 +344,7 @@ class Course:
             items=items,
             done=run.sums.done,
             accuracy=run.accuracy,
-            joules=run.bill.total().joules,
+            joules=run.counted.total().joules,
             left=self.left(),
         )
 
@@ -318,7 +352,7 @@ class Course:
         """Return what the rest should take; see :func:`reckon_left`."""
         return reckon_left(self._plan, self._logs, self._is_ended, self._past_rate)
 
-    def _past_rate(self, step: Step) -> tuple[float, float] | None:
+    def _past_rate(self, step: Step) -> ItemRate | None:
         prepared = self._plan.prepared_of(step)
         return self._history.benchmarks.past_rate(
             self._plan.sha256s[step.model_number], step.kind, step.task, prepared.shots

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from monitor.bench.results import Accuracy
 from monitor.engine.messages import Answer
 from monitor.loading import Identifying
+from monitor.power.channel import Kind
 from monitor.store.bench_records import ItemRecord
 
 
@@ -32,11 +33,36 @@ class Left:
     """What the rest of a suite should take.
 
     :param is_rough: whether a part that was never run is reckoned by other parts of its kind
+    :param kind: the weakest kind of the measurements it is reckoned from
     """
 
     seconds: float
     joules: float
     is_rough: bool
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a running suite has cost up to now, loading left out.
+
+    :param joules: of all its runs, with what is not finished yet; ``None`` if nothing was read
+    :param kind: the weakest kind among them
+    :param step: number of the run that computes; ``None`` while none does
+    :param step_j: what that run has cost, likewise
+    """
+
+    joules: float | None
+    kind: Kind | None
+    step: int | None = None
+    step_j: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingSensors:
+    """The first readings are waited for, so long at most: once, before the first benchmark."""
+
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +104,20 @@ class RunBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The model is exercised before the first item, or that is over: billed, but in no item."""
+
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Progressed:
     """Some items of a run are finished and stored.
 
     :param items: the new ones
     :param done: in the run
     :param accuracy: of the run so far, by the measure leaderboards print
-    :param joules: of the run so far, ``None`` if nothing is measured
+    :param joules: of the run's items so far, ``None`` if nothing is measured
     :param left: what the rest of the suite should take, ``None`` if not known
     """
 
@@ -118,10 +151,12 @@ class SuiteEnded:
 
 
 BenchEvent = (
-    Planned
+    AwaitingSensors
+    | Planned
     | Identifying
     | Resting
     | RunBegan
+    | WarmUp
     | Progressed
     | Paused
     | RunEnded

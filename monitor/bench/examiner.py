@@ -1,16 +1,19 @@
 """Puts a run's items to the loaded model and hands what comes of each to the run's log."""
 
 import itertools
+import math
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
-from monitor.bench.events import BenchEvent, Paused
+from monitor.bench.events import BenchEvent, Paused, WarmUp
 from monitor.bench.prepare import Asked, Prepared
 from monitor.bench.runlog import Finished, RunLog
 from monitor.bench.scoring import Judgement, judge_choices, judge_written
 from monitor.bench.suites import SPEED
 from monitor.bench.task import LLAMACPP, Item
+from monitor.bench.uncounted import AGAIN, CUT, WARM_UP
 from monitor.energy.account import DECODE, PREFILL, Phase
 from monitor.engine.client import Engine
 from monitor.engine.messages import (
@@ -40,6 +43,8 @@ worked examples, which are then computed anew, a boundary is rarer."""
 
 WARM_UP_PREFILL, WARM_UP_DECODE = 128, 8
 
+Events = Generator[BenchEvent, None, None]
+
 UNJUDGED = Judgement(None, None, None, None, None)
 
 
@@ -53,12 +58,15 @@ class Examiner:
         self._doing: Work | None = None
         self._lock = threading.Lock()
         self._payable: Callable[[int], int] | None = None
+        self._held_s = -math.inf
+        """When a person held the benchmark last."""
 
     def pause(self) -> None:
         """Compute nothing until :meth:`go_on`, from any thread. Scoring ends its batch first;
         an answer or exercise in progress is broken off and done again."""
         with self._lock:
             self._go.clear()
+            self._held_s = time.monotonic()
             self._hold_engine()
 
     def go_on(self) -> None:
@@ -66,6 +74,11 @@ class Examiner:
         with self._lock:
             self._go.set()
             self._engine.hold(False)
+
+    @property
+    def held_s(self) -> float:
+        """Since when a person holds the benchmark; infinite if nobody does."""
+        return self._held_s if self._is_held else math.inf
 
     def _hold_engine(self) -> None:
         """Have the engine leave off if a person holds the benchmark."""
@@ -78,13 +91,24 @@ class Examiner:
     def _is_held(self) -> bool:
         return not self._go.is_set()
 
-    def warm_up(self, times: int) -> None:
-        """Exercise the model without measuring; leaves the context empty."""
+    def warm_up(self, times: int, log: RunLog) -> Events:
+        """Exercise the model before a run's items; leaves the context empty.
+
+        :raises EngineError: if the engine fails
+        """
         loaded = self._engine.loaded
         prefill = min(WARM_UP_PREFILL, loaded.context // 2) if loaded else WARM_UP_PREFILL
-        for _ in range(times):
-            for _message in self._work(Exercise(prefill, min(WARM_UP_DECODE, prefill))):
-                pass
+        exercise = Exercise(prefill, min(WARM_UP_DECODE, prefill))
+        self._payable = None
+        yield from self._warm_up([exercise] * times, log)
+
+    def _warm_up(self, exercises: Sequence[Exercise], log: RunLog) -> Events:
+        if not exercises:
+            return
+        yield WarmUp(is_over=False)
+        for exercise in exercises:
+            yield from self._complete(exercise, log, WARM_UP)
+        yield WarmUp(is_over=True)
 
     def examine(
         self,
@@ -93,7 +117,7 @@ class Examiner:
         begin: int,
         stop: int,
         payable: Callable[[int], int] | None,
-    ) -> Iterator[BenchEvent]:
+    ) -> Events:
         """Run a part's items from where its log is to ``stop``; ends early when cancelled.
 
         :param begin: where this stretch of items began, before what the log has of it
@@ -130,7 +154,7 @@ class Examiner:
         finally:
             self._doing = None
 
-    def _hold(self) -> Iterator[BenchEvent]:
+    def _hold(self) -> Events:
         """Wait while a person holds the benchmark."""
         if self._is_held and not self._loader.is_cancelled:
             yield Paused()
@@ -138,9 +162,7 @@ class Examiner:
 
     # --- choices ---------------------------------------------------------------------------
 
-    def _score(
-        self, prepared: Prepared, log: RunLog, begin: int, stop: int
-    ) -> Iterator[BenchEvent]:
+    def _score(self, prepared: Prepared, log: RunLog, begin: int, stop: int) -> Events:
         assert prepared.task
         is_shared = prepared.shots > 0 and prepared.task.first_shots
         chunk = CHUNK_OF_SHARED if is_shared else CHUNK
@@ -160,11 +182,12 @@ class Examiner:
 
     def _score_chunk(
         self, prepared: Prepared, log: RunLog, asked: Sequence[Asked], done: int
-    ) -> Iterator[BenchEvent]:
+    ) -> Events:
         """Score the questions of one request; what is done already is not taken in again."""
         divergent = prepared.part.protocol == LLAMACPP
         request = Score(tuple(a.question for a in asked if a.question), divergent)
         at = 0
+        log.begin(PREFILL, time.monotonic())
         for message in self._work(request):
             if isinstance(message, Scored):
                 taken = asked[at : at + len(message.questions)]
@@ -172,19 +195,27 @@ class Examiner:
                 if taken[0].position >= done:
                     log.note(_scored(prepared, taken, message))
                     yield message
+                else:
+                    log.note_beside(AGAIN, message.end_s)
+                if at < len(asked) and not self._is_held:
+                    log.begin(PREFILL, message.end_s)
                 if self._must_end:
                     self._engine.cancel()
                 elif self._is_held:
                     yield Paused()
+            elif isinstance(message, Done):
+                # Held between two batches, nothing was computed since.
+                was_held = log.begun_s < self._held_s
+                log.note_beside(CUT, self._held_s if was_held else message.time_s)
 
     # --- one item at a time ------------------------------------------------------------------
 
-    def _answer_items(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+    def _answer_items(self, prepared: Prepared, log: RunLog, stop: int) -> Events:
         task = prepared.task
         assert task
         sampling = Sampling(temperature=0, stop=task.stop, max_tokens=task.max_tokens)
         for asked in prepared.asked(log.computed, stop):
-            answer = yield from self._complete(Complete(asked.prompt, sampling))
+            answer = yield from self._complete(Complete(asked.prompt, sampling), log)
             if answer is None:
                 return
             item = asked.item
@@ -197,36 +228,41 @@ class Examiner:
             )
             log.note(answer.finished(record))
 
-    def _answer_prompts(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+    def _answer_prompts(self, prepared: Prepared, log: RunLog, stop: int) -> Events:
         sampling = Sampling(temperature=0, max_tokens=prepared.part.max_tokens)
         for position in range(log.computed, stop):
             prompt = prepared.part.prompts[position]
             request = Generate((ChatMessage("user", prompt),), sampling, fresh=True)
-            answer = yield from self._complete(request)
+            answer = yield from self._complete(request, log)
             if answer is None:
                 return
             record = _record(position, position + 1, prompt, UNJUDGED)
             log.note(answer.finished(replace(record, answer=answer.text)))
 
-    def _exercise(self, prepared: Prepared, log: RunLog, stop: int) -> Iterator[BenchEvent]:
+    def _exercise(self, prepared: Prepared, log: RunLog, stop: int) -> Events:
         """Prompt and answer tokens in turn, each after one that is not counted, as llama-bench."""
         part = prepared.part
         if not log.computed:
-            yield from self._complete(Exercise(part.prefill, 0))
-            yield from self._complete(Exercise(0, min(part.decode, WARM_UP_DECODE)))
+            decode = min(part.decode, WARM_UP_DECODE)
+            yield from self._warm_up([Exercise(part.prefill, 0), Exercise(0, decode)], log)
         for position in range(log.computed, stop):
             is_prefill = position % 2 == 0
             request = Exercise(part.prefill, 0) if is_prefill else Exercise(0, part.decode)
-            answer = yield from self._complete(request)
+            answer = yield from self._complete(request, log)
             if answer is None:
                 return
             name = f"pp{part.prefill}" if is_prefill else f"tg{part.decode}"
             record = _record(position, position // 2 + 1, name, UNJUDGED)
             log.note(answer.finished(replace(record, subject=name[:2])))
 
-    def _complete(self, request: Work) -> Generator[BenchEvent, None, "_Answered | None"]:
+    def _complete(
+        self, request: Work, log: RunLog, beside: str = ""
+    ) -> Generator[BenchEvent, None, "_Answered | None"]:
         """Have one request done; ``None`` if the benchmark is to end. What a pause cut short is
-        done again."""
+        done again.
+
+        :param beside: what it is, where it belongs to no item
+        """
         while True:
             yield from self._hold()
             if self._must_end:
@@ -236,9 +272,23 @@ class Examiner:
                 answered.note(message)
                 if isinstance(message, PrefillStarted | DecodeStarted | Done):
                     self._sampler.mark()
+                    _note_phase(log, message, beside)
                 yield message
             if answered.reason != "cancelled":
                 return answered
+
+
+def _note_phase(log: RunLog, message: PrefillStarted | DecodeStarted | Done, beside: str) -> None:
+    """Tell a run's log of what is being computed; what an item took is noted with the item."""
+    match message:
+        case PrefillStarted():
+            log.begin(PREFILL, message.time_s)
+        case DecodeStarted():
+            log.begin(DECODE, message.time_s)
+        case Done(reason="cancelled"):
+            log.note_beside(beside or CUT, message.time_s)
+        case Done() if beside:
+            log.note_beside(beside, message.time_s)
 
 
 class _Answered:

@@ -54,6 +54,7 @@ def quality_json(run: RunResult) -> dict[str, Any]:
         "printed": "accuracy_norm" if is_normed else "accuracy",
         "chance": start.chance,
         "cut_to_context": run.row.sums.cut,
+        "stderr_by_subject": run.stderr_by_subject,
         "subjects": {name: accuracy_json(each) for name, each in run.subjects.items()},
         **_cost_json(run),
         "joules_per_correct": merit.joules_per_correct,
@@ -140,6 +141,7 @@ def run_json(run: RunResult) -> dict[str, Any]:
         "kind": kind,
         "step": run.row.start.step,
         "repeat": run.row.start.repeat,
+        "setting": run.setting,
         **document,
         "prompts_sha256": run.row.start.prompts_sha256,
     }

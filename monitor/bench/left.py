@@ -5,16 +5,16 @@ from collections.abc import Callable, Container, Mapping
 from monitor.bench.events import Left, Step
 from monitor.bench.plan import Plan
 from monitor.bench.runlog import RunLog
-
-Rate = tuple[float, float]
-"""Seconds and joules an item."""
+from monitor.energy.account import weakest
+from monitor.power.channel import Kind
+from monitor.store.bench_records import ItemRate
 
 
 def reckon_left(
     plan: Plan,
     runs: Mapping[int, RunLog],
     is_ended: Container[int],
-    past_rate: Callable[[Step], Rate | None],
+    past_rate: Callable[[Step], ItemRate | None],
 ) -> Left | None:
     """Return what the items still to be done should take.
 
@@ -27,6 +27,7 @@ def reckon_left(
     :return: ``None`` while nothing of a kind was ever run
     """
     seconds, joules, is_rough = 0.0, 0.0, False
+    kinds: list[Kind] = []
     for step in plan.steps:
         if step.number in is_ended:
             continue
@@ -37,11 +38,12 @@ def reckon_left(
             return None
         run = runs.get(step.number)
         items = step.planned - (run.sums.done if run else 0)
-        seconds, joules = seconds + items * rate[0], joules + items * rate[1]
-    return Left(seconds, joules, is_rough)
+        seconds, joules = seconds + items * rate.seconds, joules + items * rate.joules
+        kinds += [rate.kind] if rate.kind else []
+    return Left(seconds, joules, is_rough, weakest(kinds))
 
 
-def _own_rate(plan: Plan, runs: Mapping[int, RunLog], step: Step) -> Rate | None:
+def _own_rate(plan: Plan, runs: Mapping[int, RunLog], step: Step) -> ItemRate | None:
     """What an item takes in a step itself, or in another repeat of it."""
     repeats = [
         other
@@ -52,7 +54,7 @@ def _own_rate(plan: Plan, runs: Mapping[int, RunLog], step: Step) -> Rate | None
     return next(filter(None, rates), None)
 
 
-def _rate_of_kind(plan: Plan, runs: Mapping[int, RunLog], step: Step) -> Rate | None:
+def _rate_of_kind(plan: Plan, runs: Mapping[int, RunLog], step: Step) -> ItemRate | None:
     """The mean of the steps of a kind; of those of the same model where there are any."""
     alike = [
         (other.model_number == step.model_number, rate)
@@ -62,12 +64,16 @@ def _rate_of_kind(plan: Plan, runs: Mapping[int, RunLog], step: Step) -> Rate | 
     rates = [rate for is_same, rate in alike if is_same] or [rate for _, rate in alike]
     if not rates:
         return None
-    seconds, joules = zip(*rates, strict=True)
-    return sum(seconds) / len(rates), sum(joules) / len(rates)
+    return ItemRate(
+        sum(rate.seconds for rate in rates) / len(rates),
+        sum(rate.joules for rate in rates) / len(rates),
+        weakest(rate.kind for rate in rates if rate.kind),
+    )
 
 
-def _rate(run: RunLog | None) -> Rate | None:
-    joules = run.bill.total().joules if run else None
-    if run is None or not run.sums.done or joules is None:
+def _rate(run: RunLog | None) -> ItemRate | None:
+    total = run.counted.total() if run else None
+    if run is None or total is None or not run.sums.done or total.joules is None:
         return None
-    return run.total_s / run.sums.done, joules / run.sums.done
+    done = run.sums.done
+    return ItemRate(run.counted_s / done, total.joules / done, total.kind)

@@ -9,9 +9,9 @@ from typing import Any
 from monitor import __version__
 from monitor.bench.events import Step
 from monitor.bench.prepare import Prepared, prepare
+from monitor.bench.settings import crossed, differing, told
 from monitor.bench.shots import SEED
 from monitor.bench.suites import PROMPTS, QUALITY, SPEED, Suite, SuiteError, suite_from_json
-from monitor.engine.client import check_context
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.loading import LoadOptions
 from monitor.store.bench_records import RunRow, SuiteRecord
@@ -63,9 +63,9 @@ class Plan:
         return {
             "suite": self.suite.to_json(),
             "models": [
-                {**entrant.to_json(), "name": _name(info), "sha256": sha256}
-                for entrant, info, sha256 in zip(
-                    self.entrants, self.infos, self.sha256s, strict=True
+                {**entrant.to_json(), "name": name, "sha256": sha256}
+                for entrant, name, sha256 in zip(
+                    self.entrants, _names(self.entrants, self.infos), self.sha256s, strict=True
                 )
             ],
             "budget_j": self.budget_j,
@@ -99,6 +99,7 @@ def make_plan(suite: Suite, entrants: Sequence[Entrant], budget_j: float | None)
     """Read and check everything a suite needs, before anything is stored or loaded.
 
     :raises ModelFileError: if a model cannot be used
+    :raises LoadProblem: if settings exclude one another
     :raises DatasetError: if a file of items cannot be used
     :raises SuiteError: if there is no model, or two parts have one name
     """
@@ -108,17 +109,20 @@ def make_plan(suite: Suite, entrants: Sequence[Entrant], budget_j: float | None)
     if len(set(names)) < len(names):
         raise SuiteError("Two parts of the suite have the same name; give each its own.")
     infos = tuple(read_model_info(entrant.path) for entrant in entrants)
+    pairs = crossed([entrant.options for entrant in entrants], suite.settings)
+    entrants = [Entrant(entrants[number].path, options) for number, options in pairs]
+    infos = tuple(infos[number] for number, _ in pairs)
     for entrant, info in zip(entrants, infos, strict=True):
-        if entrant.options.context:
-            check_context(info, entrant.options.context)
+        entrant.options.for_model(info)
     prepared = tuple(prepare(part) for part in suite.parts)
     draft = Plan(
-        suite=suite,
+        # From here on the settings are the entrants': gone on with, they are not crossed again.
+        suite=replace(suite, settings=()),
         entrants=tuple(entrants),
         infos=infos,
         sha256s=("",) * len(infos),
         prepared=prepared,
-        steps=_steps(suite, infos, prepared, bool(budget_j)),
+        steps=_steps(suite, _names(entrants, infos), prepared, bool(budget_j)),
         budget_j=budget_j,
         notices=(),
     )
@@ -131,19 +135,26 @@ def plan_from_json(document: Mapping[str, Any]) -> Plan:
     return make_plan(suite_from_json(document["suite"]), entrants, document["budget_j"])
 
 
-def _name(info: ModelInfo) -> str:
-    return f"{info.name} {info.quantisation}"
+def _names(entrants: Sequence[Entrant], infos: Sequence[ModelInfo]) -> list[str]:
+    """Return what the models are called: with their quantisation, and with the settings in which
+    a model differs from itself."""
+    names = []
+    for entrant, info in zip(entrants, infos, strict=True):
+        same = [other.options for other in entrants if other.path == entrant.path]
+        setting = told(entrant.options, differing(same))
+        names.append(f"{info.name} {info.quantisation}" + (f" ({setting})" if setting else ""))
+    return names
 
 
 def _steps(
-    suite: Suite, infos: Sequence[ModelInfo], prepared: Sequence[Prepared], by_turns: bool
+    suite: Suite, names: Sequence[str], prepared: Sequence[Prepared], by_turns: bool
 ) -> tuple[Step, ...]:
     """List the runs. Models lead in turn from repeat to repeat, so that none always comes first.
 
     :param by_turns: the models of one part come one after another, to be compared early
     """
     pairs: list[tuple[int, int, int]] = []
-    count = len(infos)
+    count = len(names)
     for repeat in range(suite.repeats):
         order = [(repeat + place) % count for place in range(count)]
         parts = range(len(prepared))
@@ -157,7 +168,7 @@ def _steps(
             part=prepared[part].part.name,
             kind=prepared[part].part.kind,
             task=prepared[part].part.task,
-            model=_name(infos[model]),
+            model=names[model],
             model_number=model,
             repeat=repeat,
             planned=prepared[part].planned,
@@ -176,6 +187,11 @@ def _with_notices(plan: Plan) -> Plan:
             notices[
                 f"{step.model} has no chat template: it is a base model, and will go on with the "
                 "prompts rather than answer them."
+            ] = None
+        if step.kind == SPEED and prepared.part.limit:
+            notices[
+                f"{step.part}: all its {step.planned} measurements are run; a limit is for "
+                "questions and prompts."
             ] = None
         _refuse_small_context(step, prepared, context)
         if prepared.tokens > context:

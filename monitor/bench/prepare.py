@@ -122,6 +122,11 @@ def _prepare_task(part: Part, task: Task) -> Prepared:
     count = task.shots if part.shots is None else part.shots
     if count and part.protocol == LLAMACPP:
         raise DatasetError("The protocol llamacpp has no worked examples: leave --shots out.")
+    if count and task.has_own_shots:
+        raise DatasetError(
+            f"{task.title} has six worked examples of its own before every question, and "
+            "lm-evaluation-harness adds no others to them: leave --shots out."
+        )
     pool = tuple(task.read(shots_data)) if count and shots_data else everything
     _shots(task, pool, count, not shots_data).check(items)
     draft = Prepared(

@@ -8,6 +8,7 @@ from typing import Any
 from monitor.bench.data_places import Hashes, find_data
 from monitor.bench.plan import Entrant
 from monitor.bench.suites import Suite, SuiteError, suite_from_json
+from monitor.bench.uncounted import UNCOUNTED
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.memory import KV_SHARE
 from monitor.engine.messages import FLASH_ATTENTION, MEMORY_MAPS
@@ -78,7 +79,11 @@ def _check_model(model: Node) -> None:
 
 def _check_run(run: Node) -> None:
     run.whole("step"), run.text("part")
-    run.part("energy").optional_number("total_j")
+    energy = run.part("energy")
+    energy.optional_number("total_j")
+    if phases := energy.optional_part("phases"):
+        for name in phases.value:
+            phases.part(name).optional_number("total_j")
     if "accuracy" in run.value:
         run.optional_number("accuracy")
     outcomes = run.get("outcomes")
@@ -144,10 +149,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 def _run_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     old = {position: pred for position, pred, _ in before["outcomes"]}
     new = {position: pred for position, pred, _ in after["outcomes"]}
-    joules = [run["energy"]["total_j"] for run in (before, after)]
+    joules = [_items_j(run["energy"]) for run in (before, after)]
     is_comparable = before.get("prompts_sha256") == after.get("prompts_sha256")
     return {
         "part": before["part"],
+        "model": _model_name(after),
+        "repeat": after.get("repeat", 0),
         "same_questions": is_comparable,
         "accuracy": [before.get("accuracy"), after.get("accuracy")],
         "items": [len(old), len(new)],
@@ -157,6 +164,21 @@ def _run_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dic
     }
 
 
+def _items_j(energy: Mapping[str, Any]) -> float | None:
+    """Return the joules of a run's items: what it computed beside them is not done again alike."""
+    total_j, phases = energy.get("total_j"), energy.get("phases") or {}
+    beside = [each.get("total_j") or 0.0 for name, each in phases.items() if name in UNCOUNTED]
+    return None if total_j is None else total_j - sum(beside)
+
+
+def _model_name(run: Mapping[str, Any]) -> str | None:
+    """Return what a run's model is called, with the settings that tell it from itself."""
+    model, setting = run.get("model"), run.get("setting")
+    if not model:
+        return None
+    return f"{model['name']} {model['quantisation']}" + (f" ({setting})" if setting else "")
+
+
 def replay_lines(found: Mapping[str, Any]) -> list[str]:
     """Say what :func:`differences` found, a line each."""
     lines = [f"{name}: was {old}, is {new}" for name, (old, new) in found["conditions"].items()]
@@ -164,12 +186,14 @@ def replay_lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _run_line(run: Mapping[str, Any]) -> str:
+    repeat = f", repeat {run['repeat'] + 1}" if run["repeat"] else ""
+    name = ", ".join(filter(None, (run["model"], run["part"]))) + repeat
     if not run["same_questions"]:
-        return f"{run['part']}: the questions are not those of the run that is repeated."
+        return f"{name}: the questions are not those of the run that is repeated."
     parts = [f"{len(run['changed'])} of {run['items'][1]} items came out otherwise"]
     old, new = run["accuracy"]
     if old is not None and new is not None:
         parts.append(f"accuracy {old:.1%}, now {new:.1%}")
     if run["energy_ratio"] is not None:
         parts.append(f"{run['energy_ratio']:.2f} times the energy")
-    return f"{run['part']}: {', '.join(parts)}."
+    return f"{name}: {', '.join(parts)}."

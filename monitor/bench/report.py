@@ -1,14 +1,17 @@
 """A suite's results in Markdown: what the report page prints, for a text or a repository."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from monitor import figures
 from monitor.bench.results import Accuracy
 from monitor.bench.summary import Rate, RunResult, SuiteResult
+from monitor.bench.uncounted import UNCOUNTED
 from monitor.bench.verdict import taken
-from monitor.energy.account import LOAD, weakest
+from monitor.energy.account import LOAD, Bill, weakest
 from monitor.energy.interval import Interval
+from monitor.energy.parts import is_lower_bound
 from monitor.power.channel import Kind
 from monitor.store.bench_records import ItemRecord
 from monitor.store.records import Status
@@ -52,9 +55,20 @@ def rate(found: Rate | None) -> str:
     return f"{figures.significant(found.tokens_per_s)}{spread} t/s"
 
 
-def points(points_per_wh: float | None) -> str:
-    """Write percentage points above chance per watt-hour of a thousand items."""
-    return figures.UNKNOWN if points_per_wh is None else signed(points_per_wh, 1)
+def points(points_per_wh: float | None, is_partial: bool = False) -> str:
+    """Write percentage points above chance per watt-hour of a thousand items.
+
+    :param is_partial: whether the watt-hours were more: then it is nearer to nothing than this
+    """
+    if points_per_wh is None:
+        return figures.UNKNOWN
+    bound = "≥ " if points_per_wh < 0 else "≤ "
+    return f"{bound if is_partial else ''}{signed(points_per_wh, 1)}"
+
+
+def at_least(run: RunResult, text: str) -> str:
+    """Mark what a run took, or emitted, as it is written, where a part of it was not read."""
+    return figures.at_least(text, is_lower_bound(run.record.bill))
 
 
 def signed(value: float, decimals: int) -> str:
@@ -69,12 +83,12 @@ def quality_cells(run: RunResult) -> tuple[str, ...]:
         model_name(run),
         part_name(run),
         score(run.printed),
-        figures.marked(kind, figures.joules(merit.joules_per_item)),
-        figures.marked(kind, figures.joules(merit.joules_per_correct)),
-        figures.marked(kind, watt_hours(merit.wh_per_1000)),
-        figures.grams(merit.grams_per_1000),
-        points(merit.points_per_wh),
-        figures.duration(run.record.seconds.total),
+        at_least(run, figures.marked(kind, figures.joules(merit.joules_per_item))),
+        at_least(run, figures.marked(kind, figures.joules(merit.joules_per_correct))),
+        at_least(run, figures.marked(kind, watt_hours(merit.wh_per_1000))),
+        at_least(run, figures.grams(merit.grams_per_1000)),
+        points(merit.points_per_wh, is_lower_bound(run.record.bill)),
+        figures.duration(run.counted.seconds.total),
     )
 
 
@@ -85,9 +99,9 @@ def speed_cells(run: RunResult) -> tuple[str, ...]:
         model_name(run),
         part_name(run),
         rate(run.prefill),
-        per_token(run.prefill.per_token if run.prefill else None, kind),
+        at_least(run, per_token(run.prefill.per_token if run.prefill else None, kind)),
         rate(run.decode),
-        per_token(run.decode.per_token if run.decode else None, kind),
+        at_least(run, per_token(run.decode.per_token if run.decode else None, kind)),
     )
 
 
@@ -97,21 +111,30 @@ def prompts_cells(run: RunResult) -> tuple[str, ...]:
     return (
         model_name(run),
         part_name(run),
-        figures.marked(kind, figures.joules(merit.joules_per_item)),
-        figures.marked(kind, figures.joules(run.decode_j_per_token)),
+        at_least(run, figures.marked(kind, figures.joules(merit.joules_per_item))),
+        at_least(run, figures.marked(kind, figures.joules(run.decode_j_per_token))),
         figures.rate(run.record.tokens_per_s),
-        figures.grams(merit.grams_per_1000),
-        figures.duration(run.record.seconds.total),
+        at_least(run, figures.grams(merit.grams_per_1000)),
+        figures.duration(run.counted.seconds.total),
     )
 
 
 def subject_rows(runs: Iterable[RunResult]) -> list[tuple[str, ...]]:
-    """Return the rows of judged runs' subjects under :data:`SUBJECTS_HEADER`."""
+    """Return the rows of judged runs' subjects under :data:`SUBJECTS_HEADER`.
+
+    The last of a run is for all of them, with the error that lm-evaluation-harness prints of it.
+    """
     return [
         (model_name(run), part_name(run), name.replace("_", " "), score(accuracy))
         for run in runs
-        for name, accuracy in run.subjects.items()
+        for name, accuracy in _subjects(run).items()
     ]
+
+
+def _subjects(run: RunResult) -> Mapping[str, Accuracy]:
+    if not run.subjects or run.accuracy is None:
+        return run.subjects
+    return {**run.subjects, "all": replace(run.accuracy, stderr=run.stderr_by_subject)}
 
 
 def rule_rows(runs: Iterable[RunResult]) -> list[tuple[str, ...]]:
@@ -137,21 +160,21 @@ def energy_cells(run: RunResult) -> tuple[str, ...]:
     return (
         model_name(run),
         part_name(run),
-        figures.marked(total.kind, figures.energy(total.joules)),
+        at_least(run, figures.marked(total.kind, figures.energy(total.joules))),
         interval if total.resolved or not interval else f"{interval}, too short to resolve",
-        figures.marked(total.kind, figures.joules(run.prefill_j_per_token)),
-        figures.marked(total.kind, figures.joules(run.decode_j_per_token)),
+        at_least(run, figures.marked(total.kind, figures.joules(run.prefill_j_per_token))),
+        at_least(run, figures.marked(total.kind, figures.joules(run.decode_j_per_token))),
         f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN,
-        figures.mass(carbon.grams if carbon else None),
-        figures.mass(sci_per_item(run)),
-        figures.grams(merit.grams_per_correct),
-        figures.UNKNOWN if delay is None else f"{figures.significant(delay)} J·s",
+        at_least(run, figures.mass(carbon.grams if carbon else None)),
+        at_least(run, figures.mass(sci_per_item(run))),
+        at_least(run, figures.grams(merit.grams_per_correct)),
+        figures.UNKNOWN if delay is None else at_least(run, f"{figures.significant(delay)} J·s"),
     )
 
 
 def sci_per_item(run: RunResult) -> float | None:
     """Return the grams of SCI an item (ISO/IEC 21031), ``None`` where they are not known."""
-    grams, done = run.record.sci_g, run.row.sums.done
+    grams, done = run.counted.sci_g, run.row.sums.done
     return grams / done if grams is not None and done else None
 
 
@@ -188,9 +211,11 @@ def watt_hours(value: float | None) -> str:
 
 
 def model_name(run: RunResult) -> str:
-    """Return the model's name with its quantisation."""
+    """Return the model's name with its quantisation, and the settings that tell it from itself."""
     model = run.record.model
-    return f"{model.name} {model.quantisation}" if model else figures.UNKNOWN
+    if model is None:
+        return figures.UNKNOWN
+    return f"{model.name} {model.quantisation}" + (f" ({run.setting})" if run.setting else "")
 
 
 def part_name(run: RunResult) -> str:
@@ -291,7 +316,8 @@ def tables(result: SuiteResult) -> list[tuple[tuple[str, ...], list[tuple[str, .
 
 
 def total_line(result: SuiteResult) -> str:
-    """Say what all runs cost, and beside it what loading the models did: it is in no run."""
+    """Say what all runs cost, what of it is in none of their items, and beside it what loading the
+    models did: it is in no run."""
     bills = [run.record.bill for run in result.runs]
     joules, load_j = (
         _sum([b.total().joules for b in bills]),
@@ -299,17 +325,35 @@ def total_line(result: SuiteResult) -> str:
     )
     seconds = sum(run.record.seconds.total or 0.0 for run in result.runs)
     grams = [run.record.footprint.grams for run in result.runs if run.record.footprint]
+    measured = [bill for bill in bills if bill.total().energy]
+    is_partial = any(run.record.is_lacking for run in result.runs)
     if joules is None:
         return f"{figures.duration(seconds)} of computing; no energy was measured."
     kind = weakest(kind for bill in bills if (kind := bill.total().kind))
-    energy, mass = figures.marked(kind, figures.energy(joules)), figures.mass(sum(grams))
+    energy = figures.at_least(figures.marked(kind, figures.energy(joules)), is_partial)
+    mass = figures.mass(sum(grams) if grams else None)
+    mass = figures.at_least(mass, is_partial or len(grams) < len(measured))
     text = f"{energy} and {mass} CO₂e in {figures.duration(seconds)} of computing"
+    if beside := _beside_items(bills):
+        text += f", of it {beside}"
     if load_j is None:
         return f"{text}."
     load = figures.marked(
         weakest(filter(None, (b.total(LOAD).kind for b in bills))), figures.energy(load_j)
     )
     return f"{text}; loading the models took {load} beside that."
+
+
+def _beside_items(bills: Sequence[Bill]) -> str:
+    """Say what was computed beside the items: ● 35 J of warm-up and ● 75 J of unfinished items."""
+    told = []
+    for phase, words in UNCOUNTED.items():
+        totals = [total for bill in bills if (total := bill.total(phase)).energy]
+        if totals:
+            joules = _sum([total.joules for total in totals])
+            kind = weakest(total.kind for total in totals if total.kind)
+            told.append(f"{figures.marked(kind, figures.energy(joules))} {words}")
+    return " and ".join(filter(None, (", ".join(told[:-1]), *told[-1:])))
 
 
 def _sum(amounts: Iterable[float | None]) -> float | None:

@@ -51,6 +51,22 @@ def accuracy_from(items: int, total: float, squares: float) -> Accuracy | None:
     return Accuracy(mean, stderr, max(middle - half, 0.0), min(middle + half, 1.0), items)
 
 
+def pooled_stderr(groups: Sequence[Accuracy]) -> float | None:
+    """Return the standard error of the mean over all items of some groups, by how they scatter
+    within their own group: lm-evaluation-harness's ``pooled_sample_stderr``.
+
+    ``sqrt(sum((n - 1) * var) / (N - groups) / N)``, ``var`` being a group's sample variance;
+    ``None`` if no group has two items.
+    """
+    total = sum(group.items for group in groups)
+    free = total - len(groups)
+    if free <= 0:
+        return None
+    known = ((group.items, group.stderr) for group in groups if group.stderr is not None)
+    spread = math.fsum((items - 1) * items * stderr**2 for items, stderr in known)
+    return math.sqrt(spread / free / total)
+
+
 @dataclass(frozen=True, slots=True)
 class Merit:
     """Figures that lay a score beside its price; ``None`` is "cannot be told", never zero.

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from monitor.bench.course import Course
-from monitor.bench.events import BenchEvent
+from monitor.bench.events import AwaitingSensors, BenchEvent, Spent
 from monitor.bench.examiner import Examiner
 from monitor.bench.plan import Entrant, Plan, check_same, make_plan, plan_from_json, versions
 from monitor.bench.suites import Suite, SuiteError
@@ -15,6 +15,9 @@ from monitor.power.sampler import Sampler
 from monitor.store.bench_records import RunRow
 from monitor.store.history import History
 from monitor.store.records import Status
+
+SENSORS_S = 5.0
+"""How long first readings are waited for at most: :meth:`Sampler.wait_ready`."""
 
 
 class Runner:
@@ -29,6 +32,7 @@ class Runner:
         self._sampler, self._engine, self._history = sampler, engine, history
         self._loader = Loader(sampler, engine, history)
         self._examiner = Examiner(engine, self._loader, sampler)
+        self._under_way: Course | None = None
 
     def cancel(self) -> None:
         """End the benchmark, from any thread; what is done is kept and can be gone on with."""
@@ -42,6 +46,12 @@ class Runner:
     def go_on(self) -> None:
         """Compute again after :meth:`pause`."""
         self._examiner.go_on()
+
+    def spent(self) -> Spent | None:
+        """Return what the suite under way has cost up to now; ``None`` if there is none. From any
+        thread."""
+        course = self._under_way
+        return course.spent(self._examiner.held_s) if course else None
 
     def run(
         self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None = None
@@ -76,6 +86,7 @@ class Runner:
         self, suite: Suite, entrants: Sequence[Entrant], budget_j: float | None
     ) -> Iterator[BenchEvent]:
         plan = make_plan(suite, entrants, budget_j)
+        yield AwaitingSensors(SENSORS_S)
         self._loader.wait_for_sensors()
         if budget_j and not any(c.role is Role.PART for c in self._sampler.channels()):
             raise SuiteError("A budget of energy needs a power reading, and there is none here.")
@@ -83,7 +94,7 @@ class Runner:
         suite_id = self._history.benchmarks.begin_suite(
             suite.name, suite.title, plan.to_json(), versions(self._engine.hello().llama_cpp)
         )
-        yield from self._course(plan, suite_id, {}).go()
+        yield from self._go(plan, suite_id, {})
 
     def _resume(self, suite_id: str) -> Iterator[BenchEvent]:
         benchmarks = self._history.benchmarks
@@ -101,7 +112,7 @@ class Runner:
         plan = yield from self._identify(plan_from_json(stored.plan))
         check_same(plan, stored, rows.values())
         benchmarks.go_on(stored.id)
-        yield from self._course(plan, stored.id, rows).go()
+        yield from self._go(plan, stored.id, rows)
 
     def _identify(self, plan: Plan) -> Generator[Identifying, None, Plan]:
         found = []
@@ -109,8 +120,8 @@ class Runner:
             found.append((yield from self._loader.identify(info)))
         return replace(plan, sha256s=tuple(found))
 
-    def _course(self, plan: Plan, suite_id: str, rows: Mapping[int, RunRow]) -> Course:
-        return Course(
+    def _go(self, plan: Plan, suite_id: str, rows: Mapping[int, RunRow]) -> Iterator[BenchEvent]:
+        course = Course(
             plan,
             suite_id,
             rows,
@@ -120,3 +131,8 @@ class Runner:
             self._loader,
             self._examiner,
         )
+        self._under_way = course
+        try:
+            yield from course.go()
+        finally:
+            self._under_way = None

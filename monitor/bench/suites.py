@@ -7,15 +7,28 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from monitor.bench.files import load, read_rows
+from monitor.bench.files import load, read_rows, shown
+from monitor.bench.settings import KNOWN
 from monitor.bench.task import LMH, DatasetError
 from monitor.bench.tasks import find_task
+from monitor.engine.memory import KV_SHARE
+from monitor.engine.messages import FLASH_ATTENTION, MEMORY_MAPS
 from monitor.problem import Problem
 
 QUALITY, SPEED, PROMPTS = "quality", "speed", "prompts"
 
 PUBLIC = "public"
 """Stands for the public set of a task, as ``llamawatt bench get`` fetches it."""
+
+
+LEAST = {"context": 16, "threads": 1, "gpu_layers": -1}
+"""The smallest numbers that settings may be; the others are words."""
+
+WORDS = {
+    "flash_attention": FLASH_ATTENTION,
+    "kv_type": tuple(KV_SHARE),
+    "memory_map": MEMORY_MAPS,
+}
 
 
 class SuiteError(Problem):
@@ -57,8 +70,10 @@ class Part:
 class Suite:
     """Some benchmarks and how they are run.
 
+    :param settings: options each model is loaded with in turn, by their names; empty for only
+      those that were given with the models
     :param repeats: how often the whole is run; models take turns in leading
-    :param warm_up: exercises before the first item of a loaded model, not measured
+    :param warm_up: exercises before the first item of a loaded model: billed, but in no item
     :param cool_down_s: rest before each run
     :param idle_s: how long the idle machine is measured before and after; 0 for not
     """
@@ -67,6 +82,7 @@ class Suite:
     title: str
     about: str
     parts: tuple[Part, ...]
+    settings: tuple[Mapping[str, Any], ...] = ()
     repeats: int = 1
     warm_up: int = 2
     cool_down_s: float = 0.0
@@ -101,7 +117,8 @@ def suite_from_json(document: Mapping[str, Any]) -> Suite:
     if not isinstance(parts, list | tuple) or not parts:
         raise SuiteError("The suite: “parts” should list at least one benchmark.")
     made = tuple(_stored_part(number, part) for number, part in enumerate(parts, start=1))
-    return _with_numbers("The suite", Suite(name, title, about, made), numbers)
+    settings = _settings("The suite", numbers.pop("settings", []))
+    return _with_numbers("The suite", Suite(name, title, about, made, settings), numbers)
 
 
 def _stored_part(number: int, values: object) -> Part:
@@ -150,7 +167,8 @@ def _read(path: Path) -> Suite:
     title, about = document.pop("title", path.stem), document.pop("about", "")
     if not isinstance(title, str) or not isinstance(about, str):
         raise SuiteError(f"{path.name}: “title” and “about” should be texts.")
-    suite = Suite(path.stem, title, about, made)
+    settings = _settings(path.name, document.pop("settings", []))
+    suite = Suite(path.stem, title, about, made, settings)
     return _with_numbers(path.name, suite, document)
 
 
@@ -165,6 +183,36 @@ def _with_numbers(place: str, suite: Suite, document: Mapping[str, Any]) -> Suit
     if numbers.get("repeats") == 0:
         raise SuiteError(f"{place}: “repeats” should be 1 or more.")
     return replace(suite, **numbers)
+
+
+def _settings(place: str, given: object) -> tuple[Mapping[str, Any], ...]:
+    """Check what models are to be loaded with in turn."""
+    if not isinstance(given, list | tuple) or not all(isinstance(each, dict) for each in given):
+        raise SuiteError(f"{place}: “settings” should be a list of tables: [[settings]].")
+    for number, setting in enumerate(given, start=1):
+        for key, value in setting.items():
+            if key not in KNOWN:
+                raise SuiteError(
+                    f"{place}, settings {number}: “{key}” is not known. There are: "
+                    f"{', '.join(KNOWN)}."
+                )
+            if key in LEAST and not (_is_whole(value) and value >= LEAST[key]):
+                raise SuiteError(
+                    f"{place}, settings {number}: “{key}” should be a whole number, "
+                    f"{LEAST[key]} or more."
+                )
+            if key in WORDS and value not in WORDS[key]:
+                raise SuiteError(
+                    f"{place}, settings {number}: “{key}” should be one of "
+                    f"{', '.join(WORDS[key])}, and is {shown(value)}."
+                )
+    if any(given.count(setting) > 1 for setting in given):
+        raise SuiteError(f"{place}: two of its settings are the same.")
+    return tuple(given)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _part(path: Path, number: int, given: dict[str, Any]) -> Part:
@@ -221,8 +269,7 @@ def _check_types(place: str, given: Mapping[str, Any]) -> None:
     numbers = {"shots", "limit", "prefill", "decode", "times", "max_tokens"}
     for key, value in given.items():
         least = 0 if key == "shots" else 1
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        if key in numbers and not (is_whole and value >= least):
+        if key in numbers and not (_is_whole(value) and value >= least):
             raise SuiteError(f"{place}: “{key}” should be a whole number, {least} or more.")
         is_list = key == "prompts"
         if is_list and not (isinstance(value, list) and all(isinstance(p, str) for p in value)):

@@ -1,15 +1,18 @@
 """What came of a suite, read from the history: a result for each run, in the words of its part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from monitor.bench.results import Accuracy, Merit, accuracy_from, merit_of
+from monitor.bench.results import Accuracy, Merit, accuracy_from, merit_of, pooled_stderr
 from monitor.bench.runlog import printed_accuracy
+from monitor.bench.settings import differing, told
 from monitor.bench.suites import SPEED
 from monitor.bench.tasks import TASKS
+from monitor.bench.uncounted import counted_part
 from monitor.energy.account import DECODE, PREFILL
 from monitor.energy.difference import per
 from monitor.energy.interval import Interval
+from monitor.loading import LoadOptions
 from monitor.store.bench_records import ItemRecord, RunRow, SuiteRecord, Sums
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
@@ -46,6 +49,7 @@ class RunResult:
     :param prefill: of a speed test
     :param decode: likewise
     :param subjects: the accuracy of each subject (MMLU), by name; empty where there is only one
+    :param setting: the settings that tell it from other runs of its model in the suite, in words
     """
 
     row: RunRow
@@ -56,6 +60,7 @@ class RunResult:
     prefill: Rate | None
     decode: Rate | None
     subjects: Mapping[str, Accuracy] = field(default_factory=dict)
+    setting: str = ""
 
     @property
     def printed(self) -> Accuracy | None:
@@ -63,6 +68,17 @@ class RunResult:
         if self.accuracy is None:
             return None
         return printed_accuracy(self.row.sums, self.by_length)
+
+    @property
+    def stderr_by_subject(self) -> float | None:
+        """The standard error of the mean over subjects' items, as lm-evaluation-harness prints it
+        of a group; ``None`` where there is only one subject."""
+        return pooled_stderr(list(self.subjects.values()))
+
+    @property
+    def counted(self) -> QueryRecord:
+        """Its query with what its items alone took."""
+        return counted_part(self.record)
 
     @property
     def by_rule(self) -> dict[str, Accuracy]:
@@ -85,11 +101,12 @@ class RunResult:
         return self._merit(self.accuracy)
 
     def _merit(self, accuracy: Accuracy | None) -> Merit:
-        carbon = self.record.footprint
+        items = self.counted
+        carbon = items.footprint
         return merit_of(
             items=self.row.sums.done,
-            joules=self.record.bill.total().joules,
-            seconds=self.record.seconds.total or 0.0,
+            joules=items.bill.total().joules,
+            seconds=items.seconds.total or 0.0,
             grams=carbon.grams if carbon else None,
             accuracy=accuracy.value if accuracy else None,
             chance=self.row.start.chance,
@@ -127,7 +144,17 @@ def summarise(history: History, suite_id: str) -> SuiteResult:
     """
     suite = history.benchmarks.suite(suite_id)
     rows = history.benchmarks.runs(suite.id)
-    return SuiteResult(suite, tuple(result_of(history, row) for row in rows))
+    results = (result_of(history, row) for row in rows)
+    told_apart = (replace(each, setting=_setting(suite, each.record)) for each in results)
+    return SuiteResult(suite, tuple(told_apart))
+
+
+def _setting(suite: SuiteRecord, record: QueryRecord) -> str:
+    """Return in what the load of a run differs from others of its model, as it was in the end."""
+    models = suite.plan.get("models", ())
+    same = [m for m in models if record.model and m["sha256"] == record.model.sha256]
+    names = differing([LoadOptions.of(model) for model in same])
+    return told(LoadOptions.of(record.settings), names)
 
 
 def result_of(history: History, row: RunRow) -> RunResult:

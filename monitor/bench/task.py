@@ -92,6 +92,7 @@ class Task:
     :param shots: worked examples unless another number is asked for
     :param first_shots: whether the examples are the first of their file (MMLU) or drawn
     :param files: those of a folder that ``read`` reads; of a file, itself
+    :param has_own_shots: whether its prompts begin with examples of their own; LMH takes no others
     :param spare_shot: whether LMH draws one example more than asked for, even from another split,
       and leaves one out: it does where a task names no test split
     :param protocols: those it can be scored by
@@ -121,4 +122,5 @@ class Task:
     max_tokens: int = 256
     source: Source | None = None
     spare_shot: bool = False
+    has_own_shots: bool = False
     files: Callable[[Path], Sequence[Path]] = lambda path: (path,)

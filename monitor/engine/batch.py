@@ -1,7 +1,6 @@
 """One pack of scored questions as calls of llama_decode, and what its logits say."""
 
 import ctypes
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -45,34 +44,32 @@ class Plan:
     """A question as tokens.
 
     :param branches: its different inputs; choices of one token each have one in common
-    :param stem: tokens that all branches begin with
-    :param free: of those, how many may be held from before: no logits are needed there
+    :param free: tokens that all branches begin with and that may be held from before: no logits
+      are needed there
     :param count: number of choices
     :param is_cut: whether the head of a context was left out
     """
 
     branches: list[Branch]
-    stem: int
     free: int
     count: int
     is_cut: bool
 
     @property
     def head(self) -> Tokens:
-        """What may be shared with other questions."""
+        """What may be shared with other questions and held for them."""
         return self.branches[0].tokens[: self.free]
-
-    @property
-    def size(self) -> int:
-        """Tokens to compute if nothing is shared with another question."""
-        return self.stem + sum(len(branch.tokens) - self.stem for branch in self.branches)
 
 
 class Tally:
-    """Adds up the log-probabilities of a question's choices as their logits arrive."""
+    """Adds up the log-probabilities of a question's choices as their logits arrive.
+
+    Its ``work`` is the tokens computed for it: of one that several questions share, a part.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.work = 0.0
         self._sums = [0.0] * plan.count
         self._greedy = [True] * plan.count
 
@@ -98,13 +95,39 @@ class Want(NamedTuple):
     token: int
 
 
-class Entry(NamedTuple):
-    """One token of a batch."""
+@dataclass(slots=True)
+class Entry:
+    """One token of a batch.
+
+    :param sequences: those it is in
+    :param owners: the questions it is computed for
+    """
 
     token: int
     position: int
-    sequences: tuple[int, ...]
-    wants: list[Want]
+    sequences: list[int]
+    wants: list[Want] = field(default_factory=list)
+    owners: list[Tally] = field(default_factory=list)
+
+
+class Tree:
+    """Texts with what several of them begin with only once, each after what it goes on from."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[int, int], int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are in it."""
+        return len(self._places)
+
+    def add(self, tokens: Tokens) -> list[int]:
+        """Take in a text; return the place of each of its tokens, in the order of their coming."""
+        places, place = [], -1
+        for token in tokens:
+            place = self._places.setdefault((place, token), len(self._places))
+            places.append(place)
+        return places
 
 
 class Batch:
@@ -123,14 +146,13 @@ class Batch:
         """
         computed = 0
         waves = list(self._waves(tallies))
+        # The later branches of a single question will need its head as well.
+        kept = len(prefix) if len(waves) == 1 else tallies[0].plan.free
         try:
             for number, wave in enumerate(waves):
-                base = len(prefix) if number == 0 else tallies[0].plan.stem
-                self._open(len(wave), held if number == 0 else base)
-                entries = self._entries(prefix[held:] if number == 0 else [], held, base, wave)
-                if number == 0 and len(waves) > 1:
-                    # The later branches will need the stem as well.
-                    entries = _also_in_first(entries, tallies[0].plan.stem)
+                known = held if number == 0 else kept
+                self._open(len(wave), known)
+                entries = _entries(wave, known, kept)
                 self._decode(entries)
                 computed += len(entries)
                 self._close(len(wave))
@@ -147,13 +169,14 @@ class Batch:
         Several questions are only packed together when they fit; a single one may have more or
         longer branches than there is room for.
         """
-        room = self._runtime.cells - (tallies[0].plan.stem if len(tallies) == 1 else 0)
+        free = tallies[0].plan.free if len(tallies) == 1 else 0
+        room = self._runtime.cells - free
         most = self._runtime.sequences - 1 if self._runtime.can_branch else 1
         wave: list[tuple[Tally, Branch]] = []
         used = 0
         for tally in tallies:
             for branch in tally.plan.branches:
-                length = len(branch.tokens) - tally.plan.stem
+                length = len(branch.tokens) - free
                 is_full = len(wave) == most or used + length > room
                 if wave and is_full and len(tallies) == 1:
                     yield wave
@@ -170,25 +193,6 @@ class Batch:
     def _close(self, count: int) -> None:
         for sequence in range(1, count + 1):
             llama.llama_memory_seq_rm(self._runtime.memory, sequence, -1, -1)
-
-    def _entries(
-        self, prefix: Tokens, held: int, base: int, wave: Sequence[tuple[Tally, Branch]]
-    ) -> list[Entry]:
-        """Lay out a wave: the rest of the prefix, then each question's stem and branches."""
-        everywhere = tuple(range(len(wave) + 1))
-        entries = [Entry(token, held + i, everywhere, []) for i, token in enumerate(prefix)]
-        numbered = enumerate(wave, start=1)
-        for _, group in itertools.groupby(numbered, key=lambda each: id(each[1][0])):
-            members = list(group)
-            tally = members[0][1][0]
-            sequences = tuple(number for number, _ in members)
-            stem = tally.plan.stem
-            entries += _span(tally, members[0][1][1].tokens, base, stem, sequences, None)
-            for number, (_, branch) in members:
-                begin = max(stem, base)
-                end = len(branch.tokens)
-                entries += _span(tally, branch.tokens, begin, end, (number,), branch)
-        return entries
 
     def _decode(self, entries: Sequence[Entry]) -> None:
         """Compute entries in as many calls as llama.cpp's batch and the room for logits ask."""
@@ -237,14 +241,14 @@ def _llama_batch(entries: Sequence[Entry]) -> llama.llama_batch:
     pointer = ctypes.POINTER(llama.llama_seq_id)
     lists = {
         sequences: ctypes.cast((llama.llama_seq_id * len(sequences))(*sequences), pointer)
-        for sequences in {entry.sequences for entry in entries}
+        for sequences in {tuple(entry.sequences) for entry in entries}
     }
     columns: dict[str, Any] = {
         "n_tokens": count,
         "token": (llama.llama_token * count)(*(e.token for e in entries)),
         "pos": (llama.llama_pos * count)(*(e.position for e in entries)),
         "n_seq_id": (ctypes.c_int32 * count)(*(len(e.sequences) for e in entries)),
-        "seq_id": (pointer * count)(*(lists[e.sequences] for e in entries)),
+        "seq_id": (pointer * count)(*(lists[tuple(e.sequences)] for e in entries)),
         "logits": (ctypes.c_int8 * count)(*(bool(e.wants) for e in entries)),
     }
     batch = llama.llama_batch()
@@ -253,31 +257,38 @@ def _llama_batch(entries: Sequence[Entry]) -> llama.llama_batch:
     return batch
 
 
-def _span(
-    tally: Tally,
-    tokens: Tokens,
-    begin: int,
-    end: int,
-    sequences: tuple[int, ...],
-    branch: Branch | None,
-) -> list[Entry]:
-    """Entries of some positions: of one branch, or of the stem that all of them share."""
-    branches = [branch] if branch else tally.plan.branches
+def _entries(wave: Sequence[tuple[Tally, Branch]], known: int, kept: int) -> list[Entry]:
+    """Lay out some branches as a tree, and add to each question's work what it takes.
+
+    :param known: tokens of each that are there already
+    :param kept: tokens all begin with that are to stay in sequence 0
+    """
+    tree = Tree()
+    entries: list[Entry] = []
+    for sequence, (tally, branch) in enumerate(wave, start=1):
+        wants = _wants(tally, branch)
+        for position, place in enumerate(tree.add(branch.tokens[known:]), start=known):
+            if place == len(entries):
+                first = [0] if position < kept else []
+                entries.append(Entry(branch.tokens[position], position, first))
+            entry = entries[place]
+            entry.sequences.append(sequence)
+            entry.wants += wants.get(position, ())
+            if entry.owners[-1:] != [tally]:
+                entry.owners.append(tally)
+    for entry in entries:
+        for tally in entry.owners:
+            tally.work += 1 / len(entry.owners)
+    return entries
+
+
+def _wants(tally: Tally, branch: Branch) -> dict[int, list[Want]]:
+    """Return what is asked of a branch's logits, by position."""
     wants: dict[int, list[Want]] = {}
-    for each in branches:
-        for choice, at, scored in each.choices:
-            for offset in range(max(begin - at, 0), min(end - at, len(scored))):
-                wants.setdefault(at + offset, []).append(Want(tally, choice, scored[offset]))
-    return [Entry(tokens[p], p, sequences, wants.get(p, [])) for p in range(begin, end)]
-
-
-def _also_in_first(entries: list[Entry], stem: int) -> list[Entry]:
-    return [
-        entry._replace(sequences=tuple(sorted({0, *entry.sequences})))
-        if entry.position < stem
-        else entry
-        for entry in entries
-    ]
+    for choice, at, scored in branch.choices:
+        for position, token in enumerate(scored, start=at):
+            wants.setdefault(position, []).append(Want(tally, choice, token))
+    return wants
 
 
 def log_sum_exp(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

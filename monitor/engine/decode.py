@@ -124,7 +124,7 @@ class Session:
         # The last prompt token is always processed again: its logits choose the first answer token.
         reused = self._runtime.reuse(tokens[:-1])
         yield PrefillStarted(time.monotonic(), len(tokens), reused, prompt.dropped)
-        problem = self._runtime.prefill(tokens)
+        problem = yield from self._runtime.prefill(tokens)
         if problem is None:
             yield DecodeStarted(time.monotonic())
             yield from self._decode(sampling, prompt)

@@ -29,7 +29,7 @@ def exercise(runtime: Runtime, request: Exercise) -> Iterator[Answer]:
     tokens, size = random.Random(0), runtime.vocabulary.size
     runtime.clear()
     yield PrefillStarted(time.monotonic(), request.prefill, 0)
-    problem = runtime.prefill(tokens.choices(range(size), k=request.prefill))
+    problem = yield from runtime.prefill(tokens.choices(range(size), k=request.prefill))
     if problem not in (None, "cancelled"):
         yield Failed(str(problem))
         return

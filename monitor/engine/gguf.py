@@ -288,7 +288,10 @@ def _read_head(path: Path) -> _Head:
     except IsADirectoryError:
         raise CannotOpen(f"{path} is a folder. Name the .gguf file inside it.") from None
     except FileNotFoundError:
-        raise CannotOpen(f"There is no file {path}.") from None
+        raise CannotOpen(
+            f"There is no file {path}: it was moved, renamed or deleted. Choose another model, or "
+            "open it where it is now."
+        ) from None
     except OSError as error:
         raise CannotOpen(f"{path} cannot be read: {error.strerror or error}.") from error
 

@@ -234,6 +234,17 @@ class PrefillStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptRead:
+    """A chunk of the prompt is processed, and another is to follow.
+
+    :param tokens: of the prompt so far, those found in the context among them
+    """
+
+    time_s: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class DecodeStarted:
     """The prompt is processed; the first answer token is next."""
 
@@ -329,6 +340,7 @@ Answer = (
     | Loaded
     | Measured
     | PrefillStarted
+    | PromptRead
     | DecodeStarted
     | Text
     | Scored

@@ -8,7 +8,7 @@ import ctypes
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import llama_cpp as llama
@@ -23,7 +23,7 @@ from monitor.engine.load_log import (
     why_no_model,
 )
 from monitor.engine.memory import gpu_room_bytes, layers_that_fit, memory_need
-from monitor.engine.messages import AUTO, F16, MLOCK, MMAP, Load, Loaded, LoadProgress
+from monitor.engine.messages import AUTO, F16, MLOCK, MMAP, Load, Loaded, LoadProgress, PromptRead
 from monitor.engine.vocabulary import Vocabulary
 
 CHUNK = 512
@@ -259,8 +259,11 @@ class Runtime:
             self.known += tokens
         return int(result)
 
-    def prefill(self, tokens: list[int]) -> str | None:
-        """Extend sequence 0 to some tokens; return ``None``, ``cancelled``, or what went wrong."""
+    def prefill(self, tokens: list[int]) -> Generator[PromptRead, None, str | None]:
+        """Extend sequence 0 to some tokens, and tell how far that has come.
+
+        :return: ``None``, ``cancelled``, or what went wrong
+        """
         while len(self.known) < len(tokens):
             if self.abort:
                 return "cancelled"
@@ -269,6 +272,8 @@ class Runtime:
                 return "cancelled"
             if result:
                 return f"llama.cpp could not process the prompt (result {result})."
+            if len(self.known) < len(tokens):
+                yield PromptRead(time.monotonic(), len(self.known))
         llama.llama_synchronize(self.context)
         return None
 

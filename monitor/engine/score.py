@@ -3,13 +3,13 @@
 Tokens and truncation are lm-evaluation-harness's (``TemplateLM._encode_pair`` and
 ``HFLM._loglikelihood_tokens``); the divergent form is ``hellaswag_score`` of llama.cpp's
 tools/perplexity. Sequence 0 holds what the questions of a pack begin with;
-each choice is a branch in a sequence of its own.
+each choice is a branch in a sequence of its own, and what several begin with is computed once.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 
-from monitor.engine.batch import Batch, Branch, DecodeFailed, Plan, Tally, Tokens
+from monitor.engine.batch import Batch, Branch, DecodeFailed, Plan, Tally, Tokens, Tree
 from monitor.engine.messages import (
     Answer,
     Done,
@@ -36,14 +36,15 @@ def encode_pair(vocabulary: Vocabulary, context: str, continuation: str) -> tupl
     """Return a context's and a continuation's tokens.
 
     White space at the context's end moves to the continuation, and the continuation's tokens are
-    what the whole has beyond the context's: never those of the continuation alone.
+    what the whole has beyond the context's: never those of the continuation alone. Of a context
+    that is nothing else, the beginning mark stands for it.
     """
-    if not context:
+    kept = context.rstrip()
+    continuation = context[len(kept) :] + continuation
+    if not kept:
         begin = vocabulary.bos if vocabulary.bos >= 0 else vocabulary.eos
         tokens = vocabulary.encode_inner(continuation)
         return ([begin], tokens) if tokens[:1] != [begin] else (tokens[:1], tokens[1:])
-    kept = context.rstrip()
-    continuation = context[len(kept) :] + continuation
     before = vocabulary.encode(kept)
     return before, vocabulary.encode(kept + continuation)[len(before) :]
 
@@ -97,11 +98,8 @@ class Scorer:
             branch.choices.append((number, len(tokens) - len(scored), scored))
         listed = list(branches.values())
         first = min(at for branch in listed for _, at, _ in branch.choices)
-        stem = common_length([branch.tokens for branch in listed])
-        if not self._runtime.can_branch:
-            stem = 0 if len(listed) > 1 else len(listed[0].tokens)
-            first = 0
-        return Plan(listed, stem, min(stem, first), len(texts), is_cut)
+        free = min(first, common_length([branch.tokens for branch in listed]))
+        return Plan(listed, free if self._runtime.can_branch else 0, len(texts), is_cut)
 
     def _pairs(self, question: Question) -> list[tuple[Tokens, Tokens]]:
         # Choices mostly share their context: its tokens are found once.
@@ -119,14 +117,16 @@ class Scorer:
             return pack
         branches = len(pack[0].branches)
         shared = pack[0].head
-        cost = pack[0].size
+        tree = Tree()
+        for branch in pack[0].branches:
+            tree.add(branch.tokens)
         for plan in plans[at + 1 :]:
             branches += len(plan.branches)
             shared = shared[: common_length([shared, plan.head])]
-            known = common_length([shared, self._runtime.known])
-            cost += plan.size
-            # What all share is computed once, and what is held already not at all.
-            fresh = cost - len(shared) * len(pack) - known
+            for branch in plan.branches:
+                tree.add(branch.tokens)
+            # What is shared is computed once, and what is held already not at all.
+            fresh = tree.size - common_length([shared, self._runtime.known])
             if branches >= self._runtime.sequences or fresh > self._runtime.chunk:
                 break
             pack.append(plan)
@@ -144,14 +144,13 @@ class Scorer:
         held = self._runtime.reuse(prefix)
         tallies = [Tally(plan) for plan in pack]
         computed = self._batch.compute(prefix, held, tallies)
-        # What all share is spread evenly over them.
-        work = [plan.size - len(prefix) + (len(prefix) - held) / len(pack) for plan in pack]
+        work = max(sum(tally.work for tally in tallies), 1e-9)
         return Scored(
             start_s=start_s,
             end_s=time.monotonic(),
             questions=tuple(
-                QuestionScore(tally.scores(), mine / max(sum(work), 1e-9), tally.plan.is_cut)
-                for tally, mine in zip(tallies, work, strict=True)
+                QuestionScore(tally.scores(), tally.work / work, tally.plan.is_cut)
+                for tally in tallies
             ),
             tokens=sum(len(b.tokens) * len(b.choices) for plan in pack for b in plan.branches),
             computed=computed,

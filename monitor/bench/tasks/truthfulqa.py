@@ -132,7 +132,7 @@ TRUTHFULQA_MC1 = Task(
     title="TruthfulQA MC1",
     read=read_mc1,
     normalised=False,
-    spare_shot=True,
+    has_own_shots=True,
     source=SOURCE,
 )
 
@@ -142,6 +142,6 @@ TRUTHFULQA_MC2 = Task(
     read=read_mc2,
     mass=True,
     normalised=False,
-    spare_shot=True,
+    has_own_shots=True,
     source=SOURCE,
 )
