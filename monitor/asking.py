@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from monitor import forms, repeat_report, report
+from monitor import figures, forms, repeat_report, report
+from monitor.answer_screen import AnswerScreen
 from monitor.details import walls_of
 from monitor.energy.budget import Budget
 from monitor.energy.comparison import Comparison
@@ -24,22 +25,20 @@ from monitor.engine.messages import (
     MLOCK,
     MMAP,
     ChatMessage,
-    Loaded,
-    LoadProgress,
     Sampling,
-    Text,
 )
 from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
 from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.history_commands import found_record
 from monitor.live_beside import live_beside
-from monitor.loading import Identifying, LoadOptions, Stopped
+from monitor.loading import LoadOptions, Stopped
 from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
 from monitor.number_option import Number
 from monitor.repeat import repeat
 from monitor.repeating import MOST, Plan, Repeated, Repeater, earlier_runs
+from monitor.running import BUDGET
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.machine import this_machine
@@ -48,7 +47,6 @@ from monitor.terminal import (
     INTERRUPTED,
     ctrl_c,
     echo_json,
-    inert,
     json_option,
     open_history,
     stderr,
@@ -71,8 +69,8 @@ def _share(_context: click.Context, _option: click.Parameter, text: str | None) 
 def repeat_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that run a prompt several times."""
     for option in (
-        click.option("--max-repeats", type=click.IntRange(2), default=MOST, show_default=True,
-                     help="Runs at most with --until-precision."),
+        click.option("--max-repeats", type=click.IntRange(2),
+                     help=f"Runs at most with --until-precision; {MOST} unless given."),
         click.option("--until-precision", "precision", metavar="PERCENT", callback=_share,
                      help="Run it until the mean is known this well: 5%."),
         click.option("--repeat", "times", type=click.IntRange(1),
@@ -82,16 +80,42 @@ def repeat_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _plan(times: int | None, precision: float | None, most: int) -> Plan | None:
+def _plan(times: int | None, precision: float | None, most: int | None) -> Plan | None:
     """Return what the options ask for, ``None`` for a single run."""
+    if most is not None and precision is None:
+        raise click.UsageError("--max-repeats ends --until-precision; give that as well.")
     if times is not None and precision is not None:
         raise click.UsageError("--repeat says how often, --until-precision how well; give one.")
     if times is None and precision is None:
         return None
-    return Plan(times, precision, most)
+    return Plan(times, precision, MOST if most is None else most)
 
 
-@click.command()
+class _Question(click.Command):
+    """A command whose argument is a question; says how to write one that the shell took apart."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                raise
+            raise click.UsageError(
+                f"{error.format_message()} A question that begins with “-” stands behind “--”: "
+                f'llamawatt {self.name} -- "-5+3?"',
+                ctx,
+            ) from None
+        if rest:
+            question = " ".join([ctx.params["prompt"], *rest])
+            raise click.UsageError(
+                f'Put the question in quotation marks: llamawatt {self.name} "{question}"', ctx
+            )
+        return rest
+
+
+@click.command(cls=_Question)
 @click.argument("prompt")
 @click.option("-m", "--model", default="starter", help="A path, a name in the library, or starter.")
 @click.option("--system", default="", help="A system prompt.")
@@ -137,7 +161,7 @@ def ask(
     budget: float | None,
     times: int | None,
     precision: float | None,
-    max_repeats: int,
+    max_repeats: int | None,
     as_json: bool,
 ) -> None:
     """Put a question to a model; the answer, then what it cost. “-” reads the prompt from stdin.
@@ -145,7 +169,7 @@ def ask(
     How the model is loaded is what these options say, whatever the window keeps for it: a command
     does the same tomorrow. With --repeat or --until-precision the same answer is written several
     times, each from an empty context, and the mean of their energies told; a run before them warms
-    up and is not counted.
+    up and is no part of it; the history has it as #warm-up.
 
     Example: llamawatt ask "What is a watt?" --max-tokens 200
     """
@@ -183,7 +207,7 @@ def again(
     query_id: str,
     times: int | None,
     precision: float | None,
-    max_repeats: int,
+    max_repeats: int | None,
     as_json: bool,
 ) -> None:
     """Run a stored query again: same prompt, model, settings and seed; the end of an ID is enough.
@@ -220,14 +244,16 @@ def _put(
     if plan is None:
         with _metered(history) as meter, ctrl_c(meter.cancel):
             record = _stream(meter.run(request), as_json)
-        _tell(record, walls_of(history, [record]).get(record.id), as_json)
+        wall = walls_of(history, [record]).get(record.id)
+        _tell(record, wall, as_json, budget_j=request.budget.answer_j)
         return
     with _metered(history) as meter:
         repeater = Repeater(meter, history)
         with ctrl_c(repeater.cancel):
             found = _stream_repeats(repeater.run(request, plan), as_json)
     compared = _beside(history, found, before) if before else None
-    _tell_repeated(found, compared, as_json)
+    ran = [record for record in (found.warm_up, *found.records) if record]
+    _tell_repeated(found, compared, walls_of(history, ran), as_json, request.budget.answer_j)
 
 
 def _replay(path: Path, as_json: bool) -> None:
@@ -252,26 +278,46 @@ def _tell(
     wall: AtTheWall | None,
     as_json: bool,
     more: Mapping[str, Any] | None = None,
+    budget_j: float | None = None,
 ) -> None:
     """Show what a query that is over came to; exit as it ended.
 
+    One that used up its budget did what was asked, as one that came to --max-tokens did.
+
     :param wall: what it came to at the wall, if that can be told
     :param more: what else its document is to hold
+    :param budget_j: joules it was to take at most
     """
+    is_measured = record.bill.total().energy is not None
     if as_json:
         echo_json({**forms.told_json(record, wall), **(more or {})})
     else:
-        stderr.print(report.headline(record))
+        if is_measured or record.status is Status.DONE:
+            stderr.print(report.headline(record))
+        for line in report.beside_lines(record.beside) if is_measured else ():
+            stderr.print(line)
         if wall:
             stderr.print(wall_words(wall), markup=False)
-        if note := report.ending_note(record):
+        if note := _stop_note(record, budget_j) or report.ending_note(record):
             stderr.print(note)
+        if budget_j is not None and record.status is Status.DONE and not is_measured:
+            stderr.print("No energy was measured: the budget could not be kept.")
     if record.notice:
         stderr.print(record.notice)
     if record.status is Status.FAILED:
         raise click.ClickException(record.error)
-    if record.status is Status.STOPPED:
+    if record.status is Status.STOPPED and record.finish_reason != BUDGET:
         sys.exit(INTERRUPTED)
+
+
+def _stop_note(record: QueryRecord, budget_j: float | None) -> str:
+    """Say what stopped an answer, and if it did before its first word; "" if nothing did."""
+    if record.status is not Status.STOPPED:
+        return ""
+    when = "" if record.tokens.completion else " before the first word"
+    if record.finish_reason != BUDGET:
+        return f"Stopped{when}."
+    return f"Stopped{when}: the budget of {figures.energy(budget_j)} is used up."
 
 
 def _beside(history: History, found: Repeated, before: QueryRecord) -> Comparison | None:
@@ -280,14 +326,29 @@ def _beside(history: History, found: Repeated, before: QueryRecord) -> Compariso
     return found.against(earlier, machine_id == this_machine()["id"])
 
 
-def _tell_repeated(found: Repeated, compared: Comparison | None, as_json: bool) -> None:
-    """Show what some runs came to; exit as the last one ended."""
+def _tell_repeated(
+    found: Repeated,
+    compared: Comparison | None,
+    walls: Mapping[str, AtTheWall],
+    as_json: bool,
+    budget_j: float | None,
+) -> None:
+    """Show what some runs came to; exit as the last one ended.
+
+    :param walls: what they came to at the wall, by their identifiers
+    :param budget_j: joules each was to take at most
+    """
     if as_json:
-        echo_json(repeat_report.repeated_json(found, compared))
-    else:
-        stderr.print("\n".join(repeat_report.lines(found, compared)), markup=False)
+        echo_json(repeat_report.repeated_json(found, compared, walls))
+    elif said := repeat_report.lines(found, compared):
+        stderr.print("\n".join(said), markup=False)
     if found.broken and found.broken.status is Status.FAILED:
         raise click.ClickException(found.broken.error)
+    if found.broken and found.broken.finish_reason == BUDGET:
+        raise click.ClickException(
+            f"A run used up the budget of {figures.energy(budget_j)} before its end, and a mean "
+            "is of whole runs. Raise --budget, or end the answers sooner by --max-tokens."
+        )
     if found.stopped:
         sys.exit(INTERRUPTED)
 
@@ -307,14 +368,14 @@ def _metered(history: History) -> Iterator[Meter]:
 
 def _stream_repeats(events: Generator[Event | Repeated, None, None], as_json: bool) -> Repeated:
     """Show the answer once and how the mean grows; return what it came to."""
-    screen = _Screen(as_json)
+    screen = AnswerScreen(as_json)
     # Closed at once if nobody reads any more: the query ends while its history is still open.
     with closing(events):
         for event in events:
             if not isinstance(event, Repeated):
                 screen.show(event)
                 continue
-            screen = _Screen(silent=True)
+            screen = AnswerScreen(silent=True)
             if event.ended:
                 return event
             if not as_json:
@@ -324,37 +385,10 @@ def _stream_repeats(events: Generator[Event | Repeated, None, None], as_json: bo
 
 def _stream(events: Generator[Event, None, None], as_json: bool) -> QueryRecord:
     """Show a query's events as they come and return its record."""
-    screen = _Screen(as_json)
+    screen = AnswerScreen(as_json)
     with closing(events):
         for event in events:
             screen.show(event)
             if isinstance(event, Finished):
                 return event.record
     raise AssertionError("a query always ends with its record")
-
-
-class _Screen:
-    """Shows the events of one query: how loading goes, and the answer as it is written.
-
-    :param silent: whether the answer is left out
-    """
-
-    def __init__(self, silent: bool) -> None:
-        self._silent, self._wrote = silent, False
-        self._loading = stderr.status("Loading the model …")
-
-    def show(self, event: Event) -> None:
-        """Show an event."""
-        if isinstance(event, Identifying | LoadProgress) and stderr.is_terminal:
-            doing = "Loading" if isinstance(event, LoadProgress) else "Reading"
-            self._loading.start()
-            self._loading.update(f"{doing} the model … {event.fraction:.0%}")
-        else:
-            self._loading.stop()
-        if isinstance(event, Loaded) and event.note:
-            stderr.print(event.note)
-        if isinstance(event, Text) and not self._silent:
-            click.echo(inert(event.text), nl=False)
-            self._wrote = True
-        if isinstance(event, Finished) and self._wrote:
-            click.echo()

@@ -12,15 +12,15 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures, forms
-from monitor.energy.baseline import Baseline, Stale, stale_words
+from monitor.energy.baseline import Baseline, Stale, is_stale, stale_words, why_stale
 from monitor.energy.calibration import Calibration, CannotCalibrate, calibrate
 from monitor.engine.client import Engine
 from monitor.engine.gguf import read_model_info
 from monitor.loading import LoadOptions
 from monitor.models.library import model_places, resolve_model
-from monitor.number_option import Number
+from monitor.number_option import Seconds
 from monitor.power.sampler import Sampler
-from monitor.quiet import IdleMeasurement, NotQuiet, present_conditions
+from monitor.quiet import IdleMeasurement, NotQuiet, NotSure, present_conditions
 from monitor.report import make_table
 from monitor.sensing import sampler_for
 from monitor.staircase import (
@@ -46,17 +46,29 @@ CONNECT = (
 )
 
 
+SURE = (
+    "Nothing was kept. If you are sure that nothing computes on it, say so with "
+    "`llamawatt baseline --gpu-at-rest`; what is above that baseline will be called uncertain."
+)
+
+
 @click.command()
 @click.option(
     "--seconds",
-    type=Number(5, 600),
+    type=Seconds(5, 600),
     default=60.0,
     show_default=True,
     help="How long to measure.",
 )
 @click.option("--show", "only_show", is_flag=True, help="Show the last one; measure nothing.")
+@click.option(
+    "--gpu-at-rest",
+    "is_sure",
+    is_flag=True,
+    help="Nothing computes on a GPU that does not tell its load: what it draws is idle.",
+)
 @json_option
-def baseline(seconds: float, only_show: bool, as_json: bool) -> None:
+def baseline(seconds: float, only_show: bool, is_sure: bool, as_json: bool) -> None:
     """Measure what the idle machine draws, so that bills can say what is above it.
 
     Leave the machine alone meanwhile; if it is busy nothing is kept.
@@ -72,20 +84,20 @@ def baseline(seconds: float, only_show: bool, as_json: bool) -> None:
                 )
             used, stale = found
         else:
-            used = Baselines(history.store).keep(_measured(history, seconds, is_told=not as_json))
-            stale = ()
+            used = Baselines(history.store).keep(_measured(history, seconds, is_sure, as_json))
+            stale = why_stale(used, used.conditions, datetime.now(UTC))
     now = datetime.now(UTC)
     show(_baseline_view(used, stale, now), lambda: forms.baseline_json(used, stale, now), as_json)
 
 
-def _measured(history: History, seconds: float, is_told: bool) -> Baseline:
+def _measured(history: History, seconds: float, is_sure: bool, as_json: bool) -> Baseline:
     cancelled: list[bool] = []
     with sampler_for(history) as sampler:
         sampler.wait_ready()
         measuring = IdleMeasurement(sampler, seconds)
         with (
             ctrl_c(lambda: cancelled.append(True)),
-            _bar("Leave the machine alone", is_told) as bar,
+            _bar("Leave the machine alone", is_told=not as_json) as bar,
         ):
             while (share := measuring.look()) < 1 and not cancelled:
                 bar(share)
@@ -94,7 +106,9 @@ def _measured(history: History, seconds: float, is_told: bool) -> Baseline:
             stderr.print("Stopped; nothing was kept.")
             raise SystemExit(INTERRUPTED)
         try:
-            return measuring.finish(Baselines(history.store).newest(LOOKED_AT))
+            return measuring.finish(Baselines(history.store).newest(LOOKED_AT), is_sure)
+        except NotSure as question:
+            raise click.ClickException(f"{question} {SURE}") from question
         except NotQuiet as problem:
             raise click.ClickException(str(problem)) from problem
 
@@ -127,9 +141,12 @@ def _baseline_view(used: Baseline, stale: tuple[Stale, ...], now: datetime) -> R
             "total of the parts", figures.power(total[0]), figures.power(total[1]), style="bold"
         )
     age = f"Measured {figures.duration(max(used.age_s(now), 0.0))} ago"
-    state = f"{age}; stale: {stale_words(stale)}." if stale else f"{age}."
+    doubt = "stale" if is_stale(stale) else "uncertain"
+    state = f"{age}; {doubt}: {stale_words(stale)}." if stale else f"{age}."
     profile = used.conditions.profile
     notes = [Text(state, style="yellow" if stale else "dim")]
+    if on_word := used.conditions.on_word:
+        notes.append(Text(f"At rest by a person's word only: {on_word}.", style="yellow"))
     if profile:
         notes.append(Text(f"Power profile: {profile}.", style="dim"))
     return Group(table, *notes)

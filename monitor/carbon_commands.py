@@ -24,11 +24,12 @@ from monitor.carbon.forms import (
     sci_json,
     sci_view,
 )
-from monitor.carbon.intensity import NoFigure, Zone, find_zone, without_figure, zones
+from monitor.carbon.intensity import ENTER, NoFigure, Zone, find_zone, without_figure, zones
 from monitor.carbon.live import Live, LiveError, Provider, live_for
 from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, OwnFigure
 from monitor.carbon.recost import check_year, figure_given, recost
 from monitor.carbon.state import LiveState, read_state, refresh
+from monitor.energy.parts import is_lower_bound
 from monitor.filter_options import filter_options, known_filter
 from monitor.history_commands import EMPTY, NOTHING_MATCHES, found_record
 from monitor.store.filters import Filter
@@ -68,7 +69,7 @@ def zone_(zone: str | None, as_json: bool) -> None:
     Example: llamawatt carbon zone DEU
     """
     with open_history() as stored:
-        turned_off = choices.choose_zone(stored, zone) if zone else None
+        turned_off = choices.choose_zone(stored, zone) if zone is not None else None
         _show_choice(stored, as_json, turned_off)
 
 
@@ -89,15 +90,19 @@ def list_(as_json: bool) -> None:
 
 @carbon.command(context_settings=takes_negative)
 @click.argument("g_per_kwh", type=float)
-@click.option("--name", required=True, help="As it is to be shown: Rooftop.")
-@click.option("--source", required=True, help="Where the figure is from.")
+@click.option("--name", help="As it is to be shown: Rooftop.")
+@click.option("--source", help="Where the figure is from.")
 @click.option("--year", type=YEAR, help="The year it is of; this one unless given.")
 @json_option
-def own(g_per_kwh: float, name: str, source: str, year: int | None, as_json: bool) -> None:
+def own(
+    g_per_kwh: float, name: str | None, source: str | None, year: int | None, as_json: bool
+) -> None:
     """Enter a carbon intensity of your own in g/kWh, and use it.
 
     Example: llamawatt carbon own 45 --name Rooftop --source "life cycle of my panels"
     """
+    if name is None or source is None:
+        raise click.UsageError(f"A figure of your own needs a name and a source: {ENTER}")
     figure = OwnFigure(g_per_kwh, name, source, _year_or_this(year))
     with open_history() as stored:
         _show_choice(stored, as_json, choices.choose_own(stored, figure))
@@ -151,8 +156,8 @@ def embodied(
     if used:
         hour = figures.mass(used.grams(3600))
         text = (
-            f"{used.device_kg:g} kg over {used.life_years:g} years, {used.share:.0%} of the "
-            f"device: {hour} CO₂e an hour"
+            f"{used.device_kg:g} kg over {used.life_years:g} years, "
+            f"{figures.percent(used.share)} of the device: {hour} CO₂e an hour"
         )
     show(text, lambda: {"embodied": used and used.to_json()}, as_json)
 
@@ -222,7 +227,7 @@ def sci_(query_id: str, as_json: bool) -> None:
         scores = _scores(stored, record, operational, record.embodied_g)
     total_s = record.seconds.total
     show(
-        sci_view(operational, scores, total_s),
+        sci_view(operational, scores, total_s, is_lower_bound(record.bill)),
         lambda: {"id": record.id, **sci_json(operational, scores, total_s)},
         as_json,
     )

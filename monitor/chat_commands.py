@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from monitor import figures, report
+from monitor.clock import local_minute
 from monitor.engine.thinking import split_thinking
 from monitor.exchange.capsule import write_capsule
 from monitor.exchange.conversation import (
@@ -20,11 +21,19 @@ from monitor.exchange.conversation import (
 )
 from monitor.exchange.conversation_reading import take_in_conversation
 from monitor.exchange.files import new_file
-from monitor.store.branches import Branch, Cost
+from monitor.store.branches import Branch
 from monitor.store.conversation_search import HIT_END, HIT_START
 from monitor.store.conversations import Listed, Talk, TalkTurn
 from monitor.store.history import History
-from monitor.terminal import echo_json, inert, json_option, open_history, stderr, stdout
+from monitor.terminal import (
+    echo_json,
+    inert,
+    json_option,
+    open_history,
+    stderr,
+    stdout,
+    tell_more,
+)
 
 EMPTY = "There is no conversation yet. Begin one in the window: llamawatt"
 NOTHING_MATCHES = "No conversation holds that. Try fewer or shorter words."
@@ -48,11 +57,12 @@ def list_chats(text: str, deleted: bool, limit: int, as_json: bool) -> None:
     Example: llamawatt chats list --text watt
     """
     with open_history() as history:
-        listed = history.talks.listed(text, limit, deleted)
+        listed = history.talks.listed(text, limit + 1, deleted)
     if as_json:
-        echo_json([_listed_json(each) for each in listed])
+        echo_json([_listed_json(each) for each in listed[:limit]])
     elif listed:
-        stdout.print(_table(listed))
+        stdout.print(_table(listed[:limit]))
+        tell_more(listed, limit)
     else:
         stderr.print(NOTHING_MATCHES if text.strip() or deleted else EMPTY)
 
@@ -219,6 +229,7 @@ def _listed_json(listed: Listed) -> dict[str, Any]:
         "turns": listed.turns,
         "queries": listed.queries,
         "measured": listed.measured,
+        "is_lower_bound": listed.is_lower_bound,
         "energy_j": listed.energy_j,
         "kind": listed.energy_kind and str(listed.energy_kind),
         "snippet": _plain_snippet(listed.snippet) or None,
@@ -234,19 +245,16 @@ def _plain_snippet(snippet: str) -> str:
 
 
 def _table(listed: Sequence[Listed]) -> RenderableType:
-    table = report.make_table(
-        "id", "used (UTC)", "turns", "energy", "title", right=("turns", "energy")
-    )
+    table = report.make_table("id", "used", "turns", "energy", "title", right=("turns", "energy"))
     for each in listed:
         title = Text("★ " if each.pinned else "").append(inert(each.title))
         if each.snippet:
             title.append("\n").append(_marked_snippet(each.snippet))
         energy = figures.marked(each.energy_kind, figures.energy(each.energy_j))
-        # Of some answers nothing was measured: it was more than that.
-        energy = f"≥ {energy}" if 0 < each.measured < each.queries else energy
-        used = each.updated_at[:16].replace("T", " ")
-        table.add_row(each.id[-8:], used, str(each.turns), energy, title)
-    return Group(table, Text(report.LEGEND, style="dim"))
+        energy = figures.at_least(energy, each.is_lower_bound)
+        table.add_row(each.id[-8:], local_minute(each.updated_at), str(each.turns), energy, title)
+    times = report.times_note(each.updated_at for each in listed)
+    return Group(table, Text(report.LEGEND, style="dim"), times)
 
 
 def _marked_snippet(snippet: str) -> Text:
@@ -288,8 +296,7 @@ def _branches_view(done: str, branches: Sequence[Branch]) -> list[RenderableType
     if len(branches) < 2:
         return []
     each = ", ".join(
-        f"[{cost_line(cost)}]" if branch.is_shown else cost_line(cost)
+        f"[{cost_line(branch.cost)}]" if branch.is_shown else cost_line(branch.cost)
         for branch in branches
-        for cost in [Cost(branch.queries, branch.measured, branch.energy_j, kind=branch.kind)]
     )
     return [Text(f"{done} in {len(branches)} ways: {each}", style="dim")]

@@ -15,7 +15,7 @@ from monitor.logs import logging_to_file
 from monitor.paths import database_path
 from monitor.problem import Problem
 from monitor.store.errors import explain
-from monitor.terminal import json_option
+from monitor.terminal import INTERRUPTED, json_option
 
 COMMANDS = {
     "ask": "monitor.asking:ask",
@@ -47,6 +47,9 @@ class Commands(LazyGroup):
                 return super().invoke(ctx)
         except BrokenPipeError:
             raise  # whoever read our output has had enough; click ends quietly
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            sys.exit(INTERRUPTED)
         except sqlite3.Error as problem:
             raise click.ClickException(explain(database_path(), problem, "read")) from problem
         except (Problem, OSError) as problem:

@@ -1,5 +1,6 @@
 """Groups of commands whose modules are read when they are asked for, and not before."""
 
+import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -30,3 +31,20 @@ class LazyGroup(click.Group):
         module, _, attribute = self._lazy[cmd_name].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; of one that is none, say where it is, or the nearest.
+
+        :raises click.UsageError: if there is none of that name
+        """
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = " or ".join(difflib.get_close_matches(args[0], names))
+            hint = f"Did you mean {near}?" if near else f"There are: {', '.join(names)}."
+            root = ctx.find_root().command
+            if isinstance(root, click.Group) and args[0] in root.list_commands(ctx):
+                hint = f"It is: llamawatt {args[0]}"
+            raise click.UsageError(f"No such command “{args[0]}”. {hint}", ctx)
+        return super().resolve_command(ctx, args)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from monitor import report as reports
+from monitor.clock import local_minute
 from monitor.compare import forms, report
 from monitor.compare.board import Board, Leaderboard, UnknownExam
 from monitor.compare.cascade import cascades as find_cascades
@@ -170,11 +171,11 @@ def _show_exams(exams: Sequence[Exam], as_json: bool) -> None:
     elif not exams:
         stderr.print(EMPTY)
     else:
-        table = reports.make_table("key", "test", "models", "latest (UTC)", right=("models",))
+        table = reports.make_table("key", "test", "models", "latest", right=("models",))
         for exam in exams:
-            latest = exam.latest[:16].replace("T", " ")
+            latest = local_minute(exam.latest)
             table.add_row(*map(escape, (exam.key, exam.title, str(exam.entrants), latest)))
-        stdout.print(table)
+        stdout.print(Group(table, reports.times_note(exam.latest for exam in exams)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from monitor.carbon.equivalents import PREFERENCE
 from monitor.energy.account import PREFILL
+from monitor.energy.calibration import Calibration
 from monitor.energy.credit import Credit, credit_of
 from monitor.energy.forecast import Fit, Forecast, fit
 from monitor.energy.wall import AtTheWall, wall_equivalent
@@ -56,21 +57,37 @@ def details_of(history: History, query_id: str) -> Details:
 
 
 def walls_of(history: History, records: Sequence[QueryRecord]) -> dict[str, AtTheWall]:
-    """Return what queries came to at the wall, each by the newest calibration of its machine.
+    """Return what queries came to at the wall; see :meth:`Walls.of`."""
+    return Walls(history).of(records)
 
-    :return: by their identifiers; without those of machines that were never calibrated
-    """
-    machines = history.standings.machines_of([record.id for record in records])
-    calibrations = {
-        machine_id: Calibrations(history.store, machine_id).latest()
-        for machine_id in set(filter(None, machines.values()))
-    }
-    told = {}
-    for record in records:
-        calibration = calibrations.get(machines.get(record.id, ""))
-        if calibration and (wall := wall_equivalent(record.bill, calibration)):
-            told[record.id] = wall
-    return told
+
+class Walls:
+    """Tells what queries came to at the wall; the calibration of each machine is read once."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._calibrations: dict[str, Calibration | None] = {}
+
+    def of(self, records: Sequence[QueryRecord]) -> dict[str, AtTheWall]:
+        """Return what queries came to at the wall, each by the newest calibration of its machine.
+
+        :return: by their identifiers; without those of machines that were never calibrated
+        """
+        machines = self._history.standings.machines_of([record.id for record in records])
+        told = {}
+        for record in records:
+            calibration = self._calibration(machines.get(record.id))
+            if calibration and (wall := wall_equivalent(record.bill, calibration)):
+                told[record.id] = wall
+        return told
+
+    def _calibration(self, machine_id: str | None) -> Calibration | None:
+        if machine_id is None:
+            return None
+        if machine_id not in self._calibrations:
+            found = Calibrations(self._history.store, machine_id).latest()
+            self._calibrations[machine_id] = found
+        return self._calibrations[machine_id]
 
 
 def credits_of(history: History, records: Iterable[QueryRecord]) -> dict[str, Credit]:
@@ -85,7 +102,7 @@ def credits_of(history: History, records: Iterable[QueryRecord]) -> dict[str, Cr
             fits[place] = _earlier(history, record)
         tokens = record.tokens
         prefill = record.bill.total(PREFILL)
-        credit = credit_of(tokens.reused, tokens.prompt - tokens.reused, prefill, fits[place])
+        credit = credit_of(tokens.reused, record.fresh_tokens or 0, prefill, fits[place])
         if credit:
             found[record.id] = credit
     return found

@@ -21,11 +21,12 @@ from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.html_report import html_report
 from monitor.exchange.intake import take_in
 from monitor.exchange.model_card import filter_of_model, model_card
-from monitor.exchange.reading import numbers_of
+from monitor.exchange.reading import numbers_of, partly_read_of
 from monitor.filter_options import filter_options, known_filter
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.terminal import echo_json, json_option, open_history, stderr
+from monitor.totals_report import partly_read_note
 
 STDOUT = Path("-")
 
@@ -106,7 +107,11 @@ def _write_rows(
     ):
         numbers = numbers_of(history, known_filter(history, chosen), newest_first)
         rows = write(history, numbers, file, told)
-    _tell(output, {"rows": rows}, f"{rows:,} rows", as_json)
+        partly_read = partly_read_of(history, numbers)
+    _tell(output, {"rows": rows, "partly_read": partly_read}, f"{rows:,} rows", as_json)
+    if partly_read and write is write_emissions and not as_json:
+        # CodeCarbon's table has no column that would tell which.
+        stderr.print(partly_read_note(partly_read, rows))
 
 
 @export.command()

@@ -34,7 +34,12 @@ Units = tuple[tuple[float, str], ...]
 
 
 def unit_for(value: float, units: Units) -> tuple[float, str]:
-    """Return the unit a value is best written in; an axis writes all its figures in one."""
+    """Return the unit a value is best written in; an axis writes all its figures in one.
+
+    Nothing is written in the unit without a prefix, if that is among them: 0 J.
+    """
+    if value == 0:
+        return next((unit for unit in units if unit[0] == 1.0), units[-1])
     return next((unit for unit in units if abs(value) >= unit[0] * 0.9995), units[-1])
 
 
@@ -118,6 +123,11 @@ def mass_span(low_g: float, high_g: float, of_g: float) -> str:
     return _span(low_g, high_g, unit_for(of_g or high_g, MASS))
 
 
+def percent(share: float) -> str:
+    """Write a share of one in whole hundredths: 97 %."""
+    return f"{100 * share:.0f} %"
+
+
 def reading(quantity: Quantity, value: float | None) -> str:
     """Write what a gauge tells: 97 %, 71 °C, 1.90 GHz, 5.21 GiB.
 
@@ -136,7 +146,7 @@ def reading(quantity: Quantity, value: float | None) -> str:
         case Quantity.MEMORY:
             return _counted(value, MEMORY)
         case Quantity.THROTTLE:
-            return f"{100 * value:.0f} %"
+            return percent(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import LOAD, Bill, Line, Total
-from monitor.energy.baseline import AboveIdle, Baseline, Stale
+from monitor.energy.baseline import AboveIdle, Baseline, Stale, is_stale
+from monitor.energy.parts import is_lower_bound
 from monitor.energy.wall import AtTheWall, WallUnknown, wall_words
 from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe
@@ -59,6 +60,8 @@ def record_json(record: QueryRecord) -> dict[str, Any]:
         "embodied_g": record.embodied_g,
         "gauges": [_gauge_json(line) for line in record.gauges],
         "throttled": record.throttled,
+        "beside": record.beside.to_json(),
+        **record.notes.to_json(),
     }
 
 
@@ -134,11 +137,14 @@ def energy_json(
 ) -> dict[str, Any]:
     """Return a bill in the form every command shares. ``null`` is "not known", never zero.
 
+    Where ``is_lower_bound``, a part was not read: total and phases were more than they say.
+
     :param above: what it has above idle; ``llamawatt baseline`` measures what that takes
     :param billed_at: when that was reckoned, with a time zone; now unless given
     """
     return {
         **_total_json(bill.total()),
+        "is_lower_bound": is_lower_bound(bill),
         "above_idle_j": above and above.joules,
         "above_idle_low_j": above and above.low_j,
         "above_idle_high_j": above and above.high_j,
@@ -156,7 +162,7 @@ def _used_baseline_json(above: AboveIdle, billed_at: datetime) -> dict[str, Any]
         "measured_at": above.measured_at,
         "age_s": (billed_at - measured_at).total_seconds(),
         "median_w": above.idle_w,
-        "is_stale": bool(above.stale),
+        "is_stale": is_stale(above.stale),
         "stale_because": [str(why) for why in above.stale],
     }
 
@@ -172,11 +178,12 @@ def baseline_json(baseline: Baseline, stale: Sequence[Stale], now: datetime) -> 
         "id": baseline.id,
         "measured_at": baseline.measured_at,
         "age_s": baseline.age_s(now),
-        "is_stale": bool(stale),
+        "is_stale": is_stale(stale),
         "stale_because": [str(why) for why in stale],
         "seconds": baseline.duration_s,
         "profile": baseline.conditions.profile or None,
         "on_mains": baseline.conditions.on_mains,
+        "on_word": baseline.conditions.on_word or None,
         "median_w": total and total[0],
         "spread_w": total and total[1],
         "channels": [

@@ -3,10 +3,12 @@
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from monitor import figures
 from monitor.energy.baseline import (
+    AND,
     FEWEST_BLOCKS,
     Baseline,
     Conditions,
@@ -34,7 +36,8 @@ quiet minute; below what even a laptop's GPU takes to compute."""
 
 ASKED_SHARE, ASKED_W = 0.5, 10.0
 """The same where a person says that the machine is idle: another screen, or a bus that is not put
-to sleep, may be in it, but no load of a graphics card."""
+to sleep, may be in it, but no load of a graphics card. Of one that was never compared and draws
+more it is asked whether that is rest."""
 
 
 def present_gpu_percent(sampler: Sampler) -> float:
@@ -50,6 +53,34 @@ def silent_gpus(sampler: Sampler) -> tuple[str, ...]:
     return tuple(c.label for c in _gpus(sampler) if (c.domain, c.device) not in told)
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Whether the GPUs were at rest.
+
+    :param at_work: which of them was not, or may not have been, and what to do; "" if none
+    :param unknown: those of which nothing tells, each with its watts
+    :param on_word: those that draw what they did when a person said they were at rest
+    """
+
+    at_work: str = ""
+    unknown: tuple[tuple[str, float], ...] = ()
+    on_word: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """What only a person can answer; "" if there is nothing to ask."""
+        if not self.unknown:
+            return ""
+        drew = " ".join(
+            f"{label} drew {figures.power(watts)} all the while and does not tell its load."
+            for label, watts in self.unknown
+        )
+        return (
+            f"{drew} A steady load looks the same as rest, and no earlier baseline says what is "
+            "drawn at rest."
+        )
+
+
 def why_at_work(
     sampler: Sampler,
     start_s: float,
@@ -58,7 +89,20 @@ def why_at_work(
     earlier: Sequence[Baseline],
     is_asked: bool,
 ) -> str:
-    """Say which GPU was at work in a span, or may have been; "" if all were at rest.
+    """Say which GPU was at work in a span, or may have been; "" if all were at rest."""
+    rest = rest_of_gpus(sampler, start_s, end_s, conditions, earlier, is_asked)
+    return rest.at_work or rest.question
+
+
+def rest_of_gpus(
+    sampler: Sampler,
+    start_s: float,
+    end_s: float,
+    conditions: Conditions,
+    earlier: Sequence[Baseline],
+    is_asked: bool,
+) -> Rest:
+    """Tell whether the GPUs were at rest in a span.
 
     A steady load looks like rest to whoever sees watts alone. Where a GPU tells no load, it is
     compared with its own least second, and with what it drew in the newest baseline taken under
@@ -68,13 +112,14 @@ def why_at_work(
     :param conditions: the present ones
     :param earlier: the baselines of this machine, the newest first
     :param is_asked: whether a person says that the machine is idle. Then only baselines since the
-      last restart count, and a GPU without one is believed; else it must draw next to nothing
+      last restart count, and a GPU without one that draws more than :data:`ASKED_W` is asked for;
+      else it must draw next to nothing
     """
     told = set()
     for gauge in _loads(sampler):
         load = sampler.gauge_trace.summary(gauge.key, start_s, end_s)
         if load and load.mean > QUIET_GPU_PERCENT:
-            return (
+            return Rest(
                 f"{gauge.label} was {load.mean:.0f} % while idle was measured, where at most "
                 f"{QUIET_GPU_PERCENT:.0f} % count as idle. Nothing was kept. Close what computes "
                 "on it, and try again."
@@ -82,9 +127,13 @@ def why_at_work(
         if load and load.samples * PERIOD_S >= TOLD * (end_s - start_s):
             told.add((gauge.domain, gauge.device))
     known = _comparable(earlier, conditions, is_asked)
-    silent = [each for each in _gpus(sampler) if (each.domain, each.device) not in told]
-    found = (_why_restless(sampler, each, start_s, end_s, known, is_asked) for each in silent)
-    return next(filter(None, found), "")
+    silent = (each for each in _gpus(sampler) if (each.domain, each.device) not in told)
+    found = [_rest_by_watts(sampler, each, start_s, end_s, known, is_asked) for each in silent]
+    return Rest(
+        at_work=next(filter(None, (each.at_work for each in found)), ""),
+        unknown=tuple(gpu for each in found for gpu in each.unknown),
+        on_word=tuple(label for each in found for label in each.on_word),
+    )
 
 
 def _loads(sampler: Sampler) -> Iterator[Gauge]:
@@ -107,37 +156,45 @@ def _comparable(
     return [each for each in earlier if not other & set(why_stale(each, conditions, now))]
 
 
-def _why_restless(
+def _rest_by_watts(
     sampler: Sampler,
     channel: Channel,
     start_s: float,
     end_s: float,
     earlier: Sequence[Baseline],
     is_asked: bool,
-) -> str:
+) -> Rest:
     seconds_w = watts_by_second(sampler.trace, channel, start_s, end_s)
     if len(seconds_w) < FEWEST_BLOCKS:
-        return ""  # the baseline will have no line of it
+        return Rest()  # the baseline will have no line of it
     share, slack_w = (ASKED_SHARE, ASKED_W) if is_asked else (REST_SHARE, REST_W)
     median_w, least_w = statistics.median(seconds_w), min(seconds_w)
     begin = f"{channel.label} does not tell its load, and "
     end = "Nothing was kept. Close what computes on it, and try again."
     if median_w > (1 + share) * least_w + slack_w:
         ends = f"{figures.power(least_w)} to {figures.power(max(seconds_w))}"
-        return f"{begin}its watts came and went ({ends}), so that it may have been at work. {end}"
+        return Rest(
+            f"{begin}its watts came and went ({ends}), so that it may have been at work. {end}"
+        )
     before = next(
         ((line.median_w, each) for each in earlier for line in each.lines
          if line.channel.key == channel.key),
         None,
     )  # fmt: skip
     if before is None:
-        if is_asked or median_w <= slack_w:
-            return ""
-        return f"{begin}no earlier baseline says what it draws at rest. Measure one on demand."
-    if median_w > (1 + share) * before[0] + slack_w:
-        return (
-            f"{begin}drew {figures.power(median_w)}, where it drew {figures.power(before[0])} "
+        if median_w <= slack_w:
+            return Rest()
+        if is_asked:
+            return Rest(unknown=((channel.label, median_w),))
+        return Rest(
+            f"{begin}no earlier baseline says what it draws at rest. Measure one on demand."
+        )
+    before_w, baseline = before
+    if median_w > (1 + share) * before_w + slack_w:
+        return Rest(
+            f"{begin}drew {figures.power(median_w)}, where it drew {figures.power(before_w)} "
             f"before, so that it may have been at work. {end} If it draws that at rest now, "
             "restart the machine and measure then."
         )
-    return ""
+    is_on_word = channel.label in baseline.conditions.on_word.split(AND)
+    return Rest(on_word=(channel.label,) if is_on_word else ())

@@ -13,6 +13,7 @@ from monitor.engine.memory import (
     KV_SHARE,
     free_ram_bytes,
     gpu_room_bytes,
+    gpus_of,
     largest_context,
     memory_need,
 )
@@ -32,6 +33,7 @@ from monitor.load_guard import LoadGuard
 from monitor.models.library import sha256_of
 from monitor.power.cpu import this_processor
 from monitor.power.sampler import Sampler
+from monitor.power.unread import ComputedOn
 from monitor.store.history import History
 
 DEFAULT_CONTEXT = 4096
@@ -188,6 +190,7 @@ class Loader:
         self._cancelled = threading.Event()
         self._load_phase: Phase | None = None
         self._waited = False
+        self._computed_on: ComputedOn | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -270,9 +273,16 @@ class Loader:
             if isinstance(message, Loaded):
                 self._sampler.mark()
                 self._load_phase = Phase(LOAD, message.start_s, message.end_s)
+                self._computed_on = _computed_on(message, self._engine.hello())
+                self._sampler.ask_computed_on(
+                    lambda: self._computed_on if self._engine.loaded else None
+                )
             elif self._cancelled.is_set():
                 self._engine.cancel()  # again: the first may have come before the load began
             yield message
+
+    def _gpus_in_use(self) -> ComputedOn | None:
+        return self._computed_on if self._engine.loaded else None
 
     def take_load(self) -> Phase | None:
         """Return the last load's phase, once: the first query after it bills it."""
@@ -361,6 +371,17 @@ def _free_bytes(request: Load, hello: Hello) -> int | None:
     cards = [device for device in hello.devices if device.kind == "gpu"]
     room_bytes = gpu_room_bytes(cards) if cards else 0
     return None if room_bytes is None else free_ram_bytes() + room_bytes
+
+
+def _computed_on(loaded: Loaded, hello: Hello) -> ComputedOn | None:
+    """Return the GPUs a model's layers are on; ``None`` where they are on none."""
+    gpus = gpus_of(hello.devices) if loaded.layers_offloaded else []
+    if not gpus:
+        return None
+    return ComputedOn(
+        names=tuple(device.description for device in gpus),
+        is_in_processor=all(device.kind == "igpu" for device in gpus),
+    )
 
 
 def _gib(size_bytes: int) -> str:

@@ -32,7 +32,7 @@ class LogFile(logging.handlers.RotatingFileHandler):
 def logging_to_file() -> Iterator[None]:
     """Write what the program logs to ``llamawatt.log`` in the data folder, once however nested.
 
-    :raises OSError: if the folder cannot be made
+    :raises NoDataFolder: if the folder cannot be made
     """
     root = logging.getLogger()
     if any(isinstance(h, LogFile) for h in root.handlers):

@@ -13,7 +13,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.budget import Budget, Spent
 from monitor.energy.forecast import Forecast
 from monitor.engine.client import Engine, EngineError
-from monitor.engine.gguf import ModelInfo, read_model_info
+from monitor.engine.gguf import ModelFileError, ModelInfo, read_model_info
 from monitor.engine.messages import (
     Answer,
     ChatMessage,
@@ -122,13 +122,20 @@ class Meter:
         self._loader.begin()
         return self._loader.load_file(model, options, insist=insist)
 
-    def measure(self, messages: Sequence[ChatMessage]) -> Measured | None:
-        """Return what a conversation would take of the loaded model's context.
+    def measure(
+        self, messages: Sequence[ChatMessage], model: Path, options: LoadOptions
+    ) -> Measured | None:
+        """Return what a conversation would take of a model's context.
 
-        :return: ``None`` while no model is loaded, or the loaded one is at work
+        :return: ``None`` while that is not loaded with these options (a benchmark loads the same
+            file with a context of its own), or the loaded one is at work
         :raises EngineError: if the model's template refuses it
         """
-        return self._engine.measure(tuple(messages))
+        try:
+            request = options.for_model(read_model_info(model))
+        except (ModelFileError, LoadProblem):
+            return None
+        return self._engine.measure(tuple(messages)) if self._engine.model == request else None
 
     def cancel(self) -> None:
         """Stop the query in progress, from any thread; it ends as ``stopped``."""

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from monitor.clock import clock_seconds
+
 
 class Number(click.FloatRange):
     """A number within bounds. ``nan`` is within none, and ``inf`` is no number of seconds.
@@ -20,3 +22,21 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is no number that can be reckoned with.", param, ctx)
         return number
+
+
+class Seconds(Number):
+    """A length of time within bounds: seconds, or minutes and seconds as a clock writes them."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        clock_s = clock_seconds(value) if isinstance(value, str) else None
+        if clock_s is None and isinstance(value, str) and ":" in value:
+            self.fail(
+                f"{value!r} is no length of time; write seconds (90), or 1:30 or 1:02:30.",
+                param, ctx,
+            )  # fmt: skip
+        return super().convert(value if clock_s is None else clock_s, param, ctx)

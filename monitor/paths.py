@@ -5,15 +5,30 @@ from pathlib import Path
 
 import platformdirs
 
+from monitor.problem import Problem
+
+HOME_VARIABLE = "LLAMAWATT_HOME"
+
+
+class NoDataFolder(Problem, OSError):
+    """The data folder cannot be made; the message says where it should be, why, and what to do."""
+
 
 def home() -> Path:
     """Return the data folder, made if need be: ``LLAMAWATT_HOME`` or the user's own.
 
-    :raises OSError: if it cannot be made
+    :raises NoDataFolder: if it cannot be made
     """
-    named = os.environ.get("LLAMAWATT_HOME")
+    named = os.environ.get(HOME_VARIABLE)
     folder = Path(named).expanduser() if named else Path(platformdirs.user_data_dir("llamawatt"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror
+        raise NoDataFolder(
+            f"The data folder {folder} cannot be made: {why}. Give another one with "
+            f"{HOME_VARIABLE}."
+        ) from error
     return folder
 
 

@@ -8,7 +8,16 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from monitor import figures
-from monitor.plugs import Found, WallPlug, add_plug, find_plug, plugs, remove_plug, try_address
+from monitor.plugs import (
+    Found,
+    WallPlug,
+    add_plug,
+    find_plug,
+    plugs,
+    remove_plug,
+    rename_plug,
+    try_address,
+)
 from monitor.power.channel import Kind
 from monitor.power.local_http import NotLocal
 from monitor.report import make_table
@@ -68,6 +77,23 @@ def remove(name: str, as_json: bool) -> None:
         removed = remove_plug(stored, name)
     told = f"Removed “{removed.name}” ({removed.address})."
     show(escape(told), removed.to_json, as_json)
+
+
+@plug.command()
+@click.argument("address")
+@click.argument("name")
+@json_option
+def rename(address: str, name: str, as_json: bool) -> None:
+    """Call a plug otherwise, by its address or its name until now.
+
+    Stored queries keep the name it had.
+
+    Example: llamawatt sensors plug rename 192.168.1.20 Desk
+    """
+    with open_history() as stored:
+        renamed = rename_plug(stored, address, name)
+    told = f"Renamed: the plug at {renamed.address} is called “{renamed.name}” now."
+    show(escape(told), renamed.to_json, as_json)
 
 
 @plug.command("try")

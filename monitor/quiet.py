@@ -7,14 +7,15 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from monitor.energy.account import Bill
-from monitor.energy.baseline import AboveIdle, Baseline, Conditions, above_idle, baseline_from
-from monitor.gpu_rest import QUIET_GPU_PERCENT, why_at_work
+from monitor.energy.baseline import AND, AboveIdle, Baseline, Conditions, above_idle, baseline_from
+from monitor.gpu_rest import QUIET_GPU_PERCENT, rest_of_gpus
 from monitor.power.deadline import Asker
 from monitor.power.sampler import Sampler
 from monitor.power.sysfs import own_supplies, read_int, read_text, sysfs_root
@@ -50,6 +51,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 class NotQuiet(Exception):
     """Idle could not be measured; the message says why, and what to do."""
+
+
+class NotSure(NotQuiet):
+    """Only a person can tell whether a GPU was at rest; the message says which, and why."""
 
 
 class LoadMeter:
@@ -203,10 +208,12 @@ class IdleMeasurement:
         left_s = max(self._end_s - now_s, 0.0)
         return 1 - left_s / (self._end_s - self._start_s + SETTLE_S)
 
-    def finish(self, earlier: Sequence[Baseline]) -> Baseline:
+    def finish(self, earlier: Sequence[Baseline], is_sure: bool = False) -> Baseline:
         """Return what was measured. Waits for the sensors, half a second at most.
 
         :param earlier: the baselines of this machine, the newest first
+        :param is_sure: whether a person says that nothing computed on a GPU that tells no load
+        :raises NotSure: if that must be asked; it may then be finished again
         :raises NotQuiet: if the machine was busy, or nothing was read
         """
         busy, most = statistics.median(self._busy or [self._load.busy_cores()]), most_busy_cores()
@@ -216,7 +223,7 @@ class IdleMeasurement:
                 f"{most:.1f} count as idle. Nothing was kept. Close what computes, and try again."
             )
         return take_baseline(
-            self._sampler, self._start_s, self._end_s, self._conditions, earlier, is_asked=True
+            self._sampler, self._start_s, self._end_s, self._conditions, earlier, True, is_sure
         )
 
 
@@ -227,12 +234,15 @@ def take_baseline(
     conditions: Conditions,
     earlier: Sequence[Baseline],
     is_asked: bool = False,
+    is_sure: bool = False,
 ) -> Baseline:
     """Reckon the baseline of a quiet span that has just ended.
 
     :param conditions: as they were when it began
     :param earlier: the baselines of this machine, the newest first
     :param is_asked: whether a person says that the machine is idle
+    :param is_sure: whether so is a GPU that nothing tells of; its baseline keeps that in mind
+    :raises NotSure: if that must be asked
     :raises NotQuiet: if a GPU was at work, something was changed meanwhile, or nothing was read
     """
     sampler.wait_until(end_s)
@@ -242,8 +252,13 @@ def take_baseline(
             "The power profile or the charger was changed while idle was measured. "
             "Nothing was kept. Try again."
         )
-    if problem := why_at_work(sampler, start_s, end_s, now, earlier, is_asked):
-        raise NotQuiet(problem)
+    rest = rest_of_gpus(sampler, start_s, end_s, now, earlier, is_asked)
+    if rest.at_work:
+        raise NotQuiet(rest.at_work)
+    if rest.question and not is_sure:
+        raise NotSure(rest.question)
+    on_word = AND.join((*(label for label, _ in rest.unknown), *rest.on_word))
+    now = replace(now, on_word=on_word)
     baseline = baseline_from(sampler.trace, sampler.channels(), start_s, end_s, now)
     if baseline is None:
         raise NotQuiet(

@@ -12,10 +12,11 @@ from monitor.carbon.footprint import Footprint, known_footprint
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.energy.baseline import AboveIdle, Baseline, Stale, above_idle
+from monitor.energy.notes import NO_NOTES, Notes
 from monitor.energy.standing import billed_curves
 from monitor.power.channel import Channel, Role
 from monitor.power.present import total_w
-from monitor.power.trace import AROUND_S, Trace
+from monitor.power.trace import AROUND, AROUND_PERIODS, Trace
 from monitor.power.window import EMPTY, Curve, Gap, Window, window_of
 
 WELL_READ = 0.995
@@ -97,6 +98,7 @@ class Recording:
     :param baseline: what the machine drew idle, ``None`` if that was not measured
     :param stale: why that was stale already
     :param ended_at: UTC, ISO 8601, of the end of what is billed; "" where that is not known
+    :param notes: what is doubtful in the bill, and why something was not read
     """
 
     id: str
@@ -112,6 +114,7 @@ class Recording:
     baseline: Baseline | None = None
     stale: tuple[Stale, ...] = ()
     ended_at: str = ""
+    notes: Notes = NO_NOTES
 
     @property
     def ended(self) -> datetime:
@@ -138,6 +141,18 @@ class Recording:
             bill=bill,
             above=above_idle(bill, self.baseline, self.stale) if self.baseline else None,
             footprint=known_footprint(bill.total().energy, self.zone, self.pue),
+        )
+
+    def notes_within(self, bill: Bill) -> Notes:
+        """Return what of its notes is to be said of the bill of a span of it."""
+        coverages = {line.channel.key: line.coverage for line in bill.by_channel()}
+        return Notes(
+            tuple(doubt for doubt in self.notes.doubts if doubt.key in coverages),
+            tuple(
+                replace(each, coverage=coverages[each.key])
+                for each in self.notes.unread
+                if coverages.get(each.key, 1.0) < WELL_READ
+            ),
         )
 
 
@@ -173,16 +188,19 @@ class _StillTrace(Trace):
         """Return the channels that have a curve."""
         return tuple(each for key, each in self._channels.items() if key in self._curves)
 
-    def curve(self, key: str, start_s: float = -math.inf, end_s: float = math.inf) -> Curve:
-        """Return the readings between two moments, with one before and one after."""
-        return _cut(self._curves[key], start_s, end_s)
+    def curve(
+        self, key: str, start_s: float = -math.inf, end_s: float = math.inf, beside: int = 1
+    ) -> Curve:
+        """Return the readings between two moments, with so many before and after."""
+        return _cut(self._curves[key], start_s, end_s, beside)
 
     def window(self, key: str, start_s: float, end_s: float) -> Window:
         """Return the energy of a channel between two moments."""
         channel, curve = self._channels.get(key), self._curves.get(key)
         if channel is None or curve is None:
             return EMPTY
-        around = _cut(curve, start_s - AROUND_S, end_s + AROUND_S)
+        around_s = AROUND_PERIODS * channel.period_s
+        around = _cut(curve, start_s - around_s, end_s + around_s, AROUND)
         return window_of(channel, around, start_s, end_s)
 
 
@@ -233,6 +251,7 @@ class Recorded:
                 if cost.start_s <= mark.at_s < cost.end_s
             ),
             ended_at=self.moment(cost.end_s).isoformat(timespec="milliseconds"),
+            notes=whole.notes_within(cost.bill),
         )
         sleeps = tuple(
             Sleep(sleep.at_s - cost.start_s, sleep.length_s)
@@ -290,10 +309,10 @@ def spans(recording: Recording) -> list[Span]:
     ]
 
 
-def _cut(curve: Curve, start_s: float, end_s: float) -> Curve:
-    """Return the readings between two moments, with one before and one after."""
-    first = max(int(np.searchsorted(curve.time_s, start_s)) - 1, 0)
-    stop = int(np.searchsorted(curve.time_s, end_s, side="right")) + 1
+def _cut(curve: Curve, start_s: float, end_s: float, beside: int = 1) -> Curve:
+    """Return the readings between two moments, with so many before and after."""
+    first = max(int(np.searchsorted(curve.time_s, start_s)) - beside, 0)
+    stop = int(np.searchsorted(curve.time_s, end_s, side="right")) + beside
     return _part(curve, slice(first, stop))
 
 

@@ -34,6 +34,7 @@ from monitor.store.history import History
 from monitor.store.identifiers import utc_now
 from monitor.store.recordings import Idle, Progress, Recordings
 from monitor.tally import Tally, settled_s
+from monitor.watch_notes import notes_of
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ class Recorder:
             self._recordings.write(
                 recording.id,
                 Progress(recording.duration_s, recording.bill, recording.marks, pieces, idle,
-                         ended_at),
+                         ended_at, recording.notes),
             )  # fmt: skip
             self._stored = len(self._pieces)
             self.problem = ""
@@ -276,6 +277,9 @@ class Recorder:
         return max(self._end_s or settled_s(self._sampler), self._start_s)
 
     def _until(self, until_s: float, bill: Bill) -> Recording:
+        begun = self._begun()
+        notes = notes_of(self._sampler, bill, self._start_s, until_s).with_earlier(begun.notes)
+        self._alter(lambda recording: replace(recording, notes=notes))
         duration_s, ended_at = until_s - self._start_s, self._ended_at
         return replace(self._begun(), duration_s=duration_s, bill=bill, ended_at=ended_at)
 
@@ -321,6 +325,7 @@ def keep(history: History, recorded: Recorded, name: str = "") -> Recording:
         {0: encode_trace(StoredTrace(recorded.curves, sleep_phases(recorded.sleeps)), 0.0)},
         (found.baseline, found.stale) if found.baseline else None,
         recorded.moment(found.duration_s).isoformat(timespec="milliseconds"),
+        found.notes,
     )
     recordings.write(made.id, progress)
     return recordings.get(made.id)
@@ -345,6 +350,7 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
     ]
     slept_s = sum(sleep.length_s for sleep in sleeps)
     began = datetime.now(UTC) - timedelta(seconds=time.monotonic() - start_s + slept_s)
+    bill = account(trace, channels, [Phase(WATCH, start_s, end_s)])
     recording = Recording(
         id="",
         name="",
@@ -352,10 +358,11 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
         started_at=began.isoformat(timespec="milliseconds"),
         duration_s=end_s - start_s,
         state=State.RUNNING,
-        bill=account(trace, channels, [Phase(WATCH, start_s, end_s)]),
+        bill=bill,
         zone=chosen_zone(history),
         pue=chosen_pue(history),
         baseline=baseline,
         stale=stale,
+        notes=notes_of(sampler, bill, start_s, end_s),
     )
     return Recorded(recording, curves, tuple(sleeps))

@@ -14,7 +14,7 @@ from monitor.recording_forms import (
 from monitor.store.history import History
 from monitor.store.identifiers import utc_now
 from monitor.store.recordings import Recordings
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
+from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout, tell_more
 
 EMPTY = "Nothing is recorded yet. Try: llamawatt watch --seconds 10 --record"
 
@@ -28,11 +28,12 @@ def list_recordings(limit: int, as_json: bool) -> None:
     Example: llamawatt watch list
     """
     with open_history() as history:
-        found = Recordings(history.store).listed(limit)
+        found = Recordings(history.store).listed(limit + 1)
     if as_json:
-        echo_json([recording_json(each) for each in found])
+        echo_json([recording_json(each) for each in found[:limit]])
     elif found:
-        stdout.print(recordings_table(found))
+        stdout.print(recordings_table(found[:limit]))
+        tell_more(found, limit)
     else:
         stderr.print(EMPTY)
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from monitor import figures, forms, report
+from monitor.clock import local_minute, local_second
 from monitor.energy.baseline import above_idle_words
 from monitor.exchange.files import new_file
 from monitor.power.trace import Gap
@@ -66,6 +67,7 @@ def recording_json(recording: Recording, recorded: Recorded | None = None) -> di
         "method": recording.bill.method,
         "marks": [{"seconds": mark.at_s, "name": mark.name} for mark in recording.marks],
         **cost_json(recording.cost, ended),
+        **recording.notes.to_json(),
         "spans": recorded
         and [
             {
@@ -141,7 +143,7 @@ def span_name(number: int, name: str, translate: Callable[[str], str] = str) -> 
 def recordings_table(recordings: Sequence[Recording]) -> RenderableType:
     """Draw recordings, each on a line."""
     table = make_table(
-        "id", "when (UTC)", "name", "length", "energy", "CO2e", "marks",
+        "id", "when", "name", "length", "energy", "CO2e", "marks",
         right=("length", "energy", "CO2e", "marks"),
     )  # fmt: skip
     for recording in recordings:
@@ -149,14 +151,14 @@ def recordings_table(recordings: Sequence[Recording]) -> RenderableType:
         state = "" if recording.state is State.DONE else f"[{recording.state}] "
         table.add_row(
             recording.id[-8:],
-            recording.started_at[:16].replace("T", " "),
+            local_minute(recording.started_at),
             escape(state + recording.name),
             figures.duration(recording.duration_s),
             figures.marked(total.kind, figures.energy(total.joules)),
             figures.mass(carbon.grams if carbon else None),
             str(len(recording.marks)),
         )
-    return table
+    return Group(table, report.times_note(each.started_at for each in recordings))
 
 
 def cost_view(cost: Cost) -> RenderableType:
@@ -179,11 +181,16 @@ def recording_view(recorded: Recorded) -> RenderableType:
     facts.show_header = False
     facts.add_row("id", recording.id)
     facts.add_row("name", escape(recording.name))
-    facts.add_row("started", recording.started_at)
+    facts.add_row("started", local_second(recording.started_at))
     facts.add_row("length", f"{figures.duration(recording.duration_s)}, {recording.state}")
     if recording.note:
         facts.add_row("note", escape(recording.note))
-    parts: list[RenderableType] = [facts, Text(), cost_view(recording.cost)]
+    parts: list[RenderableType] = [
+        facts,
+        Text(),
+        cost_view(recording.cost),
+        *report.note_lines(recording.notes),
+    ]
     if found := spans(recording):
         table = make_table(
             "between marks", "from", "length", "energy", "95 % interval", "mean", "read", "",
@@ -199,7 +206,7 @@ def recording_view(recorded: Recorded) -> RenderableType:
                 figures.marked(total.kind, figures.energy(total.joules)),
                 figures.bounds(total.energy).strip("()"),
                 figures.marked(total.kind, figures.power(cost.mean_w)),
-                f"{total.coverage:.0%}",
+                figures.percent(total.coverage),
                 "too short to resolve" if total.energy and not total.resolved else "",
             )
         parts += [Text(), table]

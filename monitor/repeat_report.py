@@ -1,5 +1,7 @@
 """What several runs of one prompt came to, on a terminal and as JSON."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from monitor import figures, forms
@@ -9,7 +11,11 @@ from monitor.energy.comparison import Comparison
 from monitor.energy.difference import Verdict
 from monitor.energy.parts import is_lower_bound
 from monitor.energy.precision import Mean
+from monitor.energy.wall import AtTheWall
 from monitor.repeating import Repeated, percent
+from monitor.store.records import QueryRecord
+
+NO_WALLS: Mapping[str, AtTheWall] = MappingProxyType({})
 
 
 def mean_words(mean: Mean) -> str:
@@ -21,13 +27,14 @@ def mean_words(mean: Mean) -> str:
 def progress_line(found: Repeated) -> str:
     """Say in a line what the latest run took and what the mean has come to."""
     if not found.records:
-        return "Warmed up; this run is not counted."
+        return "Warmed up. This run is no part of the mean; the history has it as #warm-up."
     bill = found.records[-1].bill
     total = bill.total()
     energy = figures.marked(total.kind, figures.energy(total.joules))
     line = f"Run {len(found.records)}: {figures.at_least(energy, is_lower_bound(bill))}"
     if found.mean and found.mean.count > 1:
-        line += f" · mean {mean_words(found.mean)}, scatter ±{percent(found.mean.scatter)}"
+        scatter = percent(found.mean.scatter)
+        line += f" · mean so far {mean_words(found.mean)}, ±{scatter} as the runs differ"
     return line
 
 
@@ -37,17 +44,26 @@ def lines(found: Repeated, compared: Comparison | None = None) -> list[str]:
     :param compared: with the stored query they repeat, if there is one
     """
     said = [progress_line(found)] if found.records else []
+    if found.stopped and not found.records:
+        said.append("Stopped before a run that counts had come to its end; there is no mean.")
     if mean := found.mean:
-        said.append(
-            f"Mean of {mean.count}: {mean_words(mean)}, half of the interval "
-            f"{percent(mean.precision)}: scatter ±{percent(mean.scatter)}, sensors "
-            f"±{percent(mean.systematic)}."
-        )
-        if mean.spread_j is not None:
-            said.append(f"From run to run: {figures.energy(mean.spread_j)} (standard deviation).")
+        said += _mean_lines(mean)
     if compared:
         said.append(comparison_line(compared))
     return said + found.notes()
+
+
+def _mean_lines(mean: Mean) -> list[str]:
+    """Say what the mean is, and how sure it is and why."""
+    said = [f"Mean of {mean.count}: {mean_words(mean)}, with 95 % confidence."]
+    sensors = f"the sensors may be off by ±{percent(mean.systematic)}, the same in each run"
+    if mean.spread_j is None:
+        return [*said, f"How much runs differ is not known of one; {sensors}."]
+    return [
+        *said,
+        f"The runs differ by {figures.energy(mean.spread_j)} (standard deviation), which leaves "
+        f"the mean unsure by ±{percent(mean.scatter)}; {sensors}.",
+    ]
 
 
 def comparison_line(compared: Comparison) -> str:
@@ -67,15 +83,25 @@ def comparison_line(compared: Comparison) -> str:
     return " ".join((f"{said}.", *again_lines(compared)))
 
 
-def repeated_json(found: Repeated, compared: Comparison | None = None) -> dict[str, Any]:
+def repeated_json(
+    found: Repeated,
+    compared: Comparison | None = None,
+    walls: Mapping[str, AtTheWall] = NO_WALLS,
+) -> dict[str, Any]:
     """Return some runs in the form of ``ask --repeat --json``.
 
     ``needed`` are the runs that the precision takes in all, or ±5 % if none was asked for.
+
+    :param walls: what they came to at the wall, by their identifiers, as far as that can be told
     """
+
+    def told(record: QueryRecord) -> dict[str, Any]:
+        return forms.told_json(record, walls.get(record.id))
+
     document: dict[str, Any] = {
         "id": found.id,
-        "repeats": [forms.record_json(record) for record in found.records],
-        "warm_up": found.warm_up and forms.record_json(found.warm_up),
+        "repeats": [told(record) for record in found.records],
+        "warm_up": found.warm_up and told(found.warm_up),
         "mean": found.mean and _mean_json(found.mean),
         "needed": found.needed,
         "precision": found.plan.precision,

@@ -1,5 +1,6 @@
 """A prompt run again and again, until its energy is known well enough."""
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from monitor.energy.parts import partly_read
 from monitor.energy.precision import Mean, mean_of
 from monitor.loading import Stopped
 from monitor.meter import Ask, Event, Finished, Meter
+from monitor.store.database import StoreError
 from monitor.store.history import Began, History
 from monitor.store.identifiers import new_id
 from monitor.store.records import QueryRecord, Status
@@ -17,6 +19,9 @@ from monitor.store.repeats import Repeats as Groups
 
 MOST = 30
 """Runs at most, unless a person says otherwise."""
+
+WARM_UP = "warm-up"
+"""The tag of a run that is no part of the mean: its energy was drawn, and is in all sums."""
 
 USUAL_PRECISION = 0.05
 """What is told to be needed for, where only a number of runs was asked for."""
@@ -113,6 +118,9 @@ class Repeated:
             notes += self._reading_notes(self.mean, translate)
         if self.mean and not self.mean.resolved:
             notes.append(translate(UNRESOLVED))
+        if disturbed := sum(bool(record.beside) for record in self.records):
+            text = translate(DISTURBED).replace("%1", str(disturbed))
+            notes.append(text.replace("%2", str(len(self.records))))
         if len({record.tokens.completion for record in self.records}) > 1:
             notes.append(translate(LENGTHS_DIFFER))
         precision = self.plan.precision
@@ -173,6 +181,10 @@ UNRESOLVED = (
     "Even together the runs were too short for a sensor to resolve; ask for more of them, or for "
     "longer answers."
 )
+DISTURBED = (
+    "Other programs computed during %1 of %2 runs: a part of the mean, and of its scatter, is "
+    "theirs."
+)
 LENGTHS_DIFFER = (
     "The answers differ in length although prompt and seed are the same; some of the scatter is "
     "the answers' own."
@@ -195,14 +207,14 @@ class Repeater:
     """Runs one prompt several times with the same seed, each time from an empty context.
 
     Loading the model is no part of any run. The run that follows a load warms up what the load
-    left cold, caches and clocks; it is kept in the history but not counted.
+    left cold, caches and clocks; it is kept in the history, tagged, and no part of the mean.
 
     :param meter: what runs the queries
     :param history: where they are kept, grouped
     """
 
     def __init__(self, meter: Meter, history: History) -> None:
-        self._meter = meter
+        self._meter, self._history = meter, history
         self._groups = Groups(history.store)
         self._cancelled = False
 
@@ -252,6 +264,8 @@ class Repeater:
         if record.status is not Status.DONE:
             return replace(so_far, broken=record, ended=True)
         if so_far.warm_up is None and not so_far.records and record.seconds.load is not None:
+            with contextlib.suppress(StoreError):  # a file that is held must not end the runs
+                self._history.edits.tag(self._history.browse.numbers_of([record.id]), WARM_UP)
             return replace(so_far, warm_up=record)
         records = (*so_far.records, record)
         mean = mean_of([each.bill for each in records])

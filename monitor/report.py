@@ -1,6 +1,6 @@
 """Bills, sensors and records on a terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -10,17 +10,29 @@ from rich.text import Text
 from monitor import figures
 from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
+from monitor.clock import local_minute, local_second, zone_words
 from monitor.energy.account import LOAD, Bill, Line
 from monitor.energy.baseline import above_idle_brief, above_idle_words
-from monitor.energy.parts import is_lower_bound, partly_read
+from monitor.energy.beside import Beside
+from monitor.energy.notes import Notes
+from monitor.energy.parts import is_lower_bound, part_lines, partly_read
 from monitor.energy.wall import AtTheWall, wall_words
 from monitor.engine.messages import Hello
 from monitor.gauge_report import device_words, throttle_words
+from monitor.path_cell import PathCell
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
 
 WIDE = 110
 """Characters from which a terminal has room for every column of the history."""
+
+WHOLE = ("id", "key", "when", "used", "latest")
+
+GAP = 2
+"""Characters between two columns."""
+
+LEAST_PROMPT = 12
+"""Characters of a prompt by which it can be told from others."""
 
 LEGEND = "● counted  ◐ integrated  ○ modelled"
 
@@ -35,11 +47,27 @@ STATUS_STYLES = {Status.DONE: "", Status.RUNNING: "cyan"}
 
 
 def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """Return an empty table of the program's plain style; ``right`` columns are for figures."""
+    """Return an empty table of the program's plain style; ``right`` columns are for figures.
+
+    What is copied from it, identifiers and keys, and moments are never broken.
+    """
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="fold",
+            no_wrap=column in WHOLE,
+        )
     return table
+
+
+def times_note(moments: Iterable[str]) -> Text:
+    """Say which zone the moments of a table are of.
+
+    :param moments: UTC, ISO 8601
+    """
+    return Text(f"Times are {zone_words(moments)}.", style="dim")
 
 
 def headline(
@@ -49,21 +77,22 @@ def headline(
 
     :param translate: for the window's language
     """
-    total = record.bill.total()
+    total, is_partial = record.bill.total(), is_lower_bound(record.bill)
     if total.energy is None:
         parts = [translate("no energy was measured")]
     else:
         parts = [f"{total_words(record.bill)} {figures.bounds(total.energy)}"]
-        if not total.resolved:
+        if any(line.energy and not line.resolved for line in part_lines(record.bill)):
             parts.append(translate("too short to resolve"))
     if record.above_idle:
         parts.append(above_idle_brief(record.above_idle, total.kind, translate))
     if record.joules_per_token is not None:
         per_token = figures.marked(total.kind, figures.energy(record.joules_per_token))
+        per_token = figures.at_least(per_token, is_partial)
         parts.append(translate("%1/token").replace("%1", per_token))
     if carbon := record.footprint:
-        grams = f"{figures.mass(carbon.grams)} CO₂e ({carbon.zone} {carbon.year})"
-        parts.append(grams)
+        grams = figures.at_least(figures.mass(carbon.grams), is_partial)
+        parts.append(f"{grams} CO₂e ({carbon.zone} {carbon.year})")
     if record.tokens_per_s is not None:
         parts.append(figures.rate(record.tokens_per_s))
     return between.join(parts)
@@ -96,7 +125,7 @@ def unread_notes(bill: Bill, translate: Callable[[str], str] = str) -> list[str]
     notes = []
     for line in partly_read(bill) if is_lower_bound(bill) else ():
         text = translate(PARTLY_READ if line.energy else UNREAD).replace("%1", line.channel.label)
-        notes.append(text.replace("%2", f"{line.coverage:.0%}"))
+        notes.append(text.replace("%2", figures.percent(line.coverage)))
     return notes
 
 
@@ -111,6 +140,16 @@ def lacks_memory(bill: Bill) -> bool:
     memory is on the package, its source has a channel for it.
     """
     return not any(line.channel.domain is Domain.DRAM for line in bill.lines)
+
+
+def note_lines(notes: Notes) -> list[Text]:
+    """Return what is to be said beside a bill, as lines to stand under it."""
+    return [Text(words, style="yellow") for words in notes.words()]
+
+
+def beside_lines(beside: Beside) -> list[Text]:
+    """Return who else computed meanwhile, as lines to stand under a bill."""
+    return [Text(words, style="yellow") for words in beside.words()]
 
 
 def bill_table(bill: Bill) -> RenderableType:
@@ -128,7 +167,7 @@ def bill_table(bill: Bill) -> RenderableType:
         figures.bounds(total.energy).strip("()"),
         "",
         "",
-        f"{total.coverage:.0%}",
+        figures.percent(total.coverage),
         style="bold",
     )
     load = bill.total(LOAD)
@@ -146,13 +185,29 @@ def bill_table(bill: Bill) -> RenderableType:
     return Group(table, *notes)
 
 
-def footprint_line(carbon: Footprint) -> RenderableType:
-    """Write emissions with what they were reckoned with."""
+def footprint_line(carbon: Footprint, is_partial: bool = False) -> RenderableType:
+    """Write emissions with what they were reckoned with.
+
+    :param is_partial: whether they are of a total that lacks a part
+    """
     pue = f", PUE {carbon.pue:g}" if carbon.pue != 1 else ""
+    grams = figures.at_least(figures.mass(carbon.grams), is_partial)
     return Text(
-        f"{figures.mass(carbon.grams)} CO₂e at {carbon.intensity_g_per_kwh:g} g/kWh "
+        f"{grams} CO₂e at {carbon.intensity_g_per_kwh:g} g/kWh "
         f"({carbon.zone} {carbon.year}, {carbon.source}{pue})"
     )
+
+
+def no_footprint(record: QueryRecord, translate: Callable[[str], str] = str) -> str:
+    """Say why nothing is known of a query's emissions.
+
+    :param translate: for the window's language
+    """
+    if record.bill.total().energy is None:
+        return translate("no energy was measured")
+    if record.zone is None:
+        return translate("it was reckoned with no zone")
+    return translate("there is no figure of the grid of %1").replace("%1", record.zone.code)
 
 
 def _add_line(table: Table, line: Line) -> None:
@@ -164,7 +219,7 @@ def _add_line(table: Table, line: Line) -> None:
         figures.bounds(line.energy).strip("()"),
         figures.marked(channel.kind, figures.power(line.mean_w)),
         figures.marked(channel.kind, figures.power(line.peak_w)),
-        f"{line.coverage:.0%}",
+        figures.percent(line.coverage),
         style="" if channel.role is Role.PART else "dim",
     )
 
@@ -198,31 +253,48 @@ def channels_table(channels: Sequence[tuple[Channel, float | None]]) -> Renderab
 
 def rows_table(rows: Sequence[QueryRow], width: int) -> RenderableType:
     """Draw the newest queries, each on one line of a terminal so many characters wide."""
-    is_wide = width >= WIDE
-    headers = ["id", "when (UTC)", "model", "energy", "CO2e", "tokens", "prompt"]
-    if not is_wide:
-        headers.remove("CO2e")
-    table = make_table(*headers, right=("energy", "CO2e", "tokens"))
+    listed = [_row_cells(row, width >= WIDE) for row in rows]
+    widths = {
+        name: max(len(name), *(len(cells[name]) for cells in listed)) + GAP
+        for name in ROW_COLUMNS
+        if name != "prompt"
+    }
+    for name in LESSER_COLUMNS:
+        if sum(widths.values()) + LEAST_PROMPT <= width:
+            break
+        del widths[name]
+    room = width - sum(widths.values())
+    table = make_table(*widths, "prompt", right=("energy", "CO2e", "tokens"))
     for column in table.columns:
         column.no_wrap = True
-    for row in rows:
-        status = "" if row.status is Status.DONE else f"[{row.status}] "
-        status += "[throttled] " if row.throttled else ""
-        cells = [
-            row.id[-8:],
-            row.started_at[0 if is_wide else 5 : 16].replace("T", " "),
-            _cut(f"{row.model} {row.quantisation}", 30 if is_wide else 16),
-            figures.at_least(
-                figures.marked(row.energy_kind, figures.energy(row.energy_j)), row.partly_read
-            ),
-            figures.at_least(figures.mass(row.grams), row.partly_read),
-            str(row.completion_tokens),
-            _cut(status + " ".join(row.prompt.split()), width - (92 if is_wide else 62)),
-        ]
-        if not is_wide:
-            del cells[4]
-        table.add_row(*map(escape, cells), style=STATUS_STYLES.get(row.status, "yellow"))
-    return table
+        column.min_width = widths.get(str(column.header), GAP) - GAP
+    for row, cells in zip(rows, listed, strict=True):
+        shown = [*(cells[name] for name in widths), _cut(cells["prompt"], room)]
+        table.add_row(*map(escape, shown), style=STATUS_STYLES.get(row.status, "yellow"))
+    return Group(table, times_note(row.started_at for row in rows))
+
+
+ROW_COLUMNS = ("id", "when", "model", "energy", "CO2e", "tokens", "prompt")
+
+LESSER_COLUMNS = ("CO2e", "tokens", "model", "when")
+"""Columns a narrow terminal does without, the first of them first; no other is ever cut."""
+
+
+def _row_cells(row: QueryRow, is_wide: bool) -> dict[str, str]:
+    status = "" if row.status is Status.DONE else f"[{row.status}] "
+    status += "[throttled] " if row.throttled else ""
+    status += "[busy] " if row.beside else ""
+    status += "".join(f"#{tag} " for tag in row.tags)
+    energy = figures.marked(row.energy_kind, figures.energy(row.energy_j))
+    return {
+        "id": row.id[-8:],
+        "when": local_minute(row.started_at)[0 if is_wide else 5 :],
+        "model": _cut(f"{row.model} {row.quantisation}", 30 if is_wide else 16),
+        "energy": figures.at_least(energy, row.partly_read),
+        "CO2e": figures.at_least(figures.mass(row.grams), row.partly_read),
+        "tokens": str(row.completion_tokens),
+        "prompt": status + " ".join(row.prompt.split()),
+    }
 
 
 def _cut(text: str, length: int) -> str:
@@ -238,13 +310,16 @@ def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> Renderabl
     facts = make_table("", "")
     facts.show_header = False
     facts.add_row("id", record.id)
-    facts.add_row("started", record.started_at)
+    facts.add_row("started", local_second(record.started_at))
     facts.add_row("status", f"{record.status} {escape(record.error)}".strip())
     if model:
-        facts.add_row("model", escape(f"{model.name} {model.quantisation}, {model.path}"))
+        facts.add_row("model", escape(f"{model.name} {model.quantisation}"))
+        facts.add_row("file", PathCell(model.path))
     reused = f" ({tokens.reused} reused)" if tokens.reused else ""
+    within = "stopped within " if record.fresh_tokens is None else ""
     facts.add_row(
-        "prefill", f"{tokens.prompt} tokens{reused} in {figures.duration(seconds.prefill)}"
+        "prefill",
+        f"{within}{tokens.prompt} tokens{reused} in {figures.duration(seconds.prefill)}",
     )
     facts.add_row(
         "decode",
@@ -253,7 +328,9 @@ def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> Renderabl
     )
     carbon = record.footprint
     if carbon:
-        facts.add_row("emissions", footprint_line(carbon))
+        facts.add_row("emissions", footprint_line(carbon, is_lower_bound(record.bill)))
+    else:
+        facts.add_row("emissions", Text(f"not known: {no_footprint(record)}", style="yellow"))
     if record.embodied_g is not None:
         share = f"{figures.mass(record.embodied_g)} CO2e, the hardware's share beside them"
         facts.add_row("embodied", share)
@@ -266,7 +343,8 @@ def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> Renderabl
         facts.add_row("throttled", Text(words, style="yellow"))
     at_the_wall = [Text(wall_words(wall))] if wall else []
     return Group(
-        facts, Text(), bill_table(record.bill), *at_the_wall, Text(),
+        facts, Text(), bill_table(record.bill), *note_lines(record.notes),
+        *beside_lines(record.beside), *at_the_wall, Text(),
         Text(record.prompt, style="bold"), Text(), Text(record.text),
     )  # fmt: skip
 

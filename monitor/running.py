@@ -15,8 +15,10 @@ import numpy as np
 
 from monitor.carbon.choice import embodied_share_g
 from monitor.carbon.late import take_late_figure
+from monitor.clock import unix_s
 from monitor.energy.account import DECODE, LOAD, PREFILL, Bill, Phase, account
 from monitor.energy.budget import Allowance
+from monitor.energy.notes import NO_NOTES, Notes
 from monitor.engine.messages import Answer, DecodeStarted, Done, PrefillStarted, Text
 from monitor.engine.thinking import split_thinking
 from monitor.power.gauge import GaugeLine
@@ -27,6 +29,7 @@ from monitor.store.history import History
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.outcomes import Outcome
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
+from monitor.watch_notes import query_notes
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +53,12 @@ class SoFar:
     """What a query has come to while its answer is still being written.
 
     :param bill: of its phases until the sensors were read last
-    :param tokens_per_s: answer tokens a second of decode until the last of them; ``None`` before
+    :param tokens: of the answer, as it was reckoned
+    :param tokens_per_s: of decode until the last of those tokens; ``None`` before there are any
     """
 
     bill: Bill
+    tokens: int
     tokens_per_s: float | None
 
 
@@ -149,7 +154,9 @@ class RunningQuery:
                     read_s = self._sampler.read_until_s()
                     outcome = self._outcome(Status.RUNNING, read_s, "")
                     lasts_s = self._lasts_s(outcome.bill, read_s)
-                    self._so_far = SoFar(outcome.bill, self._written_per_s())
+                    self._so_far = SoFar(
+                        outcome.bill, self._tokens.completion, self._written_per_s()
+                    )
                 look_s = min(lasts_s, every_s)
                 if lasts_s <= LOOK_AGAIN_S:
                     self.is_spent = True
@@ -199,6 +206,7 @@ class RunningQuery:
                 thinking_j=self._thinking_j(),
                 embodied_g=self._embodied_g(outcome.seconds.total),
                 above_idle=above_last_idle(outcome.bill, self._history.store),
+                notes=self._notes(outcome.bill, end_s),
             )
         return self._history.finish(self.query_id, outcome)
 
@@ -233,7 +241,14 @@ class RunningQuery:
             finish_reason=self._reason,
             error=error,
             gauges=self._gauges(phases, end_s),
+            span=self._span(end_s),
         )
+
+    def _span(self, end_s: float) -> tuple[float, float] | None:
+        """When prefill and decode were, on the clock that other processes share."""
+        if self._prefill_s is None:
+            return None
+        return unix_s(self._prefill_s), unix_s(end_s)
 
     def _gauges(self, phases: Sequence[Phase], end_s: float) -> tuple[GaugeLine, ...]:
         """What gauges told during prefill and decode, which are one span."""
@@ -241,6 +256,12 @@ class RunningQuery:
         if not billed:
             return ()
         return self._sampler.gauge_trace.lines(self._sampler.gauges(), billed[0].start_s, end_s)
+
+    def _notes(self, bill: Bill, end_s: float) -> Notes:
+        """What is doubtful in the bill of prefill and decode, and what was not read."""
+        if self._prefill_s is None:
+            return NO_NOTES
+        return query_notes(self._sampler, bill, self._prefill_s, end_s)
 
     def _thinking(self) -> "_Thinking | None":
         """Tell from the text and its marks how much of it was thought, and when that ended."""

@@ -6,6 +6,7 @@ from collections.abc import Container
 import click
 
 from monitor import forms, report
+from monitor.energy.present import present
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.messages import Hello
@@ -13,7 +14,6 @@ from monitor.mend_commands import mend
 from monitor.plug_commands import plug
 from monitor.power.channel import ProbeState
 from monitor.power.local_http import ALTOGETHER_S
-from monitor.power.present import watts_now
 from monitor.power.sampler import Sampler
 from monitor.power.sources.plug import PERIOD_S, PREFIX
 from monitor.sensing import sampler_for
@@ -60,7 +60,7 @@ def _show_all(as_json: bool) -> None:
         has_plug = any(probe.source.startswith(PREFIX) for probe in sampler.probes())
         sampler.wait_until(time.monotonic() + 2.5 / sampler.hz, PLUG_S if has_plug else SENSORS_S)
         probes = sampler.probes()
-        channels = watts_now(sampler)
+        channels = present(sampler).listed
     nvml = any(p.source == "nvml" and p.state is ProbeState.AVAILABLE for p in probes)
     advice = offload_advice(hello, nvml) if hello else problem
     hint = HINT if untested((c for c, _ in channels), tested) else ""

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures
-from monitor.number_option import Number
+from monitor.number_option import Seconds
 from monitor.power.selftest import SECONDS, Finding, Verdict
 from monitor.report import make_table
 from monitor.sensor_testing import SensorTest
@@ -43,7 +43,7 @@ VERDICTS = {
 @click.command("test")
 @click.option(
     "--seconds",
-    type=Number(1, 600),
+    type=Seconds(1, 600),
     default=SECONDS,
     show_default=True,
     help="How long to look.",

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -30,6 +30,12 @@ def show(view: RenderableType, document: Callable[[], Any], as_json: bool) -> No
         echo_json(document())
     else:
         stdout.print(view)
+
+
+def tell_more(found: Sequence[Any], limit: int) -> None:
+    """Say that a list is not all there is, if more was found than it may hold."""
+    if len(found) > limit:
+        stderr.print(f"These are the first {limit:,}; --limit shows more.")
 
 
 def echo_json(document: Any) -> None:

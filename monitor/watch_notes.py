@@ -1,14 +1,12 @@
-"""What is to be said beside the bill of a watch: what is doubtful in it, and what was not read."""
+"""What is to be said beside a bill of what was just read: what is doubtful, what was not read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from rich.console import Group, RenderableType
-from rich.text import Text
+from dataclasses import replace
 
 from monitor.energy.account import Bill
-from monitor.power.channel import Channel, Doubt, Probe, ProbeState
+from monitor.energy.notes import Notes, Unread
+from monitor.energy.parts import partly_read
+from monitor.power.channel import Channel, Probe, ProbeState
 from monitor.power.sampler import Sampler
 from monitor.power.window import Gap
 from monitor.recorded import WELL_READ
@@ -19,50 +17,8 @@ GAPS = {
     Gap.AMBIGUOUS: "so long unread that its counter may have wrapped more than once",
     Gap.IMPLAUSIBLE: "its readings were not possible",
     Gap.ASLEEP: "the machine was suspended",
+    Gap.LEFT: "it was taken away, or fell asleep",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A channel that was not read for some of the time.
-
-    :param coverage: the share of the time that was read, 0 to 1
-    :param reason: why, as far as it is known; "" if it is not
-    """
-
-    channel: Channel
-    coverage: float
-    reason: str
-
-    def words(self) -> str:
-        """Say it in a sentence."""
-        share = f"{self.channel.label} was "
-        share += f"read {self.coverage:.0%} of the time" if self.coverage else "not read"
-        return f"{share}: {self.reason.rstrip('.')}." if self.reason else f"{share}."
-
-
-@dataclass(frozen=True, slots=True)
-class Notes:
-    """What a bill cannot say itself."""
-
-    doubts: tuple[Doubt, ...]
-    unread: tuple[Unread, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as the commands tell it."""
-        return {
-            "doubts": [{"channel": each.key, "text": each.words()} for each in self.doubts],
-            "unread": [
-                {"channel": each.channel.key, "coverage": each.coverage, "reason": each.reason}
-                for each in self.unread
-            ],
-        }
-
-    def under(self, view: RenderableType) -> RenderableType:
-        """Put it under a bill."""
-        words = [each.words() for each in self.doubts]
-        words += [each.words() for each in self.unread]
-        return Group(view, *(Text(each, style="yellow") for each in words))
 
 
 def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Notes:
@@ -76,7 +32,8 @@ def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Note
         tuple(doubt for probe in probes for doubt in probe.doubts if doubt.key in billed),
         tuple(
             Unread(
-                line.channel,
+                line.channel.key,
+                line.channel.label,
                 line.coverage,
                 _reason(sampler, probes, line.channel, start_s, end_s),
             )
@@ -84,6 +41,16 @@ def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Note
             if line.coverage < WELL_READ
         ),
     )
+
+
+def query_notes(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Notes:
+    """Return the same of a query: of what was not read only the parts that its total lacks.
+
+    A few hundredths of a short answer are missing often, and a battery on mains always.
+    """
+    notes = notes_of(sampler, bill, start_s, end_s)
+    lacking = {line.channel.key for line in partly_read(bill)}
+    return replace(notes, unread=tuple(each for each in notes.unread if each.key in lacking))
 
 
 def _reason(

@@ -17,10 +17,11 @@ from monitor import report
 from monitor.carbon.choice import chosen_pue
 from monitor.carbon.footprint import known_footprint
 from monitor.carbon.late import late_figure
+from monitor.energy.notes import Notes
+from monitor.energy.present import present
 from monitor.live_beside import live_beside
 from monitor.meter import chosen_zone
-from monitor.number_option import Number
-from monitor.power.present import watts_now
+from monitor.number_option import Number, Seconds
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.quiet import above_last_idle
 from monitor.recorded import Cost, Recorded
@@ -31,14 +32,14 @@ from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.tally import Tally, settled_s
 from monitor.terminal import ctrl_c, json_option, open_history, show, stderr
-from monitor.watch_notes import Notes, notes_of
+from monitor.watch_notes import notes_of
 
 LOOK_S = 0.1
 BILLED_EVERY_S = 60.0
 
 
 @click.group(invoke_without_command=True)
-@click.option("--seconds", type=Number(0.1), help="Stop by itself; else with Ctrl-C.")
+@click.option("--seconds", type=Seconds(0.1), help="Stop by itself; else with Ctrl-C.")
 @click.option("--hz", type=Number(MIN_HZ, MAX_HZ), default=DEFAULT_HZ, show_default=True)
 @click.option("--record", "name", is_flag=False, flag_value="", metavar="[NAME]",
               help="Keep curve and bill in the history.")  # fmt: skip
@@ -65,12 +66,12 @@ def watch(
         is_shown = not as_json and stderr.is_terminal
         if name is None:
             cost, notes = _watched(history, sampler, seconds, is_shown)
-            view = notes.under(cost_view(cost))
+            view = Group(cost_view(cost), *report.note_lines(notes))
             show(view, lambda: cost_json(cost) | notes.to_json(), as_json)
         else:
-            recorded, notes = _recorded(history, sampler, seconds, is_shown, name, marks)
-            recording, view = recorded.recording, _kept_view(recorded, notes)
-            show(view, lambda: recording_json(recording, recorded) | notes.to_json(), as_json)
+            recorded = _recorded(history, sampler, seconds, is_shown, name, marks)
+            recording = recorded.recording
+            show(_kept_view(recorded), lambda: recording_json(recording, recorded), as_json)
 
 
 for command in COMMANDS:
@@ -101,18 +102,17 @@ def _watched(
 def _recorded(
     history: History, sampler: Sampler, seconds: float | None, is_shown: bool, name: str,
     marks: bool,
-) -> tuple[Recorded, Notes]:  # fmt: skip
+) -> Recorded:  # fmt: skip
     """Record for some time, or until Ctrl-C; what was recorded is stored however it ends."""
     recorder = Recorder(sampler, history)
     recorder.start(name)
     start_s = time.monotonic()
     try:
         with _marking(recorder, marks):
-            end_s = _wait(sampler, start_s, seconds, is_shown, lambda: None)
+            _wait(sampler, start_s, seconds, is_shown, lambda: None)
     finally:
         recorder.stop()
-    recorded = recorder.recorded()
-    return recorded, notes_of(sampler, recorded.recording.bill, start_s, end_s)
+    return recorder.recorded()
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def _wait(
     ):
         while not stopped and (left_s := end_s - time.monotonic()) > 0:
             if is_shown:
-                display.update(report.channels_table(watts_now(sampler)), refresh=True)
+                display.update(report.channels_table(present(sampler).billed), refresh=True)
             if time.monotonic() - billed_s > BILLED_EVERY_S:
                 billed_s = time.monotonic()
                 bill()
@@ -158,7 +158,7 @@ def _wait(
     return stopped[0] if stopped else end_s
 
 
-def _kept_view(recorded: Recorded, notes: Notes) -> RenderableType:
+def _kept_view(recorded: Recorded) -> RenderableType:
     number = recorded.recording.id[-8:]
     kept = f"Kept. To see it again: llamawatt watch show {number}"
-    return Group(notes.under(recording_view(recorded)), Text(), Text(kept, style="dim"))
+    return Group(recording_view(recorded), Text(), Text(kept, style="dim"))

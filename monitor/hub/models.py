@@ -154,9 +154,8 @@ def keep_training(history: History, path: Path, cards: Iterable[Card]) -> Traini
 
 
 def free_memory_bytes() -> int:
-    """Return the memory a model could be loaded into now, the GPUs' own with it."""
-    free = free_memory()
-    return free.ram_bytes + (free.vram_bytes or 0)
+    """Return the memory a model could be loaded into now, that of awake GPUs with it."""
+    return free_memory().total_bytes
 
 
 def _places(listing: Listing, model: RemoteModel) -> list[Path]:

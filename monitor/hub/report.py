@@ -10,8 +10,9 @@ from rich.text import Text
 from monitor import figures
 from monitor.hub.access import HubError, Repository
 from monitor.hub.catalog import Hit, Listing, RemoteModel
-from monitor.hub.models import free_memory_bytes, kept
+from monitor.hub.models import kept
 from monitor.hub.names import shown
+from monitor.models.fit import free_memory
 from monitor.report import make_table
 
 
@@ -46,18 +47,22 @@ def listing_view(listing: Listing) -> RenderableType:
     """Lay out the models of a repository, with what of them fits into memory and what is here."""
     if not listing.models:
         return Text(f"{listing.name} has no GGUF model. Search for another repository.")
-    free_bytes = free_memory_bytes()
+    free = free_memory()
     table = make_table("quantisation", "size", "fits", "here", "file", right=("size",))
     for model in listing.models:
         count = len(model.parts)
         table.add_row(
             model.quantisation or figures.UNKNOWN,
             figures.size(model.size_bytes),
-            "yes" if model.size_bytes < free_bytes else "no",
+            "yes" if model.size_bytes < free.total_bytes else "no",
             _here_words(listing, model),
             Text(shown(model.name) + (f" (first of {count} parts)" if count > 1 else "")),
         )
-    lines = [f"{figures.size(free_bytes)} of memory are free; context takes some beside a model."]
+    lines = [
+        f"{figures.size(free.total_bytes)} of memory are free; context takes some beside a model."
+    ]
+    if free.gpu_sleeps:
+        lines.append("A GPU is asleep: it is not woken to tell its memory, which is not counted.")
     if listing.gated:
         lines.append(f"Its authors ask to accept terms first: {Repository(listing.name).page}")
     return Group(table, Text("\n".join(lines), style="dim"))
@@ -67,7 +72,7 @@ def _here_words(listing: Listing, model: RemoteModel) -> str:
     share = here_share(listing, model)
     if share is None or not share:
         return ""
-    return "yes" if share == 1 else f"{share:.0%}"
+    return "yes" if share == 1 else figures.percent(share)
 
 
 def here_share(listing: Listing, model: RemoteModel) -> float | None:
@@ -83,15 +88,16 @@ def here_share(listing: Listing, model: RemoteModel) -> float | None:
 
 def listing_json(listing: Listing) -> dict[str, Any]:
     """Return the models of a repository."""
-    free_bytes = free_memory_bytes()
+    free = free_memory()
     return {
         "repository": listing.name,
         "commit": listing.commit,
         "gated": listing.gated,
-        "free_memory_bytes": free_bytes,
+        "free_memory_bytes": free.total_bytes,
+        "gpu_sleeps": free.gpu_sleeps,
         "models": [
             model_json(model)
-            | {"fits": model.size_bytes < free_bytes, "here": here_share(listing, model) == 1}
+            | {"fits": model.size_bytes < free.total_bytes, "here": here_share(listing, model) == 1}
             for model in listing.models
         ],
     }

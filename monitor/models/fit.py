@@ -4,6 +4,7 @@ What it needs is reckoned by :mod:`monitor.engine.memory`. A model with a slidin
 if it had none: llama.cpp keeps the whole context unless told otherwise (``swa_full``).
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,8 @@ from monitor.engine.gguf import ModelInfo
 from monitor.engine.memory import CONTEXT_STEP, free_ram_bytes, memory_need
 from monitor.engine.messages import F16
 from monitor.loading import DEFAULT_CONTEXT
+from monitor.power.asleep import nvidia_gpus
+from monitor.power.nvml.handles import awake_handles, none_to_ask
 
 TIGHT = 0.9
 """Share of what is free from which other programs are likely to be pushed out."""
@@ -24,11 +27,18 @@ ALL_LAYERS = -1
 class Memory:
     """What is free.
 
-    :param vram_bytes: of all GPUs together, ``None`` where no GPU can be asked
+    :param vram_bytes: of all GPUs together that are awake, ``None`` where no GPU can be asked
+    :param gpu_sleeps: whether one more is asleep: it is not woken for its memory to be known
     """
 
     ram_bytes: int
     vram_bytes: int | None = None
+    gpu_sleeps: bool = False
+
+    @property
+    def total_bytes(self) -> int:
+        """What is known to be free, of both together."""
+        return self.ram_bytes + (self.vram_bytes or 0)
 
 
 class Verdict(StrEnum):
@@ -59,20 +69,24 @@ class Fit:
 
 
 def free_memory() -> Memory:
-    """Ask how much main and GPU memory is free now."""
-    return Memory(free_ram_bytes(), _free_vram_bytes())
+    """Ask how much main and GPU memory is free now, without waking a GPU."""
+    on_bus = nvidia_gpus()
+    asleep = frozenset(gpu.address for gpu in on_bus if gpu.asleep)
+    vram_bytes = None if none_to_ask(on_bus) else _free_vram_bytes(asleep)
+    return Memory(free_ram_bytes(), vram_bytes, gpu_sleeps=bool(asleep))
 
 
-def _free_vram_bytes() -> int | None:
+def _free_vram_bytes(asleep: Set[str]) -> int | None:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return None
     try:
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
-        ]
-        free = [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
+        free = []
+        for _, handle in awake_handles(asleep):
+            if isinstance(handle, pynvml.NVMLError):
+                return None
+            free.append(int(pynvml.nvmlDeviceGetMemoryInfo(handle).free))
         return sum(free) if free else None
     except pynvml.NVMLError:
         return None

@@ -34,6 +34,7 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         "free_ram_bytes": fit.free.ram_bytes,
         "vram_bytes": fit.vram_bytes,
         "free_vram_bytes": fit.free.vram_bytes,
+        "gpu_sleeps": fit.free.gpu_sleeps,
         "largest_context": fit.largest_context,
     }
 
@@ -44,7 +45,9 @@ def figures_json(figures: ModelFigures | None) -> dict[str, Any] | None:
         return None
     return {
         "answers": figures.answers,
+        "beside": figures.beside,
         "joules_per_token": figures.joules_per_token,
+        "is_lower_bound": figures.is_partly_read,
         "low": figures.low_j,
         "high": figures.high_j,
         "kind": figures.kind and str(figures.kind),

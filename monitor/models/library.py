@@ -64,7 +64,8 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """All that was found; :attr:`models` holds the starter first, then by name."""
+    """All that was found; :attr:`models` holds the starter first, then by name, and those that
+    cannot be used last."""
 
     models: tuple[Found, ...]
     visits: tuple[Visit, ...]
@@ -81,7 +82,7 @@ def model_places(history: History) -> tuple[list[Place], Heads]:
 
 
 def list_models(places: Iterable[Place], heads: Heads | None = None) -> list[Found]:
-    """Return the starter model, then every GGUF file in the places, by name, each file once."""
+    """Return every GGUF file in the places, each once, as :class:`Scan` orders them."""
     return list(scan(places, heads).models)
 
 
@@ -104,7 +105,7 @@ def scan(
         heads.keep(search.changed, search.gone())
     first = [model for model in search.models if model.origin == STARTER]
     rest = [model for model in search.models if model.origin != STARTER]
-    rest.sort(key=lambda model: model.name.casefold())
+    rest.sort(key=lambda model: (model.info is None, model.name.casefold()))
     return Scan((*first, *rest), visits)
 
 
@@ -224,7 +225,8 @@ def resolve_model(text: str, places: Iterable[Place], heads: Heads | None = None
             raise ModelFileError(f"Several files are called “{text}”: {same}. Give the path.")
         names = ", ".join(model.name for model in near[:5])
         raise ModelFileError(f"“{text}” could be {names}. Give more of the name.")
-    names = ", ".join(model.name for model in models[:5]) or "none yet"
+    usable = [model.name for model in models if model.info]
+    names = ", ".join(usable[:5]) or "none yet"
     raise ModelFileError(
         f"There is no model “{text}”. Give the path of a GGUF file, or one of: {names}."
     )

@@ -12,8 +12,9 @@ from monitor.models.fit import Fit, Verdict
 from monitor.models.library import STARTER
 from monitor.models.overview import Entry, Overview
 from monitor.models.places import CHOSEN, OWN, TITLES
+from monitor.path_cell import PathCell
 from monitor.report import WIDE, make_table
-from monitor.store.model_figures import ModelFigures
+from monitor.store.model_figures import NEWEST, ModelFigures
 
 VERDICT_STYLES = {Verdict.FITS: "green", Verdict.TIGHT: "yellow", Verdict.TOO_LARGE: "red"}
 
@@ -36,7 +37,8 @@ def token_energy(measured: ModelFigures | None) -> str:
     """Write what a token took: ``● 0.0912 J``."""
     if measured is None:
         return figures.UNKNOWN
-    return figures.marked(measured.kind, figures.joules(measured.joules_per_token))
+    energy = figures.marked(measured.kind, figures.joules(measured.joules_per_token))
+    return figures.at_least(energy, measured.is_partly_read)
 
 
 def token_bounds(measured: ModelFigures) -> str:
@@ -59,7 +61,14 @@ def library_view(found: Overview, width: int) -> RenderableType:
         else:
             problems.append(Text(entry.model.problem, style="yellow"))
     problems += [Text(visit.problem, style="yellow") for visit in found.visits if visit.problem]
-    return Group(table, *problems)
+    averages = [Text(AVERAGES, style="dim")] if any(e.figures for e in found.entries) else []
+    return Group(table, *averages, *problems)
+
+
+AVERAGES = (
+    f"J/token and t/s: decode here, over the newest {NEWEST} answers of each kind and every speed "
+    "test. `llamawatt history sums` goes over all."
+)
 
 
 def _cells(entry: Entry) -> Mapping[str, str | Text] | None:
@@ -97,17 +106,17 @@ def model_view(
         ("architecture", info.architecture),
         ("parameters", figures.count(info.parameters)),
         ("quantisation", info.quantisation),
-        ("context", f"{info.context_length} tokens" if info.context_length else figures.UNKNOWN),
+        ("context", f"{info.context_length:,} tokens" if info.context_length else figures.UNKNOWN),
         ("layers", str(info.layers)),
         ("chat template", "yes" if info.chat_template else "no: a base model, it continues text"),
         ("licence", info.licence or figures.UNKNOWN),
     ]
-    rows += [(f"at {fit.context} tokens", fit_words(fit)) for fit in fits]
+    rows += [(f"at {fit.context:,} tokens", fit_words(fit)) for fit in fits]
     if fits:
         rows.append(("fits up to", largest_words(fits[0])))
     rows.append(("measured here", measured_words(measured)))
     for name, value in rows:
-        facts.add_row(name, escape(value))
+        facts.add_row(name, PathCell(value) if name == "file" else escape(value))
     return facts
 
 
@@ -132,7 +141,7 @@ def largest_words(fit: Fit, translate: Callable[[str], str] = str) -> str:
     """Say how long a context would fit."""
     if not fit.largest_context:
         return translate("no context: the weights alone are too large")
-    return translate("%1 tokens").replace("%1", str(fit.largest_context))
+    return translate("%1 tokens").replace("%1", f"{fit.largest_context:,}")
 
 
 def measured_words(measured: ModelFigures | None, translate: Callable[[str], str] = str) -> str:
@@ -146,6 +155,9 @@ def measured_words(measured: ModelFigures | None, translate: Callable[[str], str
         figures.rate(measured.tokens_per_s),
         words.replace("%1", str(measured.answers)),
     ]
+    if measured.beside:
+        busy = translate("%1 of them beside other programs")
+        parts.append(busy.replace("%1", str(measured.beside)))
     return " · ".join(parts)
 
 
@@ -160,7 +172,7 @@ def folders_view(found: Overview, unread: Sequence[str]) -> RenderableType:
         if place.origin == CHOSEN and not state and not place.path.exists():
             state = "not there now"
         table.add_row(
-            escape(str(place.path)),
+            PathCell(place.path),
             origin_words(place.origin),
             str(visit.models),
             Text(state, style="yellow"),
