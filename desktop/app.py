@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from desktop.platform import platform_problem
 from desktop.screenshots import draw_pages
 from desktop.services import start_services
-from desktop.theme.palette import apply_theme, wanted_theme
+from desktop.theme.style import apply_theme, wanted_theme
 from desktop.window import PAGES, MainWindow
 from monitor.display import display_problem
 from monitor.logs import logging_to_file

@@ -11,6 +11,7 @@ import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, SignalInstance
 
 from desktop.services import Services
+from monitor.bench.events import Spent
 from monitor.bench.plan import Entrant
 from monitor.bench.suites import Suite
 from monitor.loading import LoadOptions, LoadProblem, Remedy
@@ -105,6 +106,10 @@ class Bridge(QObject):
     def pause_bench(self, paused: bool) -> None:
         """Hold the running benchmark, or go on."""
         (self._services.runner.pause if paused else self._services.runner.go_on)()
+
+    def bench_spent(self) -> Spent | None:
+        """Return what the running benchmark has cost up to now; to be asked with :meth:`read`."""
+        return self._services.runner.spent()
 
     def unload(self) -> None:
         """End the engine, and with it the memory of its model; :attr:`idle` follows."""

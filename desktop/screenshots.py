@@ -7,7 +7,8 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 
 from desktop.services import start_services
-from desktop.theme.palette import DARK, LIGHT, apply_theme
+from desktop.theme.palette import DARK, LIGHT
+from desktop.theme.style import apply_theme
 from desktop.window import MainWindow
 from monitor.bench.summary import SuiteResult
 

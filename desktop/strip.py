@@ -2,21 +2,20 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
 
-from desktop.live.model import LiveModel
+from desktop.live.moments import Moments
 from desktop.theme.bill import kind_words
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import weakest
+from monitor.energy.parts import is_lower_bound
 from monitor.models.library import Found
 from monitor.power.channel import Kind
 from monitor.store.records import QueryRecord
-
-POWER_MS = 1000
 
 MARGIN_PX, GAP_PX = 12, 14
 
@@ -34,7 +33,10 @@ WIDEST_POWER = "● 000 mW"
 
 
 class StatusStrip(QWidget):
-    """Always visible, whatever the page."""
+    """Always visible, whatever the page.
+
+    :param moments: the present watts
+    """
 
     model_chosen = Signal(object)
     file_wanted = Signal()
@@ -44,14 +46,15 @@ class StatusStrip(QWidget):
     options_wanted = Signal()
     zone_wanted = Signal()
 
-    def __init__(self, live: LiveModel, parent: QWidget | None = None) -> None:
+    def __init__(self, moments: Moments, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("strip")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._live = live
+        self._moments = moments
         self._session_j, self._session_g = 0.0, 0.0
-        self._answers, self._measured = 0, 0
+        self._answers = self._measured = self._costed = 0
         self._session_kind: Kind | None = None
+        self._session_lacks = False
         self._listed: tuple[list[Found], Path | None, bool] | None = None
         self._model = tool_button(self.tr("No model"))
         self._model.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -85,9 +88,7 @@ class StatusStrip(QWidget):
         layout.addStretch(1)
         for widget in (self._power, self._session, self._zone):
             layout.addWidget(widget)
-        self._timer = QTimer(self, interval=POWER_MS)
-        self._timer.timeout.connect(self.refresh_power)
-        self._timer.start()
+        moments.passed.connect(self.refresh_power)
         self._show_session()
 
     @property
@@ -140,6 +141,11 @@ class StatusStrip(QWidget):
             "\n".join((self._model.accessibleName(), self.tr("Choose a model (Ctrl+L)")))
         )
         self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show the watts of now, not of when it was hidden."""
+        super().showEvent(event)
+        self.refresh_power()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Say as much as there is room for."""
@@ -210,17 +216,24 @@ class StatusStrip(QWidget):
             return  # it was refused before anything was computed
         self._answers += 1
         total = record.bill.total()
-        if total.energy and total.kind and record.footprint:
+        if total.energy and total.kind:
             self._measured += 1
             self._session_j += total.energy.joules
-            self._session_g += record.footprint.grams
             self._session_kind = weakest(filter(None, (self._session_kind, total.kind)))
+            self._session_lacks |= is_lower_bound(record.bill)
+            if carbon := record.footprint:
+                self._costed += 1
+                self._session_g += carbon.grams
         self._show_session()
 
     def _show_session(self) -> None:
         if self._measured:
             energy = figures.marked(self._session_kind, figures.energy(self._session_j))
-            answers, grams = self._answers_words(), figures.mass(self._session_g)
+            energy = figures.at_least(energy, self._session_lacks)
+            answers = self._answers_words()
+            is_least = self._session_lacks or self._costed < self._measured
+            grams = figures.mass(self._session_g if self._costed else None)
+            grams = figures.at_least(grams, is_least)
             cost = f"{energy} · {grams} CO₂e"
             self._session_forms = (f"{self.tr('Session')}: {answers} · {cost}", cost, energy)
             told = self.tr("What the answers since the start have cost")
@@ -236,11 +249,12 @@ class StatusStrip(QWidget):
         return self.tr("%1 answers").replace("%1", str(self._answers))
 
     def refresh_power(self) -> None:
-        """Show the present watts."""
-        self._live.update()
-        kind = self._live.kind
-        text = figures.marked(kind, figures.power(self._live.recent_w(self._live.total)))
+        """Show the present watts, while anybody can see them."""
+        if not self.isVisible():
+            return
+        now = self._moments.now
+        text = figures.marked(now.kind, figures.power(now.total_w))
         if text != self._power.text():
             self._power.setText(text)
             self._fit()
-        self._power.setToolTip(kind_words(kind))
+        self._power.setToolTip(kind_words(now.kind))

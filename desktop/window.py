@@ -34,6 +34,7 @@ from desktop.keyboard.bindings import bind_commands
 from desktop.keyboard.commands import Commands
 from desktop.live.dock import LiveDock
 from desktop.live.model import LiveModel
+from desktop.live.moments import Moments
 from desktop.models.deeds import ModelDeeds
 from desktop.models.drops import dropped_paths
 from desktop.navigation import Navigation
@@ -43,7 +44,8 @@ from desktop.services import Services
 from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
-from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme, keep_theme
+from desktop.theme.palette import DARK, LIGHT, Theme
+from desktop.theme.style import apply_theme, keep_theme
 from desktop.watch.deeds import WatchDeeds
 from monitor.bench.summary import SuiteResult
 from monitor.details import Details, details_of
@@ -78,6 +80,7 @@ class MainWindow(QMainWindow):
         self.backup_to_restore: Path | None = None
         self.bridge = Bridge(services, self)
         self.live = LiveModel(services.sampler)
+        self.moments = Moments(services.sampler, self)
         self.chat = ChatModel(self.bridge, services.history, self)
         self.bench = BenchModel(self.bridge, services.history, self)
         self.setWindowTitle("LlamaWatt")
@@ -90,7 +93,7 @@ class MainWindow(QMainWindow):
     # --- building ------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.strip = StatusStrip(self.live)
+        self.strip = StatusStrip(self.moments)
         self.notice = Notice(self._theme)
         history = self._services.history
         self.chat_page = ChatPage(
@@ -99,10 +102,18 @@ class MainWindow(QMainWindow):
         self.bench_page = BenchPage(self.bench, self.bridge, history, self.live, self._theme)
         self.history_page = HistoryPage(self.bridge, history, self._theme)
         self.compare_page = ComparePage(self.bridge, history, self._theme)
-        self.sensors_page = SensorsPage(self._services.sampler, self._theme, self.bridge, history)
+        self.sensors_page = SensorsPage(
+            self._services.sampler, self.moments, self._theme, self.bridge, history
+        )
         self.navigation = Navigation(PAGES, tuple(self.page_titles().values()))
         self.watch = WatchDeeds(
-            self.bridge, self._services, self.navigation, self.notice, self._theme, self
+            self.bridge,
+            self._services,
+            self.moments,
+            self.navigation,
+            self.notice,
+            self._theme,
+            self,
         )
         self.pages = QStackedWidget()
         for page in (
@@ -114,7 +125,7 @@ class MainWindow(QMainWindow):
             self.sensors_page,
         ):
             self.pages.addWidget(page)
-        self.dock = LiveDock(self.live, self._theme)
+        self.dock = LiveDock(self.live, self.moments, self._theme)
         self.models = ModelDeeds(
             self.chat, self.strip, self.notice, self.bridge, self._services, self._theme, self
         )

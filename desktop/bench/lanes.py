@@ -73,14 +73,19 @@ class Lane(QFrame):
         """Take a theme's colours."""
         self.plot.set_theme(theme, color)
 
-    def show_states(self, states: list[StepState], current: int, kind: Kind | None) -> None:
+    def show_states(
+        self, states: list[StepState], current: int, kind: Kind | None, under_way: str = ""
+    ) -> None:
         """Bring the lane up to date.
 
         :param current: number of the step that is run
+        :param under_way: what is said of that one before it has an item; that it is, unless given
         """
+        under_way = under_way or self.tr("is under way")
         for bar, text, state in zip(self._bars, self._scores, states, strict=True):
             bar.setValue(state.done)
-            text.setText(self._words(state, kind))
+            is_current = state.step.number == current
+            text.setText(self._words(state, kind, under_way if is_current else ""))
         judged = [state for state in states if state.curve]
         shown = next((state for state in judged if state.step.number == current), None)
         shown = shown or (judged[-1] if judged else None)
@@ -91,9 +96,9 @@ class Lane(QFrame):
             self.plot.show()
             self.plot.show_curve(shown)
 
-    def _words(self, state: StepState, kind: Kind | None) -> str:
+    def _words(self, state: StepState, kind: Kind | None, under_way: str) -> str:
         if not state.done:
-            return self.tr("waits")
+            return under_way or self.tr("waits")
         parts = [f"{state.done}/{state.step.planned}"]
         if state.accuracy:
             parts.append(score_words(state.accuracy))
@@ -187,13 +192,20 @@ class Lanes(QWidget):
         self._lanes.clear()
 
     def show_models(
-        self, models: dict[int, list[StepState]], current: int, kind: Kind | None
+        self,
+        models: dict[int, list[StepState]],
+        current: int,
+        kind: Kind | None,
+        under_way: str = "",
     ) -> None:
-        """Bring every lane up to date; lanes of other models give way."""
+        """Bring every lane up to date; lanes of other models give way.
+
+        :param under_way: see :meth:`Lane.show_states`
+        """
         if self._lanes.keys() != models.keys():
             self.clear()
             for number, states in models.items():
                 lane = self._lanes[number] = Lane(states, self._theme, self._color(number))
                 self._layout.insertWidget(self._layout.count() - 1, lane)
         for number, states in models.items():
-            self._lanes[number].show_states(states, current, kind)
+            self._lanes[number].show_states(states, current, kind, under_way)

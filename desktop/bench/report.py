@@ -34,7 +34,7 @@ from desktop.bench.items import FlipsModel, ItemsModel, TextTable, flip_words, i
 from desktop.bench.report_html import report_html
 from desktop.bridge import Bridge
 from desktop.theme.palette import LIGHT, Theme
-from desktop.theme.widgets import label
+from desktop.theme.widgets import ChoiceBox, label
 from monitor.bench import report
 from monitor.bench.comparison import Comparison, compare_runs
 from monitor.bench.suites import SuiteError
@@ -84,7 +84,7 @@ class ReportView(QWidget):
 
     def _items_tab(self) -> QWidget:
         self.items = ItemsModel(self)
-        self.run = QComboBox()
+        self.run = ChoiceBox()
         self.run.setAccessibleName(self.tr("Run"))
         self.run.currentIndexChanged.connect(self._read_items)
         self.wrong = QCheckBox(self.tr("wrong only"))
@@ -96,7 +96,7 @@ class ReportView(QWidget):
 
     def _flips_tab(self) -> QWidget:
         self.flips = FlipsModel(self)
-        self.first, self.second = QComboBox(), QComboBox()
+        self.first, self.second = ChoiceBox(), ChoiceBox()
         self.first.setAccessibleName(self.tr("Run before"))
         self.second.setAccessibleName(self.tr("Run after"))
         self.sentence = label("", "muted", wrap=True)
@@ -138,6 +138,7 @@ class ReportView(QWidget):
         self._read_items()
         self._read_flips()
         self.browser.moveCursor(QTextCursor.MoveOperation.Start)
+        self.browser.verticalScrollBar().setValue(0)  # the first line's own is below the margin
         self.tabs.setCurrentIndex(0)
 
     def _run(self, box: QComboBox) -> RunResult | None:

@@ -11,6 +11,9 @@ from monitor.bench import report
 from monitor.bench.summary import SuiteResult
 from monitor.store.records import Status
 
+WORDS = ("model", "part", "subject", "rule")
+"""Heads of the columns of words; the others are of figures."""
+
 
 def translate(text: str) -> str:
     """Return a text in the window's language."""
@@ -57,20 +60,19 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme) -
     is_single = len(models) == 1
     first = 1 if is_single else 0
     above = f"<p><b>{escape(rows[0][0])}</b></p>" if is_single else ""
-    head = "".join(_cell("th", text, place, theme) for place, text in enumerate(header[first:]))
-    body = "".join(
-        "<tr>"
-        + "".join(_cell("td", t, place, theme) for place, t in enumerate(row[first:]))
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f'{above}<table cellspacing="0" cellpadding="5" width="98%"><tr>{head}</tr>{body}</table>'
-    )
+    are_words = [name in WORDS for name in header[first:]]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        drawn = (_cell(tag, *cell, theme) for cell in zip(cells, are_words, strict=True))
+        return f"<tr>{''.join(drawn)}</tr>"
+
+    body = "".join(line("td", row[first:]) for row in rows)
+    table = '<table cellspacing="0" cellpadding="5" width="98%" style="margin-bottom:14px">'
+    return f"{above}{table}{line('th', header[first:])}{body}</table>"
 
 
-def _cell(tag: str, text: str, place: int, theme: Theme) -> str:
-    side = "left" if place == 0 else "right"
+def _cell(tag: str, text: str, is_words: bool, theme: Theme) -> str:
+    side = "left" if is_words else "right"
     color = f"color:{theme.muted};font-weight:normal;" if tag == "th" else ""
     style = f"{color}border-bottom:1px solid {theme.line};"
     return f'<{tag} align="{side}" style="{style}">{escape(text)}</{tag}>'

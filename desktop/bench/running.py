@@ -1,5 +1,8 @@
 """The page while a benchmark runs."""
 
+import math
+import time
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -96,23 +99,32 @@ class RunningView(QWidget):
 
     def _refresh(self) -> None:
         running = self._model.running
-        if running is None or not self._is_stale:
+        if running is None:
+            self._doing.setText(self._model.preparing)
+            return
+        self._model.ask_spent()
+        self._doing.setText(self._doing_words(running))
+        if not self._is_stale:
             return
         self._is_stale = False
         self._title.setText(running.title)
         self.bar.setRange(0, max(running.planned, 1))
         self.bar.setValue(running.done)
-        self._doing.setText(self._doing_words(running))
         self._cost.setText(self._cost_words(running))
         text = self.tr("Go on") if running.is_paused else self.tr("Pause")
         self.pause.setText(text)
         self.pause.setEnabled(True)
-        self.lanes.show_models(running.models, running.current, self._live.kind)
+        under_way = self._under_way(running)
+        self.lanes.show_models(running.models, running.current, self._live.kind, under_way)
 
     def _doing_words(self, running: Running) -> str:
         step = running.steps[running.current].step
         if running.is_paused:
             return self.tr("Paused; nothing is computed or billed until you go on.")
+        if running.doing and running.doing_until_s is not None:
+            left_s = max(math.ceil(running.doing_until_s - time.monotonic()), 0)
+            words = self.tr("%1, %2 s left …").replace("%1", running.doing)
+            return words.replace("%2", str(left_s))
         if running.doing:
             return running.doing
         text = self.tr("%1 of %2 items · %3: %4")
@@ -123,8 +135,18 @@ class RunningView(QWidget):
             .replace("%4", step.part)
         )
 
+    def _under_way(self, running: Running) -> str:
+        """Say of the present part what it has cost before its first item is complete."""
+        words = self.tr("warms up") if running.is_warming_up else self.tr("is under way")
+        spent = running.spent
+        if spent is None or spent.step != running.current or spent.step_j is None:
+            return words
+        energy = figures.marked(spent.kind, figures.energy(spent.step_j))
+        return f"{words} · {self.tr('%1 so far').replace('%1', energy)}"
+
     def _cost_words(self, running: Running) -> str:
-        spent = figures.marked(self._live.kind, figures.energy(running.joules))
+        kind = (running.spent and running.spent.kind) or self._live.kind
+        spent = figures.marked(kind, figures.energy(running.joules))
         text = self.tr("%1 so far").replace("%1", spent)
         left = running.left
         if running.done >= running.planned:
@@ -135,4 +157,5 @@ class RunningView(QWidget):
             self.tr("roughly %1 and %2 left") if left.is_rough else self.tr("about %1 and %2 left")
         )
         words = words.replace("%1", figures.duration(left.seconds))
-        return f"{text} · {words.replace('%2', figures.energy(left.joules))}"
+        energy = figures.marked(left.kind or self._live.kind, figures.energy(left.joules))
+        return f"{text} · {words.replace('%2', energy)}"

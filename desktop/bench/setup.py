@@ -5,7 +5,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QFrame,
@@ -22,7 +21,7 @@ from PySide6.QtWidgets import (
 from desktop.bench.earlier import EarlierList
 from desktop.bench.model import BenchModel, Outlook
 from desktop.theme.numbers import DecimalField, WholeField
-from desktop.theme.widgets import label, named
+from desktop.theme.widgets import ChoiceBox, add_field, label, named
 from monitor import figures
 from monitor.bench.plan import Entrant
 from monitor.bench.suites import Suite, SuiteError, find_suite, list_suites
@@ -96,7 +95,7 @@ class SetupView(QWidget):
         layout = QVBoxLayout(card)
         layout.setContentsMargins(12, 10, 12, 12)
         row = QHBoxLayout()
-        self.suite = QComboBox()
+        self.suite = ChoiceBox()
         self.suite.setAccessibleName(self.tr("Suite"))
         for suite in self._suites:
             self.suite.addItem(suite.title)
@@ -144,14 +143,14 @@ class SetupView(QWidget):
                 row.addWidget(label(other_text))
                 row.addWidget(other, 1)
                 other.setAccessibleName(other_text)
-            form.addRow(label(text), row)
+            add_field(form, text, row)
         spent = QHBoxLayout()
         spent.setSpacing(10)
         spent.addWidget(self.use_budget)
         spent.addWidget(self.budget, 1)
         self.budget.setMinimumHeight(FIELD_HEIGHT)
         self.budget.setAccessibleName(self.tr("Energy budget"))
-        form.addRow(label(self.tr("Budget")), spent)
+        add_field(form, self.tr("Budget"), spent)
         for field in (self.repeats, self.limit, self.context, self.threads, self.layers):
             field.setMinimumHeight(FIELD_HEIGHT)
             field.valueChanged.connect(self.look)
@@ -281,13 +280,13 @@ class SetupView(QWidget):
                     "%1. No estimate yet: nothing of it was run before with these models."
                 )
                 return text.replace("%1", items)
-            text = self.tr("%1. No estimate yet: new with these models are %2.")
+            text = self.tr("%1. No estimate yet: these models have not run %2 before.")
             return text.replace("%1", items).replace("%2", ", ".join(outlook.unknown))
         text = self.tr("%1: about %2 and %3, by earlier runs on this machine.")
         return (
             text.replace("%1", items)
             .replace("%2", figures.duration(outlook.seconds))
-            .replace("%3", figures.energy(outlook.joules))
+            .replace("%3", figures.marked(outlook.kind, figures.energy(outlook.joules)))
         )
 
     def _show_problem(self, problem: str) -> None:

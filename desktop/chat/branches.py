@@ -46,8 +46,10 @@ class BranchSwitch(QWidget):
         self._at = next((at for at, each in enumerate(branches) if each.is_shown), 0)
         shown = branches[self._at]
         text = f"{self._at + 1}/{len(branches)}"
-        if shown.energy_j is not None:
-            text += f" · {figures.marked(shown.kind, figures.energy(shown.energy_j))}"
+        cost = shown.cost
+        if cost.energy_j is not None:
+            energy = figures.marked(cost.kind, figures.energy(cost.energy_j))
+            text += f" · {figures.at_least(energy, cost.is_lower_bound)}"
         self.words.setText(text)
         self.words.setToolTip(self.tr("What this branch and all that follows in it has cost"))
         self.before.setEnabled(self._at > 0)

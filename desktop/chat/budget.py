@@ -2,7 +2,6 @@
 
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QGridLayout,
@@ -11,7 +10,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.numbers import DecimalField
-from desktop.theme.widgets import label
+from desktop.theme.widgets import ChoiceBox, label, named
 from monitor import figures
 from monitor.energy.budget import Budget, Spent
 
@@ -30,7 +29,7 @@ class _Limit:
         self.box = QCheckBox(title)
         self.figure = DecimalField(decimals=2, minimum=0.01, maximum=LARGEST)
         self.figure.setAccessibleName(title)
-        self.unit = QComboBox()
+        self.unit = ChoiceBox()
         self.unit.setAccessibleName(title)
         for name, joules in UNITS:
             self.unit.addItem(name, joules)
@@ -82,6 +81,7 @@ class BudgetDialog(QDialog):
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
+        named(buttons.button(QDialogButtonBox.StandardButton.Ok), "primary")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)

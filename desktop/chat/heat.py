@@ -75,10 +75,12 @@ class HeatReader(QObject):
         legend = legend.replace("%2", figures.marked(heat.kind, figures.energy(scale.high_j)))
         if heat.is_fitted.any():
             fitted = self.tr(
-                "Regressed over the power curve: tokens are shorter than the sensor's refresh "
-                "of %1."
+                "Tokens shorter than the %3 that readings tell apart: %1 of %2. Their joules are "
+                "fitted to the power curve."
             )
-            legend += " " + fitted.replace("%1", figures.duration(heat.period_s))
+            fitted = fitted.replace("%1", f"{int(heat.is_fitted.sum()):,}")
+            fitted = fitted.replace("%2", f"{len(heat.is_fitted):,}")
+            legend += " " + fitted.replace("%3", figures.duration(heat.period_s))
         return legend
 
 

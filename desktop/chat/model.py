@@ -1,7 +1,6 @@
 """The state of the chat: which model, which conversation, what is being said."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -9,7 +8,9 @@ from PySide6.QtCore import QObject, Signal
 from desktop.bridge import Bridge
 from desktop.chat.answering import Answering
 from desktop.chat.costs import TurnCosts
+from desktop.chat.setups import Setups
 from desktop.chat.turns import ChatTurn
+from desktop.models.words import place_words
 from monitor.energy.budget import Budget
 from monitor.energy.forecast import Forecast
 from monitor.engine.messages import (
@@ -19,12 +20,14 @@ from monitor.engine.messages import (
     Loaded,
     LoadProgress,
     PrefillStarted,
+    PromptRead,
     Text,
 )
 from monitor.engine.thinking import split_thinking
 from monitor.loading import Identifying, LoadOptions
 from monitor.meter import Ask, Event, Finished, random_seed
-from monitor.presets import Preset, PresetError, checked, sampling_of, shipped_presets
+from monitor.presets import Preset, sampling_of
+from monitor.reading import Reading
 from monitor.running import SoFar
 from monitor.store.conversations import Talk
 from monitor.store.history import CHAT, Began, History
@@ -76,8 +79,9 @@ class ChatModel(QObject):
         self.conversation_id: str | None = None
         self.model: Path | None = None
         self.is_loaded, self.place = False, ""
-        self.presets = shipped_presets()
-        self.setup = self.default_setup = self.presets[0]
+        self.setups = Setups(bridge, history, self)
+        self.setups.noted.connect(self.noted)
+        self.setup = self.setups.default
         self.budget = Budget()
         self.options = LoadOptions()
         self._context, self._used = 0, 0
@@ -253,8 +257,8 @@ class ChatModel(QObject):
 
     def set_default(self, setup: Preset) -> None:
         """Begin new conversations with this setup from now on."""
-        is_untouched = self.setup == self.default_setup
-        self.default_setup = setup
+        is_untouched = self.setup == self.setups.default
+        self.setups.default = setup
         if is_untouched and self.conversation_id is None and not self.turns:
             self.setup = setup
             self.setup_changed.emit()
@@ -265,22 +269,13 @@ class ChatModel(QObject):
         if self._answering and not self.is_answer_elsewhere:
             self._answering.setup = setup
         if self.conversation_id:
-            self._keep_setup(self.conversation_id)
+            self.setups.keep(self.conversation_id, self.setup)
         self.setup_changed.emit()
-
-    def _keep_setup(self, conversation_id: str) -> None:
-        talks, setup = self._history.talks, self.setup
-
-        def keep() -> None:
-            talks.set_system(conversation_id, setup.system)
-            talks.set_sampling(conversation_id, dict(setup.sampling))
-
-        self._bridge.change(keep)
 
     def new_conversation(self) -> None:
         """Begin afresh; the conversation so far stays in the list."""
         if self.may_leave:
-            self._show(None, [], self.default_setup)
+            self._show(None, [], self.setups.default)
 
     def open_conversation(self, conversation_id: str, leaf_id: str | None = None) -> None:
         """Show a stored conversation, to be gone on with.
@@ -327,7 +322,7 @@ class ChatModel(QObject):
             self._show_answering()
             return
         turns = [ChatTurn.of(turn) for turn in talk.turns]
-        self._show(talk.id, turns, self._setup_of(talk))
+        self._show(talk.id, turns, self.setups.of(talk))
         self._costs.read_credits(turns)
 
     def _show_answering(self) -> None:
@@ -356,25 +351,6 @@ class ChatModel(QObject):
             used = self._used + self._answering.turn.tokens
         self.context_changed.emit(used, self._context)
 
-    def _setup_of(self, talk: Talk) -> Preset:
-        """Return how a conversation is led; as new ones are, where that cannot be."""
-        usual = replace(self.default_setup, name="", system=talk.system)
-        if talk.sampling is None:
-            return usual
-        try:
-            return self.named(Preset("", talk.system, checked(talk.sampling)))
-        except PresetError as error:
-            words = self.tr("This conversation's sampling cannot be used: %1 It has the usual one.")
-            self.noted.emit(words.replace("%1", str(error)))
-            return usual
-
-    def named(self, setup: Preset) -> Preset:
-        """Return a setup under the name of the preset it is like, if there is one."""
-        alike = (
-            p for p in self.presets if (p.system, p.sampling) == (setup.system, setup.sampling)
-        )
-        return next(alike, setup)
-
     # --- what the engine tells -----------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
@@ -387,7 +363,7 @@ class ChatModel(QObject):
                 self.load_changed.emit(event.fraction)
                 self._stage(self.tr("loading the model …"))
             case Loaded():
-                self._context, self.place = event.context, self._place_of(event)
+                self._context, self.place = event.context, place_words(event)
                 self._used = 0
                 self.load_changed.emit(None)
                 self._look_at_engine()
@@ -405,9 +381,13 @@ class ChatModel(QObject):
                 self._on_began(answering, event)
             case PrefillStarted():
                 self._used, turn.dropped = event.tokens, event.dropped
+                turn.reading = Reading.begun(event)
                 self._stage(self.tr("reading the prompt …"))
                 self._tell_used(0)
+            case PromptRead() if turn.reading:
+                turn.reading = turn.reading.after(event)
             case DecodeStarted():
+                turn.reading = None
                 self._stage(self.tr("writing …"))
             case SoFar():
                 turn.so_far = event
@@ -421,7 +401,7 @@ class ChatModel(QObject):
                 turn.tokens = event.tokens
                 self._tell_used(event.tokens)
             case Finished():
-                turn.record = event.record
+                turn.record, turn.reading = event.record, None
                 self._stage("")
                 self.answered.emit(event.record)
                 if event.remedies:
@@ -440,17 +420,8 @@ class ChatModel(QObject):
         if answering.conversation_id is None and began.conversation_id:
             self.conversation_id = answering.conversation_id = began.conversation_id
             self.begun.emit(began.conversation_id)
-            self._keep_setup(began.conversation_id)
+            self.setups.keep(began.conversation_id, self.setup)
         self.listed_changed.emit()
-
-    def _place_of(self, loaded: Loaded) -> str:
-        """Say what the model really runs on, whatever was asked for."""
-        if loaded.layers_offloaded:
-            words = self.tr("GPU %1 of %2 layers").replace("%1", str(loaded.layers_offloaded))
-            return words.replace("%2", str(loaded.layers))
-        if loaded.threads == 1:
-            return self.tr("CPU 1 thread")
-        return self.tr("CPU %1 threads").replace("%1", str(loaded.threads))
 
     def _look_at_engine(self) -> None:
         """Follow what the engine holds: it may have ended by itself."""

@@ -22,6 +22,9 @@ REST_MS = 300
 CHARACTERS_A_TOKEN, TOKENS_A_MESSAGE = 4, 5
 """Of English text in a usual chat template, roughly: for a model that is not loaded yet."""
 
+TOKENS_OF_A_HEAD = 24
+"""What most chat templates say to the model where no system prompt is given, roughly."""
+
 FEWEST_BYTES_A_TOKEN = 2
 """Of a whole question, roughly: figures and code have the shortest tokens."""
 
@@ -126,7 +129,8 @@ class OutlookModel(QObject):
         turns = len(model.turns) if at is None else at
         messages = model.messages(text, turns)
         path, most = model.model, model.setup.sampling["max_tokens"]
-        size = model.options.context or DEFAULT_CONTEXT
+        options = model.options
+        size = options.context or DEFAULT_CONTEXT
         asked = self._round
 
         def show(outlook: Outlook) -> None:
@@ -134,15 +138,19 @@ class OutlookModel(QObject):
                 self.changed.emit(outlook)
 
         def find() -> Outlook:
-            measured = self._measure(messages)
-            outlook = Outlook(text, at, measured or _estimated(messages, size), measured is None)
-            return self._foretell(outlook, path, messages, most)
+            measured = self._measure(messages, path, options)
+            is_estimate = measured is None
+            if is_estimate and (text or len(messages) > 1):
+                measured = _estimated(messages, size)
+            return self._foretell(Outlook(text, at, measured, is_estimate), path, messages, most)
 
         self._bridge.read(find, show)
 
-    def _measure(self, messages: tuple[ChatMessage, ...]) -> Measured | None:
+    def _measure(
+        self, messages: tuple[ChatMessage, ...], path: Path, options: LoadOptions
+    ) -> Measured | None:
         try:
-            return self._meter.measure(messages)
+            return self._meter.measure(messages, path, options)
         except EngineError:
             return None  # the answer itself will say what is wrong
 
@@ -176,7 +184,7 @@ def _estimated(messages: tuple[ChatMessage, ...], size: int) -> Measured:
     tokens = [len(each.content) // CHARACTERS_A_TOKEN + TOKENS_A_MESSAGE for each in messages]
     first = 1 if messages[0].role == "system" else 0
     room = size - min(ROOM_FOR_ANSWER, size // 4)
-    total, dropped = sum(tokens), 0
+    total, dropped = sum(tokens) + (0 if first else TOKENS_OF_A_HEAD), 0
     while total > room and first + dropped + 2 < len(messages):
         total -= sum(tokens[first + dropped : first + dropped + 2])
         dropped += 2

@@ -7,7 +7,6 @@ from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QComboBox,
     QDialog,
     QHBoxLayout,
     QLineEdit,
@@ -22,7 +21,7 @@ from desktop.bridge import Bridge
 from desktop.keyboard.matching import match
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, named, tool_button
+from desktop.theme.widgets import ChoiceBox, label, named, tool_button
 from monitor.prompts import CATEGORIES, Prompt, forget, keep, own, shipped, use
 from monitor.store.history import History
 from monitor.store.identifiers import new_id
@@ -118,7 +117,7 @@ class PromptsDialog(QDialog):
         self.title = QLineEdit()
         self.title.setAccessibleName(self.tr("Title"))
         self.title.textEdited.connect(self._on_edited)
-        self.category = QComboBox()
+        self.category = ChoiceBox()
         self.category.setAccessibleName(self.tr("Category"))
         for category, text in self._category_names().items():
             self.category.addItem(text, category)

@@ -70,8 +70,8 @@ class ConversationsModel(QAbstractListModel):
         parts = [self.tr("writing …") if is_answered else when_words(row.updated_at)]
         if row.energy_j is not None:
             energy = figures.marked(row.energy_kind, figures.energy(row.energy_j))
-            partly = row.measured < row.queries
-            parts.append(self.tr("at least %1").replace("%1", energy) if partly else energy)
+            least = self.tr("at least %1").replace("%1", energy)
+            parts.append(least if row.is_lower_bound else energy)
         return " · ".join(parts)
 
 

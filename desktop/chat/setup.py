@@ -48,7 +48,7 @@ class ChatSetup(QObject):
         history = self._history
 
         def take(found: tuple[tuple[Preset, ...], Preset]) -> None:
-            self._model.presets, default = found
+            self._model.setups.presets, default = found
             self._model.set_default(default)
 
         self._bridge.read(
@@ -65,7 +65,7 @@ class ChatSetup(QObject):
 
         def take(result: int) -> None:
             if result == QDialog.DialogCode.Accepted:
-                self._model.set_setup(self._model.named(dialog.preset))
+                self._model.set_setup(self._model.setups.named(dialog.preset))
             self._read_default()
             dialog.deleteLater()
 

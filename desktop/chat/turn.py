@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -19,6 +19,7 @@ from desktop.chat.question import QuestionText
 from desktop.chat.rendering.links import ask_to_open
 from desktop.chat.rendering.view import AnswerView
 from desktop.chat.turns import ChatTurn
+from desktop.theme.beside import beside_text
 from desktop.theme.bill import headline, unread_notes
 from desktop.theme.flow import FlowLayout
 from desktop.theme.icons import icon
@@ -60,7 +61,11 @@ class TurnView(QWidget):
         self.answer = AnswerView(theme)
         self.answer.link_wanted.connect(lambda address: ask_to_open(self, address))
         self._stage = label("", "muted")
+        self._seconds = QTimer(self, interval=1000)
+        self._seconds.timeout.connect(self._show_stage)
         self._problem = label("", "warning", wrap=True)
+        self._beside = label("", "muted", wrap=True)
+        self._beside.hide()
         self.legend = label("", "muted", wrap=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -70,6 +75,7 @@ class TurnView(QWidget):
         for widget in (self.answer, self.legend, self._stage, self._problem):
             layout.addWidget(widget)
         layout.addLayout(self._answer_row())
+        layout.addWidget(self._beside)
         self.legend.hide()
         self.set_theme(theme)
         self.refresh()
@@ -159,27 +165,47 @@ class TurnView(QWidget):
         """Show more of the answer."""
         self.answer.setVisible(True)
         self.answer.append(text)
-        self._stage.setText(self._writing_words())
+        self._show_stage()
+
+    def _show_stage(self) -> None:
+        """Say what is being done; of a prompt that is being read, each second anew."""
+        turn, words = self.turn, self.turn.stage
+        if turn.stage and turn.reading:
+            told = [turn.reading.words(self.tr), *self._energy_so_far()]
+            words = f"{turn.stage} {' · '.join(told)}"
+        elif turn.stage and turn.tokens and turn.record is None:
+            words = self._writing_words()
+        self._stage.setText(words)
+        self._stage.setVisible(bool(turn.stage))
+        if not (turn.stage and turn.reading):
+            self._seconds.stop()
+        elif not self._seconds.isActive():
+            self._seconds.start()
 
     def _writing_words(self) -> str:
-        """Say how much is written, and what it has come to so far."""
-        written = self.tr("writing … %1 tokens").replace("%1", f"{self.turn.tokens:,}")
+        """Say how much is written, and what it has come to so far: figures of one moment."""
         so_far = self.turn.so_far
+        tokens = so_far.tokens if so_far else self.turn.tokens
+        written = self.tr("writing … %1 tokens").replace("%1", f"{tokens:,}")
         if so_far is None:
             return written
-        total = so_far.bill.total()
-        energy = figures.marked(total.kind, figures.energy(total.joules))
-        parts = [written] if total.joules is None else [written, self.tr("%1 so far")]
+        parts = [written, *self._energy_so_far()]
         if so_far.tokens_per_s is not None:
             parts.append(figures.rate(so_far.tokens_per_s))
-        return " · ".join(parts).replace("%1", energy)
+        return " · ".join(parts)
+
+    def _energy_so_far(self) -> list[str]:
+        """Return what it has come to, as far as that is known, to stand beside other figures."""
+        total = self.turn.so_far.bill.total() if self.turn.so_far else None
+        if total is None or total.joules is None:
+            return []
+        energy = figures.marked(total.kind, figures.energy(total.joules))
+        return [self.tr("%1 so far").replace("%1", energy)]
 
     def refresh(self) -> None:
         """Show the turn's stage, or its end."""
         turn, record = self.turn, self.turn.record
-        is_writing = bool(turn.stage and turn.tokens) and record is None
-        self._stage.setText(self._writing_words() if is_writing else turn.stage)
-        self._stage.setVisible(bool(turn.stage))
+        self._show_stage()
         is_over = record is not None or (not turn.stage and bool(turn.answer))
         self.bill.setVisible(record is not None)
         self.credit.setVisible(record is not None and turn.credit is not None)
@@ -219,6 +245,8 @@ class TurnView(QWidget):
             reused = self.tr("%1 tokens reused").replace("%1", str(record.tokens.reused))
             tip += f"\n{reused}"
         tip = "\n".join((tip, *unread_notes(record.bill)))
+        self._beside.setText(beside_text(record))
+        self._beside.setVisible(bool(self._beside.text()))
         if not record.bill.total().resolved:
             tip += "\n" + self.tr(
                 "Too short to resolve: it lasted fewer than ten readings. Measure it again from "
@@ -269,7 +297,9 @@ class TurnView(QWidget):
                 "Stopped: its energy budget is used up. Raise the budget below, or ask it to go on."
             )
         if record.status is Status.STOPPED:
-            return self.tr("Stopped. The energy until then is below.")
+            is_measured = record.bill.total().energy is not None
+            told = self.tr("Stopped. The energy until then is below.")
+            return told if is_measured else self.tr("Stopped.")
         if record.status is Status.INTERRUPTED:
             return self.tr("LlamaWatt ended during this answer; what was stored is below.")
         if record.finish_reason == "context":

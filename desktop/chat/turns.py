@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.energy.credit import Credit
+from monitor.reading import Reading
 from monitor.running import SoFar
 from monitor.store.branches import Branch
 from monitor.store.conversations import TalkTurn
@@ -21,6 +22,7 @@ class ChatTurn:
     :param answers: what was answered to this question, the oldest first
     :param has_budget: whether it was to stop once so many joules were drawn
     :param credit: what the tokens saved that were in the context already
+    :param reading: how far its prompt is read, ``None`` before and after that
     :param so_far: what it has come to while it is written
     """
 
@@ -37,6 +39,7 @@ class ChatTurn:
     answers: tuple[Branch, ...] = ()
     has_budget: bool = False
     credit: Credit | None = None
+    reading: Reading | None = None
     so_far: SoFar | None = None
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from desktop.compare.choice import Choice, Grouping
 from desktop.compare.copies import as_markdown, as_tsv
@@ -11,7 +11,7 @@ from desktop.compare.rows import KEYS, MODEL, RANK
 from desktop.compare.table import LeaderboardTable
 from desktop.compare.weights import WeightsPanel
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, menu_button, tool_button
+from desktop.theme.widgets import ChoiceBox, label, menu_button, tool_button
 from monitor.compare.side_by_side import FEWEST, MOST
 
 
@@ -29,12 +29,12 @@ class LeaderboardView(QWidget):
         self._model = model
         self._looks: tuple[Grouping, bool, str] | None = None
         self.table = LeaderboardTable(theme)
-        self.rank_by = QComboBox()
+        self.rank_by = ChoiceBox()
         self.rank_by.setAccessibleName(self.tr("Rank by"))
         for key in KEYS:
             if key not in (RANK, MODEL):
                 self.rank_by.addItem(self.table.rows.titles[key], key)
-        self.group_by = QComboBox()
+        self.group_by = ChoiceBox()
         self.group_by.setAccessibleName(self.tr("Group by"))
         for grouping, text in (
             (Grouping.NOTHING, self.tr("nothing")),

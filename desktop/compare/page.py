@@ -24,7 +24,7 @@ from desktop.compare.plane_view import PlaneView
 from desktop.compare.sides import SidesView
 from desktop.theme.bill import when_words
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, menu_button, named
+from desktop.theme.widgets import ChoiceBox, label, menu_button, named
 from monitor.store.history import History
 
 VIEWS = tuple(View)
@@ -51,7 +51,7 @@ class ComparePage(QWidget):
             self.tabs.addTab(text)
         self.tabs.setExpanding(False)
         self.tabs.setAccessibleName(self.tr("How models are compared"))
-        self.tests = QComboBox()
+        self.tests = ChoiceBox()
         self.tests.setAccessibleName(self.tr("Test"))
         self.tests.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -59,7 +59,7 @@ class ComparePage(QWidget):
         self.tests.setMinimumContentsLength(16)
         self.tests.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.tests.setMaximumWidth(420)
-        self.machines = QComboBox()
+        self.machines = ChoiceBox()
         self.machines.setAccessibleName(self.tr("Machine"))
         self.models = menu_button(self.tr("Models ▾"))
         self.leaderboard = LeaderboardView(self.model, theme)

@@ -317,7 +317,8 @@ class EnergyPlane(pg.PlotWidget):
         energy, pick = entry.per_item, self.standing.pick
         lines = [self.standing.labels[row], score_cell(entry, True)]
         if energy:
-            lines.append(energy_cell(energy.energy, energy.kind, True))
+            text = energy_cell(energy.energy, energy.kind, True)
+            lines.append(figures.at_least(text, energy.is_lower_bound))
             lines.append(kind_words(energy.kind))
         if self.standing.places[row] is Place.ON:
             lines.append(self.tr("on the frontier: no other scores as well for as little energy"))

@@ -12,7 +12,7 @@ from desktop.compare.choice import EFFICIENCY, Grouping
 from desktop.compare.standing import Standing, family_of
 from desktop.theme.bill import kind_words, when_words
 from monitor import figures
-from monitor.compare.columns import COLUMNS, Figure
+from monitor.compare.columns import COLUMNS, Figure, is_least
 from monitor.compare.entries import Entry
 from monitor.compare.frontier import Place
 from monitor.compare.ranks import Ranked
@@ -222,6 +222,7 @@ class LeaderboardRows(QAbstractTableModel):
                 return Cell(score_cell(entry, False), bar=Bar(score.value, score.low, score.high))
             case "energy":
                 text = figures.marked(kind_of(entry, key), figures.energy(figure.value))
+                text = figures.at_least(text, is_least(entry, key))
                 scaled = [
                     (x or 0.0) / self._most_j for x in (figure.value, figure.low, figure.high)
                 ]
@@ -233,7 +234,7 @@ class LeaderboardRows(QAbstractTableModel):
             case "training":
                 return Cell(figures.mass(figure.value))
         text = figures.marked(kind_of(entry, key), amount(key, figure.value))
-        return Cell(text, ends(key, figure))
+        return Cell(figures.at_least(text, is_least(entry, key)), ends(key, figure))
 
     def _about(self, entry: Entry, label: str, is_picked: bool) -> str:
         setup, runs = entry.setup, len(entry.run_ids)

@@ -4,7 +4,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QSplitter,
@@ -22,7 +21,7 @@ from desktop.compare.phases import PhaseBars
 from desktop.compare.sides_rows import SidesRows
 from desktop.theme.palette import Theme
 from desktop.theme.runs import translate
-from desktop.theme.widgets import label, named
+from desktop.theme.widgets import ChoiceBox, label, named
 from monitor.compare.report import side_lines
 
 ROW_HEIGHT, LINE_HEIGHT = 28, 16
@@ -99,7 +98,7 @@ class SidesView(QWidget):
         self.bars = PhaseBars(theme)
         self.rows = SidesRows(self)
         self.table = SidesTable(self.rows, theme)
-        self.align = QComboBox()
+        self.align = ChoiceBox()
         self.align.setAccessibleName(self.tr("What the curves are aligned at"))
         self.align.addItem(self.tr("from prefill"), Align.PREFILL)
         self.align.addItem(self.tr("from the first token"), Align.FIRST_TOKEN)

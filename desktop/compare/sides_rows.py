@@ -11,7 +11,7 @@ from desktop.compare.overlay import LETTERS
 from desktop.theme.bill import full_time, kind_words, when_words
 from monitor import figures
 from monitor.compare.contrast import Contrast
-from monitor.compare.report import difference_text, energy_cell
+from monitor.compare.report import amount_text, difference_text, energy_cell
 from monitor.compare.side_by_side import (
     PER_ANSWER_TOKEN,
     PER_ITEM,
@@ -23,7 +23,9 @@ from monitor.compare.side_by_side import (
 from monitor.energy.account import DECODE, LOAD, PREFILL, weakest
 from monitor.energy.difference import Verdict
 from monitor.energy.interval import Interval
+from monitor.energy.parts import is_lower_bound
 from monitor.power.channel import Kind
+from monitor.store.records import QueryRecord
 
 NOWHERE = QModelIndex()
 
@@ -88,7 +90,8 @@ class SidesRows(QAbstractTableModel):
             if any(what in side.per for side in self._sides):
                 energies = [(side.per.get(what), _kind_of(side)) for side in self._sides]
                 differences = [side.per_differences.get(what) for side in self._sides]
-                rows.append(self._row(name, energies, differences, [False] * len(energies)))
+                lacks = [what in side.per and side.lacks_per(what) for side in self._sides]
+                rows.append(self._row(name, energies, differences, lacks))
         return rows
 
     def _row(
@@ -116,20 +119,21 @@ class SidesRows(QAbstractTableModel):
     def difference_words(self, difference: Contrast | None) -> tuple[str, str]:
         """Return the verdict and what it is of in percent: lower, −61 % (−66 to −55).
 
-        Where there is no verdict, or none of more than these two, it is what was measured.
+        Where there is no verdict, or none of more than these two, it is what the two differ by.
         """
         if difference is None:
             return ("", "")
-        amount = difference_text(difference.shown)
+        these = self.tr("these two: %1").replace("%1", amount_text(difference.measured))
+        if difference.verdict is None:
+            return ("", these)
         if difference.is_same:
-            return self.tr("cannot tell"), f"{self.tr('measured')} {amount}"
+            return self.tr("cannot tell"), these
         names = {
             Verdict.LOWER: self.tr("lower"),
             Verdict.HIGHER: self.tr("higher"),
             Verdict.CANNOT_TELL: self.tr("cannot tell"),
-            None: self.tr("measured"),
         }
-        return names[difference.verdict], amount
+        return names[difference.verdict], difference_text(difference.shown)
 
     def _difference_tips(self, difference: Contrast | None, words: Sequence[str]) -> list[str]:
         if difference is None:
@@ -147,7 +151,7 @@ class SidesRows(QAbstractTableModel):
             (self.tr("Time"), [figures.duration(r.seconds.total) for r in records]),
             (self.tr("First token"), [figures.duration(r.seconds.first_token) for r in records]),
             (self.tr("Speed"), [figures.rate(r.tokens_per_s) for r in records]),
-            (self.tr("Prompt tokens"), [f"{r.tokens.prompt:,}" for r in records]),
+            (self.tr("Prompt tokens"), [self._prompt_tokens(r) for r in records]),
             (self.tr("Answer tokens"), [f"{r.tokens.completion:,}" for r in records]),
             (self.tr("CO₂e"), [self._grams(side) for side in self._sides]),
         ]
@@ -159,10 +163,17 @@ class SidesRows(QAbstractTableModel):
             for name, texts in rows
         ]
 
+    def _prompt_tokens(self, record: QueryRecord) -> str:
+        if not record.tokens.reused:
+            return f"{record.tokens.prompt:,}"
+        text = self.tr("%1, %2 of them reused").replace("%1", f"{record.tokens.prompt:,}")
+        return text.replace("%2", f"{record.tokens.reused:,}")
+
     def _grams(self, side: Side) -> str:
         carbon = side.record.footprint
         text = figures.mass(carbon.grams if carbon else None)
-        return figures.marked(side.record.bill.total().kind, text)
+        marked = figures.marked(side.record.bill.total().kind, text)
+        return figures.at_least(marked, is_lower_bound(side.record.bill))
 
     # --- what Qt asks --------------------------------------------------------------------
 

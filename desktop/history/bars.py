@@ -1,7 +1,7 @@
 """Energy, CO2, tokens or joules a token over time, as bars stacked by what they belong to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -38,6 +38,19 @@ def value_of(totals: Totals, measure: Measure) -> float | None:
             return totals.joules_per_token
 
 
+def is_least(totals: Totals, measure: Measure) -> bool:
+    """Whether such a figure is the least it can be, as not all was read that belongs to it."""
+    match measure:
+        case Measure.TOKENS:
+            return False
+        case Measure.CO2:
+            return totals.is_lower_bound or totals.uncosted > 0
+        case Measure.PER_TOKEN:
+            return totals.has_least_means
+        case Measure.ENERGY:
+            return totals.is_lower_bound
+
+
 def words_of(value: float | None, measure: Measure) -> str:
     """Write such a figure with its unit."""
     if value is None:
@@ -58,11 +71,13 @@ class Columns:
     :param starts: first days of the periods, without a gap
     :param heights: for each piece its height in every period; NaN where nothing is known
     :param kinds: the weakest kind among a piece's energies
+    :param lacking: for each piece in which periods it was more, as not all was read
     """
 
     starts: tuple[date, ...]
     heights: Mapping[str, np.ndarray]
     kinds: Mapping[str, Kind | None]
+    lacking: Mapping[str, frozenset[date]] = field(default_factory=dict)
 
 
 def arrange(bars: Sequence[Bar], period: Period, measure: Measure) -> Columns:
@@ -85,13 +100,18 @@ def arrange(bars: Sequence[Bar], period: Period, measure: Measure) -> Columns:
         heights[OTHERS] = np.where(is_known, np.nansum(rest, axis=0), np.nan)
         ordered = [*ordered[: MOST_PIECES - 1], OTHERS]
     kinds: dict[str, set[Kind]] = {key: set() for key in ordered}
+    lacking: dict[str, set[date]] = {key: set() for key in ordered}
     for bar, _ in known:
+        key = bar.key if bar.key in kinds else OTHERS
         if bar.totals.kind:
-            kinds[bar.key if bar.key in kinds else OTHERS].add(bar.totals.kind)
+            kinds[key].add(bar.totals.kind)
+        if is_least(bar.totals, measure):
+            lacking[key].add(bar.start)
     return Columns(
         tuple(starts),
         {key: heights[key] for key in ordered},
         {key: weakest(found) for key, found in kinds.items()},
+        {key: frozenset(found) for key, found in lacking.items()},
     )
 
 
@@ -253,7 +273,9 @@ class BarChart(pg.PlotWidget):
             if not np.isnan(heights[at]):
                 name = f"{key}: " if key else ""
                 shown = words_of(float(heights[at]), self._measure)
-                lines.append(f"{name}{figures.marked(self.mark_of(key), shown)}")
+                marked = figures.marked(self.mark_of(key), shown)
+                lacks = start in self._columns.lacking.get(key, ())
+                lines.append(f"{name}{figures.at_least(marked, lacks)}")
         return "\n".join(lines)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

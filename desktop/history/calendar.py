@@ -8,7 +8,7 @@ from PySide6.QtCore import QDate, QEvent, QLocale, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from desktop.history.bars import value_of, words_of
+from desktop.history.bars import is_least, value_of, words_of
 from desktop.history.state import Measure
 from desktop.theme.palette import Theme
 from monitor import figures
@@ -34,6 +34,7 @@ class Calendar(QWidget):
         self._last = date.today()
         self._values: Mapping[date, float] = {}
         self._kinds: Mapping[date, Kind | None] = {}
+        self._lacking: frozenset[date] = frozenset()
         self._measure = Measure.ENERGY
         self._limits: list[float] = []
         self._cursor: date | None = None
@@ -57,6 +58,7 @@ class Calendar(QWidget):
         found = {bar.start: value_of(bar.totals, measure) for bar in bars}
         self._values = {day: value for day, value in found.items() if value is not None}
         self._kinds = {bar.start: bar.totals.kind for bar in bars}
+        self._lacking = frozenset(bar.start for bar in bars if is_least(bar.totals, measure))
         known = [value for day, value in self._values.items() if day >= self.first and value > 0]
         shares = np.arange(1, LEVELS) / LEVELS
         self._limits = [float(x) for x in np.quantile(known, shares)] if known else []
@@ -78,7 +80,7 @@ class Calendar(QWidget):
     def tip(self, day: date) -> str:
         """Say what a day came to."""
         shown = words_of(self._values.get(day), self._measure)
-        shown = figures.marked(self._kinds.get(day), shown)
+        shown = figures.at_least(figures.marked(self._kinds.get(day), shown), day in self._lacking)
         written = QLocale().toString(QDate(day.year, day.month, day.day))
         return f"{written}: {shown}"
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from desktop.bridge import Bridge
 from desktop.history.report_pdf import write_pdf
 from desktop.storage.work import LongWork
+from desktop.theme.sums import translate
 from monitor.exchange import tables
 from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
 from monitor.exchange.codecarbon import write_emissions
@@ -20,12 +21,14 @@ from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.html_report import html_report
 from monitor.exchange.intake import take_in
 from monitor.exchange.model_card import model_card
-from monitor.exchange.reading import numbers_of
+from monitor.exchange.reading import numbers_of, partly_read_of
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.totals_report import partly_read_note
 
 Numbers = Sequence[int] | None
-Write = Callable[[History, Filter, Numbers, Path], None]
+Write = Callable[[History, Filter, Numbers, Path], str]
+"""Returns what is to be said of the file, "" for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,24 @@ class Form:
 
 
 def _rows(write: Callable[[History, Sequence[int], TextIO, tables.Told], int]) -> Write:
-    def to_file(history: History, chosen: Filter, numbers: Numbers, path: Path) -> None:
+    def to_file(history: History, chosen: Filter, numbers: Numbers, path: Path) -> str:
         wanted = numbers_of(history, chosen, False) if numbers is None else sorted(numbers)
         with new_file(path, force=True) as file:
-            write(history, wanted, file, lambda _rows: None)
+            rows = write(history, wanted, file, lambda _rows: None)
+        lacking = partly_read_of(history, wanted)
+        # CodeCarbon's table has no column that would tell which.
+        is_said = lacking and write is write_emissions
+        return partly_read_note(lacking, rows, translate) if is_said else ""
 
     return to_file
 
 
 def _text(make: Callable[[History, Filter], str]) -> Write:
-    def to_file(history: History, chosen: Filter, _numbers: Numbers, path: Path) -> None:
+    def to_file(history: History, chosen: Filter, _numbers: Numbers, path: Path) -> str:
         text = make(history, chosen)
         with new_file(path, force=True) as file:
             file.write(text)
+        return ""
 
     return to_file
 
@@ -85,8 +93,9 @@ class Exporter(QObject):
         def report(history: History, chosen: Filter) -> str:
             return html_report(history, chosen, title, datetime.now().astimezone())
 
-        def on_paper(history: History, chosen: Filter, _numbers: Numbers, path: Path) -> None:
+        def on_paper(history: History, chosen: Filter, _numbers: Numbers, path: Path) -> str:
             write_pdf(report(history, chosen), path)
+            return ""
 
         return (
             Form(self.tr("Report to share"), "html", _text(report)),
@@ -123,7 +132,7 @@ class Exporter(QObject):
         self._work.run(
             self.tr("Writing %1 …").replace("%1", path.name),
             lambda _progress, _cancelled: form.write(self._history, chosen, numbers, path),
-            lambda _done: self.tr("Wrote %1.").replace("%1", str(path)),
+            lambda note: f"{self.tr('Wrote %1.').replace('%1', str(path))} {note}".strip(),
         )
 
     def ask_import(self) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from PySide6.QtCore import QDate, QLocale, QTimer
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QDate, QLocale, Qt, QTimer
+from PySide6.QtGui import QAction, QTextCharFormat
 from PySide6.QtWidgets import (
     QDateEdit,
     QDialog,
@@ -21,13 +21,16 @@ from PySide6.QtWidgets import (
 from desktop.history.state import HistoryState
 from desktop.theme.flow import FlowLayout
 from desktop.theme.icons import icon
+from desktop.theme.numbers import INDENT_PX
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import menu_button, named, tool_button
+from desktop.theme.widgets import add_field, menu_button, named, tool_button
 from monitor.store.browse import Choices
 from monitor.store.filters import EVERYTHING, Filter
 
 TYPING_MS = 250
 """A search begins when nothing has been typed for so long."""
+
+DAY_FORMAT = "d MMM yyyy"
 
 LISTED = ("models", "quantisations", "kinds", "statuses", "machines", "tags")
 
@@ -204,11 +207,12 @@ class DaysDialog(QDialog):
         self.first = _date_edit(chosen.since or today - timedelta(days=29))
         self.last = _date_edit(chosen.until or today)
         form = QFormLayout()
-        form.addRow(self.tr("From"), self.first)
-        form.addRow(self.tr("To"), self.last)
+        add_field(form, self.tr("From"), self.first)
+        add_field(form, self.tr("To"), self.last)
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
+        named(buttons.button(QDialogButtonBox.StandardButton.Ok), "primary")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -224,12 +228,16 @@ class DaysDialog(QDialog):
 
 def day_words(day: date) -> str:
     """Write a day as the person's language does."""
-    return QLocale().toString(QDate(day.year, day.month, day.day), "d MMM yyyy")
+    return QLocale().toString(QDate(day.year, day.month, day.day), DAY_FORMAT)
 
 
 def _date_edit(day: date) -> QDateEdit:
     edit = QDateEdit(QDate(day.year, day.month, day.day))
     edit.setCalendarPopup(True)
+    edit.setDisplayFormat(DAY_FORMAT)
+    edit.lineEdit().setTextMargins(INDENT_PX, 0, 0, 0)
+    for free in (Qt.DayOfWeek.Saturday, Qt.DayOfWeek.Sunday):  # Qt's red is dim on dark ground
+        edit.calendarWidget().setWeekdayTextFormat(free, QTextCharFormat())
     return edit
 
 

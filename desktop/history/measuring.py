@@ -117,7 +117,8 @@ class MeasureAgainDialog(QDialog):
         self.by_times.toggled.connect(self._show_state)
         explained = self.tr(
             "Prompt, model, settings and seed are those of the stored query; each run begins with "
-            "an empty context. A run that has to load the model first warms up and is not counted."
+            "an empty context. A run that has to load the model first warms up, is no part of the "
+            "mean, and is tagged warm-up."
         )
         grid = QGridLayout()
         grid.setHorizontalSpacing(10)

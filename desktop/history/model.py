@@ -139,6 +139,8 @@ class HistoryModel(QAbstractTableModel):
                 marks = [f"#{tag}" for tag in row.tags]
                 if row.status is not Status.DONE:
                     marks.insert(0, f"[{status_words(row.status)}]")
+                if row.beside:
+                    marks.insert(0, self.tr("[busy]"))
                 if row.throttled:
                     marks.insert(0, self.tr("[throttled]"))
                 return " ".join([*marks, *row.prompt.split()])
@@ -150,7 +152,8 @@ class HistoryModel(QAbstractTableModel):
             case 5:
                 return str(row.completion_tokens)
             case 6:
-                return figures.marked(row.energy_kind, figures.joules(row.joules_per_token))
+                per_token = figures.joules(row.joules_per_token)
+                return figures.at_least(figures.marked(row.energy_kind, per_token), row.partly_read)
             case _:
                 seconds = row.decode_s
                 return figures.rate(
@@ -161,15 +164,20 @@ class HistoryModel(QAbstractTableModel):
         if column == 0:
             return full_time(row.started_at)
         low_j, high_j = row.energy_low_j, row.energy_high_j
+        unread = ""
+        if row.partly_read and row.energy_j is not None:
+            unread = self.tr("≥ Not every part was read: it was at least this.")
         if column == 3 and row.energy_j is not None and low_j is not None and high_j is not None:
             bounds = figures.energy_span(low_j, high_j, row.energy_j)
-            unread = self.tr("≥ Not every part was read: it was at least this.")
-            said = (bounds, kind_words(row.energy_kind), unread if row.partly_read else "")
-            return "\n".join(filter(None, said))
+            return "\n".join(filter(None, (bounds, kind_words(row.energy_kind), unread)))
+        if column in (4, 6):
+            return unread or None
         if column != 2:
             return None
         note = self.tr("Note: %1").replace("%1", row.note) if row.note else ""
-        return "<br>".join(map(html.escape, filter(None, (row.prompt[:2000], note))))
+        busy = self.tr("[busy] Others computed as well: a part of its joules is theirs.")
+        told = (row.prompt[:2000], note, busy if row.beside else "")
+        return "<br>".join(map(html.escape, filter(None, told)))
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

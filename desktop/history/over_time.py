@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 from desktop.history.bars import OTHERS, BarChart, Columns, arrange
 from desktop.history.state import HistoryState, Measure, Place
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, named
+from desktop.theme.widgets import ChoiceBox, label, named
 from monitor import figures
 from monitor.store.browse import Browse
 from monitor.store.charts import Period, Stack
@@ -190,7 +190,7 @@ class OverTime(QWidget):
 
 
 def _box(name: str, texts: dict[StrEnum | None, str]) -> QComboBox:
-    box = QComboBox()
+    box = ChoiceBox()
     box.setAccessibleName(name)
     for value, text in texts.items():
         box.addItem(text, value)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from desktop.history.cards import energy_cell, grid
 from desktop.theme.widgets import label
 from monitor import figures
+from monitor.bench.uncounted import AGAIN, CUT, WARM_UP
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.energy.credit import credit_of, credit_words
 from monitor.energy.forecast import Fit
@@ -26,7 +27,7 @@ class Phases(QWidget):
         layout.addWidget(grid(self._rows()))
         tokens = record.tokens
         credit = credit_of(
-            tokens.reused, tokens.prompt - tokens.reused, record.bill.total(PREFILL), earlier
+            tokens.reused, record.fresh_tokens or 0, record.bill.total(PREFILL), earlier
         )
         if credit:
             words = credit_words(credit, self.tr)
@@ -40,12 +41,15 @@ class Phases(QWidget):
 
     def _rows(self) -> list[tuple[str, ...]]:
         seconds, tokens = self._record.seconds, self._record.tokens
-        fresh = tokens.prompt - tokens.reused
+        fresh = self._record.fresh_tokens
         reused = self.tr(" + %1 reused").replace("%1", str(tokens.reused)) if tokens.reused else ""
-        told = (
+        if fresh is None:
+            reused = self.tr("stopped within %1").replace("%1", f"{tokens.prompt:,}")
+        told: tuple[tuple[str, str, float | None, int | None, str], ...] = (
             (LOAD, self.tr("Load (beside the total)"), seconds.load, None, ""),
             (PREFILL, self.tr("Prefill"), seconds.prefill, fresh, reused),
             (DECODE, self.tr("Decode"), seconds.decode, tokens.completion, ""),
+            *self._beside_items(),
         )
         header = (self.tr("Phase"), self.tr("Time"), self.tr("Tokens"), self.tr("Energy"))
         rows: list[tuple[str, ...]] = [header]
@@ -53,7 +57,7 @@ class Phases(QWidget):
             if lasted_s is None:
                 continue
             total = self._record.bill.total(name)
-            counted = "" if count is None else f"{count}{more}\n{_rate(count, lasted_s)}"
+            counted = more if count is None else f"{count}{more}\n{_rate(count, lasted_s)}"
             rows.append(
                 (
                     title,
@@ -65,6 +69,20 @@ class Phases(QWidget):
         if tokens.thinking or seconds.thinking is not None:
             rows.append(self._thinking())
         return rows
+
+    def _beside_items(self) -> list[tuple[str, str, float, None, str]]:
+        """What a benchmark's run computed that is in none of its items."""
+        titles = {
+            WARM_UP: self.tr("Warm-up (in no item)"),
+            CUT: self.tr("Unfinished items"),
+            AGAIN: self.tr("Items computed again"),
+        }
+        lasted_s = {line.phase: line.duration_s for line in self._record.bill.lines}
+        return [
+            (name, title, lasted_s[name], None, "")
+            for name, title in titles.items()
+            if name in lasted_s
+        ]
 
     def _thinking(self) -> tuple[str, ...]:
         """The row of what was thought before the answer; it lies inside decode."""

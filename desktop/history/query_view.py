@@ -23,7 +23,9 @@ from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
 from desktop.history.while_ran import WhileItRan
 from desktop.theme import wall
-from desktop.theme.bill import full_time, kind_words, status_words, unread_notes
+from desktop.theme.beside import beside_text
+from desktop.theme.bill import full_time, kind_words, no_footprint, status_words, unread_notes
+from desktop.theme.doubts import notes_text
 from desktop.theme.equivalents import EquivalentLine
 from desktop.theme.gauges import note_words
 from desktop.theme.idle import translate
@@ -35,6 +37,7 @@ from monitor.attachments import split_attachments
 from monitor.details import Details
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.forecast import Forecast
+from monitor.energy.parts import is_lower_bound
 from monitor.energy.wall import wall_words
 from monitor.gauge_report import throttle_words
 from monitor.repeat import REPEATABLE
@@ -112,6 +115,10 @@ class QueryView(QScrollArea):
             told = throttle_words(record.gauges, sentence, note_words)
             held = " ".join(f"{each}." for each in told)
             layout.addWidget(label(held, "warning", wrap=True))
+        if record.notes:
+            layout.addWidget(label(notes_text(record.notes), "warning", wrap=True))
+        if beside := beside_text(record):
+            layout.addWidget(label(beside, "warning", wrap=True))
         layout.addWidget(self._figures(record))
         if record.bill.total().energy:
             layout.addWidget(self._above_idle(record))
@@ -232,6 +239,9 @@ class QueryView(QScrollArea):
         notes = []
         if carbon := record.footprint:
             notes.append(f"{carbon.zone} {carbon.year}, {carbon.intensity_g_per_kwh:.0f} g/kWh")
+        elif record.bill.total().energy:
+            why = no_footprint(record)
+            notes.append(why[:1].upper() + why[1:])
         if record.embodied_g is not None:
             share = self.tr("beside it the hardware's share: %1")
             notes.append(share.replace("%1", figures.mass(record.embodied_g)))
@@ -239,11 +249,13 @@ class QueryView(QScrollArea):
         else:
             sci = self.tr("SCI without the hardware: %1 a query")
         if record.sci_g is not None:
-            notes.append(sci.replace("%1", figures.mass(record.sci_g)))
+            grams = figures.at_least(figures.mass(record.sci_g), is_lower_bound(record.bill))
+            notes.append(sci.replace("%1", grams))
         return "\n".join(notes)
 
     def _figures(self, record: QueryRecord) -> QWidget:
         total, carbon = record.bill.total(), record.footprint
+        is_partial = is_lower_bound(record.bill)
         energy = report.total_words(record.bill)
         note = figures.bounds(total.energy).strip("()")
         note = "\n".join((note, *unread_notes(record.bill)))
@@ -254,13 +266,13 @@ class QueryView(QScrollArea):
             (self.tr("Energy"), energy, note, kind_words(total.kind)),
             (
                 self.tr("CO₂e"),
-                figures.mass(carbon.grams if carbon else None),
+                figures.at_least(figures.mass(carbon.grams if carbon else None), is_partial),
                 self._carbon_note(record),
                 carbon and carbon.source,
             ),
             (
                 self.tr("Decode energy a token"),
-                figures.marked(total.kind, figures.energy(per_token)),
+                figures.at_least(figures.marked(total.kind, figures.energy(per_token)), is_partial),
                 self.tr("%1 tokens").replace("%1", str(record.tokens.completion)),
                 "",
             ),

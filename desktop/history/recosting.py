@@ -25,6 +25,7 @@ from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, MOST_G_PER_KWH
 from monitor.carbon.recost import Recosted, figure_given, recost
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.totals_report import energy_words
 
 
 class RecostDialog(QDialog):
@@ -121,22 +122,32 @@ class RecostDialog(QDialog):
     def show_recosted(self, found: Recosted, zone: Zone) -> None:
         """Show some queries' grams as they were reckoned and under a zone."""
         totals, new = found.totals, found.footprint
-        energy = figures.marked(totals.kind, figures.energy(totals.energy_j))
+        energy = energy_words(totals)
         told = self.tr("%1 of %2 measured queries. Nothing that is stored changes.")
         if found.limited_to:
             told += " " + self.tr("Only the newest that match are added up.")
         self.told.setText(told.replace("%1", energy).replace("%2", f"{totals.measured:,}"))
-        self.stored.setText(figures.mass(totals.grams))
+        self.stored.setText(self._grams(found, totals.grams, totals.costed))
         self.where.setText(f"{zone.name}, {zone.year} · {zone.g_per_kwh:g} g CO₂e/kWh")
         self.where.setToolTip(zone.source)
         if new is None:
             self.other.setText(figures.mass(None))
             self.change.setText(self.tr("No energy was measured of these queries."))
             return
-        self.other.setText(figures.mass(new.grams))
+        self.other.setText(self._grams(found, new.grams, totals.measured))
         change = figures.mass_span(new.low_g, new.high_g, new.grams)
-        if totals.grams:
+        if not found.is_alike:
+            change += f" · {self.tr('not of the same queries: of the others there was no figure')}"
+        elif totals.grams:
             times = new.grams / totals.grams
             change += f" · {self.tr('× %1 of what was reckoned')}"
             change = change.replace("%1", figures.significant(times))
         self.change.setText(change)
+
+    def _grams(self, found: Recosted, grams: float | None, queries: int) -> str:
+        """Write grams, and of how many queries they are where before and after differ in that."""
+        shown = figures.at_least(figures.mass(grams), found.totals.is_lower_bound)
+        if found.is_alike or grams is None:
+            return shown
+        words = self.tr("%1 of one query") if queries == 1 else self.tr("%1 of %2 queries")
+        return words.replace("%1", shown).replace("%2", f"{queries:,}")

@@ -1,16 +1,22 @@
 """What all queries shown came to, and how that stands against the days before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop.theme.bill import kind_words
+from desktop.theme.sums import translate
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.store.browse import Browse
 from monitor.store.charts import Chart, Totals
 from monitor.store.filters import Filter
+from monitor.totals_report import energy_words, grams_words, lacking_notes, per_token_words
+
+ENERGY, GRAMS, PER_TOKEN = 0, 1, 4
+"""Places of what is made of joules among the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,64 +82,72 @@ class TotalsStrip(QFrame):
     def show_balance(self, balance: Balance) -> None:
         """Show some sums."""
         now = balance.now
-        before = balance.before or Totals()
-        unmeasured = now.queries - now.measured
-        queries_note = self.tr("%1 not measured").replace("%1", f"{unmeasured:,}")
+        lacking = lacking_notes(now, translate)
+        against = self._against(balance)
+        for (value, note), (text, words) in zip(self._tiles, self._texts(balance), strict=True):
+            value.setText(text)
+            note.setText(words)
+            note.setToolTip(against)
+            value.setToolTip("")
+        for place in (ENERGY, GRAMS, PER_TOKEN):
+            value, note = self._tiles[place]
+            kind = [kind_words(now.kind)] if place != GRAMS and now.energy_j is not None else []
+            value.setToolTip("\n".join([*kind, *lacking]))
+            note.setToolTip("\n".join(filter(None, [*lacking, against])))
+        energy_note = self._tiles[ENERGY][1]
+        energy_note.setToolTip(f"{_bounds(now)}\n{energy_note.toolTip()}".strip())
+
+    def _texts(self, balance: Balance) -> Sequence[tuple[str, str]]:
+        """Return each figure with the note under it."""
+        now, before = balance.now, balance.before or Totals()
+        is_least = now.is_lower_bound or before.is_lower_bound
+        is_least_mean = now.has_least_means or before.has_least_means
+        energy_change = self._change(now.energy_j, before.energy_j, is_least)
+        are_costed = not now.uncosted and not before.uncosted
+        grams_note = self._change(now.grams, before.grams, is_least or not are_costed)
+        if now.uncosted and now.costed:
+            grams_note = self.tr("of %1 of %2 measured").replace("%1", f"{now.costed:,}")
+            grams_note = grams_note.replace("%2", f"{now.measured:,}")
+        queries_note = self._change(now.queries, before.queries)
         if balance.limited_to:
             queries_note = self.tr("the newest that match")
-        shown: list[tuple[str, str, float | None, float | None]] = [
-            (
-                figures.marked(now.kind, figures.energy(now.energy_j)),
-                _bounds(now),
-                now.energy_j,
-                before.energy_j,
-            ),
-            (figures.mass(now.grams), "", now.grams, before.grams),
-            (
-                f"{now.queries:,}",
-                queries_note if unmeasured or balance.limited_to else "",
-                now.queries,
-                before.queries,
-            ),
-            (figures.count(now.completion_tokens), "", now.completion_tokens, None),
-            (
-                figures.marked(now.kind, figures.energy(now.joules_per_token)),
-                "",
-                now.joules_per_token,
-                before.joules_per_token,
-            ),
-            (figures.rate(now.tokens_per_s), "", now.tokens_per_s, before.tokens_per_s),
-        ]
-        for (value, note), (text, words, amount, was) in zip(self._tiles, shown, strict=True):
-            value.setText(text)
-            note.setText(words or self._change(amount, was))
-            note.setToolTip(self._against(balance))
-            value.setToolTip(kind_words(now.kind) if "J" in text or "Wh" in text else "")
-        # The interval is shown where the change would be; the change is in its tooltip as well.
-        if balance.before:
-            energy_note = self._tiles[0][1]
-            energy_note.setText(self._change(now.energy_j, before.energy_j) or _bounds(now))
-            energy_note.setToolTip(f"{_bounds(now)}\n{self._against(balance)}".strip())
+        elif unmeasured := now.queries - now.measured:
+            queries_note = self.tr("%1 not measured").replace("%1", f"{unmeasured:,}")
+        token_change = self._change(now.joules_per_token, before.joules_per_token, is_least_mean)
+        return (
+            # The interval is shown where the change would be, if nothing came before.
+            (energy_words(now), energy_change or _bounds(now)),
+            (grams_words(now), grams_note),
+            (f"{now.queries:,}", queries_note),
+            (figures.count(now.completion_tokens), ""),
+            (per_token_words(now), token_change or self.tr("over all of these queries")),
+            (figures.rate(now.tokens_per_s), self._change(now.tokens_per_s, before.tokens_per_s)),
+        )
 
-    def _change(self, now: float | None, before: float | None) -> str:
-        """Say how much more or less it is than before."""
+    def _change(self, now: float | None, before: float | None, is_least: bool = False) -> str:
+        """Say how much more or less it is than before.
+
+        :param is_least: whether one of them is known from below only
+        """
         if now is None or not before:
             return ""
+        if is_least:
+            return self.tr("not compared")
         change = (now - before) / before
         if abs(change) < 0.005:
             return self.tr("as before")
         sign = "▲" if change > 0 else "▼"
-        times = f"× {figures.significant(now / before)}" if change > 9.99 else f"{abs(change):.0%}"
+        many = f"× {figures.significant(now / before)}"
+        times = many if change > 9.99 else figures.percent(abs(change))
         return f"{sign} {times}"
 
     def _against(self, balance: Balance) -> str:
-        if balance.before is None:
+        before = balance.before
+        if before is None:
             return ""
         text = self.tr("against as many days before: %1 queries, %2")
-        shown = figures.energy(balance.before.energy_j)
-        return text.replace("%1", f"{balance.before.queries:,}").replace(
-            "%2", figures.marked(balance.before.kind, shown)
-        )
+        text = text.replace("%1", f"{before.queries:,}").replace("%2", energy_words(before))
+        return "\n".join([text, *lacking_notes(before, translate)])
 
 
 def _bounds(totals: Totals) -> str:

@@ -2,7 +2,7 @@
 
 import time
 
-from PySide6.QtCore import QEvent, QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QSettings, Qt
 from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -17,6 +17,7 @@ from desktop.live.gauge_menu import GaugeButton
 from desktop.live.gauge_plot import GaugePlot
 from desktop.live.legend import Entry, LegendRow
 from desktop.live.model import LiveModel, Series
+from desktop.live.moments import Moments
 from desktop.live.plot import LivePlot, phase_colors
 from desktop.theme.devices import short_name
 from desktop.theme.icons import icon
@@ -25,8 +26,6 @@ from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.power.channel import Kind
-
-LEGEND_MS = 1000
 
 FOLDED = "live/folded"
 
@@ -44,13 +43,18 @@ PENS = {
 
 
 class LiveDock(QWidget):
-    """Shows a :class:`LiveModel` and lets a person choose gauges and span, or hold it still."""
+    """Shows a :class:`LiveModel` and lets a person choose gauges and span, or hold it still.
 
-    def __init__(self, model: LiveModel, theme: Theme, parent: QWidget | None = None) -> None:
+    :param moments: the present watts, for the legend
+    """
+
+    def __init__(
+        self, model: LiveModel, moments: Moments, theme: Theme, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("dock")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._model, self._theme = model, theme
+        self._model, self._moments, self._theme = model, moments, theme
         self._entries: dict[str, _PowerEntry] = {}
         self._phases: dict[str, Entry] = {}
         self._open_px = OPEN_PX
@@ -61,9 +65,7 @@ class LiveDock(QWidget):
         self._build()
         self.gauges.changed.connect(self._show_gauges)
         self.plot.drawn.connect(self.gauge_plot.draw_at)
-        self._timer = QTimer(self, interval=LEGEND_MS)
-        self._timer.timeout.connect(self.refresh)
-        self._timer.start()
+        moments.passed.connect(self.refresh)
         self.set_theme(theme)
 
     def _build(self) -> None:
@@ -123,6 +125,8 @@ class LiveDock(QWidget):
     def event(self, event: QEvent) -> bool:
         """Stay as low as the figures while folded: from the first, and as lines come and go."""
         done = super().event(event)
+        if event.type() == QEvent.Type.Show:
+            self.refresh()  # what it shows is of when it was hidden
         if event.type() in (QEvent.Type.Show, QEvent.Type.LayoutRequest):
             wanted_px = self.sizeHint().height()
             if self.isVisible() and self.fold.isChecked() and self.height() != wanted_px:
@@ -223,6 +227,8 @@ class LiveDock(QWidget):
         """Bring the legends up to date."""
         if not self.isVisible() and self._entries:
             return
+        # The plot does this as it draws; it may be folded away.
+        self._model.update()
         drawn = self._model.series
         # One that is not read has its name there all the same, once there is anything to draw.
         series = drawn if any(one.pyramid.count for one in drawn) else []
@@ -239,7 +245,8 @@ class LiveDock(QWidget):
                 self._drop(key)
             if key not in self._entries:
                 self._entries[key] = self._new_entry(one, index)
-            self._entries[key].show_power(self._model.recent_w(one))
+            now = self._moments.now
+            self._entries[key].show_power(now.watts_of(key) if one.channel else now.total_w)
         self._show_phases()
         self.gauge_legend.show_values(time.monotonic())
         self._show_throttled()
@@ -257,7 +264,7 @@ class LiveDock(QWidget):
 
     def _kind_of(self, series: Series) -> Kind:
         """A channel's kind; the total's is that of its weakest part, and may change."""
-        return series.channel.kind if series.channel else self._model.kind or Kind.COUNTER
+        return series.channel.kind if series.channel else self._moments.now.kind or Kind.COUNTER
 
     def _new_entry(self, series: Series, index: int) -> "_PowerEntry":
         channel = series.channel

@@ -10,6 +10,7 @@ from desktop.live.gauges import LiveGauges
 from desktop.live.pyramid import Floats, Pyramid
 from monitor.bench.events import BenchEvent
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase, weakest
+from monitor.energy.present import in_force
 from monitor.engine.messages import (
     Answer,
     DecodeStarted,
@@ -21,7 +22,6 @@ from monitor.engine.messages import (
 )
 from monitor.meter import Event
 from monitor.power.channel import Channel, Kind, Role
-from monitor.power.present import present_w, total_w
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Gap, Trace
 
@@ -59,6 +59,7 @@ class LiveModel:
         self._origin_s = time.monotonic()
         self.total = Series(None, Pyramid())
         self._channels: dict[str, Series] = {}
+        self._used: tuple[str, ...] = ()
         self.phases: list[Phase] = []
         self.boundaries_s: list[float] = []
 
@@ -71,7 +72,7 @@ class LiveModel:
     @property
     def kind(self) -> Kind | None:
         """The weakest kind among the parts: what the total may be called."""
-        return weakest(s.channel.kind for s in self._channels.values() if s.channel)
+        return weakest(part.channel.kind for part in self._parts() if part.channel)
 
     @property
     def busy(self) -> bool:
@@ -86,11 +87,9 @@ class LiveModel:
         """Return the number of the first sample at or after a monotonic time."""
         return int(np.ceil((time_s - self._origin_s) / self.step_s))
 
-    def recent_w(self, series: Series) -> float | None:
-        """Return a channel's watts now; of the total, the sum of its parts'."""
-        if series.channel:
-            return present_w(self._sampler.trace, series.channel, time.monotonic())
-        return total_w(self.recent_w(part) for part in self._channels.values())
+    def _parts(self) -> list[Series]:
+        """The curves that the total is of."""
+        return [self._channels[key] for key in self._used]
 
     def follow(self, event: Event) -> None:
         """Note the phases of a running query as its events tell of them."""
@@ -139,22 +138,26 @@ class LiveModel:
 
     def update(self) -> None:
         """Take in what was read since the last call."""
-        parts = [c for c in self._sampler.channels() if c.role is Role.PART]
+        used = [c for c in in_force(self._sampler) if c.role is Role.PART]
+        # A sensor that a model stands in for is drawn on: its curve ends where it was last read.
+        waited = [c for c in self._sampler.channels() if c.role is Role.PART and c not in used]
+        drawn, before = (*used, *waited), self._used
+        self._used = tuple(channel.key for channel in used)
         until = self.sample_at(time.monotonic() - LAG_S)
-        if gone := self._channels.keys() - {channel.key for channel in parts}:
-            for key in gone:
-                del self._channels[key]
+        if set(before) - set(self._used):
             # What it drew since the total was last known is known no more.
             _extend_unknown(self.total, until)
-        for channel in parts:
+        for key in self._channels.keys() - {channel.key for channel in drawn}:
+            del self._channels[key]
+        for channel in drawn:
             series = self._channels.get(channel.key)
             if series is None:
                 series = self._channels[channel.key] = Series(channel, Pyramid())
                 _extend_unknown(series, self.total.pyramid.count)
             series.channel = channel  # its kind may have changed
             self._extend(series, self._read_until(channel, until))
-        if parts:
-            self._extend_total(min(s.pyramid.count for s in self._channels.values()))
+        if used:
+            self._extend_total(min(part.pyramid.count for part in self._parts()))
 
     def _read_until(self, channel: Channel, until: int) -> int:
         """Return up to which sample a channel can be drawn: what comes after may still be read."""
@@ -175,7 +178,7 @@ class LiveModel:
         """
         first = self.total.pyramid.count
         if first < until:
-            columns = [s.pyramid.samples(first, until) for s in self._channels.values()]
+            columns = [part.pyramid.samples(first, until) for part in self._parts()]
             self.total.pyramid.extend(np.sum(columns, axis=0, dtype=np.float64))
 
     def _grid_s(self, first: int, until: int) -> Floats:

@@ -106,11 +106,17 @@ class ModelDetails(QFrame):
     def _memory(self, entry: Entry) -> list[tuple[str, str]]:
         at, on_gpu = self.tr("At %1 tokens"), self.tr("On the GPU, at %1 tokens")
         rows = [
-            ((on_gpu if each.vram_bytes else at).replace("%1", str(each.context)), fit_words(each))
+            (
+                (on_gpu if each.vram_bytes else at).replace("%1", f"{each.context:,}"),
+                fit_words(each),
+            )
             for each in self._fits(entry)
         ]
         if entry.fit:
             rows.append((self.tr("Fits up to"), largest_words(entry.fit)))
+            if entry.fit.free.gpu_sleeps:
+                sleeps = self.tr("asleep; it is not woken to tell how much of its memory is free")
+                rows.append((self.tr("GPU"), sleeps))
             rows.append((self.tr("Measured here"), measured_words(entry.figures)))
         return rows
 

@@ -19,7 +19,7 @@ from desktop.models.memory_bar import MemoryBar, Part
 from desktop.models.presets import Presets
 from desktop.models.stepped import SteppedNumber
 from desktop.theme.palette import Theme
-from desktop.theme.widgets import label, named, tool_button
+from desktop.theme.widgets import ChoiceBox, label, named, tool_button
 from monitor.engine.gguf import ModelInfo
 from monitor.engine.memory import (
     KV_SHARE,
@@ -370,7 +370,7 @@ def _set_text(shown: QLabel, text: str, name: str) -> None:
 
 
 def _box(name: str, values: tuple[str, ...], texts: tuple[str, ...]) -> QComboBox:
-    box = QComboBox()
+    box = ChoiceBox()
     box.setAccessibleName(name)
     for value, text in zip(values, texts, strict=True):
         box.addItem(text, value)

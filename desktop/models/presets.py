@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QWidget
 
 from desktop.bridge import Bridge
-from desktop.theme.widgets import label, tool_button
+from desktop.theme.widgets import ChoiceBox, label, tool_button
 from monitor.load_presets import forget_preset, keep_preset, presets_for
 from monitor.loading import LoadOptions
 from monitor.store.history import History
@@ -29,7 +29,7 @@ class Presets(QWidget):
         self._bridge, self._history, self._model = bridge, history, model
         self._presets: dict[str, LoadOptions] = {}
         self._options = LoadOptions()
-        self.box = QComboBox()
+        self.box = ChoiceBox()
         self.box.setAccessibleName(self.tr("Presets of this model"))
         self.box.setMinimumWidth(200)
         self.box.activated.connect(self._choose)

@@ -42,14 +42,14 @@ def title_of(entry: Entry) -> str:
 def _sort_key(entry: Entry, key: str) -> Any:
     """What a column sorts by, ``None`` for what is not known."""
     info, measured = entry.model.info, entry.figures
+    if info is None:
+        return None  # a file that cannot be used stands behind the others, whatever its name
     if key == "model":
         return title_of(entry).casefold()
     if key == "origin":
         return origin_words(entry.model.origin).casefold()
     if key in ("token", "speed"):
         return measured and (measured.joules_per_token if key == "token" else measured.tokens_per_s)
-    if info is None:
-        return None
     return {
         "quantisation": info.quantisation,
         "parameters": info.parameters,
@@ -91,8 +91,11 @@ class LibraryRows(QAbstractTableModel):
         self._tips = {
             "context": self.tr("The longest context the model was made for, in tokens"),
             "fit": self.tr("Whether it fits into the memory that is free now"),
-            "token": self.tr("Decode energy an answer token took on this machine lately"),
-            "speed": self.tr("Answer tokens a second on this machine lately"),
+            "token": self.tr(
+                "Decode energy an answer token took on this machine: the newest answers, and every "
+                "speed test. The History page goes over all that it shows."
+            ),
+            "speed": self.tr("Answer tokens a second of decode, over the same"),
             "origin": self.tr("Whose folder it lies in"),
         }
 

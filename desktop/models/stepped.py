@@ -10,8 +10,6 @@ from desktop.theme.numbers import WholeField
 
 FIELD_WIDTH = 190
 
-MOST_TYPED = 999_999_999
-
 
 class SteppedNumber(QWidget):
     """A whole number; the first step stands for something of its own.
@@ -32,9 +30,7 @@ class SteppedNumber(QWidget):
         self.slider.setRange(0, len(steps) - 1)
         self.slider.setPageStep(1)
         self.slider.setAccessibleName(name)
-        self._most = max(steps[-1], least)
-        # More may be typed: digits that are swallowed would make another number of it.
-        self.field = WholeField(minimum=steps[0], maximum=MOST_TYPED)
+        self.field = WholeField(minimum=steps[0], maximum=max(steps[-1], least))
         self.field.setAccessibleName(name)
         self.field.setKeyboardTracking(False)
         self.field.setFixedWidth(FIELD_WIDTH)
@@ -61,7 +57,7 @@ class SteppedNumber(QWidget):
         self.field.setSpecialValueText(text)
 
     def _on_value(self, value: int) -> None:
-        allowed = min(value if value <= self._steps[0] else max(value, self._least), self._most)
+        allowed = value if value <= self._steps[0] else max(value, self._least)
         if allowed != value:
             self.field.setValue(allowed)
             return

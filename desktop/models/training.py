@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
 from desktop.models.training_dialog import TrainingDialog
@@ -142,8 +142,8 @@ class TrainingCard(QFrame):
             self._put(self.spread, self.tr("Ask it something to see how many answers equal this."))
 
     @staticmethod
-    def _put(where: QWidget, text: str) -> None:
-        where.setProperty("text", text)
+    def _put(where: QLabel, text: str) -> None:
+        where.setText(text)
         where.show()
 
     def ask(self) -> None:

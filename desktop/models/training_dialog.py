@@ -5,7 +5,6 @@ from collections.abc import Callable
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
@@ -20,7 +19,7 @@ from desktop.bridge import Bridge
 from desktop.models.asking import Asking
 from desktop.models.training_hardware import HardwareTab
 from desktop.theme.numbers import DecimalField
-from desktop.theme.widgets import label, tool_button
+from desktop.theme.widgets import ChoiceBox, add_field, label, named, tool_button
 from monitor import figures
 from monitor.carbon.accelerators import UnknownAccelerator
 from monitor.carbon.training import Method, Training, TrainingError, entered
@@ -55,6 +54,7 @@ class TrainingDialog(QDialog):
         )
         for button in buttons.buttons():
             button.setIcon(QIcon())  # the style's own match nothing else here
+        named(buttons.button(QDialogButtonBox.StandardButton.Save), "primary")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -105,7 +105,7 @@ class KnownTab(QWidget):
         self.amount.setRange(0, 1e12)
         self.amount.setDecimals(3)
         self.amount.setAccessibleName(self.tr("CO₂e of the training"))
-        self.unit = QComboBox()
+        self.unit = ChoiceBox()
         self.unit.addItems([name for _size, name in MASSES])
         self.unit.setCurrentIndex(len(MASSES) - 1)
         self.unit.setAccessibleName(self.tr("Unit"))
@@ -116,8 +116,8 @@ class KnownTab(QWidget):
         mass.addWidget(self.unit)
         form = QFormLayout(self)
         form.setContentsMargins(14, 14, 14, 14)
-        form.addRow(self.tr("CO₂e in all"), mass)
-        form.addRow(self.tr("Where it is from"), self.source)
+        add_field(form, self.tr("CO₂e in all"), mass)
+        add_field(form, self.tr("Where it is from"), self.source)
         self.amount.valueChanged.connect(lambda _value: self.edited.emit())
         self.source.textChanged.connect(lambda _text: self.edited.emit())
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.numbers import DecimalField, WholeField
-from desktop.theme.widgets import label
+from desktop.theme.widgets import ChoiceBox, add_field, label
 from monitor import figures
 from monitor.carbon.accelerators import (
     Accelerator,
@@ -77,11 +77,11 @@ class HardwareTab(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(14, 14, 14, 14)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Hardware"), _row(self.hardware, self.watts))
-        form.addRow(self.tr("How many"), self.count)
-        form.addRow(self.tr("Hours of each"), self.hours)
-        form.addRow(self.tr("Where it stood"), _row(self.zone, self.intensity))
-        form.addRow(self.tr("PUE"), self.pue)
+        add_field(form, self.tr("Hardware"), _row(self.hardware, self.watts))
+        add_field(form, self.tr("How many"), self.count)
+        add_field(form, self.tr("Hours of each"), self.hours)
+        add_field(form, self.tr("Where it stood"), _row(self.zone, self.intensity))
+        add_field(form, self.tr("PUE"), self.pue)
         hint = self.tr("If a report gives accelerator hours in all, leave the number at 1.")
         form.addRow(label(hint, "muted", wrap=True))
         form.addRow(self.result)
@@ -173,7 +173,7 @@ class HardwareTab(QWidget):
 
 
 def _searchable(names: list[str]) -> QComboBox:
-    made = QComboBox()
+    made = ChoiceBox()
     made.setEditable(True)
     made.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     made.addItems(names)

@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from monitor.engine.messages import Loaded
 from monitor.models import report
 from monitor.models.fit import Fit
 from monitor.store.model_figures import ModelFigures
@@ -20,7 +21,11 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Models", "nothing yet: it has not answered here"),
     QT_TRANSLATE_NOOP("Models", "%1 answers"),
     QT_TRANSLATE_NOOP("Models", "1 answer"),
+    QT_TRANSLATE_NOOP("Models", "%1 of them beside other programs"),
     QT_TRANSLATE_NOOP("Models", "%1/token"),
+    QT_TRANSLATE_NOOP("Models", "GPU %1 of %2 layers"),
+    QT_TRANSLATE_NOOP("Models", "CPU 1 thread"),
+    QT_TRANSLATE_NOOP("Models", "CPU %1 threads"),
 )
 """What :func:`translate` is asked for, where Qt's tools look for it."""
 
@@ -48,3 +53,13 @@ def largest_words(fit: Fit) -> str:
 def measured_words(measured: ModelFigures | None) -> str:
     """Say what a model took here; see :func:`monitor.models.report.measured_words`."""
     return report.measured_words(measured, translate)
+
+
+def place_words(loaded: Loaded) -> str:
+    """Say what a model really runs on, whatever was asked for."""
+    if loaded.layers_offloaded:
+        words = translate("GPU %1 of %2 layers").replace("%1", str(loaded.layers_offloaded))
+        return words.replace("%2", str(loaded.layers))
+    if loaded.threads == 1:
+        return translate("CPU 1 thread")
+    return translate("CPU %1 threads").replace("%1", str(loaded.threads))

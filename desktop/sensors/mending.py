@@ -45,7 +45,9 @@ TEXTS = (
         "in again, or restarted.",
     ),
     QT_TRANSLATE_NOOP(
-        "Mend", "Undone: the rule and the group are gone, and the counters are root's again."
+        "Mend",
+        "Undone: the rule is gone, and the group unless it was there before; the counters are "
+        "root's again.",
     ),
     QT_TRANSLATE_NOOP("Mend", "This process can still read them: it runs as root."),
 )

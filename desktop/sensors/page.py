@@ -3,11 +3,12 @@
 import time
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
+from desktop.live.moments import Moments
 from desktop.sensors.boxes import Boxes
 from desktop.sensors.channels import ChannelTable
 from desktop.sensors.gauges import GaugeTable
@@ -21,13 +22,9 @@ from monitor.engine.messages import Hello
 from monitor.power.channel import Channel, Probe
 from monitor.power.gauge import Gauge
 from monitor.power.mend import mend_for, rapl_mend
-from monitor.power.present import present_w
-from monitor.power.reopen import reopen
 from monitor.power.sampler import Sampler
 from monitor.power.selftest import SECONDS, Traits
 from monitor.store.history import History
-
-REFRESH_MS = 1000
 
 DRAWN_S = 1.5
 """A minute drawn as wide as a finger moves two pixels a second: every other refresh will do."""
@@ -37,6 +34,7 @@ class SensorsPage(QWidget):
     """Shows a sampler's channels, gauges and probes while it is visible.
 
     :param sampler: need not have started
+    :param moments: its present watts
     :param theme: colours
     :param bridge: for what takes time; without it and the history nothing is tested or mended
     :param history: where what was learned of the sensors is kept
@@ -52,6 +50,7 @@ class SensorsPage(QWidget):
     def __init__(
         self,
         sampler: Sampler,
+        moments: Moments,
         theme: Theme,
         bridge: Bridge | None = None,
         history: History | None = None,
@@ -59,7 +58,7 @@ class SensorsPage(QWidget):
         test_s: float = SECONDS,
     ) -> None:
         super().__init__(parent)
-        self._sampler, self._theme, self._bridge = sampler, theme, bridge
+        self._sampler, self._moments, self._theme, self._bridge = sampler, moments, theme, bridge
         self._has_engine = False
         self._traits: Mapping[str, Traits] = {}
         self._shown: object = None
@@ -72,8 +71,7 @@ class SensorsPage(QWidget):
             self.test_row = SelfTestRow(bridge, history, sampler, self, test_s)
             self.test_row.learned.connect(self._show_traits)
         self._build()
-        self._timer = QTimer(self, interval=REFRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        moments.passed.connect(self.refresh)
 
     # --- building ------------------------------------------------------------------------
 
@@ -163,28 +161,24 @@ class SensorsPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Follow the sampler while visible."""
         super().showEvent(event)
-        self._timer.start()
         self.refresh()
         if self.test_row:
             self.test_row.read()
         if not self._has_engine:
             self.engine_wanted.emit()
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Rest while hidden."""
-        self._timer.stop()
-        super().hideEvent(event)
-
     def refresh(self) -> None:
         """Show what has changed: the figures always, the rest only if it is new."""
         if not self.isVisible():
             return
-        channels, gauges = self._sampler.channels(), self._sampler.gauges()
-        if (channels, gauges) != self._shown:
-            self._shown = (channels, gauges)
-            self._rebuild(channels, gauges)
+        now, gauges = self._moments.now, self._sampler.gauges()
+        channels = tuple(channel for channel, _ in now.listed)
+        used = tuple(channel for channel, _ in now.billed)
+        if (channels, used, gauges) != self._shown:
+            self._shown = (channels, used, gauges)
+            self._rebuild(channels, used, gauges)
         trace, now_s = self._sampler.trace, time.monotonic()
-        watts = {channel.key: present_w(trace, channel, now_s) for channel in channels}
+        watts = {channel.key: power_w for channel, power_w in now.listed}
         probes = self._sampler.probes()
         if self._boxes and self._table:
             self._boxes.show_watts(watts)
@@ -197,12 +191,18 @@ class SensorsPage(QWidget):
             self._gauges.show_values(self._sampler.gauge_trace)
         self.probe_list.show_probes(probes, channels, watts)
 
-    def _rebuild(self, channels: tuple[Channel, ...], gauges: tuple[Gauge, ...]) -> None:
-        scheme, self._drawn_s = scheme_of(channels), 0.0
+    def _rebuild(
+        self, channels: tuple[Channel, ...], used: tuple[Channel, ...], gauges: tuple[Gauge, ...]
+    ) -> None:
+        """Lay the page out anew.
+
+        :param used: what the total is of; a sensor that a model stands in for is not
+        """
+        self._drawn_s = 0.0
         for column in (self._measured, self._explained):
             _empty(column)
-        self._boxes = Boxes(scheme, self._theme)
-        self._table = ChannelTable(scheme, self._traits, self._theme)
+        self._boxes = Boxes(scheme_of(used), self._theme)
+        self._table = ChannelTable(scheme_of(channels), self._traits, self._theme)
         self._measured.addWidget(self._boxes)
         self._measured.addWidget(self._table)
         self._gauges = GaugeTable(gauges, channels) if gauges else None
@@ -225,7 +225,7 @@ class SensorsPage(QWidget):
         mend = mend or rapl_mend(translate=translate)
         dialog = MendDialog(self._bridge, mend, self.window(), is_denied)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.changed.connect(lambda: reopen(self._sampler, probe.source))
+        dialog.changed.connect(lambda: self._sampler.reopen(probe.source))
         dialog.open()
 
 

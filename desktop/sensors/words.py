@@ -67,9 +67,9 @@ def role_name(role: Role) -> str:
 def doubt(accuracy: Accuracy) -> str:
     """Write how far the truth may lie from a reading."""
     if accuracy.below == accuracy.above:
-        ends = f"±{accuracy.below:.0%}"
+        ends = f"±{figures.percent(accuracy.below)}"
     else:
-        ends = f"−{accuracy.below:.0%} +{accuracy.above:.0%}"
+        ends = f"−{figures.percent(accuracy.below)} +{figures.percent(accuracy.above)}"
     return f"{ends} ±{accuracy.offset_w:g} W" if accuracy.offset_w else ends
 
 

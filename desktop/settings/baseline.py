@@ -23,7 +23,7 @@ from desktop.theme.roles import role_note
 from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.energy.account import weakest
-from monitor.energy.baseline import Baseline, Conditions, Stale, stale_words
+from monitor.energy.baseline import Baseline, Conditions, Stale, is_stale, stale_words
 from monitor.gpu_rest import present_gpu_percent, silent_gpus
 from monitor.power.channel import Role
 from monitor.power.sampler import Sampler
@@ -33,6 +33,7 @@ from monitor.quiet import (
     IdleMeasurement,
     LoadMeter,
     NotQuiet,
+    NotSure,
     QuietWatch,
     present_conditions,
     take_baseline,
@@ -100,7 +101,7 @@ class IdleKeeper(QObject):
 
     def _take(self, start_s: float, end_s: float, before: Conditions) -> bool:
         found = self._baselines.fitting(present_conditions(), datetime.now(UTC))
-        if found and not found[1] and found[0].age_s(datetime.now(UTC)) < REFRESH_S:
+        if found and not is_stale(found[1]) and found[0].age_s(datetime.now(UTC)) < REFRESH_S:
             return False
         try:
             earlier = self._baselines.newest(LOOKED_AT)
@@ -133,6 +134,8 @@ class BaselineDialog(QDialog):
         self._bridge, self._sampler, self._seconds = bridge, sampler, seconds
         self._baselines = Baselines(history.store)
         self._measuring: IdleMeasurement | None = None
+        self._asked: IdleMeasurement | None = None
+        """What was measured, but waits for a person's word on a GPU."""
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self._look)
         self.setWindowTitle(self.tr("Idle baseline"))
@@ -149,12 +152,13 @@ class BaselineDialog(QDialog):
         layout.setSpacing(10)
         layout.addWidget(label(promise, "muted", wrap=True))
         layout.addWidget(self._holder, 1)
+        self.told = label("", "muted", wrap=True)
+        layout.addWidget(self.told)
         layout.addLayout(self._bottom())
         self._set_measuring(None)
         self.refresh()
 
     def _bottom(self) -> QHBoxLayout:
-        self.told = label("", "muted", wrap=True)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -162,14 +166,16 @@ class BaselineDialog(QDialog):
         self.bar.setAccessibleName(self.tr("Progress of the measurement"))
         self.cancel = QPushButton(self.tr("Cancel"))
         self.cancel.clicked.connect(self._stop)
+        self.keep = QPushButton(self.tr("Nothing computes on it: keep"))
+        self.keep.clicked.connect(self._keep_on_word)
         self.measure = named(QPushButton(self.tr("Measure now")), "primary")
         self.measure.clicked.connect(self.start)
         self.close_button = QPushButton(self.tr("Close"))
         self.close_button.clicked.connect(self.accept)
         row = QHBoxLayout()
-        row.addWidget(self.told, 1)
+        row.addStretch(1)
         row.addWidget(self.bar, 0, Qt.AlignmentFlag.AlignVCenter)
-        for button in (self.cancel, self.measure, self.close_button):
+        for button in (self.cancel, self.keep, self.measure, self.close_button):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
         return row
 
@@ -229,11 +235,16 @@ class BaselineDialog(QDialog):
             words += " " + (self.tr("On mains.") if conditions.on_mains else self.tr("On battery."))
         if conditions.profile:
             words += " " + self.tr("Power profile: %1.").replace("%1", conditions.profile)
+        if conditions.on_word:
+            on_word = self.tr("At rest by a person's word only: %1.")
+            words += " " + on_word.replace("%1", conditions.on_word)
         if not stale:
             return label(words, "muted", wrap=True)
-        because = self.tr(
-            "Stale, as %1. It is used until a new one is measured, and said to be stale."
-        )
+        because = self.tr("Uncertain, as %1. What is above it is said to be uncertain.")
+        if is_stale(stale):
+            because = self.tr(
+                "Stale, as %1. It is used until a new one is measured, and said to be stale."
+            )
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(0, 0, 0, 0)
@@ -255,6 +266,7 @@ class BaselineDialog(QDialog):
 
     def _set_measuring(self, measuring: IdleMeasurement | None) -> None:
         self._measuring = measuring
+        self._ask(None)
         is_on = measuring is not None
         self.bar.setValue(0)
         self.bar.setVisible(is_on)
@@ -278,17 +290,32 @@ class BaselineDialog(QDialog):
             self.cancel.setEnabled(False)
             self._bridge.change(lambda: self._finish(measuring), self._end)
 
-    def _finish(self, measuring: IdleMeasurement) -> str:
-        """Keep what was measured; return what to say of it."""
+    def _finish(self, measuring: IdleMeasurement, is_sure: bool = False) -> str | NotSure:
+        """Keep what was measured; return what to say of it, or to ask."""
         try:
-            self._baselines.keep(measuring.finish(self._baselines.newest(LOOKED_AT)))
+            self._baselines.keep(measuring.finish(self._baselines.newest(LOOKED_AT), is_sure))
+        except NotSure as question:
+            return question
         except (NotQuiet, StoreError) as problem:
             return str(problem)
         return ""
 
-    def _end(self, problem: str) -> None:
+    def _ask(self, measured: IdleMeasurement | None) -> None:
+        """Offer to keep what was measured on a person's word, or offer it no more."""
+        self._asked = measured
+        self.keep.setVisible(measured is not None)
+
+    def _keep_on_word(self) -> None:
+        if measured := self._asked:
+            self._ask(None)
+            self._bridge.change(lambda: self._finish(measured, is_sure=True), self._end)
+
+    def _end(self, problem: str | NotSure) -> None:
+        measured = self._measuring
         self._set_measuring(None)
-        self.told.setText(problem or self.tr("Measured."))
+        if isinstance(problem, NotSure):
+            self._ask(measured)
+        self.told.setText(str(problem) or self.tr("Measured."))
         if not problem:
             self.refresh()
             self.kept.emit()

@@ -341,5 +341,5 @@ class CalibrationDialog(QDialog):
         words = words.replace("%2", figures.power(made.residual_w))
         if made.holdout is not None:
             more = self.tr("The way up and the way down foretell each other within %1.")
-            words += " " + more.replace("%1", f"{made.holdout:.1%}")
+            words += " " + more.replace("%1", f"{100 * made.holdout:.1f} %")
         return label(words, "muted", wrap=True)

@@ -85,6 +85,7 @@ class CarbonDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(self.tabs, 1)
         layout.addLayout(self._bottom())
+        self.zones.setFocus()
         self._bridge.read(self._read, self._show)
 
     def _zone_tab(self) -> QWidget:

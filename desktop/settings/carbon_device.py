@@ -9,7 +9,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.numbers import DecimalField, WholeField
-from desktop.theme.widgets import label
+from desktop.theme.widgets import add_field, label
 from monitor import figures
 from monitor.carbon.choice import choose_embodied, choose_pue
 from monitor.carbon.embodied import MOST_KG, MOST_YEARS, Embodied
@@ -44,10 +44,10 @@ class DeviceTab(QWidget):
 
     def _lay_out(self) -> None:
         hall, device = QFormLayout(), QFormLayout()
-        hall.addRow(self.tr("Power usage effectiveness (PUE)"), self.pue)
-        device.addRow(self.tr("Emitted for making it"), self.kg)
-        device.addRow(self.tr("Expected life"), self.years)
-        device.addRow(self.tr("Share that is in use"), self.share)
+        add_field(hall, self.tr("Power usage effectiveness (PUE)"), self.pue)
+        add_field(device, self.tr("Emitted for making it"), self.kg)
+        add_field(device, self.tr("Expected life"), self.years)
+        add_field(device, self.tr("Share that is in use"), self.share)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 14, 14, 14)
         layout.setSpacing(10)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -14,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.theme.widgets import label, named, tool_button
+from desktop.theme.widgets import ChoiceBox, add_field, label, named, tool_button
 from monitor.carbon.countries import two_letters
 from monitor.carbon.intensity import Zone
 from monitor.carbon.live import Provider
@@ -45,7 +44,7 @@ class LiveTab(QWidget):
         self._letters: str | None = None
         self._standing = ""
         self._is_on = self._is_busy = False
-        self.provider = QComboBox()
+        self.provider = ChoiceBox()
         for provider, text in (
             (Provider.ELECTRICITY_MAPS, self.tr("%1: most countries, by the hour")),
             (Provider.GREAT_BRITAIN, self.tr("%1: Great Britain, by the half hour")),
@@ -68,9 +67,9 @@ class LiveTab(QWidget):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Service"), self.provider)
-        form.addRow(self.tr("Grid"), self.grid)
-        form.addRow(self.tr("Token"), self.token)
+        add_field(form, self.tr("Service"), self.provider)
+        add_field(form, self.tr("Grid"), self.grid)
+        add_field(form, self.tr("Token"), self.token)
         row = QHBoxLayout()
         row.addWidget(self.turn_on)
         row.addWidget(self.turn_off)

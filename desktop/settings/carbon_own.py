@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.numbers import DecimalField, WholeField
-from desktop.theme.widgets import label, named
+from desktop.theme.widgets import add_field, label, named
 from monitor.carbon.choice import choose_own
 from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, MOST_G_PER_KWH, MOST_LETTERS, OwnFigure
 
@@ -41,10 +41,10 @@ class OwnTab(QWidget):
         self.use.clicked.connect(self._use)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Carbon intensity"), self.figure)
-        form.addRow(self.tr("Name"), self.name)
-        form.addRow(self.tr("Source"), self.source)
-        form.addRow(self.tr("Year"), self.year)
+        add_field(form, self.tr("Carbon intensity"), self.figure)
+        add_field(form, self.tr("Name"), self.name)
+        add_field(form, self.tr("Source"), self.source)
+        add_field(form, self.tr("Year"), self.year)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 14, 14, 14)
         layout.setSpacing(10)

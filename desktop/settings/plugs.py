@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.bridge import Bridge
-from desktop.theme.widgets import label, named, tool_button
+from desktop.theme.widgets import add_field, label, named, tool_button
 from monitor import figures
 from monitor.plugs import (
     MOST_LETTERS,
@@ -154,8 +154,8 @@ class PlugsDialog(QDialog):
         buttons.addStretch(1)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow(self.tr("Address"), self.address)
-        form.addRow(self.tr("Name"), self.new_name)
+        add_field(form, self.tr("Address"), self.address)
+        add_field(form, self.tr("Name"), self.new_name)
         form.addRow("", buttons)
         return form
 

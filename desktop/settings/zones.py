@@ -1,6 +1,8 @@
 """Choosing where the electricity comes from."""
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
+from contextlib import suppress
+
+from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -12,8 +14,8 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.widgets import label
-from monitor.carbon.countries import two_letters
-from monitor.carbon.intensity import WORLD, Zone, without_figure, zones
+from monitor.carbon.countries import letters_of
+from monitor.carbon.intensity import WORLD, UnknownZone, Zone, find_zone, without_figure, zones
 
 SOUGHT, SORTED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 
@@ -87,9 +89,18 @@ class ZoneList(QWidget):
 
     def _filter(self, text: str) -> None:
         self._proxy.setFilterFixedString(text.strip())
-        self.list.setCurrentIndex(self._proxy.index(0, 0))
+        self.list.setCurrentIndex(self._likeliest(text))
         self.nothing.setText(self._why_nothing(text.strip().casefold()))
         self.nothing.setVisible(self._proxy.rowCount() == 0)
+
+    def _likeliest(self, text: str) -> QModelIndex:
+        """Return the zone whose code or name is typed, or else the first that is left."""
+        with suppress(UnknownZone):
+            named = find_zone(text)
+            if named in self._zones:
+                row = self._model.index(self._zones.index(named), 0)
+                return self._proxy.mapFromSource(row)
+        return self._proxy.index(0, 0)
 
     def _why_nothing(self, sought: str) -> str:
         for zone in without_figure():
@@ -141,7 +152,7 @@ class _Table(QTableView):
 
 def _sought(zone: Zone) -> str:
     """Return the words a zone is found by."""
-    return f"{zone.name} {zone.code} {two_letters(zone) or ''}"
+    return " ".join([zone.name, zone.code, *letters_of(zone)])
 
 
 def _row(place: int, zone: Zone, is_own: bool) -> list[QStandardItem]:

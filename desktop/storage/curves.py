@@ -2,7 +2,6 @@
 
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QVBoxLayout,
     QWidget,
@@ -11,7 +10,7 @@ from PySide6.QtWidgets import (
 from desktop.bridge import Bridge
 from desktop.storage.work import LongWork
 from desktop.theme.numbers import WholeField
-from desktop.theme.widgets import label, tool_button
+from desktop.theme.widgets import ChoiceBox, add_field, label, tool_button
 from monitor import figures
 from monitor.store.history import History
 from monitor.store.retention import Freed, Rules, preview, read_rules, thin, write_rules
@@ -30,13 +29,13 @@ class CurvesTab(QWidget):
         self._asked = 0
         self.thins = QCheckBox(self.tr("Thin curves as they grow old"))
         self.whole, self.fine = _days_box(), _days_box()
-        self.then = QComboBox()
+        self.then = ChoiceBox()
         self.then.addItem(self.tr("a point each ten seconds"), False)
         self.then.addItem(self.tr("nothing: the curve is removed"), True)
         form = QFormLayout()
-        form.addRow(self.tr("Every reading is kept for"), self.whole)
-        form.addRow(self.tr("then a point a second, until"), self.fine)
-        form.addRow(self.tr("and after that"), self.then)
+        add_field(form, self.tr("Every reading is kept for"), self.whole)
+        add_field(form, self.tr("then a point a second, until"), self.fine)
+        add_field(form, self.tr("and after that"), self.then)
         self._foretold = label("", "muted", wrap=True)
         self.apply = tool_button(self.tr("Thin now"))
         self.apply.clicked.connect(self._thin)

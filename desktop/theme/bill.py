@@ -11,6 +11,8 @@ from monitor.store.records import QueryRecord, Status
 
 TEXTS = (
     QT_TRANSLATE_NOOP("Bill", "no energy was measured"),
+    QT_TRANSLATE_NOOP("Bill", "it was reckoned with no zone"),
+    QT_TRANSLATE_NOOP("Bill", "there is no figure of the grid of %1"),
     QT_TRANSLATE_NOOP("Bill", "too short to resolve"),
     QT_TRANSLATE_NOOP("Bill", "%1/token"),
     QT_TRANSLATE_NOOP("Bill", "%1 was not read: it was at least this."),
@@ -18,6 +20,7 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Bill", "%1 above idle"),
     QT_TRANSLATE_NOOP("Bill", "not above idle"),
     QT_TRANSLATE_NOOP("Bill", ", stale"),
+    QT_TRANSLATE_NOOP("Bill", ", uncertain"),
     QT_TRANSLATE_NOOP("Bill", "● counted by the sensor"),
     QT_TRANSLATE_NOOP("Bill", "◐ integrated from the sensor's watts"),
     QT_TRANSLATE_NOOP("Bill", "○ modelled from the load; no sensor can be read"),
@@ -44,6 +47,11 @@ def headline(record: QueryRecord) -> str:
 def unread_notes(bill: Bill) -> list[str]:
     """Say which parts a total lacks; see :func:`monitor.report.unread_notes`."""
     return report.unread_notes(bill, translate)
+
+
+def no_footprint(record: QueryRecord) -> str:
+    """Say why nothing is known of its emissions; see :func:`monitor.report.no_footprint`."""
+    return report.no_footprint(record, translate)
 
 
 def local_time(started_at: str) -> QDateTime:

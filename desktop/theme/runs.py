@@ -2,6 +2,8 @@
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from monitor.compare.contrast import SINGLE
+
 TEXTS = (
     QT_TRANSLATE_NOOP(
         "Runs",
@@ -15,13 +17,18 @@ TEXTS = (
     ),
     QT_TRANSLATE_NOOP(
         "Runs",
-        "Two single runs: how much they scatter is not known, and so no verdict is given. Repeat "
-        "them, e.g. `llamawatt history again %1 --repeat 5`.",
+        "Two single runs: how much they scatter is not known, and so no verdict is given. Run the "
+        "suite again, with `repeats` in it or as it is.",
     ),
     QT_TRANSLATE_NOOP(
         "Runs",
-        "Two single runs: how much they scatter is not known, and so no verdict is given. Run the "
-        "suite again, with `repeats` in it or as it is.",
+        "The first itself is not among its runs that count: those that ended, had the model loaded "
+        "before, and were read as the others were.",
+    ),
+    QT_TRANSLATE_NOOP(
+        "Runs",
+        "It itself is not among its runs that count: those that ended, had the model loaded "
+        "before, and were read as the others were.",
     ),
     QT_TRANSLATE_NOOP("Runs", "The verdict compares the two prompt by prompt, over %1 prompts."),
     QT_TRANSLATE_NOOP("Runs", "The verdict compares %1 with %2 of the first."),
@@ -44,6 +51,16 @@ TEXTS = (
 """The words of :mod:`monitor.compare.contrast`, where Qt's tools look for them."""
 
 
+IN_WINDOW = {
+    SINGLE: QT_TRANSLATE_NOOP(
+        "Runs",
+        "Two single runs: how much they scatter is not known, and so no verdict is given. Open "
+        "each of them on the History page and choose “Measure again …”.",
+    )
+}
+"""What is said here instead of texts that name a command."""
+
+
 def translate(text: str) -> str:
     """Return a text of :mod:`monitor.compare.contrast` in the window's language."""
-    return QCoreApplication.translate("Runs", text)
+    return QCoreApplication.translate("Runs", str(IN_WINDOW.get(text, text)))

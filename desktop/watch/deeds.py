@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from desktop.bridge import Bridge
+from desktop.live.moments import Moments
 from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.services import Services
@@ -21,6 +22,7 @@ from monitor.recorded import Recording
 class WatchDeeds(QObject):
     """Holds the page, its model and the small window.
 
+    :param moments: the present watts, for the small window
     :param navigation: shows that something is recorded, whatever the page
     :param notice: where what came of it is said
     :param window: what dialogs belong to
@@ -33,6 +35,7 @@ class WatchDeeds(QObject):
         self,
         bridge: Bridge,
         services: Services,
+        moments: Moments,
         navigation: Navigation,
         notice: Notice,
         theme: Theme,
@@ -40,6 +43,7 @@ class WatchDeeds(QObject):
     ) -> None:
         super().__init__(window)
         self._bridge, self._services, self._theme = bridge, services, theme
+        self._moments = moments
         self._navigation, self._notice, self._window = navigation, notice, window
         self._told_of_wayland = False
         self.meter: FloatingMeter | None = None
@@ -91,7 +95,9 @@ class WatchDeeds(QObject):
     def open_meter(self) -> None:
         """Show the small window."""
         if self.meter is None:
-            self.meter = FloatingMeter(self._services.sampler, self._bridge.read, self._theme)
+            self.meter = FloatingMeter(
+                self._services.sampler, self._moments, self._bridge.read, self._theme
+            )
         self.meter.open()
         if is_wayland() and not self._told_of_wayland:
             self._told_of_wayland = True

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QDateTime, QLocale, QPoint, QRect, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QDateTime, QLocale, QPoint, QRect, QSettings, QSize, Qt
 from PySide6.QtGui import (
     QCloseEvent,
     QColor,
     QFocusEvent,
     QGuiApplication,
-    QHideEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -22,6 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from desktop.live.moments import Moments
 from desktop.theme.bill import kind_words
 from desktop.theme.gauges import gauge_name
 from desktop.theme.icons import icon
@@ -29,14 +29,11 @@ from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from desktop.watch.clock import clock
 from monitor import figures
-from monitor.energy.account import Bill, weakest
-from monitor.power.channel import Kind, Role
+from monitor.energy.account import Bill
 from monitor.power.gauge import Quantity
-from monitor.power.present import present_reading, total_w, watts_now
+from monitor.power.present import present_reading
 from monitor.power.sampler import Sampler
 from monitor.tally import Tally, settled_s
-
-DRAW_MS = 1000
 
 OPACITY = 238
 """Of 255: what lies below is guessed at, and the text stays legible."""
@@ -46,34 +43,25 @@ RADIUS = 10
 
 PLACE = "meter/place"
 
-Reckon = Callable[[Callable[[], "Now"], Callable[["Now"], None]], None]
+Reckon = Callable[[Callable[[], "Reckoned"], Callable[["Reckoned"], None]], None]
 """Asks a question beside the window's thread and hands the answer over in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
-    """What the small window shows.
+class Reckoned:
+    """What the small window shows besides the watts.
 
-    :param power_w: of the parts together, ``None`` if one was not read
     :param bill: since it was opened or its joules were set to zero
     :param heat: name and degrees Celsius of the hottest device, ``None`` if none tells
     """
 
-    power_w: float | None
-    kind: Kind | None
     bill: Bill
     heat: tuple[str, float] | None
 
 
-def look(sampler: Sampler, tally: Tally) -> Now:
-    """Return what is to be shown now."""
-    parts = [each for each in watts_now(sampler) if each[0].role is Role.PART]
-    return Now(
-        power_w=total_w(power_w for _, power_w in parts),
-        kind=weakest(part.kind for part, _ in parts),
-        bill=tally.bill(settled_s(sampler)),
-        heat=hottest(sampler),
-    )
+def look(sampler: Sampler, tally: Tally) -> Reckoned:
+    """Return what is to be shown besides the watts."""
+    return Reckoned(tally.bill(settled_s(sampler)), hottest(sampler))
 
 
 def hottest(sampler: Sampler) -> tuple[str, float] | None:
@@ -94,17 +82,18 @@ class FloatingMeter(QWidget):
     Its joules begin when it is opened, or when a double click or its button sets them to zero.
     Nothing is drawn while it is hidden.
 
+    :param moments: the sampler's present watts
     :param reckon: see :data:`Reckon`
     """
 
-    def __init__(self, sampler: Sampler, reckon: Reckon, theme: Theme) -> None:
+    def __init__(self, sampler: Sampler, moments: Moments, reckon: Reckon, theme: Theme) -> None:
         super().__init__(
             None,
             Qt.WindowType.Tool
             | Qt.WindowType.FramelessWindowHint
             | Qt.WindowType.WindowStaysOnTopHint,
         )
-        self._sampler, self._reckon, self._theme = sampler, reckon, theme
+        self._sampler, self._moments, self._reckon, self._theme = sampler, moments, reckon, theme
         self._is_reading = False
         self._dragged: QPoint | None = None
         self._begin()
@@ -116,8 +105,7 @@ class FloatingMeter(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_MacAlwaysShowToolWindow)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._build()
-        self._timer = QTimer(self, interval=DRAW_MS)
-        self._timer.timeout.connect(self.refresh)
+        moments.passed.connect(self.refresh)
         application = QGuiApplication.instance()
         assert isinstance(application, QGuiApplication)
         application.screenRemoved.connect(self._come_back)
@@ -176,35 +164,43 @@ class FloatingMeter(QWidget):
         self.refresh()
 
     def refresh(self) -> None:
-        """Reckon what is to be shown, unless that is being done."""
+        """Show the present watts, and reckon the rest unless that is being done."""
+        if not self.isVisible():
+            return
+        now = self._moments.now
+        self.power.setText(figures.marked(now.kind, figures.power(now.total_w)))
+        self.power.setToolTip(kind_words(now.kind))
+        self._fit()
         if not self._is_reading:
             self._is_reading = True
-            self._reckon(partial(self._look, self._tally), self.show_now)
+            self._reckon(partial(self._look, self._tally), self.show_reckoned)
 
-    def _look(self, tally: Tally) -> Now:
+    def _look(self, tally: Tally) -> Reckoned:
         """Reckon it, not in the window's thread; what fails is answered by nothing."""
         try:
             return look(self._sampler, tally)
         finally:
             self._is_reading = False
 
-    def show_now(self, now: Now) -> None:
+    def show_reckoned(self, reckoned: Reckoned) -> None:
         """Show what was reckoned."""
-        total = now.bill.total()
-        self.power.setText(figures.marked(now.kind, figures.power(now.power_w)))
-        self.power.setToolTip(kind_words(now.kind))
+        total = reckoned.bill.total()
         energy = figures.marked(total.kind, figures.energy(total.joules))
         self.energy.setText(f"{energy} · {clock(time.monotonic() - self._start_s)}")
         at = QLocale().toString(self._since.time(), QLocale.FormatType.ShortFormat)
         since = self.tr("Since %1: %2").replace("%1", at)
         self.energy.setToolTip(since.replace("%2", f"{energy} {figures.bounds(total.energy)}"))
-        self.heat.setVisible(now.heat is not None)
-        if now.heat:
-            name, degrees = now.heat
+        self.heat.setVisible(reckoned.heat is not None)
+        if reckoned.heat:
+            name, degrees = reckoned.heat
             metrics, room = self.heat.fontMetrics(), self.energy.minimumWidth()
             text = f"{degrees:.0f} °C · {name}"
             self.heat.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, room))
             self.heat.setToolTip(text)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as large as what is shown."""
         before = self.size()
         self.adjustSize()
         if self.size() != before and self._dragged is None:
@@ -228,13 +224,7 @@ class FloatingMeter(QWidget):
         super().showEvent(event)
         self.adjustSize()
         self._come_back()
-        self._timer.start()
         self.refresh()
-
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Draw nothing while hidden."""
-        self._timer.stop()
-        super().hideEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember where it was."""

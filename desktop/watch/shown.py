@@ -9,13 +9,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.theme.numbers import DecimalField
+from desktop.theme.numbers import SecondsField
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button, named, tool_button
 from desktop.watch.model import LATELY, RUNNING, Shown, WatchModel
 from desktop.watch.plot import RecordingPlot
 from desktop.watch.tables import BillTable, PartsTable
 from desktop.watch.words import detail_of, energy_words, notes_of, title_of
+from monitor.energy.notes import NO_NOTES
 from monitor.recorded import Cost, Recording
 
 DAY_S = 86_400.0
@@ -98,7 +99,7 @@ class ShownRecording(QWidget):
         return row
 
     def _span_row(self) -> QHBoxLayout:
-        self.start, self.end = DecimalField(), DecimalField()
+        self.start, self.end = SecondsField(), SecondsField()
         self.start.setAccessibleName(self.tr("Beginning of the span"))
         self.end.setAccessibleName(self.tr("End of the span"))
         for box in (self.start, self.end):
@@ -179,7 +180,9 @@ class ShownRecording(QWidget):
         self.words.setText(words)
         self.words.setToolTip(words)
         self.words.setAccessibleName(self.tr("Cost of the span: %1").replace("%1", words))
-        self._notes.setText(notes_of(cost))
+        recording = self.shown.recorded.recording if self.shown else None
+        notes = recording.notes_within(cost.bill) if recording else NO_NOTES
+        self._notes.setText(notes_of(cost, notes))
         self.bill.show_cost(cost)
 
     # --- choosing ------------------------------------------------------------------------

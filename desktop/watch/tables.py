@@ -101,7 +101,7 @@ class BillTable(_Table):
             figures.bounds(total.energy).strip("()"),
             figures.marked(total.kind, figures.power(cost.mean_w)),
             "",
-            f"{total.coverage:.0%}",
+            figures.percent(total.coverage),
         )
         # First, so that it is seen in a low window as well.
         self.fill([total_row, *map(self._row, cost.bill.by_channel())], bold=0)
@@ -114,7 +114,7 @@ class BillTable(_Table):
             figures.bounds(line.energy).strip("()"),
             figures.marked(channel.kind, figures.power(line.mean_w)),
             figures.marked(channel.kind, figures.power(line.peak_w)),
-            f"{line.coverage:.0%}",
+            figures.percent(line.coverage),
         )
 
 
@@ -161,7 +161,7 @@ class PartsTable(_Table):
                     figures.marked(total.kind, figures.energy(total.joules)),
                     figures.bounds(total.energy).strip("()"),
                     figures.marked(total.kind, figures.power(cost.mean_w)),
-                    f"{total.coverage:.0%}",
+                    figures.percent(total.coverage),
                 )
             )
         self.fill(rows, editable=True)

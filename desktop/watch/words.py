@@ -4,9 +4,11 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from desktop.theme import idle
 from desktop.theme.bill import when_words
+from desktop.theme.doubts import notes_text
 from desktop.watch.clock import clock
 from monitor import figures
 from monitor.energy.baseline import above_idle_words
+from monitor.energy.notes import Notes
 from monitor.recorded import WELL_READ, Cost, Recording, State
 from monitor.recording_forms import span_name
 from monitor.report import lacks_memory
@@ -65,7 +67,9 @@ def energy_words(cost: Cost, with_mean: bool = True) -> str:
     energy = figures.marked(total.kind, figures.energy(total.joules))
     parts = [f"{energy} {figures.bounds(total.energy)}"]
     if total.coverage < WELL_READ:
-        parts.append(translate("read for %1 of the time").replace("%1", f"{total.coverage:.0%}"))
+        parts.append(
+            translate("read for %1 of the time").replace("%1", figures.percent(total.coverage))
+        )
     elif with_mean and cost.mean_w is not None:
         mean = figures.marked(total.kind, figures.power(cost.mean_w))
         parts.append(translate("mean %1").replace("%1", mean))
@@ -76,14 +80,18 @@ def energy_words(cost: Cost, with_mean: bool = True) -> str:
     return " · ".join(parts)
 
 
-def notes_of(cost: Cost) -> str:
-    """Say what a span drew above idle, what its grams were reckoned with, and what is left out."""
-    total = cost.bill.total()
-    if total.energy is None:
-        return ""
-    notes = [above_idle_words(cost.above, total.kind, idle.translate)]
-    if carbon := cost.footprint:
-        notes.append(f"{carbon.intensity_g_per_kwh:g} g/kWh ({carbon.zone} {carbon.year})")
-    text = " · ".join(notes)
-    memory = translate("Memory (DRAM) is not measured here and not in the total.")
-    return f"{text}\n{memory}" if lacks_memory(cost.bill) else text
+def notes_of(cost: Cost, notes: Notes) -> str:
+    """Say what a span drew above idle, what its grams were reckoned with, what is left out, and
+    what is to be said of its sensors.
+
+    :param notes: of the span
+    """
+    total, lines = cost.bill.total(), []
+    if total.energy:
+        facts = [above_idle_words(cost.above, total.kind, idle.translate)]
+        if carbon := cost.footprint:
+            facts.append(f"{carbon.intensity_g_per_kwh:g} g/kWh ({carbon.zone} {carbon.year})")
+        lines.append(" · ".join(facts))
+        if lacks_memory(cost.bill):
+            lines.append(translate("Memory (DRAM) is not measured here and not in the total."))
+    return "\n".join((*lines, *filter(None, [notes_text(notes)])))

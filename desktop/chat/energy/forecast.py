@@ -69,7 +69,7 @@ class ForecastLabel(QLabel):
                 "these threads and GPU layers."
             ).replace("%1", str(FEWEST - known))
         return self.tr(
-            "Most of the earlier answers were cut short, so that it is not known how long they "
+            "Too many of the earlier answers were cut short, so that it is not known how long they "
             "would have become."
         )
 
@@ -81,6 +81,9 @@ class ForecastLabel(QLabel):
         if forecast.tokens is not None:
             length = self.tr("Middle length: %1 tokens.")
             told += " " + length.replace("%1", str(forecast.tokens))
+        if forecast.left_out:
+            busy = self.tr("%1 answers beside which other programs computed are left out.")
+            told += " " + busy.replace("%1", str(forecast.left_out))
         if score and score.made:
             held = self.tr("%1 of the last %2 held.")
             told += " " + held.replace("%1", str(score.held)).replace("%2", str(score.made))
