@@ -213,6 +213,31 @@ def test_a_gpu_that_tells_no_load_is_named_with_what_to_do(
     assert "measure idle once with Measure now" in texts(dialog)
 
 
+class Working(Silent):
+    """The same at 300 W, of which nobody can tell whether it is a load."""
+
+    def read(self) -> list[Reading]:
+        return [*super().read(), Reading(GPU.key, time.monotonic(), power_w=300.0)]
+
+
+@pytest.mark.parametrize("machine", [Working()])
+def test_a_gpu_that_tells_nothing_is_asked_for_and_its_idle_is_called_uncertain(
+    qtbot: QtBot, dialog: BaselineDialog, machine: Machine, services: Services
+) -> None:
+    baselines = Baselines(services.history.store)
+    assert not dialog.keep.isVisible()
+    qtbot.mouseClick(dialog.measure, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.keep.isVisible)
+    assert "Intel GPU 0 drew 300 W all the while" in dialog.told.text()
+    assert baselines.newest() == []
+    qtbot.mouseClick(dialog.keep, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.told.text() == "Measured.")
+    assert not dialog.keep.isVisible()
+    qtbot.waitUntil(lambda: "At rest by a person's word only: Intel GPU 0." in texts(dialog))
+    assert "Uncertain, as a GPU that tells no load" in texts(dialog)
+    assert baselines.newest()[0].conditions.on_word == "Intel GPU 0"
+
+
 # --- the wall --------------------------------------------------------------------------------
 
 

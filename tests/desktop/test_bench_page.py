@@ -71,6 +71,7 @@ def test_from_choosing_to_the_report(qtbot: QtBot, chosen: MainWindow, tmp_path:
     assert result.suite.status is Status.DONE
     assert page.view is page.report
     report = texts(chosen)
+    assert page.report.browser.verticalScrollBar().value() == 0, "its head is not cut"
     printed = result.runs[0].printed
     assert printed
     assert "Animals" in report

@@ -49,7 +49,14 @@ def test_a_zone_is_sought_by_name_or_letters_and_used(
     qtbot: QtBot, dialog: CarbonDialog, services: Services
 ) -> None:
     assert not dialog.use.isEnabled()
-    for sought, name in (("norw", "Norway"), ("GBR", "United Kingdom"), ("swed", "Sweden")):
+    assert dialog.zones.search is dialog.focusWidget(), "one types at once"
+    for sought, name in (
+        ("norw", "Norway"),
+        ("GBR", "United Kingdom"),
+        ("uk", "United Kingdom"),
+        ("us", "United States"),
+        ("swed", "Sweden"),
+    ):
         dialog.zones.search.clear()
         qtbot.keyClicks(dialog.zones.search, sought)
         assert dialog.zones.zone

@@ -306,11 +306,13 @@ def test_what_is_far_too_long_is_not_sent_to_a_model_that_is_not_loaded(
 def test_nothing_is_said_of_a_forecast_while_nothing_is_asked(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    label = window.chat_page.composer.forecast
-    qtbot.waitUntil(lambda: window.chat_page.composer.context.isVisible(), timeout=SHORT_MS)
+    label, context = window.chat_page.composer.forecast, window.chat_page.composer.context
     assert not label.isVisible()
+    assert not context.isVisible(), "no model is loaded, and nothing is said to it"
     window.chat_page.prompt.setPlainText("What is a watt?")
     qtbot.waitUntil(label.isVisible, timeout=SHORT_MS)
+    # The starter's own template makes 36 of it once it is loaded.
+    assert context.text() == "next: about 32 of 4,096 tokens"
     assert label.text() == "no forecast yet"
     label.show_forecast(None, None, known=7)
     assert "after 1 more answer of" in label.toolTip()

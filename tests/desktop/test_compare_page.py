@@ -399,7 +399,7 @@ def test_side_by_side_says_what_differs_in_words_and_aligns_the_curves(
     energies = [rows.index(0, column).data() for column in range(5)]
     assert energies[0] == "Energy"
     assert "(" in energies[1]
-    assert "cannot tell\nmeasured −50 %" in energies[2]
+    assert "cannot tell\nthese two: −50 %" in energies[2]
     assert energies[3].startswith("○ 10.0 J")
     assert "not compared" in energies[3]
     assert energies[4] == "—"
@@ -424,7 +424,13 @@ def test_a_query_without_phases_has_no_curve(history: History) -> None:
 def test_what_runs_say_can_be_translated_word_for_word() -> None:
     said = {value for value in vars(contrast).values() if isinstance(value, str)}
     told = {text for text in said if text[:1].isupper() and " " in text and text.endswith(".")}
-    assert told - {contrast.__doc__} <= set(runs.TEXTS)
+    assert told - {contrast.__doc__} <= {*runs.TEXTS, *runs.IN_WINDOW}
+
+
+def test_the_window_names_its_own_button_instead_of_a_command(qtbot: QtBot) -> None:
+    assert "llamawatt" in contrast.SINGLE
+    assert "llamawatt" not in runs.translate(contrast.SINGLE)
+    assert "choose “Measure again …”" in runs.translate(contrast.SINGLE)
 
 
 def test_newest_runs_of_selected_rows_are_laid_side_by_side(

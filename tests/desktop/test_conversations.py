@@ -55,7 +55,7 @@ def test_a_question_is_asked_otherwise_and_answered_again_beside_the_first(
     qtbot.waitUntil(lambda: len(window.chat.turns) == 2, timeout=SHORT_MS)
     # Nothing is erased; a branch is shown as far as it was gone on with last.
     assert [turn.answer for turn in window.chat.turns] == [first[0], second]
-    joules = [branch.energy_j for branch in window.chat.turns[0].questions]
+    joules = [branch.cost.energy_j for branch in window.chat.turns[0].questions]
     own = [turn.record.bill.total().joules for turn in window.chat.turns if turn.record]
     assert all(joules)
     assert joules[0] > sum(filter(None, own)), "the branch counts the answer beside it too"
@@ -215,7 +215,7 @@ def test_heat_tints_the_answer_and_says_what_it_means(qtbot: QtBot, window: Main
     view.heat.click()
     qtbot.waitUntil(lambda: view.legend.isVisible(), timeout=SHORT_MS)
     assert "a token" in view.legend.text()
-    assert "Regressed" in view.legend.text()
+    assert "fitted to the power curve" in view.legend.text()
     assert view.answer.is_heated
     view.heat.click()
     assert not view.legend.isVisible()

@@ -12,7 +12,9 @@ from desktop.sensors.probes import ProbeList
 from desktop.sensors.scheme import scheme_of
 from desktop.theme.doubts import TEXTS
 from desktop.theme.palette import LIGHT
+from monitor.power import containment
 from monitor.power.channel import Doubt, Probe, ProbeState
+from monitor.power.hwmon.limit import TOO_MUCH
 from monitor.power.nvml.gpu import AT_ODDS
 from tests.unit.builders import GPU
 
@@ -42,7 +44,8 @@ def warnings(widget: QWidget) -> list[QLabel]:
 
 
 def test_what_a_source_doubts_can_be_translated() -> None:
-    assert AT_ODDS in TEXTS
+    told = {AT_ODDS, TOO_MUCH, containment.AT_ODDS, containment.NOT_BELIEVED}
+    assert told <= set(TEXTS)
 
 
 @pytest.mark.usefixtures("german")

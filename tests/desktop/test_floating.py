@@ -11,8 +11,9 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.live.moments import Moments
 from desktop.theme.palette import DARK, LIGHT
-from desktop.watch.floating import PLACE, FloatingMeter, Now, look, place_on
+from desktop.watch.floating import PLACE, FloatingMeter, Reckoned, look, place_on
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
 from monitor.power.sampler import Sampler
@@ -78,9 +79,14 @@ def at_once(question: Callable[[], object], answer: Callable[[object], None]) ->
 
 
 @pytest.fixture
-def meter(sampler: Sampler) -> Iterator[FloatingMeter]:
+def moments(sampler: Sampler) -> Moments:
+    return Moments(sampler)
+
+
+@pytest.fixture
+def meter(sampler: Sampler, moments: Moments) -> Iterator[FloatingMeter]:
     QSettings().remove(PLACE)
-    meter = FloatingMeter(sampler, at_once, LIGHT)
+    meter = FloatingMeter(sampler, moments, at_once, LIGHT)
     yield meter
     meter.close()
     meter.deleteLater()
@@ -112,7 +118,7 @@ def test_where_nothing_tells_a_temperature_none_is_shown(
     try:
         with Sampler(50, [Machine()]) as sampler:
             assert sampler.wait_ready()
-            cold = FloatingMeter(sampler, at_once, LIGHT)
+            cold = FloatingMeter(sampler, Moments(sampler), at_once, LIGHT)
             cold.open()
             assert not cold.heat.isVisible()
             assert cold.power.isVisible()
@@ -167,7 +173,7 @@ def test_it_is_dragged_and_comes_back_where_it_was(
     qtbot.keyClick(meter, Qt.Key.Key_Right)
     assert meter.pos() == QPoint(112, 80)
     meter.close()
-    again = FloatingMeter(sampler, at_once, LIGHT)
+    again = FloatingMeter(sampler, Moments(sampler), at_once, LIGHT)
     again.open()
     assert again.pos() == QPoint(112, 80)
     again.close()
@@ -199,18 +205,20 @@ def test_a_place_on_a_screen_that_is_gone_is_corrected(qtbot: QtBot, meter: Floa
 
 
 def test_escape_and_the_cross_close_it_and_nothing_is_drawn_then(
-    qtbot: QtBot, meter: FloatingMeter
+    qtbot: QtBot, meter: FloatingMeter, moments: Moments
 ) -> None:
     for close in (
         lambda: qtbot.keyClick(meter, Qt.Key.Key_Escape),
         lambda: qtbot.mouseClick(meter.close_button, Qt.MouseButton.LeftButton),
     ):
         meter.open()
-        assert meter._timer.isActive()
-        assert meter._timer.interval() >= 500, "at most twice a second"
+        qtbot.waitUntil(lambda: not meter._is_reading)
         close()
         assert not meter.isVisible()
-        assert not meter._timer.isActive()
+        meter.power.setText("as it was")
+        moments.go_on()
+        assert meter.power.text() == "as it was"
+        assert moments._now is None, "nobody has looked at the sampler"
 
 
 def test_its_text_fits_in_large_letters_and_follows_the_theme(
@@ -244,20 +252,22 @@ def test_figures_go_on_after_one_that_could_not_be_reckoned(
 ) -> None:
     failures = ["the first time"]
 
-    def fail_once(sampler: Sampler, tally: Tally) -> Now:
+    def fail_once(sampler: Sampler, tally: Tally) -> Reckoned:
         if failures:
             raise RuntimeError(failures.pop())
         return look(sampler, tally)
 
-    def as_the_bridge_does(question: Callable[[], Now], answer: Callable[[Now], None]) -> None:
+    def as_the_bridge_does(
+        question: Callable[[], Reckoned], answer: Callable[[Reckoned], None]
+    ) -> None:
         with suppress(RuntimeError):
             answer(question())
 
     monkeypatch.setattr("desktop.watch.floating.look", fail_once)
-    meter = FloatingMeter(sampler, as_the_bridge_does, LIGHT)
+    meter = FloatingMeter(sampler, Moments(sampler), as_the_bridge_does, LIGHT)
     qtbot.addWidget(meter)
-    meter.refresh()
+    meter.show()
     assert not failures
-    assert meter.power.text() == ""
+    assert meter.energy.text() == ""
     meter.refresh()
-    assert meter.power.text() != ""
+    assert meter.energy.text() != ""

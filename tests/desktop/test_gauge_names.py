@@ -106,7 +106,7 @@ def test_menu_legend_and_table_show_that_name(qtbot: QtBot) -> None:
 
 def put_cards(root: Path) -> None:
     """Lay out an AMD and an Intel card that tell all that their drivers can."""
-    amd = {"name": "amdgpu", "power1_average": 1, "temp1_input": 1, "freq1_input": 1}
+    amd = {"name": "amdgpu", "power1_average": 40_000_000, "temp1_input": 1, "freq1_input": 1}
     files = {"gpu_busy_percent": 1, "mem_info_vram_used": 1}
     FakeCard(AMD, 0, "0000:03:00.0", (amd,), files).put(root)
     intel = {"name": "i915", "energy1_input": 1, "temp1_input": 1}

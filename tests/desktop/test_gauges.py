@@ -21,6 +21,7 @@ from desktop.live.gauge_menu import SETTING, GaugeButton
 from desktop.live.gauge_plot import LANE_SHARE, scale_end
 from desktop.live.gauges import LiveGauges, joined, thinned
 from desktop.live.model import LiveModel
+from desktop.live.moments import Moments
 from desktop.theme.palette import DARK, LIGHT
 from desktop.window import MainWindow
 from monitor.details import Details
@@ -87,7 +88,7 @@ def sampler(qtbot: QtBot) -> Iterator[Sampler]:
 
 @pytest.fixture
 def dock(qtbot: QtBot, sampler: Sampler) -> LiveDock:
-    dock = LiveDock(LiveModel(sampler), LIGHT)
+    dock = LiveDock(LiveModel(sampler), Moments(sampler), LIGHT)
     qtbot.addWidget(dock)
     dock.resize(1000, 300)
     dock.show()

@@ -11,11 +11,12 @@ from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from desktop.history.bars import OTHERS, arrange
+from desktop.history.bars import OTHERS, BarChart, arrange
+from desktop.history.calendar import Calendar
 from desktop.history.model import PAGE
 from desktop.history.page import HistoryPage
 from desktop.history.state import Measure, Place, View
-from desktop.history.totals import period_before
+from desktop.history.totals import Balance, TotalsStrip, period_before
 from desktop.theme.palette import DARK
 from desktop.window import MainWindow
 from monitor.carbon.intensity import find_zone
@@ -25,12 +26,12 @@ from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.models.library import sha256_of
 from monitor.models.starter import starter_path
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
-from monitor.store.charts import Bar, Period, Totals
+from monitor.store.charts import Bar, Period, Stack, Totals
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History, QueryStart
 from monitor.store.outcomes import Outcome
 from monitor.store.records import Seconds, Status, Tokens
-from tests.unit.builders import CPU, GPU, stored_query
+from tests.unit.builders import CPU, GPU, LACKING, stored_query
 from tests.unit.builders import line as bill_line
 
 CHANNEL = Channel(
@@ -394,6 +395,97 @@ def test_the_calendar_is_reached_by_keyboard_and_a_day_of_it_listed(
     assert "J" in calendar.accessibleDescription()
     qtbot.keyClick(calendar, Qt.Key.Key_Return)
     assert (page.state.place.view, page.state.place.chosen.until) == (View.LIST, date.today())
+
+
+WHOLE = Totals(
+    queries=4, measured=4, costed=4, kind=Kind.COUNTER, energy_j=40.0, energy_low_j=38.0,
+    energy_high_j=43.0, grams=0.02, completion_tokens=80, joules_per_token=0.5, tokens_per_s=9.0,
+)  # fmt: skip
+
+
+def strip_of(qtbot: QtBot, now: Totals, before: Totals | None = None) -> TotalsStrip:
+    made = TotalsStrip()
+    qtbot.addWidget(made)
+    made.show_balance(Balance(now, before, None))
+    return made
+
+
+def told(strip: TotalsStrip) -> dict[str, tuple[str, str]]:
+    """Return each figure with the note under it, by what it is."""
+    names = ("Energy", "CO₂e", "Queries", "Answer tokens", "Decode energy a token", "Decode speed")
+    tiles = [(value.text(), note.text()) for value, note in strip._tiles]
+    return dict(zip(names, tiles, strict=True))
+
+
+def test_totals_that_lack_a_part_are_marked_and_not_compared(qtbot: QtBot) -> None:
+    twice = replace(WHOLE, energy_j=80.0, grams=0.04, joules_per_token=1.0)
+    shown = told(strip_of(qtbot, twice, WHOLE))
+    more = "▲ 100 %"
+    assert [note for _, note in shown.values()] == [more, more, "as before", "", more, "as before"]
+    assert not any("≥" in value for value, _ in shown.values())
+    lacking = replace(twice, partly_read=1)
+    for now, before in ((lacking, WHOLE), (twice, replace(WHOLE, partly_read=1))):
+        shown = told(strip_of(qtbot, now, before))
+        made = [shown[name][1] for name in ("Energy", "CO₂e", "Decode energy a token")]
+        assert made == ["not compared"] * 3
+        assert shown["Decode speed"][1] == "as before"
+    strip = strip_of(qtbot, lacking, WHOLE)
+    marked = {name for name, (value, _) in told(strip).items() if value.startswith("≥ ")}
+    assert marked == {"Energy", "CO₂e", "Decode energy a token"}
+    sentence = "A part was not read in 1 of 4 queries: it was at least this."
+    tips = [label.toolTip() for label in strip.findChildren(QLabel)]
+    assert sum(sentence in tip for tip in tips) == 6, "at each figure and the note under it"
+    unread = told(strip_of(qtbot, replace(WHOLE, queries=5, unread=1)))
+    marked = {name for name, (value, _) in unread.items() if value.startswith("≥ ")}
+    assert marked == {"Energy", "CO₂e"}, "it is missing from the sums, and from no mean"
+
+
+def test_the_grams_say_of_how_many_queries_they_are(qtbot: QtBot) -> None:
+    shown = told(strip_of(qtbot, replace(WHOLE, costed=3), WHOLE))
+    assert shown["CO₂e"] == ("≥ 20.0 mg", "of 3 of 4 measured")
+    assert shown["Energy"][0] == "● 40.0 J"
+    shown = told(strip_of(qtbot, WHOLE, replace(WHOLE, costed=3)))
+    assert shown["CO₂e"] == ("20.0 mg", "not compared")
+
+
+def test_bars_and_days_that_lack_a_part_are_marked(qtbot: QtBot) -> None:
+    lacking = replace(WHOLE, partly_read=1)
+    day = date(2026, 3, 2)
+    bars = (Bar(day, "a", lacking), Bar(day, "b", WHOLE), Bar(day + timedelta(1), "a", WHOLE))
+    chart = BarChart(DARK)
+    qtbot.addWidget(chart)
+    for measure, wanted in (
+        (Measure.ENERGY, "a: ≥ ● 40.0 J"),
+        (Measure.CO2, "a: ≥ 20.0 mg"),
+        (Measure.PER_TOKEN, "a: ≥ ● 500 mJ"),
+        (Measure.TOKENS, "a: 80"),
+    ):
+        columns = arrange(bars, Period.DAY, measure)
+        chart.show_columns(columns, Period.DAY, measure, Stack.MODEL)
+        assert wanted in chart.tip(day).splitlines()
+        assert "≥" not in chart.tip(day).partition("b: ")[2] + chart.tip(day + timedelta(1))
+    calendar = Calendar(DARK)
+    qtbot.addWidget(calendar)
+    calendar.show_days(bars[::2], day + timedelta(1), Measure.ENERGY)
+    assert calendar.tip(day).endswith(": ≥ ● 40.0 J")
+    assert "≥" not in calendar.tip(day + timedelta(1))
+
+
+def test_a_row_that_lacks_a_part_is_marked_in_all_that_is_made_of_joules(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage
+) -> None:
+    history = few._services.history
+    stored_query(history, "Question 78", bill=LACKING)
+    page.refresh()
+    qtbot.waitUntil(lambda: page.model.row(0).prompt == "Question 78", timeout=5_000)
+    model = page.model
+    marked = [at for at in range(8) if str(model.data(model.index(0, at))).startswith("≥")]
+    assert [model.headerData(at, Qt.Orientation.Horizontal) for at in marked] == [
+        "Energy", "CO₂e", "J/token",
+    ]  # fmt: skip
+    tips = [model.data(model.index(0, at), Qt.ItemDataRole.ToolTipRole) for at in marked]
+    assert all("Not every part was read" in tip for tip in tips)
+    assert model.data(model.index(1, 6), Qt.ItemDataRole.ToolTipRole) is None
 
 
 def test_totals_are_laid_beside_as_many_days_before() -> None:

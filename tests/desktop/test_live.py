@@ -12,12 +12,17 @@ from pytestqt.qtbot import QtBot
 
 from desktop.live.dock import OPEN_PX, LiveDock
 from desktop.live.model import LiveModel, Series
+from desktop.live.moments import Moments
 from desktop.live.plot import nice_ceiling
 from desktop.live.pyramid import Pyramid
 from desktop.services import Services
 from desktop.theme.palette import DARK, LIGHT
 from desktop.window import MainWindow
+from monitor.energy import present as present_module
+from monitor.energy import standing as standing_module
+from monitor.energy.present import present
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
+from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
 from tests.unit.builders import channel
@@ -169,7 +174,7 @@ def test_the_plot_is_folded_away_and_stays_so(qtbot: QtBot, window: MainWindow) 
         qtbot.waitUntil(lambda: dock.height() < open_px / 2)
         assert not dock.plot.isVisible()
         qtbot.waitUntil(lambda: pages.height() > page_px)
-        assert LiveDock(window.live, LIGHT).fold.isChecked()
+        assert LiveDock(window.live, window.moments, LIGHT).fold.isChecked()
         window.set_theme(DARK)
         assert not dock.plot.isVisible()
         assert not dock.gauge_plot.isVisible()
@@ -203,7 +208,7 @@ def test_a_part_that_is_published_in_batches_is_drawn_whole_and_the_total_with_i
         model = LiveModel(sampler)
         follow(model, 0.9)
         total, fast, slow = model.series
-        assert model.recent_w(total) == pytest.approx(SLOW_W + FAST_W, rel=0.01)
+        assert present(sampler).total_w == pytest.approx(SLOW_W + FAST_W, rel=0.01)
     for series, power_w in ((slow, SLOW_W), (fast, FAST_W), (total, SLOW_W + FAST_W)):
         samples = drawn(series)
         known = samples[np.isfinite(samples)]
@@ -241,10 +246,37 @@ def test_a_part_that_is_not_read_stands_in_the_legend_without_a_figure(
     silent = Counter("silent:gpu", SLOW_W, batch_s=1e9)
     window.live._sampler.add(silent)
     qtbot.waitUntil(lambda: silent.channel in window.live._sampler.channels(), timeout=5_000)
-    window.live.update()
-    window.dock.refresh()
+    window.moments.go_on()
     assert set(window.dock._entries) >= {"", silent.channel.key}
-    assert window.live.recent_w(window.live.total) is None
+    assert window.dock._entries[""].text == "Total —"
+
+
+def test_a_model_stands_in_for_a_sensor_in_the_total_and_is_drawn_beside_it(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (present_module, standing_module):
+        monkeypatch.setattr(module, "SILENT_S", 0.6)
+    monkeypatch.setattr(sampler_module, "LATE_S", 0.1)
+    monkeypatch.setattr(sampler_module, "WATCH_S", 0.02)
+    sensor, model = Counter("cpu", FAST_W), Counter("model", SLOW_W)
+    model.channel = replace(sensor.channel, key="model", label="Model", kind=Kind.MODELLED)
+    with Sampler(50, [sensor, model]) as sampler:
+        assert sampler.wait_ready()
+        live = LiveModel(sampler)
+        follow(live, 0.5)
+        assert live.kind is Kind.COUNTER
+        sensor.read = list  # it says nothing from now on
+        until_s = time.monotonic() + 5
+        while live.kind is not Kind.MODELLED and time.monotonic() < until_s:
+            follow(live, 0.05)
+        follow(live, 0.6)
+        keys = [s.channel.key for s in live.series if s.channel]
+        assert keys == ["cpu", "model"]
+        assert present(sampler).total_w == pytest.approx(SLOW_W)
+        total_w = drawn(live.total)
+        assert np.nanmin(total_w) == pytest.approx(SLOW_W)
+        assert np.nanmax(total_w) == pytest.approx(FAST_W)
+        assert np.isnan(total_w).any(), "while the sensor was waited for"
 
 
 def test_cards_of_one_make_are_told_apart_in_the_legend(qtbot: QtBot) -> None:
@@ -260,7 +292,7 @@ def test_cards_of_one_make_are_told_apart_in_the_legend(qtbot: QtBot) -> None:
     with Sampler(50, sources) as sampler:
         assert sampler.wait_ready()
         model = LiveModel(sampler)
-        dock = LiveDock(model, LIGHT)
+        dock = LiveDock(model, Moments(sampler), LIGHT)
         qtbot.addWidget(dock)
         follow(model, 0.6)
         dock.refresh()

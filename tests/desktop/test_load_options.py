@@ -14,7 +14,8 @@ from desktop.bridge import Bridge
 from desktop.models.load_options import LoadOptionsDialog
 from desktop.models.load_texts import remedy_text
 from desktop.services import Services
-from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme
+from desktop.theme.palette import DARK, LIGHT, Theme
+from desktop.theme.style import apply_theme
 from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import Device, Hello
 from monitor.load_presets import keep_preset, options_for, presets_for

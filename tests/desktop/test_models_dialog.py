@@ -101,7 +101,7 @@ def test_a_search_narrows_the_list_and_says_when_nothing_is_left(
         ("lm q8_0", ["Qwen-1B-Q8_0"]),
         ("disk deep", ["Zephyr"]),
         ("apache", []),
-        ("", ["alpha", "page", "Qwen-1B-Q8_0", "SmolLM2-135M-Instruct", "Zephyr"]),
+        ("", ["alpha", "Qwen-1B-Q8_0", "SmolLM2-135M-Instruct", "Zephyr", "page"]),
     ):
         dialog.library.search.setText(text)
         assert column(dialog) == left
@@ -134,7 +134,7 @@ def test_details_tell_memory_at_several_contexts_and_what_was_measured(
 ) -> None:
     choose(dialog, "SmolLM2-135M-Instruct")
     told = dialog.library.details.text()
-    for words in ("30 layers", "apache-2.0", "At 4096 tokens", "At 8192 tokens", str(starter)):
+    for words in ("30 layers", "apache-2.0", "At 4,096 tokens", "At 8,192 tokens", str(starter)):
         assert words in told
     assert "has not answered here" in told
     info = dialog.library.table.current().model.info

@@ -20,9 +20,12 @@ from pytestqt.qtbot import QtBot
 from desktop.chat.budget import BudgetDialog
 from desktop.chat.preset_fields import SamplingFields
 from desktop.settings.carbon_own import OwnTab
-from desktop.theme.numbers import DecimalField, WholeField
+from desktop.theme.bubble import Bubble
+from desktop.theme.numbers import DecimalField, SecondsField, WholeField
 from desktop.window import MainWindow
 from monitor.energy.budget import Budget, Spent
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)
 
 
 def typed(qtbot: QtBot, field: QAbstractSpinBox, text: str) -> str:
@@ -34,6 +37,27 @@ def typed(qtbot: QtBot, field: QAbstractSpinBox, text: str) -> str:
     qtbot.keyClicks(field, text)
     qtbot.keyClick(field, Qt.Key.Key_Return)
     return field.text()
+
+
+def said(field: QAbstractSpinBox) -> str:
+    """What is said beneath a field; "" where nothing is."""
+    shown: QWidget = field
+    while above := shown.parentWidget():
+        shown = above
+    return " ".join(one.text() for one in shown.findChildren(Bubble) if one.isVisible())
+
+
+def beside_another(qtbot: QtBot, host: QWidget, field: QAbstractSpinBox) -> QLineEdit:
+    """Show a field with the focus, beside another that can take it, which is returned."""
+    row = QHBoxLayout(host)
+    other = QLineEdit()
+    row.addWidget(other)
+    row.addWidget(field)
+    with qtbot.waitActive(host):
+        host.show()
+        host.activateWindow()
+    field.setFocus()
+    return other
 
 
 @pytest.fixture(params=["de_DE", "en_US"])
@@ -53,31 +77,110 @@ def language(request: pytest.FixtureRequest) -> object:
         (",5", "0.5"),
         ("1,234.5", "1234.5"),
         ("1.234,5", "1234.5"),
-        ("1,5,5", "1.5"),
-        ("45,56", "45.5"),
+        ("1e3", "1000.0"),
+        ("4,5E1", "45.0"),
     ],
 )
 def test_comma_and_point_are_the_same(qtbot: QtBot, language: str, text: str, shown: str) -> None:
     field = DecimalField(decimals=1, maximum=2000, value=7, suffix=" g")
     assert typed(qtbot, field, text) == f"{shown} g"
     assert field.value() == float(shown)
+    assert said(field) == ""
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("4096", 4096), ("4,096", 4096), ("4.096", 4096), ("1,5", 1), ("1.5", 1), ("40,96", 40)],
+    [("4096", 4096), ("4,096", 4096), ("4.096", 4096), ("45,0", 45), ("1e3", 1000)],
 )
-def test_a_whole_number_is_never_made_larger_by_what_is_left_out(
-    qtbot: QtBot, language: str, text: str, shown: int
-) -> None:
+def test_a_whole_number_may_be_grouped(qtbot: QtBot, language: str, text: str, shown: int) -> None:
     field = WholeField(maximum=100_000, value=7)
     assert typed(qtbot, field, text) == str(shown)
     assert field.value() == shown
+    assert said(field) == ""
 
 
-def test_letters_are_not_taken(qtbot: QtBot) -> None:
-    assert typed(qtbot, WholeField(maximum=100), "1x2") == "12"
-    assert typed(qtbot, DecimalField(decimals=1, maximum=100), "1,x2") == "1.2"
+@pytest.mark.parametrize(
+    ("field", "text", "told"),
+    [
+        (lambda: WholeField(maximum=999, value=7), "45,5", "“45,5” is no whole number. It is 7 a"),
+        (lambda: WholeField(maximum=999, value=7), "40,96", "“40,96” is no whole number."),
+        (lambda: WholeField(maximum=999, value=7), "1x2", "“1x2” is no whole number."),
+        (lambda: WholeField(minimum=1, maximum=99, value=7), "100", "“100” is not from 1 to 99."),
+        (lambda: WholeField(minimum=1, maximum=99, value=7), "-3", "“-3” is not from 1 to 99."),
+        (lambda: DecimalField(decimals=1, value=7), "1,5,5", "“1,5,5” is no number. It is 7.0 a"),
+        (lambda: DecimalField(decimals=1, value=7), "1e", "“1e” is no number."),
+        (lambda: DecimalField(decimals=1, value=7, suffix=" Wh"), "5 J", "“5 J” is no number."),
+        (lambda: SecondsField(decimals=1, value=7, suffix=" s"), "1:75", "“1:75” is no length of"),
+    ],
+)
+def test_what_is_no_number_there_is_refused_and_not_cut(
+    qtbot: QtBot, field: Callable[[], DecimalField | WholeField], text: str, told: str
+) -> None:
+    made = field()
+    seven = made.text()
+    assert typed(qtbot, made, text) == seven
+    assert made.value() == 7
+    assert told in said(made)
+
+
+@pytest.mark.parametrize("leaves", ["focus", "step"])
+def test_however_a_field_is_left(qtbot: QtBot, host: QWidget, leaves: str) -> None:
+    field = WholeField(maximum=999, value=7)
+    other = beside_another(qtbot, host, field)
+    field.selectAll()
+    qtbot.keyClicks(field, "45,5")
+    assert field.text() == "45,5", "what is typed stands there as long as it is typed"
+    if leaves == "focus":
+        other.setFocus()
+    else:
+        qtbot.keyClick(field, Qt.Key.Key_Up)
+    assert field.value() == (7 if leaves == "focus" else 8)
+    assert said(field).startswith("“45,5” is no whole number. It is 7 again.")
+
+
+@pytest.mark.parametrize(("text", "shown"), [("45,56", "45.6"), ("0.04", "0.0")])
+def test_more_decimals_than_are_kept_are_rounded_and_that_is_said(
+    qtbot: QtBot, text: str, shown: str
+) -> None:
+    field = DecimalField(decimals=1, maximum=2000, value=7)
+    assert typed(qtbot, field, text) == shown
+    assert said(field) == f"“{text}” is kept as {shown}."
+    assert typed(qtbot, field, "8") == "8.0"
+    qtbot.waitUntil(lambda: said(field) == "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("1:02", "62.0 s"), ("1:02,5", "62.5 s"), ("1:00:01", "3601.0 s")]
+)
+def test_a_span_is_typed_as_the_plot_writes_it(qtbot: QtBot, text: str, shown: str) -> None:
+    field = SecondsField(decimals=1, maximum=90_000, suffix=" s")
+    assert typed(qtbot, field, text) == shown
+    assert said(field) == ""
+
+
+@pytest.mark.parametrize("text", ["9", "9 Wh", "9Wh", "9 W"])
+def test_the_unit_may_be_typed_as_well_or_struck_out_in_part(qtbot: QtBot, text: str) -> None:
+    field = DecimalField(decimals=1, value=7, suffix=" Wh")
+    assert typed(qtbot, field, text) == "9.0 Wh"
+    field.lineEdit().end(False)
+    qtbot.keyClick(field, Qt.Key.Key_Backspace)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert field.text() == "9.0 Wh"
+    assert said(field) == ""
+
+
+def test_a_refusal_keeps_enter_from_the_dialog_and_outlives_it(qtbot: QtBot, host: QWidget) -> None:
+    dialog = BudgetDialog(Budget(answer_j=100.0), Spent(), host)
+    dialog.show()
+    field = dialog._answer.figure
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "1,2,3")
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "another budget than was typed is not taken"
+    assert dialog.budget.answer_j == 100.0
+    dialog.close()
+    assert said(field).startswith("“1,2,3” is no number.")
 
 
 @pytest.mark.parametrize(
@@ -90,19 +193,15 @@ def test_letters_are_not_taken(qtbot: QtBot) -> None:
 )
 @pytest.mark.parametrize("part", [0.05, 0.5, 0.95])
 def test_what_is_typed_after_a_click_replaces_what_stands_there(
-    qtbot: QtBot, field: Callable[[], DecimalField | WholeField], shown: str, part: float
+    qtbot: QtBot,
+    host: QWidget,
+    field: Callable[[], DecimalField | WholeField],
+    shown: str,
+    part: float,
 ) -> None:
-    host = QWidget()
-    row = QHBoxLayout(host)
-    other, made = QLineEdit(), field()
+    made = field()
     made.setMinimumWidth(220)
-    row.addWidget(other)
-    row.addWidget(made)
-    qtbot.addWidget(host)
-    with qtbot.waitActive(host):
-        host.show()
-        host.activateWindow()
-    other.setFocus()
+    beside_another(qtbot, host, made).setFocus()
     edit = made.lineEdit()
     place = QPoint(int(edit.width() * part), edit.height() // 2)
     qtbot.mouseClick(edit, Qt.MouseButton.LeftButton, pos=place)

@@ -24,20 +24,22 @@ from desktop.history.tint import LEVELS, tint
 from desktop.theme.palette import DARK, LIGHT, Theme
 from monitor import figures
 from monitor.attachments import Attachment, with_attachments
+from monitor.carbon.intensity import Zone
 from monitor.details import Details
 from monitor.energy.account import DECODE, PREFILL, Phase, account
 from monitor.energy.baseline import AboveIdle
 from monitor.energy.forecast import Fit, Forecast
 from monitor.energy.interval import Interval
+from monitor.energy.notes import Notes, Unread
 from monitor.energy.wall import WallEquivalent, WallUnknown
-from monitor.power.channel import Channel, Kind, Reading
+from monitor.power.channel import Channel, Doubt, Kind, Reading
 from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.forecasts import Score
 from monitor.store.history import History
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
-from tests.unit.builders import CPU, GPU, outcome, query_start
+from tests.unit.builders import CPU, GPU, LACKING, outcome, query_start
 
 PHASES = (Phase(PREFILL, 0.0, 1.0), Phase(DECODE, 1.0, 9.0))
 WORDS = (
@@ -139,6 +141,22 @@ def texts(view: QueryView) -> str:
 def place_of(scrub: Scrub, time_s: float) -> QPoint:
     at = scrub.curve.plotItem.vb.mapViewToScene(QPointF(time_s, 10.0))
     return scrub.curve.mapFromScene(at)
+
+
+def test_what_is_doubtful_in_a_bill_stands_over_it(qtbot: QtBot, kept: Kept) -> None:
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    notes = Notes(
+        (Doubt("cpu", "%1: its counter is odd.", ("CPU 0",)),),
+        (Unread("gpu", "Card", 0.5, "it did not answer"),),
+    )
+    view.show_details(Details(replace(kept.record, notes=notes)))
+    warnings = [each.text() for each in view.findChildren(QLabel, "warning")]
+    assert (
+        "CPU 0: its counter is odd. Card was read 50 % of the time: it did not answer." in warnings
+    )
+    view.show_details(Details(kept.record))
+    assert not view.findChildren(QLabel, "warning")
 
 
 def test_moving_along_the_curve_marks_what_was_written_then(qtbot: QtBot, scrub: Scrub) -> None:
@@ -409,6 +427,25 @@ def test_the_hardware_s_share_stands_beside_the_grams_and_not_in_them(
     assert figures.mass(carbon.grams) in told
     assert f"SCI without the hardware: {figures.mass(carbon.grams)} a query" in bare
     assert f"SCI, both together: {figures.mass(carbon.grams + 0.012)} a query" in told
+
+
+def test_a_query_that_lacks_a_part_is_marked_and_one_without_grams_says_why(
+    qtbot: QtBot, kept: Kept
+) -> None:
+    def titles(record: QueryRecord) -> tuple[list[str], str]:
+        view = QueryView(LIGHT)
+        qtbot.addWidget(view)
+        view.show_details(Details(record, None, None))
+        view.settle()
+        shown = [each.text() for each in view.findChildren(QLabel, "title")]
+        return [each for each in shown if each.startswith("≥ ")], texts(view)
+
+    assert titles(kept.record)[0] == []
+    marked, told = titles(replace(kept.record, bill=LACKING))
+    assert len(marked) == 3, "energy, CO2 and a token"
+    assert "SCI without the hardware: ≥ " in told
+    caf = Zone("CAF", "Central African Republic", 2022, 0.0)
+    assert "There is no figure of the grid of CAF" in titles(replace(kept.record, zone=caf))[1]
 
 
 def test_the_page_names_the_idle_it_is_above_and_tells_the_wall(qtbot: QtBot, kept: Kept) -> None:

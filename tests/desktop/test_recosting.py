@@ -8,8 +8,9 @@ from desktop.history.recosting import RecostDialog
 from desktop.services import Services
 from monitor import figures
 from monitor.carbon.choice import choose_pue
+from monitor.carbon.intensity import Zone
 from monitor.store.filters import EVERYTHING, Filter
-from tests.unit.builders import BILL, stored_query
+from tests.unit.builders import BILL, LACKING, outcome, query_start, stored_query
 
 
 def opened(
@@ -57,6 +58,22 @@ def test_a_figure_of_another_year_takes_the_place_of_the_zones(
     dialog.own.setValue(0)
     qtbot.waitUntil(lambda: dialog.other.text() == of_the_zone)
     assert dialog.zones.isEnabled()
+
+
+def test_grams_of_unlike_queries_are_told_with_their_number_and_never_divided(
+    qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget
+) -> None:
+    history = services.history
+    stored_query(history)
+    caf = Zone("CAF", "Central African Republic", 2022, 0.0)
+    history.finish(history.begin(query_start(zone=caf)).query_id, outcome(bill=LACKING))
+    dialog = opened(qtbot, bridge, services, host, EVERYTHING)
+    assert dialog.stored.text().startswith("≥ ")
+    assert dialog.stored.text().endswith(" of one query")
+    assert dialog.other.text().endswith(" of 2 queries")
+    assert "not of the same queries" in dialog.change.text()
+    assert "×" not in dialog.change.text()
+    assert "≥ ◐" in dialog.told.text()
 
 
 def test_it_begins_with_what_is_reckoned_with_now(

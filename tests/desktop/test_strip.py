@@ -1,13 +1,16 @@
 """The strip over the pages: what it says, and what gives way where there is little room."""
 
+from typing import Any
+
 import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.window import MainWindow
+from monitor.carbon.intensity import Zone
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
-from tests.unit.builders import outcome, query_start
+from tests.unit.builders import LACKING, ZONE, outcome, query_start
 
 
 @pytest.fixture
@@ -19,10 +22,23 @@ def answered(window: MainWindow) -> MainWindow:
     return window
 
 
-def stored(history: History) -> QueryRecord:
-    query_id = history.begin(query_start()).query_id
-    history.finish(query_id, outcome())
+def stored(history: History, zone: Zone = ZONE, **changes: Any) -> QueryRecord:
+    query_id = history.begin(query_start(zone=zone)).query_id
+    history.finish(query_id, outcome(**changes))
     return history.record(query_id)
+
+
+def test_the_session_says_what_it_lacks(answered: MainWindow) -> None:
+    strip, history = answered.strip, answered._services.history
+    assert "≥" not in strip._session.toolTip()
+    strip.add_answer(stored(history, Zone("CAF", "Central African Republic", 2022, 0.0)))
+    told = strip._session.toolTip().splitlines()[0]
+    assert "2 answers" in told, "it was measured, though nothing is known of its grid"
+    energy, grams = told.split(" · ")[-2:]
+    assert (energy[0], grams[0]) == ("◐", "≥")
+    strip.add_answer(stored(history, bill=LACKING))
+    energy, grams = strip._session.toolTip().splitlines()[0].split(" · ")[-2:]
+    assert (energy[0], grams[0]) == ("≥", "≥")
 
 
 def is_whole(shown: QLabel) -> bool:

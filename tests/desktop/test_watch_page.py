@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QVBoxLayo
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
+from desktop.live.moments import Moments
 from desktop.navigation import Navigation
 from desktop.notice import Notice
 from desktop.services import Services
@@ -68,7 +69,8 @@ def watch(qtbot: QtBot, services: Services, bridge: Bridge) -> Iterator[WatchDee
     window = QWidget()
     window.resize(1000, 620)
     navigation, notice = Navigation(("watch",), ("Monitor",)), Notice(LIGHT)
-    deeds = WatchDeeds(bridge, services, navigation, notice, LIGHT, window)
+    moments = Moments(services.sampler, window)
+    deeds = WatchDeeds(bridge, services, moments, navigation, notice, LIGHT, window)
     layout = QVBoxLayout(window)
     for widget in (notice, navigation, deeds.page):
         layout.addWidget(widget)
@@ -443,7 +445,7 @@ def test_a_part_that_was_half_read_says_so(qtbot: QtBot) -> None:
                       for span in spans(recorded.recording)])  # fmt: skip
     last = table.columnCount() - 1
     assert table.horizontalHeaderItem(last).text() == "Read"
-    assert [table.item(row, last).text() for row in range(2)] == ["50%", "100%"]
+    assert [table.item(row, last).text() for row in range(2)] == ["50 %", "100 %"]
 
 
 def test_a_mean_is_of_the_time_that_was_read(qtbot: QtBot) -> None:

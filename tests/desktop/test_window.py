@@ -20,7 +20,8 @@ from pytestqt.qtbot import QtBot
 from desktop.keyboard.hits import action_source
 from desktop.models.dialog import ModelsDialog
 from desktop.settings.carbon import CarbonDialog
-from desktop.theme.palette import DARK, LIGHT, Theme, apply_theme, system_theme, wanted_theme
+from desktop.theme.palette import DARK, LIGHT, Theme
+from desktop.theme.style import apply_theme, system_theme, wanted_theme
 from desktop.window import PAGES, MainWindow
 from monitor import cli
 from monitor.recorded import State

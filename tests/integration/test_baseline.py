@@ -8,9 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.baseline_commands import baseline, calibrate_wall
+from monitor.power.sampler import Sampler
+from monitor.quiet import IdleMeasurement
 from tests.hardware.curve import PowerCurve
 from tests.hardware.processor import fake_processor
 from tests.hardware.sysfs import FakeSysfs, RaplZone
+from tests.unit.test_quiet import SilentGpu
 
 Command = Callable[..., Result]
 
@@ -42,6 +45,30 @@ def test_the_idle_machine_is_measured_kept_and_shown(
     assert shown["id"] == measured["id"]
     assert "CPU 0" in words
     assert "Measured" in words
+
+
+def test_a_gpu_at_a_steady_load_is_no_idle_unless_a_person_says_so(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.quiet.SETTLE_S", 0.1)
+    monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
+    monkeypatch.setattr("monitor.baseline_commands.LOOK_S", 0.1)
+    monkeypatch.setattr(
+        "monitor.baseline_commands.sampler_for", lambda history: Sampler(50, [SilentGpu(300.0)])
+    )
+    monkeypatch.setattr(
+        "monitor.baseline_commands.IdleMeasurement",
+        lambda sampler, seconds: IdleMeasurement(sampler, 0.8),
+    )
+    refused = run(baseline, "--json")
+    assert refused.exit_code == 1
+    assert "Intel GPU 0 drew 300 W all the while and does not tell its load" in refused.stderr
+    assert "--gpu-at-rest" in refused.stderr
+    assert run(baseline, "--show").exit_code == 1  # nothing was kept
+    kept = json.loads(run(baseline, "--gpu-at-rest", "--json").stdout)
+    assert (kept["on_word"], kept["stale_because"]) == ("Intel GPU 0", ["word"])
+    shown = " ".join(run(baseline, "--show").stdout.split())
+    assert "uncertain: a GPU that tells no load was at rest by a person's word only" in shown
 
 
 def test_before_anything_was_measured_the_way_to_it_is_told(run: Command) -> None:

@@ -20,16 +20,17 @@ from monitor.bench.events import (
     RunBegan,
     RunEnded,
     SuiteEnded,
+    WarmUp,
 )
 from monitor.bench.plan import Entrant
-from monitor.bench.report import idle_line, verdicts
+from monitor.bench.report import idle_line, total_line, verdicts
 from monitor.bench.runner import Runner
 from monitor.bench.suites import Suite, SuiteError, find_suite
 from monitor.bench.summary import SuiteResult, summarise
 from monitor.bench.task import DatasetError
 from monitor.energy.account import LOAD
 from monitor.engine.client import Engine
-from monitor.engine.messages import Scored
+from monitor.engine.messages import PrefillStarted, Scored
 from monitor.loading import LoadOptions
 from monitor.paths import database_path
 from monitor.power.sampler import Sampler
@@ -204,7 +205,13 @@ def test_speed_and_prompts_and_written_answers(bench: Bench, starter: Path, tmp_
     assert speed.prefill.tokens_per_s > speed.decode.tokens_per_s > 0
     assert speed.prefill.per_token
     assert speed.prefill.sd is not None
-    assert set(speed.record.bill.phases()) == {"prefill", "decode"}
+    assert set(speed.record.bill.phases()) == {"warm-up", "prefill", "decode"}
+    items = bench.history.benchmarks.items(speed.record.id)
+    each_j = speed.merit.joules_per_item
+    assert each_j
+    assert sum(item.energy_j or 0 for item in items) == pytest.approx(each_j * len(items))
+    assert "of warm-up in" not in total_line(result)
+    assert "of warm-up" in total_line(result)
     assert written.accuracy
     assert written.accuracy.value == 0.5
     answers = bench.history.benchmarks.items(prompts.record.id)
@@ -237,6 +244,53 @@ def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
     assert bill > first > 0
     with pytest.raises(SuiteError, match="complete"):
         list(bench.runner.resume(again.suite.id))
+
+
+def test_what_a_stop_cuts_off_is_billed_and_was_told_meanwhile(
+    bench: Bench, starter: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "speed.toml"
+    path.write_text(
+        "idle_s = 0\nwarm_up = 1\n"
+        '[[parts]]\nkind = "speed"\nprefill = 64\ndecode = 4000\ntimes = 1\n'
+    )
+    since_warm_up: list[BenchEvent] = []
+    told = 0.0
+
+    def look() -> None:
+        # Within the long decode, of which no item is done.
+        nonlocal told
+        deadline_s = time.monotonic() + 20
+        while not told and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+            spent = bench.runner.spent()
+            told = (spent and spent.step == 0 and spent.step_j) or 0.0
+        bench.runner.cancel()
+
+    def react(event: BenchEvent) -> None:
+        if isinstance(event, WarmUp):
+            since_warm_up.clear()
+        if isinstance(event, WarmUp | PrefillStarted):
+            since_warm_up.append(event)
+            is_item = since_warm_up[0] == WarmUp(is_over=True)
+            if is_item and len(since_warm_up) == 3:  # the prefill is done; now come answer tokens
+                threading.Thread(target=look).start()
+
+    stopped = bench.run(find_suite(str(path)), [Entrant(starter, TWO_THREADS)], react=react)
+    assert stopped.suite.status is Status.STOPPED
+    run = stopped.runs[0]
+    assert run.row.sums.done == 1, "the prefill"
+    assert told > 0
+    bill = run.record.bill
+    cut_j, warm_j = bill.total("cut").joules, bill.total("warm-up").joules
+    assert cut_j
+    assert warm_j
+    assert run.merit.joules_per_item
+    whole_j = bill.total().joules
+    assert whole_j == pytest.approx(cut_j + warm_j + run.merit.joules_per_item)
+    assert whole_j >= told
+    assert "of unfinished items" in total_line(stopped)
+    assert bench.runner.spent() is None
 
 
 def test_killed_by_the_system_and_gone_on_with(
@@ -539,6 +593,7 @@ def test_a_run_is_replayed_and_compared(
         (("run", "nosuch"), "no suite"),
         (("run",), "Name a suite"),
         (("run", "quick", "--budget", "5"), "is no energy"),
+        (("run", "speed", "--limit", "1"), "Speed has no items to limit"),
         (("run", "quick", "--ctx", "999999"), "trained on contexts"),
         (("resume", "ffffffff"), "no benchmark"),
         (("show", "ffffffff"), "no benchmark"),

@@ -70,7 +70,7 @@ def test_a_figure_of_ones_own_is_used_listed_and_left_again() -> None:
     [
         ("zone Atlantis", "There is no zone “Atlantis”"),
         ("zone own", "no figure of your own yet"),
-        ("zone CAF", "Enter one with `llamawatt carbon own`"),
+        ("zone CAF", "Enter one with `llamawatt carbon own 45 --name"),
         ("recost FRA --year 2019", "there is none of 2019"),
         ("recost --intensity 0", "0 g/kWh cannot be"),
         ("own -5 --name a --source b", "-5 g/kWh cannot be"),
@@ -100,6 +100,7 @@ def test_what_cannot_be_is_told_and_nothing_is_changed(typed: str, told: str) ->
         ("embodied --kg 300", "belong together"),
         ("embodied --share 0.5", "--share is of a device"),
         ("embodied --kg 350 --years 4 --off", "or --off"),
+        ("own 50", "needs a name and a source: llamawatt carbon own 45 --name Rooftop --source"),
         ("own 45 --name a --source b --year 0", "0 is not in the range"),
         ("live on --grid DE --postcode RG10", "--postcode for"),
         ("live on carbonintensity --token", "needs no token"),

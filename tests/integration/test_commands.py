@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -160,12 +161,40 @@ def test_ctrl_c_stops_stores_and_exits_130(
     process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
     shown = wait_for_text(process)
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    rest, told = process.communicate(timeout=20)
     assert process.returncode == 130
+    assert told.strip().endswith("Stopped.")
     (record,) = stored(here)
     assert record["status"] == "stopped"
     assert record["text"].strip() == (shown + rest).strip()
     assert record["energy"]["total_j"] > 0
+
+
+def test_a_budget_that_is_used_up_is_said_and_is_no_failure(here: Command) -> None:
+    ran = here("ask", "Write a very long story about dragons.", "--budget", "0.001J")
+    assert ran.returncode == 0
+    assert ran.stderr.strip().endswith("the budget of 1.00 mJ is used up.")
+    (record,) = stored(here)
+    assert (record["status"], record["finish_reason"]) == ("stopped", "budget")
+
+
+def test_ctrl_c_while_the_program_is_read_ends_it_in_silence() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "monitor", "watch", "--seconds", "60"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    # "import time:" lines are Python's own; click is the first thing the command reads.
+    for line in process.stderr:
+        if line.split()[-1] == "click":
+            break
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=20)[1]
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in told
 
 
 def engine_of(process: "subprocess.Popen[str]") -> psutil.Process:
@@ -319,10 +348,15 @@ def test_file_that_only_llama_cpp_refuses_is_a_failed_record(
         (("ask", "Hello?", "--model", "nope"), 1, "There is no model"),
         (("ask", "  "), 2, "prompt is empty"),
         (("ask",), 2, "Missing argument"),
+        (("ask", "what", "is", "a", "watt"), 2, 'marks: llamawatt ask "what is a watt"'),
+        (("ask", "-5+3?"), 2, 'behind “--”: llamawatt ask -- "-5+3?"'),
         (("history", "show", "ffffffff"), 1, "There is no query"),
         (("watch", "--hz", "900"), 2, "range"),
         (("carbon", "zone", "Germny"), 1, "DEU (Germany)"),
-        (("nonsense",), 2, "No such command"),
+        (("nonsense",), 2, "There are: ask, "),
+        (("aks", "What?"), 2, "Did you mean ask?"),
+        (("history", "export", "csv"), 2, "It is: llamawatt export"),
+        (("history", "sum"), 2, "Did you mean sums?"),
     ],
 )
 def test_wrong_use_gets_a_sentence(
@@ -372,7 +406,8 @@ def test_data_folder_that_is_a_file_gets_a_sentence(llamawatt: Command, tmp_path
     ran = llamawatt("history", "list", LLAMAWATT_HOME=str(place))
     assert ran.returncode == 1
     assert "Traceback" not in ran.stderr
-    assert str(place) in ran.stderr
+    told = " ".join(ran.stderr.split())
+    assert f"{place} cannot be made: a file is in its place. Give another" in told
 
 
 def test_display_that_does_not_answer_gets_a_sentence(llamawatt: Command) -> None:
@@ -402,6 +437,7 @@ def test_context_smaller_than_the_prompt_is_said_with_both_numbers(here: Command
     ran = here("ask", "hi", "--ctx", "16", "--max-tokens", "5")
     assert ran.returncode == 1
     assert "31 tokens long and the context holds 16" in " ".join(ran.stderr.split())
+    assert "no energy" not in ran.stderr, "the failure is what there is to say"
 
 
 def test_small_context_is_kept_to_and_its_end_is_said(here: Command) -> None:

@@ -20,6 +20,7 @@ from monitor.engine.messages import (
     Loaded,
     LoadProgress,
     PrefillStarted,
+    PromptRead,
     Sampling,
     Text,
 )
@@ -130,13 +131,16 @@ def test_cancel_ends_the_answer_and_the_next_one_is_sound(engine: Engine, moment
     sampling = Sampling(temperature=0, max_tokens=1500)
     for answer in engine.work(Generate((ChatMessage("user", question),), sampling)):
         answers.append(answer)
-        wanted = PrefillStarted if moment == "prefill" else Text
+        wanted = PromptRead if moment == "prefill" else Text
         if isinstance(answer, wanted) and not cancelled_s:
             threading.Timer(0.1, cancel).start()
             cancelled_s.append(0.0)
     done = answers[-1]
     assert isinstance(done, Done)
     assert done.reason == "cancelled"
+    reused = first(answers, PrefillStarted).reused
+    read = [answer.tokens - reused for answer in answers if isinstance(answer, PromptRead)]
+    assert read == ([512] if moment == "prefill" else [])
     assert any(isinstance(a, DecodeStarted) for a in answers) == (moment == "decode")
     assert text_of(ask(engine, "What is a watt?")) == before
 

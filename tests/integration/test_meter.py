@@ -137,8 +137,10 @@ def test_the_oldest_turns_make_room_and_it_is_told_how_many(bench: Bench, starte
     messages = (*said, ChatMessage("user", "What is a watt?"))
     for _ in bench.meter.load(starter, SMALL):
         pass
-    measured = bench.meter.measure(messages)
+    measured = bench.meter.measure(messages, starter, SMALL)
     assert measured is not None
+    # Loaded with another context, as a benchmark does, it tells nothing of this conversation.
+    assert bench.meter.measure(messages, starter, LoadOptions(context=1024)) is None
     assert measured.dropped % 2 == 0
     assert 0 < measured.dropped < 10
     assert measured.tokens <= measured.size - 128

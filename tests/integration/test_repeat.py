@@ -15,7 +15,7 @@ from monitor.engine.messages import ChatMessage, Sampling, Text
 from monitor.loading import LoadOptions
 from monitor.meter import Ask, Meter
 from monitor.power.sampler import Sampler
-from monitor.repeating import Plan, Repeated, Repeater
+from monitor.repeating import WARM_UP, Plan, Repeated, Repeater
 from monitor.store.history import History
 from monitor.store.repeats import Repeats
 from tests.integration.conftest import Command
@@ -49,7 +49,7 @@ def test_runs_start_cold_give_the_same_answer_and_are_kept_together(
     events = list(Repeater(meter, history).run(question(starter), Plan(times=3)))
     steps = [event for event in events if isinstance(event, Repeated)]
     found = steps[-1]
-    # The run that loaded the model is kept, and not counted.
+    # The run that loaded the model is kept, marked, and no part of the mean.
     assert [len(step.records) for step in steps] == [0, 1, 2, 3]
     assert [step.ended for step in steps] == [False, False, False, True]
     assert found.warm_up
@@ -59,6 +59,8 @@ def test_runs_start_cold_give_the_same_answer_and_are_kept_together(
     assert all(record.seconds.load is None for record in found.records)
     kept = (found.warm_up, *found.records)
     assert Repeats(history.store).members(found.id) == tuple(record.id for record in kept)
+    tags = {row.id: row.tags for row in history.browse.rows()}
+    assert [tags[record.id] for record in kept] == [(WARM_UP,), (), (), ()]
     assert found.mean
     assert found.mean.count == 3
     billed_j = [record.bill.total().joules for record in found.records]
@@ -132,6 +134,7 @@ def test_a_precision_that_sensors_do_not_have_is_said_and_the_scatter_narrowed(
     [
         (("--until-precision", "often"), "write a percentage"),
         (("--until-precision", "0%"), "write a percentage"),
+        (("--max-repeats", "4"), "give that as well"),
         (("--repeat", "2", "--until-precision", "5%"), "give one"),
     ],
 )

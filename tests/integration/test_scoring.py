@@ -163,6 +163,26 @@ def test_a_shared_prompt_is_computed_once(engine: Engine) -> None:
     assert sum(q.share for b in batches for q in b.questions) == pytest.approx(len(batches))
 
 
+def test_what_neighbours_and_endings_begin_with_is_computed_once(
+    exact_engine: Engine, exact_plain: PlainScorer
+) -> None:
+    """No token comes twice after the same text, whichever choices and questions it belongs to."""
+    begun = "A king lived in a castle by the sea. He"
+    asked = [
+        Question(((begun, " sailed away"), (begun, " sailed home again"), (begun, " slept"))),
+        Question(((f"{begun} slept. She", " sailed"), (f"{begun} slept. She", " laughed loud"))),
+        Question((("Twelve", " eggs"), ("Twelve", " angry men"), ("Twelve", " angry hens"))),
+    ]
+    (batch,) = [m for m in exact_engine.work(Score(tuple(asked))) if isinstance(m, Scored)]
+    inputs = [exact_plain.tokens("".join(p))[:-1] for question in asked for p in question.pairs]
+    heads = {tuple(tokens[: end + 1]) for tokens in inputs for end in range(len(tokens))}
+    assert batch.computed == len(heads)
+    assert sum(scored.share for scored in batch.questions) == pytest.approx(1)
+    for others, scored in zip(one_by_one(exact_plain, asked), batch.questions, strict=True):
+        values = [choice.loglikelihood for choice in scored.choices]
+        assert values == pytest.approx(others, abs=0.002)
+
+
 def test_llama_cpps_own_protocol_scores_from_where_the_endings_part(
     exact_engine: Engine, exact_plain: PlainScorer
 ) -> None:
@@ -212,6 +232,7 @@ def test_white_space_at_a_contexts_end_moves_to_the_continuation(
     asked = [
         Question((("The capital of France is ", "Paris"), ("The capital of France is\n", "Rome"))),
         Question((("", " Hello there"), ("", " Good evening"))),
+        Question((("  ", "Hello there"), ("\n", " Good evening"))),
     ]
     found = score(exact_engine, asked)
     for pair, choice in zip(asked[0].pairs, found[0].choices, strict=True):
@@ -221,6 +242,8 @@ def test_white_space_at_a_contexts_end_moves_to_the_continuation(
     # After nothing at all, the first token is foretold from the beginning mark alone.
     assert [choice.tokens for choice in found[1].choices] == [2, 2]
     assert all(choice.loglikelihood < -2 for choice in found[1].choices)
+    # Nor does the first token of what is nothing but white space go uncounted.
+    assert [choice.tokens for choice in found[2].choices] == [3, 3]
 
 
 def test_a_cancel_keeps_what_is_scored_and_harms_nothing_after(engine: Engine) -> None:

@@ -156,6 +156,14 @@ BILL = Bill(
         for of, joules in ((CPU, 12.4 * scale), (GPU, 40.0 * scale), (CORES, 9.9 * scale))
     )
 )
+LACKING = Bill(
+    tuple(
+        line(of, phase, 3.0 if of is CPU else None)
+        for phase in ("prefill", "decode")
+        for of in (CPU, GPU)
+    )
+)
+"""A bill of a machine whose card was not read."""
 
 
 def model_info(path: Path = Path("/models/tiny.Q4_K_M.gguf")) -> ModelInfo:

@@ -134,6 +134,28 @@ def test_the_bits_that_mean_the_same_everywhere(
     assert card.says() == told
 
 
+@pytest.mark.parametrize(
+    ("hotspot_c", "told"), [(41, (0.0, "")), (89, (0.0, "")), (105, (1.0, "temperature"))]
+)
+def test_a_hotspot_is_no_reason_while_it_is_cool(
+    sys_folder: Path, hotspot_c: int, told: tuple[float, str]
+) -> None:
+    """Cards of RDNA 3 and 4 set its bit at rest as well."""
+    hotspot, cap = 1 << 36, 1
+    card = Told(sys_folder, hot_table(hotspot_c, hotspot))
+    assert card.says() == told
+    (_, others) = card.says(hot_table(hotspot_c, hotspot | cap)) or (0.0, "")
+    assert others.startswith("power cap")
+    # The other temperatures are believed.
+    assert card.says(hot_table(hotspot_c, 1 << 34)) == (1.0, "temperature")
+
+
+def hot_table(hotspot_c: int, status: int) -> bytes:
+    table = V1.from_buffer(bytearray(filled(V1, (1, 3), indep_throttle_status=status)))
+    table.temperatures[1] = hotspot_c
+    return bytes(table)
+
+
 def test_what_the_driver_has_not_written_is_not_told(sys_folder: Path) -> None:
     card = Told(sys_folder, filled(V1, (1, 3), indep_throttle_status=0))
     assert card.says(filled(V1, (1, 3))) is None

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from monitor.power.gauge import Gauge, GaugeTrace, Quantity
 from monitor.power.hwmon import counter as hwmon_counter
 from monitor.power.hwmon import watch
 from monitor.power.sampler import Sampler
-from monitor.power.sources import SOURCES, Gauged, Remarking, amdgpu
+from monitor.power.sources import SOURCES, Gauged, Parting, Remarking, amdgpu
 from monitor.power.sources.amdgpu import AmdGpu
 from monitor.power.sources.modelled import ModelledCpu
 from tests.hardware.hwmon import AMD, INTEL, FakeCard, Says, opened_files, say
@@ -118,6 +119,21 @@ def test_a_power_of_0_is_a_gap_and_no_0_w(put: PutCard) -> None:
         source.read()
     say(monitor_of(device), {"power1_average": 41_000_000})
     assert [reading.power_w for reading in source.read()] == [41.0]
+
+
+@pytest.mark.parametrize("told_uw", [12_000, 499_999])
+def test_what_is_awake_draws_more_than_some_sockets_tell(put: PutCard, told_uw: int) -> None:
+    """As a Ryzen of 2024 does on Linux 6.17, whose package draws tens of watts."""
+    device = put(FakeCard(AMD, monitors=({**APU_MONITOR, "power1_average": told_uw},)))
+    source = AmdGpu()
+    assert source.probe().state is ProbeState.ABSENT
+    say(monitor_of(device), {"power1_average": 500_000})
+    assert source.probe().state is ProbeState.AVAILABLE
+    source.open()
+    assert [reading.power_w for reading in source.read()] == [0.5]
+    say(monitor_of(device), {"power1_average": told_uw})
+    with pytest.raises(OSError, match="does not tell any more"):
+        source.read()
 
 
 def test_only_amd_cards_are_taken_and_each_once(put: PutCard) -> None:
@@ -294,6 +310,26 @@ def test_a_card_that_is_gone_is_a_fault_but_not_of_the_other(put: PutCard) -> No
         source.read()
 
 
+def test_a_card_has_left_when_it_sleeps_or_is_unplugged_and_not_without_its_driver(
+    put: PutCard, tmp_path: Path
+) -> None:
+    device = put(card())
+    source, channels = opened()
+    (channel,) = channels.values()
+    assert isinstance(source, Parting)
+    assert not source.has_left(channel)
+    say(device, {"power/runtime_status": "suspended"})
+    assert source.has_left(channel)
+    say(device, {"power/runtime_status": "active"})
+    # Its driver is unloaded: the card draws power still, and is on the bus.
+    (tmp_path / "sys/class/drm/card0").unlink()
+    assert not source.has_left(channel)
+    assert not source.has_left(replace(channel, key=f"{channel.key}:watts"))
+    (tmp_path / "sys/bus/pci/devices/0000:03:00.0").unlink()
+    assert source.has_left(channel)
+    assert source.has_left(replace(channel, key=f"{channel.key}:watts"))
+
+
 def test_a_counter_that_freezes_costs_the_other_card_nothing_at_first(
     put: PutCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +356,18 @@ def test_a_card_that_is_silent_beside_another_is_told_of(put: PutCard) -> None:
     source = AmdGpu()
     assert "AMD GPU 1 does not tell what it draws." in source.probe().reason
     assert len(source.open()) == 1
+
+
+def test_a_card_that_may_sleep_is_said_to_be_kept_awake(put: PutCard) -> None:
+    device = put(card())
+    say(device, {"power/control": "auto"})
+    apu = FakeCard(AMD, 1, "0000:74:00.0", (APU_MONITOR,), files={"power/control": "auto"})
+    put(apu)
+    reason = AmdGpu().probe().reason
+    assert "AMD GPU 0 cannot fall asleep while it is read." in reason
+    assert reason.count("cannot fall asleep") == 1, "a processor that runs this never does"
+    say(device, {"power/control": "on"})
+    assert "cannot fall asleep" not in AmdGpu().probe().reason
 
 
 @pytest.mark.parametrize("silence", ["", 0])
@@ -470,11 +518,13 @@ def test_a_card_that_comes_back_elsewhere_is_looked_for(
         FakeCard(AMD, monitors=(APU_MONITOR,)),
         FakeCard(
             AMD,
-            monitors=({"name": "amdgpu", "power1_input": 1},),
+            monitors=({"name": "amdgpu", "power1_input": 15_000_000},),
             files={"gpu_metrics": V2_METRICS},
         ),
         FakeCard(
-            AMD, monitors=({"name": "amdgpu", "power1_input": 1},), files={"device": "0x74a0"}
+            AMD,
+            monitors=({"name": "amdgpu", "power1_input": 15_000_000},),
+            files={"device": "0x74a0"},
         ),
     ],
     ids=["north bridge voltage", "metrics", "MI300A"],
@@ -493,7 +543,7 @@ def test_an_apu_is_a_soc_of_its_package(put: PutCard, fake: FakeCard) -> None:
     "files", [{}, {"gpu_metrics": V1_METRICS}, {"gpu_metrics": ""}, {"device": "0x74a1"}]
 )
 def test_a_card_of_its_own_is_no_soc(put: PutCard, files: dict[str, str]) -> None:
-    monitor = {"name": "amdgpu", "power1_average": 1, "in0_label": "vddgfx"}
+    monitor = {"name": "amdgpu", "power1_average": 40_000_000, "in0_label": "vddgfx"}
     put(FakeCard(AMD, monitors=(monitor,), files=files))
     _, channels = opened()
     assert [channel.domain for channel in channels.values()] == [Domain.GPU]
@@ -594,7 +644,8 @@ def test_the_bill_goes_on_when_a_counter_freezes(
     # What was counted stays, and nothing else passes for it.
     assert fallback.key == f"{channel.key}:watts"
     assert counted.joules is not None
-    assert counted.joules >= before.joules  # what came after the look is in it as well
+    # What came after the look is in it as well; to a refresh it is as it was.
+    assert counted.joules >= before.joules - 40.0 * channel.period_s
     # What was not read is a gap, not zero watts.
     assert frozen.coverage < 0.2
     assert "integrated" in reason
@@ -628,8 +679,29 @@ def test_gauges_explain_the_card(put: PutCard) -> None:
     assert all(gauge.label.startswith(channel.label) for gauge in gauges.values())
 
 
+@pytest.mark.parametrize(
+    ("monitor", "used", "capacity"),
+    [(APU_MONITOR, 21e9, 50e9), ({"name": "amdgpu", "power1_average": 40_000_000}, 1e9, 2e9)],
+    ids=["APU", "card"],
+)
+def test_an_apu_has_models_in_the_systems_memory(
+    put: PutCard, monitor: Says, used: float, capacity: float
+) -> None:
+    files = {"mem_info_vram_used": 10**9, "mem_info_vram_total": 2 * 10**9}
+    files |= {"mem_info_gtt_used": 20 * 10**9, "mem_info_gtt_total": 48 * 10**9}
+    device = put(FakeCard(AMD, monitors=(monitor,), files=files))
+    source, _ = opened()
+    (gauge,) = source.gauges()
+    assert (gauge.quantity, gauge.capacity) == (Quantity.MEMORY, capacity)
+    assert [reading.value for reading in source.read_gauges()] == [used]
+    # Of half of it nothing is told, rather than too little.
+    (device / "mem_info_gtt_used").unlink()
+    told = [reading.value for reading in source.read_gauges()]
+    assert told == ([used] if "in1_label" not in monitor else [])
+
+
 def test_a_card_tells_what_it_can_and_no_more(put: PutCard) -> None:
-    device = put(card(power1_average=1, temp1_input=48_000))
+    device = put(card(power1_average=1_000_000, temp1_input=48_000))
     source, _ = opened()
     (gauge,) = source.gauges()
     assert isinstance(gauge, Gauge)

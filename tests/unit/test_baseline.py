@@ -21,7 +21,7 @@ from monitor.energy.baseline import (
     baseline_from,
     why_stale,
 )
-from monitor.forms import energy_json, record_json
+from monitor.forms import baseline_json, energy_json, record_json
 from monitor.power.channel import Accuracy, Channel, Kind, Reading, Role
 from monitor.power.trace import Trace
 from monitor.report import headline
@@ -114,6 +114,7 @@ def test_the_total_is_the_sum_of_the_parts_alone() -> None:
         ({"on_mains": None, "profile": ""}, timedelta(), ()),
         ({"boot_id": "", "booted_s": 1_000_020.0}, timedelta(), ()),
         ({"boot_id": "", "booted_s": 1_009_000.0}, timedelta(), (Stale.RESTART,)),
+        ({"on_word": "GPU 0"}, timedelta(), ()),
         ({"boot_id": "b", "on_mains": False}, timedelta(days=3),
          (Stale.AGE, Stale.RESTART, Stale.MAINS)),
     ],
@@ -234,6 +235,19 @@ def test_json_and_words_name_the_baseline_and_that_it_is_stale(
     assert fresh is not None
     assert above_idle_words(fresh, Kind.COUNTER).endswith(", which was ● 20.0 W on 2026-03-02")
     assert above_idle_brief(fresh, Kind.COUNTER).endswith("above idle (● 20.0 W, 2026-03-02)")
+    unsure = above_idle(bill, idle_of(bill, 20.0), [Stale.WORD])
+    assert unsure is not None
+    assert above_idle_words(unsure, Kind.COUNTER).endswith(
+        "an uncertain baseline, as a GPU that tells no load was at rest by a person's word only"
+    )
+    assert above_idle_brief(unsure, Kind.COUNTER).endswith("(● 20.0 W, 2026-03-02, uncertain)")
+    doubt = energy_json(bill, unsure)["baseline"]
+    assert (doubt["is_stale"], doubt["stale_because"]) == (False, ["word"])
+    both = above_idle(bill, idle_of(bill, 20.0), [Stale.AGE, Stale.WORD])
+    assert both is not None
+    assert ": a stale baseline, as it is older than a day, a GPU that tells no load was" in (
+        above_idle_words(both, Kind.COUNTER)
+    )
     nothing = energy_json(bill)
     assert nothing["above_idle_j"] is None
     assert nothing["baseline"] is None
@@ -276,6 +290,17 @@ def test_one_that_fits_is_used_before_a_newer_one_that_does_not(history: History
     assert baselines.fitting(battery, now) == (on_battery, ())
     restarted = replace(battery, boot_id="another")
     assert baselines.fitting(restarted, now) == (on_battery, (Stale.RESTART,))
+
+
+def test_one_on_a_person_s_word_says_so_and_is_used_where_no_other_fits(history: History) -> None:
+    baselines = Baselines(history.store)
+    on_word = replace(HERE, on_word="GPU 0, GPU 1")
+    unsure = baselines.keep(idle_at({CPU: (300.0, 0.3)}, conditions=on_word))
+    assert baselines.fitting(HERE, NOW) == (unsure, (Stale.WORD,))
+    document = baseline_json(unsure, (Stale.WORD,), NOW)
+    assert (document["is_stale"], document["on_word"]) == (False, "GPU 0, GPU 1")
+    sure = baselines.keep(idle_at({CPU: (30.0, 0.3)}, measured_at=_later(hours=-1)))
+    assert baselines.fitting(HERE, NOW) == (sure, ())
 
 
 def test_a_record_tells_what_was_above_idle_and_how_old_the_baseline_was(

@@ -74,6 +74,10 @@ def test_a_battery_reads_the_whole_machine(put: Put) -> None:
         # Some controllers say 0 or nothing before they have measured: missing, never 0 W.
         ({"power_now": 0}, None),
         ({"power_now": ""}, None),
+        # Some gauges tell a mean alone; what is told now comes before it.
+        ({"power_avg": 9_000_000, "voltage_now": 11_400_000}, 9.0),
+        ({"current_avg": -1_500_000, "voltage_now": 11_400_000}, 17.1),
+        ({"power_avg": 9_000_000, "power_now": 12_500_000}, 12.5),
         ({"current_now": 0, "voltage_now": 11_400_000}, None),
         ({"current_now": 1_500_000, "voltage_now": 0}, None),
     ],
@@ -181,6 +185,19 @@ def test_other_things_batteries_are_not_the_machines(put: Put) -> None:
     assert Battery().probe().state is ProbeState.ABSENT
     put("macsmc-battery", **{**ON_BATTERY, "scope": "System"})
     assert read_w() == [12.5]
+
+
+def test_the_battery_of_a_mouse_silences_nothing_though_it_does_not_say_whose_it_is(
+    put: Put,
+) -> None:
+    put("BAT0", **ON_BATTERY)
+    put("hid-mouse-battery", type="Battery", present=1, status="Discharging", capacity=80)
+    assert read_w() == [12.5]
+    # A second one of the machine's own is part of what it draws, and not known.
+    put("BAT1", type="Battery", status="Not charging", capacity=80, charge_now=5_000_000)
+    probe = Battery().probe()
+    assert probe.state is ProbeState.ABSENT
+    assert probe.reason.startswith("BAT1:")
 
 
 def test_an_empty_bay_and_a_ups_do_not_count(put: Put) -> None:

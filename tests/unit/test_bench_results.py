@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from monitor.bench.results import accuracy_of, merit_of
+from monitor.bench.results import accuracy_of, merit_of, pooled_stderr
 from monitor.bench.scoring import judge_choices
 from monitor.bench.task import LLAMACPP, LMH, Item
 from monitor.bench.tasks import TASKS
@@ -28,6 +28,15 @@ def test_the_standard_error_is_the_reference_harness_own(
     assert accuracy
     assert accuracy.value == pytest.approx(value, abs=1e-6)
     assert accuracy.stderr == pytest.approx(stderr, abs=5e-8)
+
+
+def test_subjects_are_pooled_as_the_reference_harness_pools_them() -> None:
+    groups = [[1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0], [1.0]]
+    found = [accuracy for scores in groups if (accuracy := accuracy_of(scores))]
+    spread = sum(sum((s - np.mean(g)) ** 2 for s in g) for g in groups)
+    assert pooled_stderr(found) == pytest.approx(math.sqrt(spread / (8 - 3) / 8))
+    assert pooled_stderr(found[2:]) is None
+    assert pooled_stderr([]) is None
 
 
 def test_wilsons_interval_is_where_the_score_test_is_just_not_significant() -> None:

@@ -20,18 +20,31 @@ from monitor.bench.replay import differences, replay_lines
 from monitor.bench.runlog import RunLog
 from monitor.bench.suites import Part, Suite, SuiteError
 from monitor.bench.summary import RunResult, summarise
+from monitor.bench.uncounted import AGAIN, CUT, WARM_UP
 from monitor.bench.verdict import flips
 from monitor.burn import Burner
+from monitor.compare.board import Leaderboard
+from monitor.compare.side_by_side import lay_side_by_side
 from monitor.energy.account import LOAD, Bill, Phase
 from monitor.energy.ledger import Ledger
 from monitor.engine.messages import ChoiceScore
 from monitor.loading import LoadOptions
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
-from monitor.store.bench_records import ItemRecord, RunStart, Sums
+from monitor.store.bench_records import ItemRate, ItemRecord, RunStart, Sums
+from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
 from monitor.store.records import Seconds, Status, Tokens
-from tests.unit.builders import BILL, CPU, channel, line, outcome, query_start, write_gguf
+from tests.unit.builders import (
+    BILL,
+    CPU,
+    LACKING,
+    channel,
+    line,
+    outcome,
+    query_start,
+    write_gguf,
+)
 
 PART = Part("Sounds", "quality", task="hellaswag", data="x")
 PLAN = {
@@ -160,9 +173,61 @@ def test_earlier_runs_alike_foretell_the_next(history: History, suite_id: str) -
     sha256 = query_start().sha256
     rate = history.benchmarks.past_rate(sha256, "quality", "hellaswag", 0)
     total = replace(BILL, lines=tuple(one for one in BILL.lines if one.phase == "prefill")).total()
-    assert rate == pytest.approx((1.0 / 4, (total.joules or 0) / 4))
+    assert rate == ItemRate(
+        pytest.approx(1.0 / 4), pytest.approx((total.joules or 0) / 4), total.kind
+    ), "what is foretold is as sure as what it is reckoned from"
     assert history.benchmarks.past_rate(sha256, "quality", "hellaswag", 5) is None
     assert history.benchmarks.past_rate("cc", "quality", "hellaswag", 0) is None
+
+
+def test_what_is_in_no_item_is_in_the_total_and_in_no_item(history: History, suite_id: str) -> None:
+    plain_id = stored_run(history, suite_id, FIRST)
+    run_id = stored_run(history, suite_id, FIRST, step=1)
+    plain = history.record(plain_id)
+    beside = (line(CPU, WARM_UP, 35.0), line(CPU, CUT, 75.0), line(CPU, AGAIN, 3.0))
+    row = history.benchmarks.run(run_id)
+    assert row
+    history.benchmarks.progress(
+        run_id,
+        (),
+        row.sums,
+        outcome(
+            tokens=plain.tokens,
+            seconds=replace(plain.seconds, total=1.0 + 3 * 1.7),
+            bill=replace(plain.bill, lines=(*plain.bill.lines, *beside)),
+        ),
+    )
+    first, second = results(history, suite_id)
+    items_j = plain.bill.total().joules
+    assert items_j
+    assert second.record.bill.total().joules == pytest.approx(items_j + 113.0)
+    assert second.merit == first.merit, "an item takes what it took"
+    assert report.sci_per_item(second) == pytest.approx(report.sci_per_item(first))
+    # Nor does what is foretold of the next benchmark hold it.
+    rate = history.benchmarks.past_rate(query_start().sha256, "quality", "hellaswag", 0)
+    assert rate
+    assert (rate.seconds, rate.joules) == (pytest.approx(0.25), pytest.approx(items_j / 4))
+    told = report.total_line(summarise(history, suite_id))
+    kind = beside[0].channel.kind
+    words = [figures.marked(kind, f"{joules} J") for joules in (35, 75, 3)]
+    assert (
+        f", of it {words[0]} of warm-up, {words[1]} of unfinished items and "
+        f"{words[2].replace('3 J', '3.00 J')} of items computed again"
+    ) in told.replace("35.0", "35").replace("75.0", "75")
+    # Laid side by side or ranked, items are compared.
+    leaderboard = Leaderboard(history)
+    board = leaderboard.board(leaderboard.exams(EVERYTHING)[0].key, EVERYTHING)
+    assert board
+    (entry,) = board.entries
+    assert len(entry.run_ids) == 2
+    assert entry.per_item
+    assert entry.per_item.energy.joules == pytest.approx(items_j / 4)
+    sides = lay_side_by_side(history, [plain_id, run_id])
+    assert sides[1].per["item"].joules == pytest.approx(sides[0].per["item"].joules)
+    replayed = forms.suite_json(summarise(history, suite_id), {plain_id: FIRST, run_id: FIRST})
+    one, other = replayed["runs"]
+    found = differences({**replayed, "runs": [one]}, {**replayed, "runs": [{**other, "step": 0}]})
+    assert found["runs"][0]["energy_ratio"] == pytest.approx(1.0)
 
 
 def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) -> None:
@@ -181,6 +246,10 @@ def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) 
     assert subjects == {"birds": 0.0, "fish": 1.0}
     listed = report.markdown(summarise(history, suite_id))
     assert "| fish | 100.0 % ± 0.0 (34.2–100.0 %) |" in listed
+    # Within each subject nothing scatters, so that by subject the mean of all is sure.
+    assert run.stderr_by_subject == 0
+    assert "| all | 50.0 % ± 0.0 (15.0–85.0 %) |" in listed
+    assert forms.quality_json(run)["stderr"] == pytest.approx(0.288675)
     assert "energy × delay" in listed
     assert "SCI/item" in listed
     # Four items; then 2 mg of the device's making fall on the run beside its electricity.
@@ -208,6 +277,11 @@ def test_flips_and_what_they_saved(history: History, suite_id: str) -> None:
     assert "2 of 3 items flipped: 1 now right, 1 now wrong" in found.sentence
     assert found.to_json()["gained"] == 1
     assert [flip["pred"] for flip in found.to_json()["flips"]] == [[1, 0], [0, 1]]
+    lacking = replace(second, record=replace(second.record, bill=LACKING))
+    found = compare_runs(history, first, lacking)
+    assert found.joules_saved is None
+    assert found.sentence.endswith("their energies are not compared.")
+    assert compare_runs(history, lacking, lacking).joules_saved == pytest.approx(0.0)
     same = compare_runs(history, first, first)
     assert not same.flips
     assert same.joules_saved_per_flip is None
@@ -306,7 +380,8 @@ def test_what_is_left_is_told_by_other_parts_until_a_part_has_begun(
     found = left({1: run}, {0, 1})
     joules = run.bill.total().joules
     assert joules
-    assert found == Left(pytest.approx(1.0 / 4), pytest.approx(joules / 4), is_rough=True)
+    kind = run.bill.total().kind
+    assert found == Left(pytest.approx(1.0 / 4), pytest.approx(joules / 4), True, kind)
     assert left({1: run}, {0, 1, 2}) == Left(0.0, 0.0, is_rough=False)
 
 
@@ -337,6 +412,29 @@ def test_a_replay_says_what_differs(history: History, suite_id: str) -> None:
     alike = history.benchmarks.begin_suite("own", "Own", PLAN, {"llamawatt": "0.1.0"})
     stored_run(history, alike, [replace(one, pred=9, correct=0.0) for one in FIRST])
     assert differences(before, document(alike))["runs"][0]["changed"] == []
+
+
+def test_a_replay_names_model_and_repeat_and_settings_are_told(
+    history: History, suite_id: str
+) -> None:
+    stored_run(history, suite_id, FIRST, step=0)
+    stored_run(history, suite_id, FIRST, step=1, repeat=1)
+    result = summarise(history, suite_id)
+    items = {run.record.id: history.benchmarks.items(run.record.id) for run in result.runs}
+    made = json.loads(json.dumps(forms.suite_json(result, items)))
+    model = result.runs[0].record.model
+    assert model
+    name = f"{model.name} {model.quantisation}"
+    lines = replay_lines(differences(made, made))
+    assert [line.split(":")[0] for line in lines] == [
+        f"{name}, Sounds",
+        f"{name}, Sounds, repeat 2",
+    ]
+    twice = [{"name": name, "sha256": model.sha256, "threads": count} for count in (2, 4)]
+    other = history.benchmarks.begin_suite("own", "Own", {**PLAN, "models": twice}, {})
+    stored_run(history, other, FIRST)
+    (run,) = summarise(history, other).runs
+    assert report.model_name(run) == f"{name} (threads {run.record.settings['threads']})"
 
 
 def test_a_flip_shows_the_choices_that_flipped(history: History, suite_id: str) -> None:

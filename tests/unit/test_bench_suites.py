@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from monitor.bench.plan import Entrant, make_plan
+from monitor.bench.plan import Entrant, make_plan, plan_from_json
 from monitor.bench.prepare import prepare
 from monitor.bench.suites import (
     QUALITY,
@@ -18,7 +20,7 @@ from monitor.bench.suites import (
     suite_from_json,
 )
 from monitor.bench.task import DatasetError
-from monitor.loading import LoadOptions
+from monitor.loading import LoadOptions, LoadProblem
 from tests.unit.builders import write_gguf
 
 
@@ -90,12 +92,31 @@ def test_paths_are_beside_the_suite_wherever_it_is_run_from(tmp_path: Path) -> N
         ("[[parts]]\nkind = 'quality'", "no benchmark"),
         ("[[parts]]\nkind = 'speed'\nprompts_data = 'x'", "kind prompts"),
         ("[[parts]]\nkind = 'prompts'\nprompts_data = 'nowhere.txt'", "no file"),
+        ("settings = 3\n[[parts]]\nkind = 'speed'", r"list of tables: \[\[settings\]\]"),
+        ("[[parts]]\nkind = 'speed'\n[[settings]]\ncores = 2", "“cores” is not known. There are"),
+        (
+            "[[parts]]\nkind = 'speed'\n[[settings]]\nthreads = 0",
+            "settings 1: “threads” .*1 or more",
+        ),
+        ("[[parts]]\nkind = 'speed'\n[[settings]]\nkv_type = 'q2'", "f16, q8_0, q4_0, and is “q2”"),
+        ("[[parts]]\nkind = 'speed'\n[[settings]]\n[[settings]]", "settings are the same"),
         ("idle_s = inf\n[[parts]]\nkind = 'speed'", "should be a number"),
     ],
 )
 def test_a_faulty_suite_says_where(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SuiteError, match=message):
         find_suite(str(write(tmp_path, text)))
+
+
+def test_a_limit_that_leaves_a_speed_test_whole_is_told(tmp_path: Path) -> None:
+    entrant = Entrant(write_gguf(tmp_path / "a.gguf"), LoadOptions(threads=2))
+    suite = find_suite("quick")
+    limited = make_plan(suite.with_settings(None, 2), [entrant], None)
+    assert [step.planned for step in limited.steps][:2] == [6, 2]
+    assert limited.notices == (
+        "Speed: all its 6 measurements are run; a limit is for questions and prompts.",
+    )
+    assert not make_plan(suite, [entrant], None).notices
 
 
 def test_a_missing_suite_names_those_there_are() -> None:
@@ -172,6 +193,15 @@ def test_chance_is_what_guessing_reaches(tmp_path: Path) -> None:
     assert prepare(part_of(path)).chance == pytest.approx((1 / 2 + 1 / 4) / 2)
 
 
+def test_truthfulqa_takes_no_examples_but_its_own(tmp_path: Path) -> None:
+    """lm-evaluation-harness passes over a number of examples that is given for it."""
+    items = Path(str(files("resources") / "suites" / "quick" / "truthfulqa.json"))
+    part = Part("T", QUALITY, task="truthfulqa_mc1", data=str(items), shots=2)
+    with pytest.raises(DatasetError, match="six worked examples of its own"):
+        prepare(part)
+    assert prepare(replace(part, shots=0)).shots == 0
+
+
 def test_a_public_set_that_is_not_here_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="bench get hellaswag"):
         prepare(Part(name="x", kind=QUALITY, task="hellaswag", data="public"))
@@ -198,6 +228,33 @@ def test_models_lead_in_turn_from_repeat_to_repeat(tmp_path: Path) -> None:
     assert [(s.part, s.model_number) for s in by_turns.steps] == [
         ("Own", 0), ("Own", 1), ("S", 0), ("S", 1),
     ]  # fmt: skip
+
+
+def test_every_model_is_run_under_every_setting(tmp_path: Path) -> None:
+    text = "[[parts]]\nkind = 'speed'\n[[settings]]\nthreads = 2\n[[settings]]\nkv_type = 'q8_0'\n"
+    suite = find_suite(str(write(tmp_path, text)))
+    assert suite_from_json(json.loads(json.dumps(suite.to_json()))) == suite
+    plan = make_plan(suite, [entrant(tmp_path, "a", gpu_layers=0), entrant(tmp_path, "b")], None)
+    assert [(e.path.stem, e.options) for e in plan.entrants] == [
+        ("a", LoadOptions(threads=2, gpu_layers=0)),
+        ("a", LoadOptions(kv_type="q8_0", gpu_layers=0)),
+        ("b", LoadOptions(threads=2)),
+        ("b", LoadOptions(kv_type="q8_0")),
+    ]
+    names = [step.model for step in plan.steps]
+    assert names == [model["name"] for model in plan.to_json()["models"]]
+    assert names[0].endswith("(threads 2, kv type f16)")
+    assert names[1].endswith("(threads auto, kv type q8_0)")
+    # Stored and gone on with, they are not crossed again.
+    assert plan_from_json(json.loads(json.dumps(plan.to_json()))).steps == plan.steps
+
+
+def test_settings_that_exclude_one_another_are_refused_before_anything_is_run(
+    tmp_path: Path,
+) -> None:
+    text = "[[parts]]\nkind = 'speed'\n[[settings]]\nkv_type = 'q8_0'\nflash_attention = 'off'\n"
+    with pytest.raises(LoadProblem, match="only with flash attention"):
+        make_plan(find_suite(str(write(tmp_path, text))), [entrant(tmp_path, "a")], None)
 
 
 def test_a_context_is_chosen_for_the_longest_item_and_shortage_is_said(tmp_path: Path) -> None:

@@ -22,7 +22,18 @@ from monitor.store.records import Seconds, Status, Tokens
 from monitor.store.schema import migrations
 from monitor.store.sums import LINES, SUMS, create_triggers, drop_triggers, sum_up
 from tests.speed.million import write_history
-from tests.unit.builders import CPU, channel, line, model_info, outcome, query_start, stored_query
+from tests.unit.builders import (
+    BILL,
+    CPU,
+    LACKING,
+    NOTHING_KNOWN,
+    channel,
+    line,
+    model_info,
+    outcome,
+    query_start,
+    stored_query,
+)
 
 QUERIES = 3000
 
@@ -205,11 +216,14 @@ def test_whatever_is_written_the_sums_are_those_reckoned_anew(history: History) 
                 )
                 began.append(history.begin(start).query_id)
             case 2 if began:
-                running = outcome(status=Status.RUNNING, text=f"word{step}")
+                bill = dice.choice((BILL, LACKING, NOTHING_KNOWN))
+                running = outcome(status=Status.RUNNING, text=f"word{step}", bill=bill)
                 history.progress(dice.choice(began), running).result()
             case 3 if began:
                 status = dice.choice((Status.DONE, Status.FAILED))
-                history.finish(began.pop(dice.randrange(len(began))), outcome(status=status))
+                bill = dice.choice((BILL, BILL, LACKING, NOTHING_KNOWN))
+                ended = began.pop(dice.randrange(len(began)))
+                history.finish(ended, outcome(status=status, bill=bill))
             case 4:
                 history.edits.delete(dice.choices(history.browse.numbers() or [0], k=2))
             case 5:
@@ -342,6 +356,14 @@ def test_a_query_is_found_once_it_has_ended(history: History) -> None:
     assert found(history, "unit") == ["Which unit?"]
 
 
+def test_words_are_narrowed_down_to_the_very_kind(history: History) -> None:
+    for kind in ("ask", "ask again"):
+        began = history.begin(query_start(kind=kind, prompt=f"to {kind}"))
+        history.finish(began.query_id, outcome())
+    rows = history.browse.rows(Filter(text="to", kinds=("ask",)))
+    assert [row.prompt for row in rows] == ["to ask"], "an import may have a kind of two words"
+
+
 # --- tags, notes, deletion ---------------------------------------------------------------
 
 
@@ -371,6 +393,7 @@ def test_deleted_queries_are_nowhere_and_come_back(history: History, three: list
     everything: list[Callable[[], object]] = [
         lambda: history.browse.numbers(),
         lambda: history.browse.numbers(Filter(text="two")),
+        lambda: history.browse.numbers(Filter(text="two", statuses=("done",))),
         lambda: history.browse.totals(EVERYTHING),
         lambda: history.browse.chart(EVERYTHING, Period.DAY, Stack.COMPONENT),
         lambda: [record.prompt for record in history.records()],
@@ -379,10 +402,11 @@ def test_deleted_queries_are_nowhere_and_come_back(history: History, three: list
     assert history.edits.delete(three[1:2]) == three[1:2]
     assert history.browse.numbers() == [three[0], three[2]]
     assert history.browse.numbers(Filter(text="two")) == []
+    assert history.browse.numbers(Filter(text="two", statuses=("done",))) == []
     assert history.browse.totals(EVERYTHING).bars[0].totals.queries == 2
     assert [record.prompt for record in history.records()] == ["three", "one"]
     history.edits.restore(three[1:2])
-    for look, was in zip(everything[:2], before, strict=False):
+    for look, was in zip(everything[:3], before, strict=False):
         assert look() == was
     assert history.browse.totals(EVERYTHING).bars[0].totals.queries == 3
 

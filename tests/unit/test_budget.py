@@ -28,7 +28,8 @@ def test_a_day_whose_budget_is_spent_says_how_much_it_was() -> None:
 
 
 def test_what_was_drawn_says_how_it_is_known_and_that_it_may_be_more() -> None:
-    assert Spent(100.2, Kind.MODELLED, 3, 2).words == "≥ ○ 100 J"
+    assert Spent(100.2, Kind.MODELLED, 3, 2, unread=1).words == "≥ ○ 100 J"
+    assert Spent(100.2, Kind.MODELLED, 3, 2).words == "○ 100 J", "one that never ran"
 
 
 def test_a_budget_lasts_as_long_as_the_power_of_late_lets_it() -> None:

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from rich.console import Console, RenderableType
 
 from monitor.carbon import choice
 from monitor.carbon.countries import two_letters
 from monitor.carbon.embodied import Embodied
 from monitor.carbon.footprint import Sci, check_pue, footprint
+from monitor.carbon.forms import recost_json, recost_view
 from monitor.carbon.intensity import (
     SOURCE,
     WORLD,
@@ -32,7 +34,14 @@ from monitor.paths import database_path
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import Status
-from tests.unit.builders import NOTHING_KNOWN, REPOSITORY, outcome, query_start, stored_query
+from tests.unit.builders import (
+    LACKING,
+    NOTHING_KNOWN,
+    REPOSITORY,
+    outcome,
+    query_start,
+    stored_query,
+)
 
 EMBER = REPOSITORY / "../shared/data/carbon/ember-average-intensities.json"
 
@@ -96,7 +105,7 @@ def test_a_zone_without_a_figure_is_said_to_have_none(text: str) -> None:
     with pytest.raises(NoFigure) as refused:
         find_zone(text)
     assert "no usable figure for Central African Republic (CAF)" in str(refused.value)
-    assert "`llamawatt carbon own`" in str(refused.value)
+    assert "llamawatt carbon own 45 --name" in str(refused.value)
     assert [zone.code for zone in without_figure()] == ["CAF"]
 
 
@@ -252,6 +261,18 @@ def test_every_country_has_two_letters_of_its_own_and_no_region_has() -> None:
     assert letters["WORLD"] is letters["EU"] is letters["G7"] is None
 
 
+@pytest.mark.parametrize(
+    ("letters", "code"), [("FR", "FRA"), (" us ", "USA"), ("uk", "GBR"), ("gb", "GBR")]
+)
+def test_two_letters_are_a_country(letters: str, code: str) -> None:
+    assert find_zone(letters).code == code
+
+
+def test_two_letters_of_a_country_without_a_figure_say_so() -> None:
+    with pytest.raises(NoFigure):
+        find_zone("cf")
+
+
 # What a person chooses.
 
 
@@ -363,6 +384,38 @@ def test_stored_joules_are_recosted_and_stay_as_they_are(history: History) -> No
     assert (elsewhere.totals.queries, elsewhere.totals.measured) == (4, 3)
     again = recost(history.browse, records[0].zone or find_zone(WORLD))
     assert again == before
+
+
+def test_before_and_after_tell_of_how_many_queries_each_is(history: History) -> None:
+    stored_query(history)
+    assert recost(history.browse, ROOF.zone).is_alike
+    caf = Zone("CAF", "Central African Republic", 2022, 0.0)
+    history.finish(history.begin(query_start(zone=caf)).query_id, outcome(bill=LACKING))
+    found = recost(history.browse, ROOF.zone)
+    assert not found.is_alike
+    told = json.loads(json.dumps(recost_json(found, ROOF.zone)))
+    assert (told["costed"], told["measured"], told["partly_read"]) == (1, 2, 1)
+    shown = rendered(recost_view(found, ROOF.zone))
+    rows = [row.split() for row in shown.splitlines() if row.startswith(("as it was", "under"))]
+    assert [row[-1] for row in rows] == ["1", "2"]
+    assert ["≥" in row for row in rows] == [True, True]
+    assert "These are not of the same queries" in shown
+    assert "A part was not read in 1 of 2 queries" in shown
+    history.finish(history.begin(query_start()).query_id, outcome(bill=NOTHING_KNOWN, shared=0.5))
+    stored_query(history, shared=0.5)
+    found = recost(history.browse, ROOF.zone)
+    told = recost_json(found, ROOF.zone)
+    assert (told["unread"], told["shared"], told["beside"]) == (1, 1, 0)
+    shown = rendered(recost_view(found, ROOF.zone))
+    assert "Nothing was read of 1 of 4 queries" in shown
+    assert "1 of 4 queries were billed while another LlamaWatt computed" in shown
+
+
+def rendered(view: RenderableType) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(view)
+    return captured.get()
 
 
 def test_another_years_figure_is_reckoned_with_and_never_taken_for_the_tables(

@@ -58,6 +58,9 @@ def test_conversations_are_listed_and_searched(watt: Began) -> None:
     assert "\x1b" not in printed
     assert "\x02" not in printed
     assert "Try fewer or shorter words" in run("list", "--text", "volt").stderr
+    assert run("list", "--limit", "1").stderr == "These are the first 1; --limit shows more.\n"
+    assert len(answer("list", "--limit", "1")) == 1
+    assert not run("list", "--limit", "2").stderr
 
 
 def test_one_is_shown_as_it_was_left_with_its_branches(watt: Began) -> None:

@@ -1,5 +1,6 @@
 """The leaderboard of a real history, the command that prints it, and queries side by side."""
 
+import io
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -11,13 +12,18 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from monitor import terminal
+from monitor.bench import report as bench_report
 from monitor.bench.suites import Part, Suite
+from monitor.bench.summary import summarise
 from monitor.compare.board import Board, Leaderboard, UnknownExam
 from monitor.compare.cascade import cascades
-from monitor.compare.forms import sides_json
-from monitor.compare.report import difference_text, side_lines, sides_table
+from monitor.compare.columns import find_column
+from monitor.compare.forms import entry_json, sides_json
+from monitor.compare.ranks import rank
+from monitor.compare.report import board_table, difference_text, side_lines, sides_table
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.compare_lookups import compare
 from monitor.energy.account import DECODE, PREFILL, Bill
@@ -25,6 +31,7 @@ from monitor.energy.difference import Verdict
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
 from monitor.repeating import earlier_runs
+from monitor.report import record_view
 from monitor.store.bench_records import ItemRecord, Sums
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -244,6 +251,28 @@ def test_a_run_of_which_a_part_was_not_read_is_no_measure_for_the_others(history
     assert entry.per_item.energy.joules == pytest.approx(100 / 20)
 
 
+def test_a_row_whose_best_runs_lack_a_part_is_marked(history: History) -> None:
+    suite_id = begin_suite(history)
+    tokens = Tokens(prompt=12, completion=6)
+    lacking = Bill((line(CPU, DECODE, 20.0), line(GPU, DECODE, None)))
+    stored_run(history, suite_id, "a", items(10), of=lacking, tokens=tokens)
+    whole = Bill((line(CPU, DECODE, 20.0), line(GPU, DECODE, 90.0)))
+    stored_run(history, suite_id, "b", items(8), of=whole, tokens=tokens)
+    found = board(history)
+    header, cells = board_table(found, rank(found, find_column("score")), [None, None], 200)
+    marked = [name for name, cell in zip(header, cells[0], strict=True) if cell.startswith("≥")]
+    assert marked == ["J/item", "J/token", "Wh/1,000", "J/correct", "g CO₂e/1,000"]
+    assert not any(cell.startswith("≥") for cell in cells[1])
+    told = [entry_json(entry) for entry in found.entries]
+    assert [each["is_lower_bound"] for each in told] == [True, False]
+    assert [each["joules_per_token_is_lower_bound"] for each in told] == [True, False]
+    result = summarise(history, suite_id)
+    assert [bench_report.quality_cells(run)[3][0] for run in result.runs] == ["≥", "◐"]
+    assert "≤" in bench_report.quality_cells(result.runs[0])[7]
+    assert [bench_report.energy_cells(run)[2][0] for run in result.runs] == ["≥", "◐"]
+    assert bench_report.total_line(result).startswith("≥ ◐ 130 J and ≥ ")
+
+
 def test_bills_of_another_method_are_never_compared(history: History) -> None:
     suite_id = begin_suite(history)
     old = stored_run(history, suite_id, "a", items(10))
@@ -339,6 +368,28 @@ def test_queries_side_by_side(history: History) -> None:
     json.dumps(sides_json([one, two, none]))
 
 
+def test_a_prompt_that_was_stopped_has_no_joules_a_token(history: History) -> None:
+    """How many of its tokens were processed is not known; all of them were not."""
+    whole = stored_query(history)
+    prefill = Bill(tuple(each for each in BILL.lines if each.phase == "prefill"))
+    stopped = stored_query(
+        history,
+        bill=prefill,
+        status=Status.STOPPED,
+        tokens=Tokens(prompt=1753),
+        seconds=Seconds(prefill=8.29, total=8.29),
+    )
+    assert stopped.fresh_tokens is None
+    _, side = lay_side_by_side(history, [whole.id, stopped.id])
+    assert "prompt token" not in side.per
+    assert "prompt token" not in side.per_differences
+    assert "prefill" in side.energies
+    console = Console(file=io.StringIO(), width=120)
+    console.print(record_view(stopped))
+    assert isinstance(console.file, io.StringIO)
+    assert "stopped within 1753 tokens in 8.29 s" in console.file.getvalue()
+
+
 def told(history: History, *ids: str) -> Side:
     return lay_side_by_side(history, ids)[1]
 
@@ -430,6 +481,48 @@ def test_runs_are_laid_beside_what_was_stored_before_them(history: History) -> N
     other = stored_query(history, "Ho")
     runs_stored(history, "Ho", [1.0, 1.1], "ho")
     assert [each.id for each in earlier_runs(history, other, "ho")] == [other.id]
+
+
+def test_a_run_that_does_not_count_says_so_of_the_verdict_of_the_others(history: History) -> None:
+    loaded = {}
+    for name, seed in (("one", 1), ("two", 2)):
+        began = history.begin(query_start(prompt="Hi", seed=seed))
+        loaded[name] = history.finish(began.query_id, outcome(bill=bill(15.0))).id
+        Repeats(history.store).join(loaded[name], name)
+    one = runs_stored(history, "Hi", [10.0, 10.1, 9.9], "one", seed=1)
+    two = runs_stored(history, "Hi", [20.0, 20.1, 19.9], "two", seed=2)
+    for first, second, counted in (
+        (one[0], two[0], (True, True)),
+        (loaded["one"], two[0], (False, True)),
+        (one[0], loaded["two"], (True, False)),
+        (loaded["one"], loaded["two"], (False, False)),
+    ):
+        side = told(history, first, second)
+        found = side.differences["total"]
+        assert (found.verdict, found.counts) == (Verdict.HIGHER, counted)
+        said = " ".join(side_lines(side))
+        assert ("The first itself is not among its runs" in said) is not counted[0]
+        assert ("It itself is not among its runs" in said) is not counted[1]
+        assert sides_json([side])[0]["difference"]["total"]["counted"] == list(counted)
+    same = told(history, one[0], loaded["one"])
+    assert same.differences["total"].is_same
+    assert "It itself is not among its runs that count" in " ".join(side_lines(same))
+
+
+def test_a_run_that_was_read_otherwise_says_that_the_verdict_is_of_the_others(
+    history: History,
+) -> None:
+    both = Bill((line(CPU, joules=200.0), line(GPU, joules=2000.0)))
+    lacking = Bill((line(CPU, joules=200.0), line(GPU, joules=None)))
+    ids = {}
+    for name in ("one", "two"):
+        for each in (both, both, both, lacking):
+            began = history.begin(query_start(prompt=name))
+            seconds = replace(outcome().seconds, load=None)
+            ids[name] = history.finish(began.query_id, outcome(bill=each, seconds=seconds)).id
+    found = told(history, ids["one"], ids["two"]).differences["total"]
+    assert found.compared
+    assert (found.compared.counts, found.counts) == ((3, 3), (False, False))
 
 
 def test_what_loaded_the_model_or_was_deleted_is_no_run_of_a_query(history: History) -> None:
@@ -680,7 +773,7 @@ def test_side_by_side_on_a_terminal(filled: list[str], monkeypatch: pytest.Monke
     monkeypatch.setattr(terminal.stdout, "_width", 80)
     found = run(*(run_id[-8:] for run_id in filled))
     assert found.exit_code == 0
-    assert "measured +300 % (" in " ".join(found.stdout.split())
+    assert "these two: +300 %" in " ".join(found.stdout.split())
     assert "no verdict is given" in " ".join(found.stdout.split())
     assert "J/item" in found.stdout
     sides = json.loads(run("--json", *filled).stdout)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.energy.account import Bill
+from monitor.exchange.conversation import cost_line, total_line
 from monitor.paths import database_path
 from monitor.power.channel import Kind
 from monitor.repeat import messages_of
@@ -18,10 +19,10 @@ from monitor.store.conversation_search import HIT_END, HIT_START
 from monitor.store.conversations import Conversations, Said
 from monitor.store.filters import Filter
 from monitor.store.history import Began, History
-from monitor.store.records import Status
+from monitor.store.records import Seconds, Status
 from monitor.store.rescue import rescue
 from monitor.store.upkeep import purge_deleted
-from tests.unit.builders import CPU, GPU, NOTHING_KNOWN, line, outcome, query_start
+from tests.unit.builders import CPU, GPU, LACKING, NOTHING_KNOWN, line, outcome, query_start
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ def say(
     within: Began | None = None,
     cost: Bill | None = None,
     status: Status = Status.DONE,
+    total_s: float = 1.8,
 ) -> Began:
     """Ask a question and answer it.
 
@@ -64,7 +66,12 @@ def say(
         question_id=again and again.question_id,
     )
     began = history.begin(start)
-    told = outcome(text=answer, bill=bill(10) if cost is None else cost, status=status)
+    told = outcome(
+        text=answer,
+        bill=bill(10) if cost is None else cost,
+        status=status,
+        seconds=Seconds(total=total_s),
+    )
     history.finish(began.query_id, told)
     return began
 
@@ -75,7 +82,8 @@ def identifier(began: Began) -> str:
 
 
 def figures_of(branches: tuple[Branch, ...]) -> list[tuple[int, int, float | None, Kind | None]]:
-    return [(each.queries, each.measured, each.energy_j, each.kind) for each in branches]
+    costs = [branch.cost for branch in branches]
+    return [(each.queries, each.measured, each.energy_j, each.kind) for each in costs]
 
 
 # --- branches ----------------------------------------------------------------------------
@@ -149,6 +157,44 @@ def test_what_was_not_measured_is_told_and_what_was_deleted_does_not_count(
     assert (listed.queries, listed.measured, listed.energy_j) == (2, 1, 5.0)
 
 
+def test_what_lacks_a_part_is_the_least_that_a_conversation_cost(
+    history: History, talks: Conversations
+) -> None:
+    first = say(history, "One?")
+    talk = talks.talk(identifier(first))
+    assert not talk.cost.is_lower_bound
+    assert not talks.listed()[0].is_lower_bound
+    say(history, "Two?", after=first, cost=LACKING)
+    talk = talks.talk(identifier(first))
+    assert (talk.cost.partly_read, talk.cost.is_lower_bound) == (1, True)
+    assert talk.turns[0].questions[0].cost.is_lower_bound
+    assert talks.listed()[0].is_lower_bound
+    assert total_line([turn.record for turn in talk.turns if turn.record]).startswith("≥ ● ")
+    assert cost_line(talk.cost).startswith("≥ ● ")
+    assert history.spent_since(datetime(2026, 1, 1, tzinfo=UTC)).words.startswith("≥ ● ")
+
+
+@pytest.mark.parametrize(("total_s", "is_least"), [(0.0, False), (1.8, True)])
+def test_an_answer_that_never_ran_is_missing_from_no_sum_one_that_was_not_read_is(
+    history: History, talks: Conversations, total_s: float, is_least: bool
+) -> None:
+    first = say(history, "One?")
+    say(history, "Two?", after=first, cost=NOTHING_KNOWN, total_s=total_s, status=Status.FAILED)
+    talk = talks.talk(identifier(first))
+    assert (talk.cost.measured, talk.cost.queries) == (1, 2)
+    assert talk.cost.is_lower_bound is is_least
+    assert talk.turns[0].questions[0].cost.is_lower_bound is is_least
+    assert talks.listed()[0].is_lower_bound is is_least
+    assert cost_line(talk.cost).startswith("≥") is is_least
+    records = [turn.record for turn in talk.turns if turn.record]
+    assert len(records) == 2
+    assert total_line(records).startswith("≥") is is_least
+    spent = history.spent_since(datetime(2026, 1, 1, tzinfo=UTC))
+    assert spent.words.startswith("≥") is is_least
+    (bar,) = history.browse.totals().bars
+    assert bar.totals.is_lower_bound is is_least
+
+
 def test_an_interval_of_a_branch_holds_those_of_its_answers(
     history: History, talks: Conversations
 ) -> None:
@@ -156,8 +202,8 @@ def test_an_interval_of_a_branch_holds_those_of_its_answers(
     second = say(history, "Two?", after=first)
     (branch,) = talks.talk(identifier(first)).turns[0].questions
     energies = [history.record(each.query_id).bill.total().energy for each in (first, second)]
-    assert branch.low_j == pytest.approx(sum(each.low_j for each in energies if each))
-    assert branch.high_j == pytest.approx(sum(each.high_j for each in energies if each))
+    assert branch.cost.low_j == pytest.approx(sum(each.low_j for each in energies if each))
+    assert branch.cost.high_j == pytest.approx(sum(each.high_j for each in energies if each))
 
 
 def test_a_question_gone_on_from_without_an_answer_keeps_both_ways(

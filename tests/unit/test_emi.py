@@ -59,6 +59,7 @@ class Meter:
     :param joules: of each channel when it is first measured
     :param step_j: what each channel advances by at each renewal
     :param every: it is renewed at every so many measurements
+    :param renewal_100ns: by its own time, this much later
     """
 
     names: Sequence[str]
@@ -69,6 +70,7 @@ class Meter:
     lost: bool = False
     stands: bool = False
     every: int = 1
+    renewal_100ns: int = 10_000
     measured: int = field(default=0)
     closed: bool = False
 
@@ -97,7 +99,7 @@ class Meter:
     def measure(self) -> bytes:
         self.measured += not self.stands
         renewed = self.measured // self.every
-        at = 10_000 * renewed
+        at = self.renewal_100ns * renewed
         grown = (j + renewed * s for j, s in zip(self.joules, self.step_j, strict=True))
         return measurement(*((round(j / J_PER_PWH), at) for j in grown))
 
@@ -316,7 +318,8 @@ def test_a_counter_that_stops_later_is_a_gap_and_then_a_fault(
     meter.step_j = (2.0, 1.5, 0.1, 0.0)
     # Renewed, but as before.
     assert [reading.key.rpartition(":")[2] for reading in source.read()] == ["pkg", "pp0", "pp1"]
-    monkeypatch.setattr(emi, "STOPPED_S", 1e-9)
+    for name in ("STOPPED_S", "STOPPED_RENEWALS"):
+        monkeypatch.setattr(emi, name, 1e-9)
     with pytest.raises(OSError, match="DRAM 0 has stopped"):
         source.read()
 
@@ -324,7 +327,8 @@ def test_a_counter_that_stops_later_is_a_gap_and_then_a_fault(
 def test_meters_that_all_stop_leave_no_channels_until_they_go_on(
     monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr(emi, "STOPPED_S", 0.1)
+    for name in ("STOPPED_S", "LATER_S"):
+        monkeypatch.setattr(emi, name, 0.1)
     monkeypatch.setattr(reader, "RETRY_S", 0.01)
     monkeypatch.setattr(reader, "delay_s", lambda failed: 0.01)
     meter = Meter(["RAPL_Package0_PKG"], [1000.0], [2.0])
@@ -341,6 +345,70 @@ def test_meters_that_all_stop_leave_no_channels_until_they_go_on(
         eventually(lambda: sampler.channels() == opened_first)
 
 
+def test_a_meter_that_is_renewed_seldom_is_read_as_seldom() -> None:
+    """By its own time: four seconds from one renewal to the next, in whatever time it is asked."""
+    meter = Meter(PACKAGE, (1e3, 7e2, 10.0, 90.0), (2.0, 1.5, 0.1, 0.2), every=5)
+    meter.renewal_100ns = 40_000_000
+    assert {channel.period_s for channel in opened(meter).open()} == {4.0}
+    often = Meter(PACKAGE, (1e3, 7e2, 10.0, 90.0), (2.0, 1.5, 0.1, 0.2))
+    assert {channel.period_s for channel in opened(often).open()} == {emi.PERIOD_S}
+
+
+def test_a_meter_that_is_renewed_seldom_has_not_stopped_between_two_renewals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(emi, "STOPPED_S", 0.0)
+    meter = Meter(["RAPL_Package0_PKG"], [1e3], [2.0], every=50)
+    meter.renewal_100ns = 40_000_000
+    source = opened(meter)
+    source.open()
+    assert [len(source.read()) for _ in range(40)].count(1) <= 2
+
+
+def test_meters_that_were_not_renewed_meanwhile_are_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr(emi, "LATER_S", 0.05)
+    meter = Meter(["RAPL_Package0_PKG"], [1000.0], [2.0], stands=True)
+    with Sampler(hz=50, sources=[Emi(lambda: [meter])]) as sampler:
+        assert sampler.wait_ready()
+        assert "stand still" in sampler.probes()[0].reason
+        assert sampler.channels() == ()
+        meter.stands = False
+        eventually(sampler.channels)
+
+
+# Sockets, where there is no package.
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [["Current Socket Power"]],
+        [["Apu Power"]],
+        [["Apu Power"], ["VDDCR_SOC Power", "Current Socket Power"]],
+    ],
+)
+def test_a_socket_is_read_where_no_package_is_told(names: list[list[str]]) -> None:
+    """As on laptops by AMD: by two names it is one all the same."""
+    meters = [Meter(each, [1e3] * len(each), [2.0] * len(each)) for each in names]
+    source = opened(*meters)
+    (channel,) = source.open()
+    assert (channel.key, channel.label) == ("emi:package-0:socket", "CPU 0 with its graphics")
+    assert (channel.domain, channel.device, channel.role) == (
+        Domain.SOC,
+        "package-0",
+        Role.PART,
+    )
+    assert len(source.read()) == 1
+
+
+def test_a_package_comes_before_its_socket() -> None:
+    meter = Meter(["Current Socket Power", *PACKAGE], [1e3] * 5, [2.0, 1.9, 1.5, 0.1, 0.2])
+    keys = {channel.key.rpartition(":")[2] for channel in opened(meter).open()}
+    assert keys == {"pkg", "pp0", "pp1", "dram"}
+
+
 # Where there is nothing.
 
 
@@ -350,13 +418,16 @@ def test_elsewhere_than_on_windows_it_says_so() -> None:
 
 
 def test_a_windows_without_meters_says_what_that_may_be() -> None:
-    assert "virtual machine" in Emi(list).probe().reason
+    reason = Emi(list).probe().reason
+    assert "virtual machine" in reason
+    assert "HardwareMonitor" in reason
+    assert "the processor is modelled" in reason
     lost = Meter(PACKAGE, (1.0,) * 4, (1.0,) * 4, lost=True)
     probe = Emi(lambda: [lost]).probe()
     assert probe.state is ProbeState.ABSENT
     assert "cannot be read (A device" in probe.reason
-    rails = Meter(["Battery rail", "Current Socket Power"], (1.0, 2.0), (1.0, 2.0))
-    assert "Battery rail, Current Socket Power" in Emi(lambda: [rails]).probe().reason
+    rails = Meter(["Battery rail", "VDDCR_SOC Power"], (1.0, 2.0), (1.0, 2.0))
+    assert "Battery rail, VDDCR_SOC Power" in Emi(lambda: [rails]).probe().reason
 
 
 def test_a_windows_that_refuses_is_told() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor import figures
 from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.energy.account import Bill
@@ -21,12 +22,22 @@ from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.reading import CHUNK, numbers_of
 from monitor.exchange_commands import export
 from monitor.filter_options import Day
-from monitor.forms import record_json
+from monitor.forms import told_json
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
-from tests.unit.builders import CPU, GPU, line, model_info, outcome, query_start, stored_query
+from tests.unit.builders import (
+    CPU,
+    GPU,
+    LACKING,
+    NOTHING_KNOWN,
+    line,
+    model_info,
+    outcome,
+    query_start,
+    stored_query,
+)
 from tests.unit.test_compare_board import begin_suite, items, stored_run
 
 
@@ -94,7 +105,7 @@ def test_no_spreadsheet_runs_a_text_as_a_formula(history: History, text: str) ->
 def test_lines_are_the_documents_of_the_history(history: History) -> None:
     records = [stored_query(history, f"Question {n}") for n in range(3)]
     lines = run("jsonl").output.splitlines()
-    assert [json.loads(each) for each in lines] == [record_json(record) for record in records]
+    assert [json.loads(each) for each in lines] == [told_json(record, None) for record in records]
     newest_first = run("jsonl", "--newest-first").output.splitlines()
     assert newest_first == lines[::-1]
 
@@ -157,7 +168,7 @@ def test_a_file_is_never_replaced_unasked(history: History, tmp_path: Path) -> N
     assert "--force replaces it" in sentence(run("csv", "-o", str(target)))
     assert target.read_text() == "precious"
     result = run("csv", "-o", str(target), "--force", "--json")
-    assert json.loads(result.output) == {"path": str(target), "rows": 1}
+    assert json.loads(result.output) == {"path": str(target), "rows": 1, "partly_read": 0}
     assert len(csv_rows(target.read_text())) == 1
     assert "no folder" in sentence(run("csv", "-o", str(tmp_path / "no" / "out.csv")))
     assert "no file that could be replaced" in sentence(run("csv", "-o", str(tmp_path), "--force"))
@@ -196,6 +207,62 @@ def test_a_stopped_export_leaves_no_half_file(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped_half_way()
     assert list(tmp_path.iterdir()) == []
+
+
+# --- what was not read -------------------------------------------------------------------
+
+
+def test_what_is_written_of_a_query_that_lacks_a_part_says_so(
+    history: History, tmp_path: Path
+) -> None:
+    of_model(history, "tiny")
+    assert "≥" not in run("report").output + run("card").output
+    assert run("emissions").stderr == ""
+    of_model(history, "tiny", bill=LACKING)
+    of_model(history, "tiny", bill=NOTHING_KNOWN)
+    assert [row["partly_read"] for row in csv_rows(run("csv").stdout)] == ["0", "1", ""]
+    lines = [json.loads(each)["energy"] for each in run("jsonl").stdout.splitlines()]
+    assert [each["is_lower_bound"] for each in lines] == [False, True, False]
+    emissions = run("emissions")
+    assert len(csv_rows(emissions.stdout)) == 2
+    told = "A part was not read in 1 of 2 queries: it was at least this."
+    assert " ".join(emissions.stderr.split()) == told
+    named = run("emissions", "-o", str(tmp_path / "emissions.csv"), "--json")
+    assert json.loads(named.stdout)["partly_read"] == 1
+    page = run("report").output
+    for shown in ("<b>≥ ◐ ", "A part was not read in 1 of 3 queries", "Nothing was read of 1 of 3"):
+        assert shown in page
+    card = run("card").output
+    assert "| ≥ ◐ " in card
+    assert "at least so many, as not every part was read" in card.split("---\n")[1]
+    assert "A part was not read in 1 of 3 queries" in card
+
+
+def test_a_thousand_questions_emit_what_those_did_whose_grams_are_known(history: History) -> None:
+    record = of_model(history, "tiny")
+    zone = Zone("CAF", "Central African Republic", 2022, 0.0)
+    began = history.begin(query_start(zone=zone, sha256=f"{sum(map(ord, 'tiny')):064x}"))
+    history.finish(began.query_id, outcome())
+    _, yaml, body = run("card", "tiny").output.split("---\n", 2)
+    fields = dict(each.strip().split(": ", 1) for each in yaml.splitlines() if ": " in each)
+    carbon = record.footprint
+    assert carbon
+    assert float(fields["emissions"]) == pytest.approx(1000 * carbon.grams, rel=1e-3)
+    assert "The emissions are of 1 of 2 measured queries" in body
+    assert "of 1 of 2 measured queries, see below" in run("report").output
+
+
+def test_a_report_says_that_benchmarks_are_no_questions(history: History) -> None:
+    record = stored_query(history)
+    plain = run("report").output
+    assert "Benchmarks among" not in plain
+    assert "not in it is" not in plain
+    history.finish(history.begin(query_start(kind="bench")).query_id, outcome())
+    page = run("report").output
+    assert "Benchmarks among the queries: 1. What 1,000 questions take" in page
+    # Beside the figure as well: energy over queries would be another.
+    energy = figures.marked(record.bill.total().kind, figures.energy(record.bill.total().joules))
+    assert f", from 1 question that took {energy}; not in it is 1 benchmark run" in page
 
 
 # --- the model card ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from monitor import figures, forms, report
+from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.energy.interval import Interval
 from monitor.power.channel import Domain, Doubt, Kind, Probe, ProbeState
@@ -52,7 +53,7 @@ def test_three_digits_count(value: float, text: str) -> None:
     ("joules", "text"),
     [
         (None, DASH),
-        (0.0, "0 mJ"),
+        (0.0, "0 J"),
         (0.0000123, "0.0123 mJ"),
         (0.0123, "12.3 mJ"),
         (0.9994, "999 mJ"),
@@ -79,7 +80,7 @@ def test_energies(joules: float | None, text: str) -> None:
     [
         (None, DASH),
         (math.nan, DASH),
-        (0.0, "0 mW"),
+        (0.0, "0 W"),
         (0.0123, "12.3 mW"),
         (0.9996, "1.00 W"),
         (47.25, "47.2 W"),
@@ -95,7 +96,7 @@ def test_powers(watts: float | None, text: str) -> None:
     ("grams", "text"),
     [
         (None, DASH),
-        (0.0, "0 µg"),
+        (0.0, "0 g"),
         (0.0000005, "0.500 µg"),
         (0.000012, "12.0 µg"),
         (0.0012, "1.20 mg"),
@@ -112,7 +113,7 @@ def test_masses(grams: float | None, text: str) -> None:
     ("seconds", "text"),
     [
         (None, DASH),
-        (0.0, "0 ms"),
+        (0.0, "0 s"),
         (0.0123, "12.3 ms"),
         (0.9996, "1.00 s"),
         (59.9, "59.9 s"),
@@ -263,7 +264,6 @@ def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
     gpu, note = (row for row in shown.splitlines() if "GPU" in row)
     assert DASH in gpu
     assert "0 J" not in gpu
-    assert "0 mJ" not in gpu
     assert note.strip() == "GPU 0 was not read: it was at least this."
     assert "≥ ● 12.4 J" in shown
 
@@ -272,7 +272,14 @@ def test_a_total_that_lacks_a_part_is_marked_wherever_it_is_shown() -> None:
     lacking = Bill((line(CPU), line(GPU, joules=None)))
     half = Bill((line(CPU), replace(line(GPU), coverage=0.5)))
     assert report.headline(record(bill=lacking)).startswith("≥ ● 12.4 J (")
-    assert "GPU 0 was read for 50% of the time" in printed(report.bill_table(half))
+    assert "GPU 0 was read for 50 % of the time" in printed(report.bill_table(half))
+    told = report.headline(record(bill=lacking))
+    assert "≥ ● 2.07 J/token" in told
+    assert "≥ 1.18 mg CO₂e" in told
+    assert "≥ 1.18 mg CO₂e at 344 g/kWh" in printed(report.record_view(record(bill=lacking)))
+    assert forms.record_json(record(bill=lacking))["energy"]["is_lower_bound"] is True
+    assert forms.record_json(record(bill=BILL))["energy"]["is_lower_bound"] is False
+    assert "≥" not in report.headline(record(bill=Bill((line(CPU),))))
     assert report.headline(record(bill=Bill((line(CPU),)))).startswith("● 12.4 J (")
     assert report.unread_notes(Bill((line(CPU, joules=None),))) == []
 
@@ -284,6 +291,17 @@ def test_a_bill_without_a_counter_of_memory_says_so(domain: Domain, lacks: bool)
     # A socket's power leaves out memory in slots.
     shown = printed(report.bill_table(Bill((line(CPU), line(replace(CPU, domain=domain))))))
     assert ("Memory (DRAM) is not measured here" in shown) is lacks
+
+
+def test_a_query_without_emissions_says_why() -> None:
+    caf = Zone("CAF", "Central African Republic", 2022, 0.0)
+    shown = printed(report.record_view(record(zone=caf)))
+    assert "not known: there is no figure of the grid of CAF" in shown
+    shown = printed(report.record_view(record(NOTHING_KNOWN)))
+    assert "not known: no energy was measured" in shown
+    shown = printed(report.record_view(record(zone=None)))
+    assert "not known: it was reckoned with no zone" in shown
+    assert "emissions not known" not in " ".join(printed(report.record_view(record())).split())
 
 
 def test_markup_in_questions_and_answers_is_shown_as_text() -> None:

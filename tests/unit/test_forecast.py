@@ -17,6 +17,7 @@ from monitor.store.history import History
 from monitor.store.machine import this_machine
 from monitor.store.records import Status, Tokens
 from tests.unit.builders import CPU, GPU, line, model_info, outcome, query_start
+from tests.unit.test_beside import busy
 
 START_J, PROMPT_J, ANSWER_J = 2.0, 0.05, 0.8
 Rng = np.random.Generator
@@ -176,6 +177,39 @@ def test_lengths_that_were_never_seen_to_end_are_not_foretold() -> None:
     assert told.tokens == 120
 
 
+def test_a_few_long_answers_are_no_forecast_of_what_all_others_were_cut_from() -> None:
+    """Seven were cut, and one that was not says how long all of them would have become: what it
+    alone took lies close together, and tells nothing of the next one."""
+    rng = np.random.default_rng(13)
+    lengths = np.array([12.0, 14.0, 15.0, 16.0, 24.0, 24.0, 24.0, 71.0] * 2)
+    past = answers(rng, lengths, noise=0.4)
+    cut = replace(past, is_cut=lengths < 70)
+    assert foretell(cut, 20, 4_000) is None
+    assert foretell(past, 20, 4_000) is not None
+
+
+def test_the_interval_is_as_wide_as_few_answers_scatter() -> None:
+    """Half of sixteen were cut: the other half tells, and eight reach to their own ends."""
+    rng = np.random.default_rng(14)
+    lengths = np.concatenate([np.full(8, 5.0), np.linspace(20.0, 80.0, 8)])
+    past = replace(answers(rng, lengths, noise=0.3), is_cut=lengths < 10)
+    told = foretell(past, 20, 4_000)
+    assert told is not None
+    whole = foretell(
+        replace(
+            past,
+            **{
+                name: getattr(past, name)[8:]
+                for name in ("fresh_tokens", "answer_tokens", "prefill_j", "decode_j", "is_cut")
+            },
+        ),
+        20,
+        4_000,
+    )
+    assert whole is not None
+    assert told.high_j / told.low_j == pytest.approx(whole.high_j / whole.low_j, rel=0.15)
+
+
 def test_where_a_few_were_cut_the_upper_end_is_what_there_is_room_for() -> None:
     rng = np.random.default_rng(11)
     lengths = np.concatenate([np.full(15, 50.0), np.full(5, 900.0)])
@@ -235,6 +269,24 @@ def test_the_basis_is_of_one_model_one_place_and_one_kind_of_sensor(
     assert by_path is not None
     assert by_path.answer_tokens.tolist() == [9.0]
     assert kept.basis("unknown", 2, -1) is None
+
+
+def test_answers_beside_other_programs_are_left_out_where_there_are_enough_others(
+    history: History, kept: Kept
+) -> None:
+    for number in range(1, FEWEST + 1):
+        ask(history, number, gauges=busy(90.0 if number == 1 else 1.0))
+    past = kept.basis(SHA256, 2, -1)
+    assert past is not None
+    assert (len(past), past.left_out) == (FEWEST, 0)
+    ask(history, 20, gauges=busy(2.0))
+    past = kept.basis(SHA256, 2, -1)
+    assert past is not None
+    assert (len(past), past.left_out) == (FEWEST, 1)
+    assert 1.0 not in past.answer_tokens
+    told = foretell(past, 20, 4_000)
+    assert told is not None
+    assert told.left_out == 1
 
 
 def test_the_basis_says_which_answers_were_cut(history: History, kept: Kept) -> None:

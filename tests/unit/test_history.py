@@ -267,7 +267,17 @@ def test_the_power_curve_is_kept_with_its_query(history: History) -> None:
 # --- the record's form -------------------------------------------------------------------
 
 TOP = {"id", "kind", "status", "started_at", "model", "settings", "text", "tokens", "seconds"}
-TOP |= {"method", "energy", "co2", "embodied_g", "gauges", "throttled"}
+TOP |= {
+    "method",
+    "energy",
+    "co2",
+    "embodied_g",
+    "gauges",
+    "throttled",
+    "beside",
+    "doubts",
+    "unread",
+}
 EXTRAS = {"error", "prompt", "finish_reason"}
 LINE = {"key", "label", "domain", "device", "kind", "role", "joules", "low_j", "high_j"}
 LINE |= {"mean_w", "peak_w", "samples", "coverage"}
@@ -285,7 +295,7 @@ def test_a_record_has_the_form_the_design_promises(history: History) -> None:
         "load", "prefill", "first_token", "decode", "total", "thinking",
     }  # fmt: skip
     energy = document["energy"]
-    assert set(energy) - {"coverage"} == {
+    assert set(energy) - {"coverage", "is_lower_bound"} == {
         "total_j", "low_j", "high_j", "above_idle_j", "above_idle_low_j", "above_idle_high_j",
         "baseline", "kind", "resolved", "phases", "load_j", "channels",
     }  # fmt: skip

@@ -2,22 +2,26 @@
 
 import json
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.cli import main
 from monitor.filter_options import filter_arguments, filter_options
 from monitor.paths import database_path
+from monitor.report import rows_table
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
-from tests.unit.builders import query_start, stored_query
+from tests.unit.builders import LACKING, NOTHING_KNOWN, outcome, query_start, stored_query
 
 
 def run(*arguments: str) -> Result:
@@ -49,6 +53,54 @@ def test_a_filtered_list_holds_what_matches(ids: list[str]) -> None:
     assert len(answer("list", "--limit", "2")) == 2
 
 
+def test_a_list_that_leaves_queries_out_says_how_many_there_are(ids: list[str]) -> None:
+    told = run("list", "--limit", "2").stderr
+    assert told == "The newest 2 of 3 queries; --limit shows more.\n"
+    assert not run("list", "--limit", "3").stderr
+
+
+@pytest.fixture
+def in_kathmandu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set the clock of this machine to a zone that is no whole hour from any other."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows' clock is of the system")
+def test_times_are_of_this_machines_clock_and_in_json_of_utc(
+    ids: list[str], in_kathmandu: None
+) -> None:
+    (record,) = answer("list", "--limit", "1")
+    assert record["started_at"].endswith("+00:00")
+    local = datetime.fromisoformat(record["started_at"]).astimezone(
+        timezone(timedelta(hours=5, minutes=45))
+    )
+    told = run("list").stdout
+    assert told.count("UTC+05:45") == 1
+    assert f"{local:%m-%d %H:%M}" in told
+    assert f"{local:%Y-%m-%d %H:%M:%S} (UTC+05:45)" in run("show", ids[0]).stdout
+
+
+@pytest.mark.parametrize("width", [30, 45, 60, 80, 120])
+def test_a_narrow_list_leaves_columns_out_and_cuts_no_identifier_or_figure(
+    ids: list[str], width: int
+) -> None:
+    with closing(History(database_path())) as history:
+        view = rows_table(history.browse.rows(EVERYTHING, 3), width)
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(view)
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= width
+    for line, identifier in zip(lines[1:], ids, strict=False):
+        assert line.split()[0] == identifier[-8:]
+        assert "◐ 57.6 J" in line
+    assert ("when" in lines[0], "model" in lines[0]) == (width >= 45, width >= 60)
+
+
 def test_sums_are_those_of_the_queries(ids: list[str]) -> None:
     records = answer("list")
     found = answer("sums", "--by", "day", "--split", "model")
@@ -65,6 +117,47 @@ def test_sums_are_those_of_the_queries(ids: list[str]) -> None:
     figures_told = run("sums").stdout.splitlines()[1].split("◐")
     assert len(figures_told) == 3, "the sum and its joules a token are marked"
     assert "total" in printed
+
+
+CAF = Zone("CAF", "Central African Republic", 2022, 0.0)
+"""A zone whose figure is missing in the table it is from."""
+
+
+def test_sums_say_what_was_not_read(ids: list[str]) -> None:
+    assert "≥" not in run("sums").output
+    whole = answer("sums")["total"]
+    assert (whole["is_lower_bound"], whole["partly_read"], whole["unread"]) == (False, 0, 0)
+    with closing(History(database_path())) as history:
+        stored_query(history, "four", bill=LACKING)
+        stored_query(history, "five", bill=NOTHING_KNOWN)
+    total = answer("sums")["total"]
+    assert (total["queries"], total["measured"], total["partly_read"], total["unread"]) == (
+        5, 4, 1, 1,
+    )  # fmt: skip
+    assert total["is_lower_bound"] is True
+    told = run("sums").output
+    row = next(each for each in told.splitlines() if each.startswith("total"))
+    assert row.count("≥") == 3, "energy, CO2 and J/token"
+    assert "A part was not read in 1 of 5 queries: it was at least this." in told
+    assert "Nothing was read of 1 of 5 queries" in told
+    parts = {each["key"]: each for each in answer("sums", "--split", "component")["bars"]}
+    assert {key: each["is_lower_bound"] for key, each in parts.items()} == {
+        "cpu": False, "gpu": True,
+    }  # fmt: skip
+    assert "≥" not in run("sums", "--text", "one").output
+
+
+def test_sums_say_of_how_many_queries_their_grams_are(ids: list[str]) -> None:
+    with closing(History(database_path())) as history:
+        history.finish(history.begin(query_start(prompt="four", zone=CAF)).query_id, outcome())
+    total = answer("sums")["total"]
+    assert (total["measured"], total["costed"], total["is_lower_bound"]) == (4, 3, False)
+    told = run("sums").output
+    row = next(each for each in told.splitlines() if each.startswith("total"))
+    assert row.count("≥") == 1, "of the grams alone"
+    assert "The emissions are of 3 of 4 measured queries" in " ".join(told.split())
+    alone = run("sums", "--text", "four").output
+    assert "The emissions are not known: there is no figure of the grid." in alone
 
 
 def test_tags_and_notes_are_kept_and_found(ids: list[str]) -> None:

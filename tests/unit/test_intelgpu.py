@@ -10,7 +10,9 @@ import pytest
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
 from monitor.power.gauge import Quantity
 from monitor.power.hwmon import counter as hwmon_counter
-from monitor.power.hwmon import watch
+from monitor.power.hwmon import gt_load, limit, watch
+from monitor.power.hwmon.card import cards
+from monitor.power.hwmon.gt_load import GtLoad
 from monitor.power.sources import SOURCES, Gauged, Remarking
 from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.trace import Trace
@@ -140,7 +142,7 @@ def test_a_counter_beyond_its_register_goes_on(put: PutCard) -> None:
     [
         ((), "no Intel GPU"),
         ((FakeCard(AMD, monitors=(I915,)),), "no Intel GPU"),
-        ((FakeCard(INTEL, address="0000:00:02.0"),), "uncore"),
+        ((FakeCard(INTEL, address="0000:00:02.0"),), "missing where the processor is modelled"),
         ((FakeCard(INTEL),), "driver"),
         ((FakeCard(INTEL, monitors=({"name": "i915", "temp1_input": 1},)),), "driver"),
     ],
@@ -216,6 +218,66 @@ def test_the_source_is_opened_anew_when_a_card_wakes_or_falls_asleep(
             source.read()
         source, channels = opened()
         assert list(channels) == keys
+
+
+def test_a_card_that_may_sleep_is_said_to_be_kept_awake(put: PutCard) -> None:
+    put(arc(I915, files={"power/control": "auto"}))
+    put(FakeCard(INTEL, 1, "0000:0a:00.0", (I915,), files={"power/control": "on"}))
+    probe = opened()[0].probe()
+    assert probe.reason == (
+        "Reading Intel GPU 0, Intel GPU 1. Intel GPU 0 cannot fall asleep while it is read."
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_believed"),
+    [
+        ({}, True),
+        ({"power1_crit": 328_000_000}, False),
+        ({"power1_cap": 190_000_000}, False),
+        ({"power1_crit": 4_000_000_000, "power1_cap": 190_000_000}, True),
+        ({"power1_crit": 0}, True),
+    ],
+    ids=["no limit", "critical", "cap", "the higher of both", "none told"],
+)
+def test_a_counter_that_says_more_than_its_card_ever_draws_is_not_believed(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch, limits: Says, is_believed: bool
+) -> None:
+    """As of an Arc B570 on Linux 6.16."""
+    monkeypatch.setattr(limit, "SOON_S", 0.02)
+    device = put(arc({"name": "xe", **XE_CARD, **limits}))
+    source, _ = opened()
+    source.read()
+    time.sleep(0.025)
+    say(device / "hwmon/hwmon3", {"energy1_input": 7_000_000 + 100_000_000})
+    assert len(source.read()) == 1
+    assert bool(source.doubts()) is not is_believed
+    time.sleep(0.025)
+    say(device / "hwmon/hwmon3", {"energy1_input": 7_000_000 + 100_000_001})
+    # What it goes on to tell is a gap, and no fault for which the source is opened anew.
+    assert len(source.read()) == is_believed
+    for doubt in source.doubts():
+        assert doubt.key == ARC
+        assert doubt.words().startswith("Intel GPU 0 counted ")
+        assert "missing in the totals" in doubt.words()
+
+
+@pytest.mark.parametrize(
+    ("power_w", "until_s", "is_believed"),
+    [(500.0, 9.5, True), (500.0, 10.5, False), (700.0, 1.5, True), (900.0, 1.5, False)],
+    ids=["a burst", "for too long", "less than twice", "more than twice"],
+)
+def test_a_card_may_allow_itself_more_for_a_while(
+    put: PutCard, power_w: float, until_s: float, is_believed: bool
+) -> None:
+    device = put(arc({"name": "xe", **XE_CARD, "power1_crit": 328_000_000}))
+    _, channels = opened()
+    watched = limit.Limit(channels[ARC], device / "hwmon/hwmon3/energy1_input")
+    at_s = 0.0
+    while at_s <= until_s:
+        watched.add(100.0 + at_s, power_w * at_s)
+        at_s += 0.25
+    assert (watched.doubt is None) is is_believed
 
 
 def test_a_counter_that_fails_beside_another_is_told_of(
@@ -298,3 +360,54 @@ def test_an_unhindered_card_gives_no_reason(put: PutCard) -> None:
     gauges = {gauge.key: gauge.quantity for gauge in source.gauges()}
     readings = {gauges[r.key]: (r.value, r.note) for r in source.read_gauges()}
     assert readings == {Quantity.THROTTLE: (0.0, ""), Quantity.CLOCK: (1300.0, "")}
+
+
+I915_GT, XE_GT = "gt/gt{}/rc6_residency_ms", "tile{}/gt0/gtidle/idle_residency_ms"
+
+
+def slept(driver: str, *slept_ms: int) -> dict[str, Says]:
+    """What a card says of how long each of its GTs has slept."""
+    if driver == "xe":
+        return {"files": {XE_GT.format(n): ms for n, ms in enumerate(slept_ms)}}
+    return {"card_files": {I915_GT.format(n): ms for n, ms in enumerate(slept_ms)}}
+
+
+@pytest.mark.parametrize("driver", ["i915", "xe"])
+def test_the_load_is_the_time_in_which_the_busiest_gt_did_not_sleep(
+    put: PutCard, driver: str
+) -> None:
+    device = put(arc({**I915, "name": driver}, **slept(driver, 90_000, 70_000)))
+    where = device if driver == "xe" else device / "drm/card0"
+    (card,) = cards(INTEL)
+    load = GtLoad(card)
+    assert load
+    assert load.read(1000.0) is None  # it takes two looks
+    say(where, *slept(driver, 90_480, 70_120).values())
+    assert load.read(1000.5) == pytest.approx(76.0)
+    assert load.read(1000.51) is None  # too soon
+    say(where, *slept(driver, 90_985, 70_625).values())
+    assert load.read(1001.0) == 0.0  # never below, though it may have slept a millisecond before
+    assert load.read(1009.0) is None  # nobody looked meanwhile
+    say(where, *slept(driver, 5, 70_900).values())
+    assert load.read(1009.5) is None  # the number has wrapped
+
+
+def test_a_card_whose_sleep_is_not_counted_tells_no_load(put: PutCard) -> None:
+    device = put(arc(I915, **slept("i915", 0)))
+    (card,) = cards(INTEL)
+    load = GtLoad(card)
+    assert [load.read(1000.0), load.read(1000.5)] == [None, None]
+    say(device / "drm/card0/gt/gt0", {"rc6_enable": 0})
+    assert not GtLoad(card)
+
+
+def test_the_load_is_a_gauge_of_the_card(put: PutCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gt_load, "SHORTEST_S", 0.0)
+    put(arc(I915, **slept("i915", 90_000)))
+    source, channels = opened()
+    (gauge,) = source.gauges()
+    assert (gauge.quantity, gauge.device) == (Quantity.UTILISATION, channels[ARC].device)
+    assert gauge.label == "Intel GPU 0 load"
+    assert source.read_gauges() == []
+    (reading,) = source.read_gauges()
+    assert (reading.key, reading.value) == (gauge.key, 100.0)

@@ -90,6 +90,7 @@ def test_a_broken_file_is_listed_with_its_problem_and_hides_no_other(folder: Pat
     assert "web page" in found["broken"].problem
     assert "folder" in found["folder"].problem
     assert "There is no file" in found["dangling"].problem
+    assert list(found)[-3:] == ["broken", "dangling", "folder"], "behind those that can be used"
     assert found["Llama-1B.Q4_0"].info is not None
 
 
@@ -184,10 +185,12 @@ def test_two_files_of_one_name_are_told_apart_by_their_paths(folder: Path, tmp_p
 
 
 def test_an_unknown_name_says_what_there_is(folder: Path) -> None:
+    (folder / "broken.gguf").write_text("<!DOCTYPE html>")
     message = refusal("mixtral", folder)
     assert "There is no model “mixtral”" in message
     assert "Give the path of a GGUF file" in message
     assert "qwen-7b-chat" in message
+    assert "broken" not in message
 
 
 def test_the_home_of_nobody_is_refused_in_a_sentence(folder: Path) -> None:

@@ -122,6 +122,59 @@ def shell(script: str) -> "subprocess.CompletedProcess[str]":
 
 
 @needs_root
+@pytest.mark.parametrize("is_primary", [False, True], ids=["with a member", "somebody's own"])
+def test_a_group_that_was_there_before_outlives_undoing(
+    root: Path, program: Program, is_primary: bool
+) -> None:
+    program("udevadm", ":")
+    with (root / "etc/group").open("a") as file:
+        file.write(f"{GROUP}:x:555:bob\n")
+    with (root / "etc/passwd").open("a") as file:
+        file.write(f"bob:x:1001:{555 if is_primary else 1001}::/home/bob:/bin/sh\n")
+    mend = rapl_mend(PERSON)
+    for _ in range(2):
+        assert shell(mend.script).returncode == 0
+        assert groups(root)[GROUP] == (555, ["bob", PERSON])
+    for _ in range(2):
+        assert shell(mend.undo_script).returncode == 0
+        assert groups(root)[GROUP][0] == 555
+        assert "bob" in groups(root)[GROUP][1]
+        assert modes(root) == {(0o400, 0)}
+    assert not files(root)
+
+
+@needs_root
+def test_a_person_of_a_directory_is_put_into_the_group_by_gpasswd(
+    root: Path, program: Program
+) -> None:
+    program("udevadm", ":")
+    # No such person in the system's own list, as usermod says.
+    person = "eve@corp.example"
+    before = groups(root)
+    failed = shell(rapl_mend(person).script)
+    assert failed.returncode == 1
+    assert failed.stderr.splitlines()[-1] == (
+        f"{person} cannot be put into the group {GROUP}; nothing was changed."
+    )
+    assert (groups(root), files(root), modes(root)) == (before, set(), {(0o400, 0)})
+
+    calls = program("gpasswd", f'[ "$3 $4 $5" = "-a {person} {GROUP}" ]')
+    assert shell(rapl_mend(person).script).returncode == 0
+    assert calls.exists()
+    assert modes(root) == {(0o440, groups(root)[GROUP][0])}
+
+
+@needs_root
+def test_a_counter_that_all_could_read_is_closed_to_others(root: Path, program: Program) -> None:
+    program("udevadm", ":")
+    for counter in counters(root):
+        counter.chmod(0o444)
+    assert shell(rapl_mend(PERSON).script).returncode == 0
+    assert modes(root) == {(0o440, groups(root)[GROUP][0])}
+    assert "o-rwx" in RULE, "at the next start as well"
+
+
+@needs_root
 def test_the_script_opens_the_counters_to_one_group_and_undoing_closes_them(
     root: Path, program: Program
 ) -> None:
@@ -184,7 +237,7 @@ def test_nothing_is_ever_opened_to_everyone() -> None:
     mend = rapl_mend(PERSON)
     rights = re.findall(r"chmod (\S+) (\S+)", "\n".join([BY_HAND, mend.script, mend.undo_script]))
     assert len(rights) >= 5
-    assert {right for right, what in rights if "rules" not in what} == {"g+r", "g-r"}
+    assert {right for right, what in rights if "rules" not in what} == {"g+r,o-rwx", "g-r"}
 
 
 def test_the_side_channel_is_told_of_before_anything_is_done() -> None:

@@ -15,6 +15,7 @@ from monitor.energy.account import Bill
 from monitor.model_commands import models
 from monitor.models.overview import Measured, overview
 from monitor.models.places import FILES_PREFERENCE
+from monitor.models.report import token_energy
 from monitor.paths import database_path
 from monitor.power.channel import Kind
 from monitor.store.history import History
@@ -24,6 +25,7 @@ from monitor.store.records import Seconds, Status, Tokens
 from tests.unit.builders import (
     BILL,
     CPU,
+    LACKING,
     NOTHING_KNOWN,
     channel,
     line,
@@ -64,6 +66,16 @@ def answered(history: History, joules: float = 10.0, tokens: int = 5, **changes:
 
 def read(history: History) -> list[ModelFigures]:
     return read_model_figures(history.store, this_machine()["id"])
+
+
+def test_what_lacks_a_part_is_marked(history: History) -> None:
+    answered(history)
+    (found,) = read(history)
+    assert (found.is_partly_read, token_energy(found)) == (False, "● 2.00 J")
+    answered(history, bill=LACKING)
+    (found,) = read(history)
+    assert found.is_partly_read
+    assert token_energy(found).startswith("≥ ● ")
 
 
 def test_answers_are_added_up_with_their_interval_and_weakest_kind(history: History) -> None:

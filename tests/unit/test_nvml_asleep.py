@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from monitor.models.fit import free_memory
 from monitor.power.asleep import BusGpu, nvidia_gpus
 from monitor.power.channel import OpenAnew, ProbeState
 from monitor.power.sampler import Sampler
+from monitor.power.sources import Parting
 from monitor.power.sources import nvml as nvml_source
 from monitor.power.sources.nvml import Nvml
 from tests.hardware.nvml import FakeGpu, handles_given, init_calls
@@ -59,6 +61,28 @@ def test_a_gpu_that_could_sleep_is_said_to_be_kept_awake(
     (tmp_path / "sys/bus/pci/devices/0000:01:00.0/power/control").write_text("auto\n")
     with closing(Nvml()) as nvml:
         assert "0000:01:00.0 cannot fall asleep while it is read" in nvml.probe().reason
+
+
+def test_looking_at_models_wakes_no_gpu(fake_gpus: FakeGpus, bus: Bus) -> None:
+    fake_gpus([FIRST, SECOND])
+    second = PciDevice("0000:02:00.0")
+    bus(PciDevice(runtime_status="active"), second)
+    awake = free_memory()
+    assert not awake.gpu_sleeps
+
+    bus(PciDevice(runtime_status="suspended"), second)
+    one_sleeps = free_memory()
+    assert one_sleeps.gpu_sleeps
+    assert one_sleeps.vram_bytes
+    assert awake.vram_bytes
+    assert one_sleeps.vram_bytes < awake.vram_bytes
+    assert (handles_given(0), handles_given(1)) == (0, 1)
+
+    bus(PciDevice(runtime_status="suspended"))
+    started, all_sleep = init_calls(), free_memory()
+    assert (all_sleep.vram_bytes, all_sleep.gpu_sleeps) == (None, True)
+    assert all_sleep.total_bytes == all_sleep.ram_bytes
+    assert init_calls() == started
 
 
 def test_a_sleeping_gpu_is_not_woken_and_read_once_it_is_awake(
@@ -132,3 +156,23 @@ def test_a_gpu_without_its_drivers_library_is_not_said_to_be_absent(
     probe = Nvml().probe()
     assert probe.reason.startswith("There is an NVIDIA GPU")
     assert "Install NVIDIA's own driver" in probe.mend
+
+
+def test_a_gpu_has_left_when_it_sleeps_or_is_off_the_bus_and_not_when_it_is_lost(
+    fake_gpus: FakeGpus, bus: Bus
+) -> None:
+    fake_gpus([FIRST, SECOND])
+    first, second = PciDevice("0000:01:00.0"), PciDevice("0000:02:00.0")
+    bus(first, second)
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        channel = next(c for c in nvml.open() if c.device == "GPU-second")
+    # Another object looks, as after a failure.
+    nvml = Nvml()
+    assert isinstance(nvml, Parting)
+    assert not nvml.has_left(channel)
+    bus(first, replace(second, runtime_status="suspended"))
+    assert nvml.has_left(channel)
+    bus(first)
+    assert nvml.has_left(channel)
+    assert not nvml.has_left(replace(channel, device="GPU-that-no-bus-has-shown"))

@@ -1,7 +1,9 @@
 """What LlamaWatt itself costs: from the processor time of its real processes."""
 
+import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +13,15 @@ import psutil
 import pytest
 
 from monitor.power import engine_process
-from monitor.power.channel import Domain, Kind, ProbeState, Role, counted
+from monitor.power.channel import Domain, Kind, ProbeState, Reading, Role, counted
 from monitor.power.cpu import this_processor
 from monitor.power.cpu_model import Activity, nominal_power, package_w
 from monitor.power.engine_process import WORKER
+from monitor.power.own_time import ThreadTime, sampling_s
 from monitor.power.sampler import Sampler
-from monitor.power.sources import SOURCES
+from monitor.power.sources import SOURCES, Remarking
 from monitor.power.sources.modelled import ModelledCpu
-from monitor.power.sources.own import APP, ENGINE, PERIOD_S, OwnCost
+from monitor.power.sources.own import ENGINE, PARTS, PERIOD_S, WINDOW, OwnCost
 from tests.unit.conftest import Eventually, MakeChannel
 
 BUSY = "while True: pass"
@@ -38,13 +41,21 @@ def engine(folder: Path, program: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def spent(source: OwnCost, work: Callable[[], object]) -> tuple[float, float]:
-    """Joules of this process and of the engine that some work costs."""
+def spent_apart(source: OwnCost, work: Callable[[], object]) -> tuple[float, float, float]:
+    """Joules of the program, its sampler and the engine that some work costs."""
     before = [reading.counter_j for reading in source.read()]
     work()
     after = [reading.counter_j for reading in source.read()]
-    app_j, engine_j = (new - old for old, new in zip(before, after, strict=True) if new is not None)
-    return app_j, engine_j
+    program_j, sampler_j, engine_j = (
+        new - old for old, new in zip(before, after, strict=True) if new is not None
+    )
+    return program_j, sampler_j, engine_j
+
+
+def spent(source: OwnCost, work: Callable[[], object]) -> tuple[float, float]:
+    """Joules of this process and of the engine that some work costs."""
+    program_j, sampler_j, engine_j = spent_apart(source, work)
+    return program_j + sampler_j, engine_j
 
 
 def be_busy(seconds: float) -> None:
@@ -75,9 +86,9 @@ def _own(monkeypatch: pytest.MonkeyPatch) -> OwnCost:
     return source
 
 
-def test_both_are_inside_and_added_to_no_total(make_channel: MakeChannel) -> None:
+def test_all_are_inside_and_added_to_no_total(make_channel: MakeChannel) -> None:
     channels = OwnCost().open()
-    assert [channel.label for channel in channels] == ["LlamaWatt itself", "Engine (llama.cpp)"]
+    assert [channel.label.split()[-1] for channel in channels[1:]] == ["sampler", "(llama.cpp)"]
     for channel in channels:
         assert (channel.role, channel.kind, channel.domain) == (
             Role.INSIDE,
@@ -101,8 +112,79 @@ def test_busy_time_of_this_process_is_paid_for_and_idle_time_is_not(own: OwnCost
     assert 0 <= idle_j < 0.1 * busy_j
 
 
+def test_the_sampler_is_paid_for_apart_from_the_rest_of_the_program(own: OwnCost) -> None:
+    """In a thread as those that read sensors are, and after it has ended as well."""
+    asked, has_worked, is_told = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        with ThreadTime() as time_used:
+            asked.wait()
+            until_s = time.thread_time() + 0.2
+            while time.thread_time() < until_s:
+                pass
+            time_used.note()
+            has_worked.set()
+            is_told.wait()
+
+    def both() -> None:
+        asked.set()
+        has_worked.wait()
+        be_busy(0.1)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    program_j, sampler_j, _ = spent_apart(own, both)
+    assert sampler_j == pytest.approx(0.2 * one_thread_w(), rel=0.1)
+    assert program_j == pytest.approx(0.1 * one_thread_w(), rel=0.2)
+    is_told.set()
+    thread.join()
+    program_j, sampler_j, _ = spent_apart(own, lambda: be_busy(0.1))
+    assert sampler_j == pytest.approx(0.0, abs=0.02 * one_thread_w())
+    assert program_j == pytest.approx(0.1 * one_thread_w(), rel=0.2)
+
+
+def test_the_threads_of_a_sampler_are_told_of(
+    make_channel: MakeChannel, eventually: Eventually
+) -> None:
+    class Busy(OwnCost):
+        name = "busy"
+
+        def read(self) -> list[Reading]:
+            until_s = time.thread_time() + 0.02
+            while time.thread_time() < until_s:
+                pass
+            return []
+
+    before_s = sampling_s()
+    with Sampler(50, [Busy()]) as sampler:
+        assert sampler.wait_ready()
+        eventually(lambda: sampling_s() - before_s > 0.05)
+
+
+@pytest.mark.parametrize(("is_loaded", "word"), [(True, "window"), (False, "command")])
+def test_processor_seconds_are_told_beside_the_modelled_watts(
+    own: OwnCost, monkeypatch: pytest.MonkeyPatch, is_loaded: bool, word: str
+) -> None:
+    if is_loaded:
+        monkeypatch.setitem(sys.modules, WINDOW, sys)
+    else:
+        monkeypatch.delitem(sys.modules, WINDOW, raising=False)
+    assert isinstance(own, Remarking)
+    own.read()
+    (before,) = own.remarks()
+    be_busy(0.2)
+    own.read()
+    (after,) = own.remarks()
+    told = re.compile(rf"Processor time: ([\d.]+) s by the {word}, ([\d.]+) s by the sampler\.")
+    was, now = told.fullmatch(before), told.fullmatch(after)
+    assert was
+    assert now
+    assert float(now[1]) - float(was[1]) == pytest.approx(0.2, abs=0.11)
+    assert own.open()[0].label == f"LlamaWatt's {word}"
+
+
 def test_without_an_engine_its_watts_are_known_to_be_none(own: OwnCost) -> None:
-    (_, reading) = own.read()
+    reading = own.read()[-1]
     assert (reading.key, reading.counter_j) == (ENGINE, 0.0)
     _, engine_j = spent(own, lambda: be_busy(0.05))
     assert engine_j == 0.0
@@ -133,7 +215,7 @@ def test_what_the_engine_used_before_it_was_found_is_not_told(tmp_path: Path) ->
             time.sleep(0.01)
         source = OwnCost()
         source.open()
-        assert source.read()[1].counter_j == 0.0
+        assert source.read()[-1].counter_j == 0.0
 
 
 def test_a_child_that_is_not_the_engine_is_not_paid_for(own: OwnCost) -> None:
@@ -158,7 +240,7 @@ def test_all_that_is_told_lies_within_what_the_packages_are_modelled_to_draw(
             channel.key: sampler.trace.window(channel.key, start_s, end_s).joules
             for channel in sampler.channels()
         }
-    inside_j = (joules.pop(APP) or 0.0) + (joules.pop(ENGINE) or 0.0)
+    inside_j = sum(joules.pop(part) or 0.0 for part in PARTS)
     assert 0 < inside_j < sum(value or 0.0 for value in joules.values())
 
 

@@ -278,6 +278,33 @@ def test_perf_events_stand_in_for_closed_zones(perf: Perf, rapl: Rapl) -> None:
     assert len(rapl.read()) == 1
 
 
+@counting
+@pytest.mark.skipif(not can_deny(), reason="root can read every file here")
+@pytest.mark.parametrize(
+    ("events", "way", "read"),
+    [
+        ({"energy-pkg": "event=0x00"}, "perf events", "rapl:package-0"),
+        ({"energy-psys": "event=0x00"}, "except for CPU 0", "rapl:psys"),
+    ],
+    ids=["the package", "no better"],
+)
+def test_the_machines_counter_alone_does_not_keep_perf_events_from_being_tried(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rapl: Rapl,
+    events: dict[str, str],
+    way: str,
+    read: str,
+) -> None:
+    root = tmp_path / "sys"
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
+    psys = RaplZone("intel-rapl:1", "psys", PowerCurve.constant(50.0), start_uj=7_000_000)
+    with FakeSysfs(root, [zone(readable=False), psys]):
+        build_perf(root, PerfDriver(events))
+        assert way in rapl.probe().reason
+        assert [channel.key for channel in rapl.open()] == [read]
+
+
 AS_NOBODY = """
 import json, os
 from monitor.power.sources.rapl import Rapl

@@ -5,11 +5,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.energy.account import DECODE, Phase, account
 from monitor.power import local_http
 from monitor.power.channel import Domain, Kind, ProbeState, Reading, Role
 from monitor.power.local_http import (
@@ -24,7 +27,16 @@ from monitor.power.local_http import (
 from monitor.power.plug_answers import PlugKind, question, recognise
 from monitor.power.sampler import Sampler
 from monitor.power.sources.plug import Plug
-from tests.hardware.plug_server import STATUS_10, Device, serving, shelly, shelly_gen1, tasmota
+from monitor.power.trace import Trace
+from tests.hardware.plug_server import (
+    STATUS_10,
+    Device,
+    serving,
+    shelly,
+    shelly_gen1,
+    shelly_of,
+    tasmota,
+)
 from tests.unit.conftest import Eventually
 
 HTML = b"<!doctype html><title>Router</title>"
@@ -69,6 +81,31 @@ def watts(readings: list[Reading]) -> list[float | None]:
     return [reading.power_w for reading in readings]
 
 
+def test_a_plug_is_for_minutes_and_not_for_a_short_answer() -> None:
+    """Read once a second, and late: of an answer of five seconds it says nothing sure."""
+    (plug,) = Plug("192.168.1.20", PlugKind.SHELLY).open()
+    part = replace(plug, key="cpu", domain=Domain.CPU, role=Role.PART, period_s=0.001)
+    trace = Trace()
+    for channel, every_s in ((plug, 1.0), (part, 0.1)):
+        trace.add(channel)
+        times_s = np.arange(0.0, 300.0, every_s)
+        trace.record(Reading(channel.key, at_s, power_w=80.0) for at_s in times_s)
+    short, long_ = (
+        {line.channel.key: line for line in bill.lines}
+        for bill in (
+            account(trace, [plug, part], [Phase(DECODE, 10.0, until_s)])
+            for until_s in (15.0, 190.0)
+        )
+    )
+    assert not short[plug.key].resolved
+    assert long_[plug.key].resolved
+    assert short[part.key].resolved
+    # It neither adds to the total nor takes from what is known of it.
+    total = account(trace, [plug, part], [Phase(DECODE, 10.0, 15.0)]).total()
+    assert total.resolved
+    assert total.joules == pytest.approx(5 * 80.0, rel=0.01)
+
+
 # Each plug is recognised and read.
 
 
@@ -76,6 +113,8 @@ def watts(readings: list[Reading]) -> list[float | None]:
     ("device", "kind", "energy_wh"),
     [
         (shelly(), PlugKind.SHELLY, 1234.567),
+        (shelly_of("switch:0"), PlugKind.SHELLY, 1234.567),
+        (shelly_of("pm1:0"), PlugKind.SHELLY_PM1, 1234.567),
         (shelly_gen1(), PlugKind.SHELLY_GEN1, 74074 / 60),
         (shelly_gen1(in_status=True), PlugKind.SHELLY_GEN1, 74074 / 60),
         (tasmota(), PlugKind.TASMOTA, 1235.0),
@@ -162,6 +201,16 @@ def test_an_idle_plug_reads_zero() -> None:
         ),
         (tasmota(Switch1="ON"), "does not measure"),
         (tasmota([20, 30]), "measures 2 sockets"),
+        (shelly_of("switch:0", "switch:1", "switch:2"), "Shelly device measures 3 sockets"),
+        (
+            Device(
+                {
+                    "/shelly": {"type": "SHSW-25", "mac": "A0", "num_outputs": 2, "num_meters": 2},
+                    "/meter/0": {"power": 5.0, "is_valid": True, "total": 1},
+                }
+            ),
+            "measures 2 sockets",
+        ),
         (Device({STATUS_10: {"WARNING": "Need user=<username>&password=<password>"}}), "password"),
         (Device({"/shelly": {"gen": 2}}, status=401), "wants a password (401)"),
         (Device(status=503), "cannot answer now (503)"),
@@ -277,6 +326,10 @@ def test_an_address_is_read_as_it_is_typed(typed: str, address: str) -> None:
         ("my plug", "no address"),
         ("plug\r\nHost: evil", "no address"),
         ("[fe80::xyz]", "no address"),
+        # Systems take these for 192.168.1.16 and for 127.0.0.1.
+        ("192.168.001.020", "No number begins with a 0"),
+        ("0x7f.1", "no address"),
+        ("2130706433", "no address"),
         ("-x", "no address"),
     ],
 )
@@ -334,6 +387,19 @@ def names(monkeypatch: pytest.MonkeyPatch, *ips: str) -> list[str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return sought
+
+
+def test_a_name_server_that_is_away_is_told_of_and_no_driver_is_blamed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hang = threading.Event()
+    monkeypatch.setattr(local_http, "NAME_S", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(10.0))
+    try:
+        with pytest.raises(DeviceError, match=r"plug\.test was not found in time.*\(DNS\) is slow"):
+            ask(Address("plug.test"), "/shelly")
+    finally:
+        hang.set()
 
 
 def test_a_name_with_one_address_elsewhere_is_asked_nothing(

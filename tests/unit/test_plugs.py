@@ -170,6 +170,11 @@ def test_a_plug_is_tried_added_listed_and_removed(device: Device) -> None:
     asked = len(device.asked)
     assert "Desk" in run("list").output
     assert len(device.asked) == asked
+    assert told("rename", device.address, " Shelf ") == seen | {"name": "Shelf"}
+    assert told("rename", "Shelf", "Desk") == seen | {"name": "Desk"}
+    assert len(device.asked) == asked
+    words = " ".join(run("rename", "Desk", "Desk").output.split())
+    assert f"the plug at {device.address} is called “Desk” now" in words
     assert told("remove", "Desk") == seen | {"name": "Desk"}
     assert "sensors plug add" in run("list").output
 
@@ -197,6 +202,7 @@ def test_an_address_elsewhere_wants_to_be_confirmed() -> None:
     assert "--anyway" in told_words
 
 
-def test_removing_what_is_not_there_is_told() -> None:
-    result = run("remove", "Desk")
+@pytest.mark.parametrize("words", [("remove", "Desk"), ("rename", "Desk", "Shelf")])
+def test_changing_what_is_not_there_is_told(words: tuple[str, ...]) -> None:
+    result = run(*words)
     assert (result.exit_code, "No plug is called “Desk”" in result.output) == (1, True)

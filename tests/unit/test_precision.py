@@ -100,6 +100,19 @@ def test_a_run_that_lacks_a_part_is_left_out_of_the_mean(record: QueryRecord) ->
     )
 
 
+def test_how_sure_a_mean_is_and_why_is_said_in_words(record: QueryRecord) -> None:
+    bills = [Bill((line(CPU, joules=joules),)) for joules in (190.0, 200.0, 210.0)]
+    records = tuple(replace(record, bill=bill) for bill in bills)
+    repeats = Repeated("a", Plan(times=3), None, records, mean_of(bills), ended=True)
+    said = repeat_report.lines(repeats)
+    assert said[0].startswith("Run 3: ● 210 J · mean so far ● 200 J (")
+    assert said[1].startswith("Mean of 3: ● 200 J (")
+    assert said[1].endswith("), with 95 % confidence.")
+    assert said[2].startswith("The runs differ by 10.0 J (standard deviation), which leaves the ")
+    single = repeat_report.lines(replace(repeats, mean=mean_of(bills[:1])))[2]
+    assert single.startswith("How much runs differ is not known of one; the sensors may be off by")
+
+
 def test_a_part_that_no_run_read_is_said_and_the_mean_marked(record: QueryRecord) -> None:
     lacking = Bill((line(CPU, joules=200.0), line(GPU, joules=None)))
     found = mean_of([lacking] * 3)
@@ -237,6 +250,13 @@ def test_what_more_runs_would_reach_is_said_with_their_number(record: QueryRecor
     found = repeated(record, Plan(times=3), 8.0, 10.0, 12.0)
     assert found.notes() == [
         f"It would take {found.needed} runs in all to know what scatters to ±5.0 %."
+    ]
+
+
+def test_stopped_before_any_run_had_ended_says_so(record: QueryRecord) -> None:
+    stopped = Repeated("a group", Plan(times=3), record, ended=True, stopped=True)
+    assert repeat_report.lines(stopped) == [
+        "Stopped before a run that counts had come to its end; there is no mean."
     ]
 
 

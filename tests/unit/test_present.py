@@ -1,15 +1,21 @@
 """Watts as of now: of every rhythm a sensor may have, and never of a reading that is old."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from monitor.energy import present as present_module
+from monitor.energy import standing as standing_module
+from monitor.energy.account import WATCH, Phase, account
+from monitor.energy.present import in_force, present
+from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
 from monitor.power.gauge import GAP_S, Gauge, GaugeReading, GaugeTrace, Quantity
-from monitor.power.present import FRESH_S, present_reading, present_w, total_w, watts_now
+from monitor.power.present import FRESH_S, present_reading, present_w, total_w
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Gap, Trace
-from tests.unit.conftest import MakeChannel
+from tests.unit.conftest import Eventually, MakeChannel
 
 FAST_S = 0.1
 
@@ -115,5 +121,61 @@ def test_what_is_listed_with_its_watts_has_none_where_they_are_old(
 ) -> None:
     with Sampler(50, [Stuck(make_channel)]) as sampler:
         assert sampler.wait_ready()
-        listed = {channel.key: power_w for channel, power_w in watts_now(sampler)}
+        listed = {channel.key: power_w for channel, power_w in present(sampler).billed}
     assert listed == {"t:a": 5.0, "t:b": None}
+
+
+class Steady:
+    """A source whose one counter advances as evenly as time, as long as it answers."""
+
+    def __init__(self, of: Channel, power_w: float) -> None:
+        self.name, self._of, self._power_w, self.answers = of.key, of, power_w, True
+
+    def probe(self) -> Probe:
+        return Probe(self.name, ProbeState.AVAILABLE, "It is steady.")
+
+    def open(self) -> tuple[Channel, ...]:
+        return (self._of,)
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        if not self.answers:
+            return []
+        return [Reading(self._of.key, now_s, counter_j=self._power_w * now_s)]
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def test_what_is_shown_live_is_what_is_billed(
+    make_channel: MakeChannel, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (standing_module, present_module):
+        monkeypatch.setattr(module, "SILENT_S", 0.4)
+    monkeypatch.setattr(sampler_module, "LATE_S", 0.1)
+    monkeypatch.setattr(sampler_module, "WATCH_S", 0.02)
+    cpu = make_channel("cpu", domain=Domain.CPU, kind=Kind.COUNTER, period_s=0.01)
+    model = replace(cpu, key="model", kind=Kind.MODELLED)
+    card = make_channel("card", kind=Kind.COUNTER, device="card", period_s=0.01)
+    sources = [Steady(cpu, 50.0), Steady(model, 20.0), Steady(card, 40.0)]
+    with Sampler(50, sources) as sampler:
+        assert sampler.wait_ready()
+        time.sleep(0.1)
+        assert in_force(sampler) == (cpu, card)
+        sources[0].answers = sources[2].answers = False
+        time.sleep(0.2)
+        assert in_force(sampler) == (cpu, card), "it is waited for"
+        eventually(lambda: model in in_force(sampler))
+        # A card has no model: it is missing, and said so.
+        assert set(in_force(sampler)) == {model, card}
+        shown = {channel.key: power_w for channel, power_w in present(sampler).listed}
+        assert list(shown)[-1] == "cpu", "listed still, after what is added"
+        eventually(lambda: (dict(present(sampler).billed)[model] or 0) == pytest.approx(20.0))
+        start_s = time.monotonic()
+        time.sleep(0.1)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s)
+        bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, start_s, end_s)])
+        assert {line.channel for line in bill.lines} == set(in_force(sampler))
+        sources[0].answers = True
+        eventually(lambda: in_force(sampler) == (cpu, card))

@@ -249,7 +249,8 @@ SILENT = replace(
         (0.4, None, False, ""),
         (16.0, 15.0, False, ""),
         (30.0, 15.0, False, "drew 30.0 W, where it drew 15.0 W before"),
-        (150.0, None, True, ""),
+        (150.0, None, True, "A steady load looks the same as rest"),
+        (9.0, None, True, ""),
         (30.0, 15.0, True, ""),
         (150.0, 15.0, True, "restart the machine and measure then"),
     ],
@@ -279,7 +280,9 @@ def test_a_gpu_that_tells_no_load_rests_while_it_draws_what_it_did_at_rest(
             assert take_baseline(*taken).lines[0].median_w == pytest.approx(power_w)
 
 
-def test_after_a_restart_a_person_is_believed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_restart_a_person_is_asked_again_and_the_word_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
     now = present_conditions()
     before = replace(now, boot_id="another start", booted_s=now.booted_s - 9000)
@@ -292,7 +295,15 @@ def test_after_a_restart_a_person_is_believed_again(monkeypatch: pytest.MonkeyPa
         taken = (sampler, start_s, start_s + 1.0, now, earlier)
         with pytest.raises(NotQuiet, match=r"drew 60\.0 W, where it drew 15\.0 W"):
             take_baseline(*taken)
-        assert take_baseline(*taken, is_asked=True).lines
+        made = take_baseline(*taken, is_asked=True, is_sure=True)
+        assert (made.lines[0].median_w, made.conditions.on_word) == (60.0, "Intel GPU 0")
+        # What is compared with it rests on the same word.
+        taken = (sampler, start_s, start_s + 1.0, now, [made, *earlier])
+        for is_asked in (False, True):
+            assert take_baseline(*taken, is_asked).conditions.on_word == "Intel GPU 0"
+        known = replace(made, conditions=now)
+        taken = (sampler, start_s, start_s + 1.0, now, [known])
+        assert take_baseline(*taken, is_asked=True).conditions.on_word == ""
 
 
 def test_a_gpu_that_tells_no_load_and_comes_and_goes_is_not_idle(

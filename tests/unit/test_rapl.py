@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import permutations
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, count
 from monitor.power.mend import BY_HAND, RULE
 from monitor.power.sources.rapl import MEND_HIDDEN, Rapl
 from tests.hardware.curve import PowerCurve
-from tests.hardware.sysfs import RaplZone, can_deny
+from tests.hardware.hwmon import opened_files
+from tests.hardware.sysfs import RaplZone, can_deny, take_away
 from tests.unit.conftest import MakeChannel, StillSysfs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
@@ -337,11 +339,38 @@ def test_a_counter_that_fails_later_is_missing_not_zero(
     rapl.probe()
     rapl.open()
     file = root / "class/powercap/intel-rapl:0:0/energy_uj"
-    file.unlink() if content is None else file.write_text(content)
+    take_away(file) if content is None else file.write_text(content)
     assert [reading.key for reading in rapl.read()] == ["rapl:package-0"]
-    (root / "class/powercap/intel-rapl:0/energy_uj").unlink()
+    # It comes back: a file of its own, which is opened again.
+    file.write_text("2000000\n")
+    assert [reading.counter_j for reading in rapl.read()][1:] == [2.0]
+    take_away(file)
+    take_away(root / "class/powercap/intel-rapl:0/energy_uj")
     with pytest.raises(OSError, match="no energy counter"):
         rapl.read()
+
+
+def test_the_files_of_counters_are_kept_open_and_closed_at_the_end(
+    still_sysfs: StillSysfs,
+) -> None:
+    root = still_sysfs(zone("intel-rapl:0", "package-0"), zone("intel-rapl:0:0", "dram"))
+    rapl = Rapl()
+    rapl.open()
+    assert len(held_open(root, "energy_uj")) == 2
+    with opened_files() as opened_now:
+        assert len(rapl.read()) == 2
+    assert not [name for name in opened_now if name.endswith("energy_uj")]
+    rapl.close()
+    assert not held_open(root, "energy_uj")
+
+
+def held_open(root: Path, name: str) -> list[str]:
+    """Return the files of that name below a folder that this process holds open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the folder itself
+            found.append(link.readlink())
+    return [str(path) for path in found if path.name == name and path.is_relative_to(root)]
 
 
 def test_the_mend_is_a_command_a_shell_understands() -> None:

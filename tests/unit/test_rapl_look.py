@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.energy.account import DECODE, Phase, account
 from monitor.power.channel import Kind, OpenAnew, ProbeState, counted
 from monitor.power.rapl import look
-from monitor.power.rapl.counter import DEAD_S
+from monitor.power.rapl.counter import DEAD_S, PERIOD_S
 from monitor.power.rapl.look import ALIKE_S, ROUND_S, SAME_COUNT_S, Pair, Verdict
 from monitor.power.sampler import Sampler
 from monitor.power.sources import rapl as rapl_source
@@ -324,6 +324,7 @@ def test_a_machine_whose_counters_all_stand_still_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    monkeypatch.setattr(look, "SLOW_S", look.STUCK_S)
     inside = [
         RaplZone(f"intel-rapl:0:{n}", name, STEADY) for n, name in enumerate(("dram", "core"))
     ]
@@ -332,4 +333,38 @@ def test_a_machine_whose_counters_all_stand_still_has_none(
     probe = rapl.probe()
     assert probe.state is ProbeState.ABSENT
     assert "stand still" in probe.reason
+    assert probe.retry_s, "a host may begin to count for its guest"
     assert keys(rapl) == []
+
+
+SLOW_S = 0.25
+
+
+def test_a_counter_that_is_renewed_seldom_is_read_as_seldom_and_not_called_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+    monkeypatch.setattr(look, "SLOW_S", 3 * SLOW_S)
+    stuck = RaplZone("intel-rapl:1", "psys", PowerCurve.constant(0.0), start_uj=COUNTED_UJ)
+    rapl = Rapl()
+    with FakeSysfs(tmp_path / "sys", [die(0), stuck], update_s=SLOW_S):
+        assert "renewed once in 0.3 s only" in rapl.probe().reason
+        (channel,) = rapl.open()
+        assert channel.key == "rapl:package-0"
+        # What it does not exceed, and hardly more than it is.
+        assert SLOW_S < channel.period_s < SLOW_S + 0.06
+        until_s = time.monotonic() + 2 * SLOW_S
+        while time.monotonic() < until_s:
+            assert rapl.read(), "it is no older than a renewal"
+            time.sleep(0.01)
+    rapl.close()
+
+
+def test_one_that_is_renewed_as_documented_is_known_at_once(
+    running: Callable[..., FakeSysfs],
+) -> None:
+    with running(die(0)):
+        began_s, rapl = time.monotonic(), Rapl()
+        (channel,) = rapl.open()
+        assert time.monotonic() - began_s < look.STUCK_S
+        assert channel.period_s == PERIOD_S

@@ -178,8 +178,8 @@ def test_a_part_that_was_half_read_is_shown_with_how_much_of_it_was(
     console.print(recording_view(recorded))
     lines = console.file.getvalue().splitlines()
     half, whole = (next(line for line in lines if name in line) for name in ("compile", "link"))
-    assert half.split()[-1] == "50%"
-    assert whole.split()[-1] == "100%"
+    assert half.rstrip().endswith(" 50 %")
+    assert whole.rstrip().endswith(" 100 %")
 
 
 def test_a_recording_without_marks_has_no_parts(quick: Recorder) -> None:
@@ -240,7 +240,8 @@ def test_a_source_that_goes_leaves_what_it_was_read_to_draw(
     recorded = recordings.load(quick.stop().id)
     total = recorded.recording.bill.total()
     assert total.joules == pytest.approx(54.0 * removed_s, rel=0.2)
-    assert total.coverage < 0.7, "what came after was not read"
+    after = recorded.cost(removed_s + 0.05, recorded.recording.duration_s).bill
+    assert not after.lines, "it was removed, and is no gap"
     before = recorded.cost(0.0, removed_s / 2).bill.total()
     assert before.joules == pytest.approx(54.0 * removed_s / 2, rel=0.01)
 
@@ -395,7 +396,7 @@ def test_a_part_keeps_the_marks_inside_it(quick: Recorder, recordings: Recording
     assert part.recording.marks[0].at_s == pytest.approx(0.05)
     length_s = part.recording.duration_s
     assert part.cost(0, length_s).bill.total().joules == pytest.approx(
-        part.recording.bill.total().joules, rel=1e-6
+        part.recording.bill.total().joules, rel=0.001
     )
 
 

@@ -95,7 +95,9 @@ def test_every_phase_has_the_joules_it_had(seconds: float, seed: int, step_s: fl
                 window_of(of, each.curves[key], phase.start_s, phase.end_s)
                 for each in (whole, thinned)
             )
-            assert after.joules == pytest.approx(before.joules, rel=1e-9)
+            # Of a counter nobody knows when within a refresh they were drawn, at either end.
+            rel = 5e-4 if kind is Kind.COUNTER else 1e-9
+            assert after.joules == pytest.approx(before.joules, rel=rel)
             assert after.coverage == pytest.approx(before.coverage)
 
 

@@ -102,7 +102,8 @@ def test_a_source_that_fails_disturbs_no_other(
         eventually(lambda: len(good.read_at_s) >= 10)
         start_s, end_s = good.read_at_s[0], good.read_at_s[8]
         window = sampler.trace.window(key_of(good), start_s, end_s)
-        assert window.joules == pytest.approx(100.0 * (end_s - start_s))
+        refresh_j = 100.0 * good.channels[0].period_s
+        assert window.joules == pytest.approx(100.0 * (end_s - start_s), abs=2 * refresh_j)
         assert window.coverage == pytest.approx(1.0)
         assert good.channels[0] in sampler.channels()
         missing = sampler.trace.window(key_of(bad), start_s, end_s)
@@ -231,7 +232,8 @@ def test_a_source_that_recovers_loses_no_counted_joule_but_the_watts_between(
         curve = sampler.trace.curve(key_of(counting))
         start_s, end_s = curve.time_s[0], curve.time_s[-1]
         window = sampler.trace.window(key_of(counting), start_s, end_s)
-        assert window.joules == pytest.approx(100.0 * (end_s - start_s))
+        refresh_j = 100.0 * counting.channels[0].period_s
+        assert window.joules == pytest.approx(100.0 * (end_s - start_s), abs=2 * refresh_j)
         assert window.coverage == pytest.approx(1.0)
 
         curve = sampler.trace.curve(key_of(telling))
@@ -314,7 +316,7 @@ def test_a_source_is_read_at_the_asked_rate(steady: MakeSource, eventually: Even
 def test_a_source_is_read_no_faster_than_its_own_refresh_even_when_marked(
     steady: MakeSource, make_channel: MakeChannel, eventually: Eventually, marked: bool
 ) -> None:
-    slow = steady("slow", make_channel("slow:one", period_s=0.15))
+    slow = steady("slow", make_channel("slow:one", period_s=0.3))
     with Sampler(hz=50, sources=[slow]) as sampler:
 
         def read_often() -> bool:
@@ -324,7 +326,7 @@ def test_a_source_is_read_no_faster_than_its_own_refresh_even_when_marked(
 
         eventually(read_often)
         spacings_s = [later - earlier for earlier, later in pairwise(slow.read_at_s[:4])]
-    assert min(spacings_s) >= 0.145
+    assert min(spacings_s) >= 0.295
 
 
 def test_a_mark_makes_an_extra_sample(steady: MakeSource, eventually: Eventually) -> None:

@@ -270,20 +270,29 @@ def test_a_source_whose_devices_changed_is_opened_anew_at_once(
 
 
 @pytest.mark.usefixtures("quick")
-def test_channels_that_a_source_has_disowned_and_cannot_replace_are_gone(
-    device: Device, eventually: Eventually
+@pytest.mark.parametrize("has_left", [True, False], ids=["left", "lost"])
+def test_channels_that_a_source_does_not_find_again_stay_until_they_have_left(
+    device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, has_left: bool
 ) -> None:
+    if has_left:
+        monkeypatch.setattr(Visitor, "has_left", lambda *_: True, raising=False)
+    kept = () if has_left else device.channels
     with sampling(device) as sampler:
         eventually(lambda: device.made[0].reads >= 3)
         device.state = Probe("dev", ProbeState.ABSENT, "All have stopped.")
         device.fault = "change at read"
-        eventually(lambda: sampler.channels() == ())
         # It is asked again and again, and says the same.
         eventually(lambda: len(device.made) >= 4)
-        assert sampler.channels() == ()
-        assert reason(sampler).startswith("All have stopped.")
+        assert sampler.channels() == kept
+        (probe,) = sampler.probes()
+        assert probe.reason.startswith("All have stopped.")
+        assert probe.state is (ProbeState.ABSENT if has_left else ProbeState.SILENT)
         device.state = Probe("dev", ProbeState.AVAILABLE, "Back.")
-        eventually(lambda: sampler.channels() == device.channels)
+        device.fault = ""
+        eventually(lambda: sampler.probes()[0].reason.startswith("Back."))
+        assert sampler.channels() == device.channels
+        began_s = time.monotonic()
+        eventually(lambda: sampler.trace.latest("dev:one")[0] > began_s)
 
 
 @pytest.mark.usefixtures("quick")

@@ -217,6 +217,14 @@ def test_a_half_loaded_cpu_is_not_modelled_at_half_of_its_watts(
     assert statistics.median(point.cubic_w / point.truth_w - 1 for point in middle) < -0.5
 
 
+def test_a_straight_line_is_off_by_a_few_percent_where_the_cubic_is_off_by_half() -> None:
+    middle = [point for point in points() if 0.2 <= point.load <= 0.8]
+    straight = [point.rated_w * point.load / point.truth_w - 1 for point in middle]
+    cubic = [point.cubic_w / point.truth_w - 1 for point in middle]
+    assert statistics.median(straight) == pytest.approx(-0.03, abs=0.005)
+    assert statistics.median(cubic) == pytest.approx(-0.53, abs=0.005)
+
+
 def test_watts_are_concave_in_the_number_of_busy_cores() -> None:
     watts = [
         package_w(activity([1.0] * busy + [0.0] * (8 - busy), 8.0, 3.0), 100.0) for busy in range(9)

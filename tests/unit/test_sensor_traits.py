@@ -125,6 +125,7 @@ def test_a_sampler_widens_its_intervals_by_what_was_learned(
         for sampler in (documented, learned):
             edges_j.append(sampler.trace.window(channel.key, start_s, start_s + 0.5).edge_j)
         assert learned.channels()[0].period_s == 0.1
-    # At each end the uniform doubt of a refresh of 0.1 s at 100 W, in quadrature.
-    assert edges_j[1] == pytest.approx(2**0.5 * 100 * 0.1 / 12**0.5, rel=0.1)
+    # At each end lie two refreshes, each some time within 0.1 s at 100 W: between them they are off
+    # by as much, or by less where they share it.
+    assert 0.5 < edges_j[1] / (2**0.5 * 100 * 0.1 / 12**0.5) <= 1.1
     assert edges_j[0] < edges_j[1] / 4

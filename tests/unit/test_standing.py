@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.energy.account import DECODE, PREFILL, WATCH, Bill, Phase, account
@@ -18,7 +18,18 @@ from monitor.energy.ledger import Ledger
 from monitor.energy.precision import join_bills
 from monitor.energy.standing import standing
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
-from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power import reader
+from monitor.power.channel import (
+    Channel,
+    Domain,
+    Kind,
+    OpenAnew,
+    Probe,
+    ProbeState,
+    Reading,
+    Role,
+    counted,
+)
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 from monitor.power.window import Gap
@@ -62,6 +73,31 @@ class Steady:
         """Nothing is held open."""
 
 
+class Losing(Steady):
+    """Two counters, of which the second is not found any more when the source is opened anew.
+
+    :param has_left: what it says of that one then
+    """
+
+    def __init__(self, has_left: bool) -> None:
+        super().__init__(CPU, CPU_W)
+        self._left, self.is_lost, self._is_told = has_left, False, False
+
+    def open(self) -> tuple[Channel, ...]:
+        return (CPU,) if self.is_lost else (CPU, CARD)
+
+    def read(self) -> list[Reading]:
+        if self.is_lost and not self._is_told:
+            self._is_told = True
+            raise OpenAnew("one is missing")
+        (shown,) = super().read()
+        return [shown] if self.is_lost else [shown, replace(shown, key=CARD.key)]
+
+    def has_left(self, channel: Channel) -> bool:
+        assert channel == CARD
+        return self._left
+
+
 class Mirrored(Steady):
     """Two counters, of which the second is found to have shown the first one's count."""
 
@@ -95,7 +131,7 @@ def sampler() -> Iterator[Sampler]:
 
 
 def goes(sampler: Sampler) -> tuple[float, float, float]:
-    """Let the card go after a third of a second.
+    """Let a person take the card away after a third of a second.
 
     :return: until when it was surely read, when it was gone, and a third of a second later
     """
@@ -143,7 +179,10 @@ def test_joules_do_not_vanish_with_their_source(sampler: Sampler, begin: Begin) 
     assert card.joules is not None
     assert CARD_W * (read_s - start_s) <= card.joules * 1.001
     assert card.joules <= CARD_W * (gone_s - start_s)
-    assert card.coverage <= (gone_s - start_s) / (end_s - start_s)
+    # Taken away it is missed no more: not here, and not in what comes after.
+    assert read_s - start_s <= card.duration_s * 1.001
+    assert card.duration_s <= gone_s - start_s
+    assert made.total().coverage == pytest.approx(1.0, abs=0.1)
 
 
 def test_what_came_after_its_going_has_no_line_of_it(sampler: Sampler) -> None:
@@ -159,6 +198,40 @@ def test_what_came_after_its_going_has_no_line_of_it(sampler: Sampler) -> None:
     later = ledger.add(phases[1:])
     assert {line.channel.key for line in later.lines} == {CPU.key}
     assert joules_of(ledger.bill, CARD.key) > 0
+
+
+@pytest.mark.parametrize("has_left", [True, False], ids=["left", "lost"])
+def test_a_part_is_missed_in_every_slice_until_it_is_said_to_have_left(
+    has_left: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "RETRY_S", 0.02)
+    source = Losing(has_left)
+    with Sampler(50, [source]) as sampler:
+        assert sampler.wait_ready()
+        start_s = time.monotonic()
+        tally, ledger = Tally(sampler, start_s), Ledger(sampler)
+        time.sleep(0.1)
+        source.is_lost = True
+        until_s = time.monotonic() + 5
+        while sampler.trace.latest(CPU.key)[0] < start_s + 0.3 and time.monotonic() < until_s:
+            time.sleep(0.01)
+        later_s = time.monotonic()
+        time.sleep(0.1)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s, timeout_s=5)
+        listed = {channel.key for channel in sampler.channels()}
+        (probe,) = sampler.probes()
+        slices = [ledger.add([Phase(WATCH, later_s, end_s)]), tally.bill(end_s)]
+    assert listed == ({CPU.key} if has_left else {CPU.key, CARD.key})
+    assert ("Card: not found any more." in probe.reason) is not has_left
+    later, whole = slices
+    assert later.total().joules == pytest.approx(CPU_W * (end_s - later_s), rel=0.05)
+    assert {line.channel.key for line in later.lines} == listed
+    assert (later.total().coverage == 0.0) is not has_left
+    (card,) = (line for line in whole.lines if line.channel.key == CARD.key)
+    assert card.joules > 0
+    # It is missed until it was looked for, or to the end.
+    assert (card.duration_s < later_s - start_s) is has_left
 
 
 def test_a_query_keeps_the_joules_of_a_card_that_fell_asleep(
@@ -202,11 +275,11 @@ def cpu_bill(trace: Trace, start_s: float, end_s: float, there: Channel = CPU) -
     return {line.channel.key: line.joules for line in bill.lines}
 
 
-@pytest.mark.parametrize("there", [CPU, MODEL], ids=["fails", "gone"])
-def test_a_model_has_what_was_not_read_at_all(there: Channel) -> None:
+def test_a_model_stands_in_for_what_is_silent_once_it_was_waited_for() -> None:
     trace = cpu_trace([(0.0, 20.0)])
-    assert cpu_bill(trace, 25.0, 29.0, there) == {MODEL.key: pytest.approx(4 * MODEL_W)}
-    assert cpu_bill(trace, 5.0, 9.0, there) == {CPU.key: pytest.approx(4 * CPU_W)}
+    assert cpu_bill(trace, 5.0, 9.0) == {CPU.key: pytest.approx(4 * CPU_W)}
+    assert cpu_bill(trace, 25.0, 29.0) == {CPU.key: None}
+    assert cpu_bill(trace, 35.0, 39.0) == {MODEL.key: pytest.approx(4 * MODEL_W)}
 
 
 def test_a_fault_of_a_moment_is_a_gap_and_changes_the_kind_of_no_bill() -> None:
@@ -219,20 +292,26 @@ def test_a_fault_of_a_moment_is_a_gap_and_changes_the_kind_of_no_bill() -> None:
 
 
 def test_a_model_stands_in_at_once_for_what_has_gone() -> None:
-    trace = cpu_trace([(0.0, 55.0)])
-    assert cpu_bill(trace, 56.0, 60.0, CPU) == {CPU.key: None}, "it may be read again"
-    assert cpu_bill(trace, 56.0, 60.0, MODEL) == {MODEL.key: pytest.approx(4 * MODEL_W)}
+    trace = cpu_trace([(0.0, 50.0)])
+    assert cpu_bill(trace, 51.0, 59.0, CPU) == {CPU.key: None}, "it may be read again"
+    trace.leave([CPU.key], 54.0)
+    assert cpu_bill(trace, 54.0, 59.0, MODEL) == {MODEL.key: pytest.approx(5 * MODEL_W)}
+    assert cpu_bill(trace, 51.0, 59.0, MODEL) == {CPU.key: None, MODEL.key: pytest.approx(100.0)}
+    trace.add(CPU)
+    trace.record(Reading(CPU.key, s, counter_j=CPU_W * s) for s in (57.0, 60.0))
+    after = {CPU.key: pytest.approx(2 * CPU_W), MODEL.key: pytest.approx(3 * MODEL_W)}
+    assert cpu_bill(trace, 54.0, 59.0) == after, "it keeps what it had, though the sensor is back"
 
 
 def test_what_a_sensor_and_its_model_each_read_of_a_phase_is_billed_whole_and_once() -> None:
     trace = cpu_trace([(0.0, 20.0), (45.0, 60.0)])
     bill = account(trace, [CPU], [Phase(WATCH, 10.0, 50.0)])
     assert {line.channel.key: (line.joules, line.duration_s) for line in bill.lines} == {
-        CPU.key: (pytest.approx(15 * CPU_W), pytest.approx(15.0)),
-        MODEL.key: (pytest.approx(25 * MODEL_W), pytest.approx(25.0)),
+        CPU.key: (pytest.approx(15 * CPU_W), pytest.approx(25.0)),
+        MODEL.key: (pytest.approx(15 * MODEL_W), pytest.approx(15.0)),
     }
     total = bill.total()
-    assert (total.kind, total.coverage) == (Kind.MODELLED, pytest.approx(1.0))
+    assert (total.kind, total.coverage) == (Kind.MODELLED, pytest.approx(15 / 25))
     assert total.energy is not None
     assert total.energy.above_j == pytest.approx(sum(line.energy.above_j for line in bill.lines))
 
@@ -261,8 +340,9 @@ def apu_trace(*awake_s: tuple[float, float]) -> tuple[Trace, Channel]:
     trace.add(apu)
     for from_s, to_s in awake_s:
         times_s = np.arange(from_s, to_s + 0.05, 0.1)
+        trace.add(apu)
         trace.record(Reading(apu.key, at_s, power_w=70.0) for at_s in times_s)
-        trace.miss([apu.key])
+        trace.leave([apu.key], to_s + 0.05)
     return trace, apu
 
 
@@ -276,7 +356,7 @@ def test_a_package_has_what_the_socket_it_lies_in_did_not_read_of_a_span(
     bill = account(trace, [CPU], [Phase(WATCH, 0.0, 60.0)])
     whole_j = alone_s * CPU_W + (60 - alone_s) * 70.0
     assert bill.total().joules == pytest.approx(whole_j, rel=0.005)
-    assert bill.total().coverage == pytest.approx(1.0, abs=0.01)
+    assert bill.total().coverage == pytest.approx(1.0, abs=0.03)
     halves = [account(trace, [CPU], [Phase(WATCH, at_s, at_s + 30)]) for at_s in (0.0, 30.0)]
     joules = [half.total().joules for half in halves]
     assert sum(each for each in joules if each) == pytest.approx(whole_j, rel=0.005)
@@ -309,6 +389,83 @@ def test_each_moment_is_billed_once_and_alike_in_every_span(
     assert sum(shares_s[1:]) == pytest.approx(shares_s[0])
 
 
+READ_S = 0.25
+
+# What happens to a sensor, and for how many seconds it stays so.
+fates = st.lists(
+    st.tuples(st.sampled_from(["read", "silent", "left", "opened"]), st.floats(0.3, 25.0)),
+    min_size=2,
+    max_size=7,
+)
+
+
+@settings(max_examples=40)
+@given(
+    cpu=fates,
+    card=fates,
+    model=st.floats(0.0, 60.0),
+    cuts=st.lists(st.floats(5.0, 60.0), max_size=6),
+)
+def test_slices_billed_as_time_goes_on_add_up_to_the_whole(
+    cpu: list[tuple[str, float]],
+    card: list[tuple[str, float]],
+    model: float,
+    cuts: list[float],
+) -> None:
+    """Nothing that comes later changes what a slice was billed by, and for how long."""
+    trace, events = Trace(), [(0.0, "opened", each) for each in (CPU, CARD, MODEL)]
+    for of, fates_of in ((CPU, cpu), (CARD, card)):
+        events += happening(of, [("read", 1.0), *fates_of])
+    # The model may fail some time as well.
+    events += happening(MODEL, [("read", model), ("silent", 20.0), ("read", 60.0)])
+    events.sort(key=lambda event: event[0])
+    there: dict[str, Channel] = {}
+    slices, at = [], 0
+    for start_s, end_s in pairwise(sorted({4.0, *cuts, 60.0})):
+        # Billed when the next readings have come, and not what comes later.
+        while at < len(events) and events[at][0] <= end_s + READ_S:
+            befall(trace, there, *events[at])
+            at += 1
+        slices.append(
+            account(trace, counted(tuple(there.values())), [Phase(WATCH, start_s, end_s)])
+        )
+    whole = account(trace, counted(tuple(there.values())), [Phase(WATCH, 4.0, 60.0)])
+    sums = {line.channel.billed_as: line for line in join_bills(slices).by_channel()}
+    assert sums.keys() == {line.channel.billed_as for line in whole.lines}
+    for line in whole.lines:
+        summed = sums[line.channel.billed_as]
+        assert summed.duration_s == pytest.approx(line.duration_s)
+        assert summed.coverage == pytest.approx(line.coverage, abs=1e-6)
+        assert summed.joules == pytest.approx(line.joules)
+
+
+def happening(of: Channel, fates: list[tuple[str, float]]) -> list[tuple[float, str, Channel]]:
+    """Return what happens to a sensor, and when."""
+    events, at_s = [], 0.0
+    for fate, length_s in fates:
+        if fate == "read":
+            events += [(at_s + s, "read", of) for s in np.arange(0.0, length_s, READ_S)]
+        else:
+            events.append((at_s, fate, of))
+        at_s += length_s
+    return [event for event in events if event[0] < 60.0]
+
+
+def befall(trace: Trace, there: dict[str, Channel], at_s: float, what: str, of: Channel) -> None:
+    """Let it happen to a trace, and to what is listed."""
+    if what == "silent":
+        # Else a counter that is read again tells what it drew meanwhile, which no slice knew.
+        trace.miss([of.key], Gap.RESET)
+    elif what == "left":
+        trace.leave([of.key], at_s)
+        there.pop(of.key, None)
+    elif what == "opened":
+        trace.add(of)
+        there[of.key] = of
+    elif what == "read" and (of == MODEL or of.key in there):
+        trace.record([Reading(of.key, at_s, counter_j=50.0 * at_s)])
+
+
 def test_spans_of_a_recording_add_up_though_a_model_stood_in() -> None:
     trace = cpu_trace([(0.0, 20.0)])
     bill = account(trace, [MODEL], [Phase(WATCH, 0.0, 60.0)])
@@ -319,14 +476,14 @@ def test_spans_of_a_recording_add_up_though_a_model_stood_in() -> None:
     def joules(start_s: float, end_s: float) -> float | None:
         return recorded.cost(start_s, end_s).bill.total().joules
 
-    assert bill.total().joules == pytest.approx(20 * CPU_W + 40 * MODEL_W)
+    assert bill.total().joules == pytest.approx(20 * CPU_W + 30 * MODEL_W)
     assert joules(0.0, 60.0) == pytest.approx(bill.total().joules)
     assert joules(1.0, 11.0) == pytest.approx(10 * CPU_W)
     assert joules(0.0, 15.0) + joules(15.0, 60.0) == pytest.approx(bill.total().joules)
     # What is drawn and exported is what is billed.
     model = recorded.curves[MODEL.key]
-    assert model.time_s[0] == pytest.approx(20.0)
-    assert model.energy_j[-1] - model.energy_j[0] == pytest.approx(40 * MODEL_W)
+    assert model.time_s[0] == pytest.approx(30.0)
+    assert model.energy_j[-1] - model.energy_j[0] == pytest.approx(30 * MODEL_W)
     assert model.gap[0] == Gap.MISSED
 
 
@@ -379,11 +536,14 @@ def test_the_last_minutes_keep_the_joules_of_a_card_that_has_gone(
         first_s = sampler.trace.curve(CARD.key).time_s[0]
         card_j = joules_of(last.recording.bill, CARD.key)
         assert CARD_W * (read_s - first_s) * 0.999 <= card_j <= CARD_W * (gone_s - first_s)
-        assert last.recording.bill.total().coverage < 1.0
+        assert last.recording.bill.total().coverage == pytest.approx(1.0, abs=0.1)
         stored = Recordings(history.store).load(keep(history, last, "kept").id)
         assert joules_of(stored.recording.cost.bill, CARD.key) == pytest.approx(card_j)
         span = stored.cost(0.0, stored.recording.duration_s)
         assert joules_of(span.bill, CARD.key) == pytest.approx(card_j, rel=0.01)
+        assert span.bill.total().coverage == pytest.approx(1.0, abs=0.1)
+        later = stored.cost(gone_s - first_s + 0.01, stored.recording.duration_s)
+        assert {line.channel.key for line in later.bill.lines} == {CPU.key}
 
 
 def test_a_phase_between_two_readings_keeps_its_joules() -> None:
@@ -392,7 +552,7 @@ def test_a_phase_between_two_readings_keeps_its_joules() -> None:
     trace.add(slow)
     trace.record(Reading(slow.key, s, counter_j=CARD_W * s) for s in (10.0, 10.5, 11.0))
     (line,) = account(trace, [], [Phase(PREFILL, 10.1, 10.4)]).lines
-    assert (line.samples, line.joules) == (0, pytest.approx(0.3 * CARD_W))
+    assert line.joules == pytest.approx(0.3 * CARD_W)
 
 
 def test_what_turns_out_to_be_a_mirror_is_on_no_bill(tmp_path: Path) -> None:

@@ -219,12 +219,14 @@ def test_wraps_alone_lose_and_make_no_joule(
     for line in billed(trace, counters, 0.0, end_s).lines:
         (zone,) = [zone for zone in counters if zone.channel.key == line.channel.key]
         assert zone.first_j is not None
-        assert line.joules == pytest.approx(zone.drawn_j - zone.first_j, abs=1e-6)
+        # When within a refresh it was drawn is not known, at either end.
+        refresh_j = zone.channel.period_s * HEAVIEST_W
+        assert line.joules == pytest.approx(zone.drawn_j - zone.first_j, abs=refresh_j)
 
 
 @settings(max_examples=40)
 @given(trees(), steps, st.randoms(use_true_random=False))
-def test_no_counter_is_billed_more_than_was_drawn(
+def test_no_counter_is_billed_more_than_was_drawn_and_a_refresh(
     zones: list[Zone], course: list[tuple[float, dict[int, Event]]], random: Random
 ) -> None:
     # A counter that starts again close below its range cannot be told from one that wraps.
@@ -232,4 +234,5 @@ def test_no_counter_is_billed_more_than_was_drawn(
     trace, end_s = run(counters, course, random)
     for line in billed(trace, counters, 0.0, end_s).lines:
         (zone,) = [zone for zone in counters if zone.channel.key == line.channel.key]
-        assert (line.joules or 0.0) <= zone.drawn_j * (1 + 1e-9) + 1e-6
+        refresh_j = zone.channel.period_s * HEAVIEST_W
+        assert (line.joules or 0.0) <= zone.drawn_j * (1 + 1e-9) + refresh_j

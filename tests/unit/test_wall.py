@@ -1,5 +1,6 @@
 """Whose calibration tells what a stored query came to at the wall, and where a person reads it."""
 
+import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,11 +12,17 @@ from click.testing import CliRunner
 
 from monitor import figures
 from monitor.cli import main
-from monitor.details import details_of
+from monitor.details import details_of, walls_of
 from monitor.energy.calibration import Calibration, calibrate
 from monitor.energy.wall import WallEquivalent, wall_words
+from monitor.exchange import tables
+from monitor.exchange.capsule import capsule_of
+from monitor.exchange.reading import numbers_of
 from monitor.paths import database_path
+from monitor.repeat_report import repeated_json
+from monitor.repeating import Plan, Repeated
 from monitor.store.calibrations import Calibrations
+from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
 from tests.unit.builders import stored_query
@@ -100,6 +107,35 @@ def test_the_command_shows_the_wall_with_its_interval(history: History) -> None:
     assert wall_words(known).startswith("At the wall, by the machine's calibration: ○ ")
     assert figures.energy(wall["high_j"]) in wall_words(known)
     assert wall_words(known) in printed("show", record.id)
+
+
+def test_whatever_leaves_the_history_tells_the_wall_as_the_history_does(history: History) -> None:
+    record = stored_query(history, bill=billed(60, 6, 18))
+    unrelated = from_laptop(history)
+    keep(history)
+    wall = told("show", record.id)["energy"]["wall"]
+    lines = io.StringIO()
+    tables.write_jsonl(history, numbers_of(history, EVERYTHING), lines, lambda rows: None)
+    walls = {
+        each["id"]: each["energy"]["wall"]
+        for each in map(json.loads, lines.getvalue().split("\n")[:-1])
+    }
+    assert walls == {record.id: wall, unrelated.id: None}
+    assert capsule_of(history, record.id)["query"]["energy"]["wall"] == wall
+    assert capsule_of(history, unrelated.id)["query"]["energy"]["wall"] is None
+
+
+def test_each_run_of_a_repeat_tells_its_wall(history: History) -> None:
+    warm_up, *runs = (stored_query(history, bill=billed(60, 6, watts)) for watts in (18, 17, 19))
+    keep(history)
+    found = Repeated("a group", Plan(times=2), warm_up, tuple(runs))
+    document = repeated_json(found, walls=walls_of(history, [warm_up, *runs]))
+    for record, made in zip(
+        (warm_up, *runs), (document["warm_up"], *document["repeats"]), strict=True
+    ):
+        assert made["energy"]["wall"] == told("show", record.id)["energy"]["wall"]
+        assert made["energy"]["wall"]["total_j"] > made["energy"]["total_j"]
+    assert repeated_json(found)["warm_up"]["energy"]["wall"] is None
 
 
 def test_what_the_calibration_cannot_tell_is_said_with_what_to_do(history: History) -> None:

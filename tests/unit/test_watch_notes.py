@@ -13,14 +13,16 @@ from rich.console import Console
 
 from monitor.cli import main
 from monitor.energy.account import WATCH, Phase, account
+from monitor.energy.notes import Notes, pack_notes, unpack_notes
 from monitor.paths import database_path
 from monitor.plugs import Found, add_plug
 from monitor.power.channel import Channel, Doubt, Kind, Probe, ProbeState, Reading
 from monitor.power.plug_answers import PlugAnswer, PlugKind
 from monitor.power.sampler import Sampler
 from monitor.recording_forms import recording_view
+from monitor.report import note_lines
 from monitor.store.history import History
-from monitor.watch_notes import Notes, notes_of
+from monitor.watch_notes import notes_of
 from tests.hardware.plug_server import Device, serving
 from tests.unit.builders import half_read
 from tests.unit.conftest import Eventually, MakeChannel
@@ -58,7 +60,7 @@ class Odd:
 
 def printed(notes: Notes) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(notes.under("The bill."))
+    console.print(*note_lines(notes))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -77,13 +79,15 @@ def test_a_doubt_is_told_and_a_channel_that_was_left_out_with_how_long(
         bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, start_s, end_s)])
         notes = notes_of(sampler, bill, start_s, end_s)
     assert notes.doubts == (DOUBT,)
-    two = next(each for each in notes.unread if each.channel.key == "dev:two")
+    two = next(each for each in notes.unread if each.key == "dev:two")
     assert two.coverage < 0.9
     assert "not in the last" in two.reason
     assert "One: its counter is odd." in printed(notes)
     assert "dev:two was read " in printed(notes)
     document = notes.to_json()
-    assert document["doubts"] == [{"channel": "dev:one", "text": "One: its counter is odd."}]
+    (doubt,) = document["doubts"]
+    assert (doubt["channel"], doubt["text"]) == ("dev:one", "One: its counter is odd.")
+    assert unpack_notes(pack_notes(notes)) == notes
     assert "dev:two" in [each["channel"] for each in document["unread"]]
 
 

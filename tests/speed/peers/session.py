@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from tests.hardware.nvml import build_library, environment, write_script
-from tests.hardware.sysfs import FakeSysfs
+from tests.hardware.sysfs import FakeSysfs, let_go
 from tests.speed.peers.machine import HOUR, LEAD_S, SECONDS, ZONES_GONE, Machine
 from tests.speed.peers.schedule import Measured, Task, Window, read_answer
 
@@ -208,6 +208,8 @@ def lose_zones(root: Path, start_s: float) -> None:
         wait_until(start_s + from_s)
         # The counters go on meanwhile: their writer holds the folder, whatever its name.
         zone.rename(away)
+        for counter in away.rglob("energy_uj"):
+            let_go(counter)
         wait_until(start_s + until_s)
         away.rename(zone)
 

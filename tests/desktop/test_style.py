@@ -1,0 +1,133 @@
+"""What the style sheet makes of widgets, in both themes."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QApplication,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QSlider,
+    QStyleOptionComboBox,
+    QToolButton,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from desktop.history.filter_bar import DaysDialog
+from desktop.theme.numbers import WholeField
+from desktop.theme.palette import DARK, LIGHT, Theme
+from desktop.theme.style import apply_theme
+from desktop.theme.widgets import FIELD_PX, ChoiceBox, add_field, label
+from monitor.store.filters import EVERYTHING
+from tests.desktop.test_rendering_written import contrast
+
+UNITS = ("mJ.", "MB", "%", "min", "s", "J")
+
+
+@pytest.fixture(params=[LIGHT, DARK], ids=lambda theme: theme.name)
+def theme(request: pytest.FixtureRequest) -> Iterator[Theme]:
+    """A theme the program has for the time of the test."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    apply_theme(app, request.param)
+    yield request.param
+    apply_theme(app, LIGHT)
+
+
+def strongest(widget: QWidget, ground: str) -> float:
+    """Return the highest contrast anything drawn in a widget has with what it stands on."""
+    picture = widget.grab().toImage()
+    places = [(x, y) for x in range(picture.width()) for y in range(picture.height())]
+    colors = {picture.pixelColor(*place).name() for place in places}
+    return max(contrast(color, ground) for color in colors)
+
+
+def test_month_and_year_of_the_calendar_can_be_read(qtbot: QtBot, theme: Theme) -> None:
+    dialog = DaysDialog(EVERYTHING)
+    qtbot.addWidget(dialog)
+    calendar = dialog.first.calendarWidget()
+    calendar.show()
+    names = ("prevmonth", "monthbutton", "yearbutton", "nextmonth")
+    for name in names:
+        button = calendar.findChild(QToolButton, f"qt_calendar_{name}")
+        assert isinstance(button, QToolButton)
+        assert strongest(button, theme.raised) >= 4.5, name
+    calendar.close()
+
+
+def test_the_handle_of_a_slider_can_be_seen(qtbot: QtBot, theme: Theme) -> None:
+    slider = QSlider(Qt.Orientation.Horizontal)
+    qtbot.addWidget(slider)
+    slider.resize(80, 24)
+    slider.show()
+    assert strongest(slider, theme.ground) >= 3, "the least for what can be pressed (WCAG 1.4.11)"
+
+
+def test_a_choice_that_is_too_long_ends_in_an_ellipsis(qtbot: QtBot, theme: Theme) -> None:
+    box = ChoiceBox()
+    qtbot.addWidget(box)
+    box.addItem("SmolLM2-135M-Instruct Q4_1 – Knowledge (MMLU's manner) (12 items, 5-shot)")
+    box.show()
+
+    def drawn(width: int) -> str:
+        box.resize(width, 30)
+        option = QStyleOptionComboBox()
+        box.initStyleOption(option)
+        return str(option.currentText)
+
+    assert drawn(200).endswith("…")
+    assert drawn(box.sizeHint().width()) == box.currentText()
+
+
+def test_labels_stand_at_the_middle_of_their_fields(qtbot: QtBot, theme: Theme) -> None:
+    host = QWidget()
+    qtbot.addWidget(host)
+    form = QFormLayout(host)
+    fields = (QLineEdit(), WholeField(), ChoiceBox())
+    for field in fields:
+        add_field(form, "A name", field)
+    host.show()
+    for field in fields:
+        beside = form.labelForField(field)
+        assert abs(beside.geometry().center().y() - field.geometry().center().y()) <= 1
+        assert beside.buddy() is field  # type: ignore[attr-defined]
+        assert abs(field.height() - FIELD_PX) <= 1, "fields of one line are of one height"
+
+
+def test_weekends_of_the_calendar_are_in_the_color_of_the_text(qtbot: QtBot) -> None:
+    dialog = DaysDialog(EVERYTHING)
+    qtbot.addWidget(dialog)
+    calendar = dialog.first.calendarWidget()
+    saturday = calendar.weekdayTextFormat(Qt.DayOfWeek.Saturday)
+    assert saturday.foreground().color() != QColor(Qt.GlobalColor.red)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Today so far: ○ 0 J.", "larger than 300 MB", "saving 13 % of it", "in 1 min 45 s", "≥ 3 J"],
+)
+def test_no_line_ends_between_a_number_and_its_unit(qtbot: QtBot, text: str) -> None:
+    made = label(text, wrap=True)
+    qtbot.addWidget(made)
+    assert made.text() == text
+    drawn = QLabel.text(made)
+    assert [part for part in drawn.split(" ") if part and part[0].isalpha() and part in UNITS] == []
+    assert "\N{NO-BREAK SPACE}" in drawn
+
+
+def test_other_words_are_not_bound_to_a_number(qtbot: QtBot) -> None:
+    made = label("3 cats, 12 Grams, 5 shots", wrap=True)
+    qtbot.addWidget(made)
+    assert QLabel.text(made) == "3 cats, 12 Grams, 5 shots"
+
+
+def test_what_can_be_copied_is_copied_as_it_is(qtbot: QtBot) -> None:
+    path = "/media/Disk 2 B/history.db"
+    made = label(path, wrap=True)
+    qtbot.addWidget(made)
+    made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    assert QLabel.text(made) == path
