@@ -3,9 +3,10 @@
 A package lies within its socket, cores within a package, a card's chip within the card: what is
 inside cannot draw more than the whole. Where it reads more, by more than both may be off, one of
 the two sensors is wrong. Of a socket and the package in it that is the socket's: some tell next to
-nothing (flightlessmango/MangoHud#1874). The package is then the part, and what the socket tells is
-only shown, for as long as the program runs: of the time before it was found out, too. Elsewhere the
-part is billed as it is, and its figures are doubtful.
+nothing (flightlessmango/MangoHud#1874). If it does so twice in a row, the package is the part from
+then on, and what the socket tells is only shown, for as long as the program runs; bills that are
+reckoned later take it so of the time before, too. Elsewhere the part is billed as it is, and its
+figures are doubtful.
 """
 
 import math
@@ -14,12 +15,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.power.channel import Channel, Doubt, Kind, Role, is_within
+from monitor.power.channel import Channel, Domain, Doubt, Kind, Role, is_within
 from monitor.power.crosscheck import WHOLE
 from monitor.power.trace import Trace
 
 JUDGED_S = 3.0
 """Compared at a time: thirty refreshes of a card, and less than most answers last."""
+
+SELDOM = 10
+"""Sockets are looked at each time, all else once in so many: its part stays billed anyway."""
 
 LATE_S = 1.0
 """Watts may be a mean over so long, and then tell of a step so late."""
@@ -44,7 +48,10 @@ class Containment:
         self.doubts: tuple[Doubt, ...] = ()
         """What was found in the last seconds, one of a channel at most."""
         self._shown: frozenset[str] = frozenset()
-        self._looked_s = -math.inf
+        self._suspected: frozenset[str] = frozenset()
+        """Sockets that told too little at the last look. Once may be an accident: a counter that
+        was silent for a while tells its mean of that time afterwards."""
+        self._looked_s, self._looks = -math.inf, 0
 
     def as_found(self, channel: Channel) -> Channel:
         """Return a channel as it was opened, or only shown if it was found to tell too little."""
@@ -59,19 +66,25 @@ class Containment:
         """
         if now_s - self._looked_s < JUDGED_S:
             return
-        self._looked_s = now_s
-        doubts = []
+        self._looked_s, self._looks = now_s, self._looks + 1
+        is_due = self._looks % SELDOM == 1
+        doubts, suspected = [], set()
         for outer in opened:
-            for inner in _inside(outer, opened):
+            for inner in _inside(outer, opened) if is_due or outer.domain is Domain.SOC else ():
                 if watts := _too_little(trace, outer, inner, now_s):
                     told = (outer.label, f"{watts[0]:.3g}", inner.label, f"{watts[1]:.3g}")
-                    is_socket = is_within(inner, outer)
-                    doubts.append(Doubt(outer.key, NOT_BELIEVED if is_socket else AT_ODDS, told))
-                    if is_socket:
+                    if not is_within(inner, outer):
+                        doubts.append(Doubt(outer.key, AT_ODDS, told))
+                    elif outer.key not in self._suspected:
+                        suspected.add(outer.key)
+                    else:
+                        doubts.append(Doubt(outer.key, NOT_BELIEVED, told))
                         self._shown |= {outer.key}
                         trace.add(self.as_found(outer))
                     break
-        self.doubts = tuple(doubts)
+        if not is_due:
+            doubts += [each for each in self.doubts if each.text == AT_ODDS]
+        self.doubts, self._suspected = tuple(doubts), frozenset(suspected)
 
 
 def _inside(outer: Channel, opened: Iterable[Channel]) -> list[Channel]:
