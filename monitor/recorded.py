@@ -15,9 +15,10 @@ from monitor.energy.baseline import AboveIdle, Baseline, Stale, above_idle
 from monitor.energy.notes import NO_NOTES, Notes
 from monitor.energy.standing import billed_curves
 from monitor.power.channel import Channel, Role
+from monitor.power.curve import Curve, Gap
 from monitor.power.present import total_w
 from monitor.power.trace import AROUND, AROUND_PERIODS, Trace
-from monitor.power.window import EMPTY, Curve, Gap, Window, window_of
+from monitor.power.window import EMPTY, Window, window_of
 
 WELL_READ = 0.995
 """With less of the time read, joules are not of all of it: it is said how much was."""

@@ -13,10 +13,10 @@ from monitor.carbon.late import late_figure
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.energy.standing import billed_curves
 from monitor.meter import chosen_zone
+from monitor.power.curve import Curve, Gap
 from monitor.power.reader import asleep_s
 from monitor.power.sampler import Sampler
 from monitor.power.trace import ASLEEP_S
-from monitor.power.window import Curve, Gap
 from monitor.quiet import present_conditions
 from monitor.recorded import (
     Mark,

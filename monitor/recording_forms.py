@@ -15,7 +15,7 @@ from monitor import figures, forms, report
 from monitor.clock import local_minute, local_second
 from monitor.energy.baseline import above_idle_words
 from monitor.exchange.files import new_file
-from monitor.power.trace import Gap
+from monitor.power.curve import Gap
 from monitor.recorded import Cost, Recorded, Recording, State, spans
 from monitor.report import make_table
 

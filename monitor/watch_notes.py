@@ -7,8 +7,8 @@ from monitor.energy.account import Bill
 from monitor.energy.notes import Notes, Unread
 from monitor.energy.parts import partly_read
 from monitor.power.channel import Channel, Probe, ProbeState
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
-from monitor.power.window import Gap
 from monitor.recorded import WELL_READ
 
 GAPS = {

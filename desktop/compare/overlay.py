@@ -17,7 +17,7 @@ from desktop.theme.palette import Theme
 from desktop.theme.plots import color_axes, hold_still
 from monitor.energy.account import DECODE, LOAD, Bill
 from monitor.power.channel import Kind, Role
-from monitor.power.trace import Curve, Gap
+from monitor.power.curve import Curve, Gap
 from monitor.store.curves import StoredTrace
 from monitor.store.records import QueryRecord
 

@@ -12,7 +12,7 @@ from desktop.theme.palette import Theme
 from desktop.theme.plots import color_axes, hold_still
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.power.channel import Channel, Kind, Role
-from monitor.power.trace import Curve, Gap
+from monitor.power.curve import Curve, Gap
 from monitor.store.curves import StoredTrace
 
 MOST_POINTS = 400

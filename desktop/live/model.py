@@ -22,8 +22,9 @@ from monitor.engine.messages import (
 )
 from monitor.meter import Event
 from monitor.power.channel import Channel, Kind, Role
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
-from monitor.power.trace import Gap, Trace
+from monitor.power.trace import Trace
 
 LAG_S = 0.3
 """The plot ends this far in the past, where a source read ten times a second has surely been read.

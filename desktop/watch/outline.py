@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.power.channel import Channel, Role
-from monitor.power.window import Curve, Gap
+from monitor.power.curve import Curve, Gap
 from monitor.recorded import Recorded
 
 BUCKETS = 400

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from monitor.energy.account import Line, Phase, weakest
 from monitor.power.channel import Channel, Kind
+from monitor.power.curve import Curve, Gap
 from monitor.power.refreshes import refreshed
-from monitor.power.trace import Curve, Gap
 
 REFRESHES_A_STEP = 4
 """A counter's joules are looked at over so many refreshes of it. Its last refresh lies up to one

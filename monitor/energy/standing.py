@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from monitor.power.channel import Channel, Role, is_model_of, is_within
+from monitor.power.curve import Curve, Gap, Stretch
 from monitor.power.trace import Trace
-from monitor.power.window import Curve, Gap, Stretch
 
 SILENT_S = 10.0
 """A channel without a reading for longer is waited for no more. Longer than it takes to open a

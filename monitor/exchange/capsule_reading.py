@@ -19,7 +19,7 @@ from monitor.exchange.intake import SETTINGS, Arrival, Machine, ModelFile, Origi
 from monitor.exchange.node import Node
 from monitor.exchange.notes_reading import notes_of
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
-from monitor.power.trace import Curve
+from monitor.power.curve import Curve
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.records import ModelRecord, QueryRecord, Seconds, Status, Tokens
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 
 from monitor.power import windows_sleep
 from monitor.power.channel import Channel, Kind, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.curve import Gap
 from monitor.power.following import Following, is_followed
 from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
 from monitor.power.known import Desk, Known
 from monitor.power.own_time import ThreadTime
 from monitor.power.sources import Doubting, Gauged, Parting, Remarking, Source
-from monitor.power.trace import ASLEEP_S, Gap
+from monitor.power.trace import ASLEEP_S
 
 log = logging.getLogger(__name__)
 

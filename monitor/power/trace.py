@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.power.channel import Channel, Domain, Kind, Reading
+from monitor.power.curve import Curve, Gap
 from monitor.power.window import EMPTY as EMPTY
-from monitor.power.window import Curve as Curve
-from monitor.power.window import Gap as Gap
 from monitor.power.window import Window as Window
 from monitor.power.window import window_of as window_of
 

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.power.channel import Channel, Kind
-from monitor.power.curve import Curve as Curve
-from monitor.power.curve import Floats, middle
-from monitor.power.curve import Gap as Gap
-from monitor.power.curve import Stretch as Stretch
+from monitor.power.curve import Curve, Floats, Gap, middle
 from monitor.power.moment import Moment, moment_of
 from monitor.power.refreshes import Refreshed, refreshed
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.energy.account import Phase
-from monitor.power.trace import Curve, Gap
+from monitor.power.curve import Curve, Gap
 
 VERSION = 1
 TIME_SCALE, ENERGY_SCALE, POWER_SCALE = 1e4, 1e3, 1e2

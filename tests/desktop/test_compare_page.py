@@ -27,7 +27,7 @@ from monitor.compare import contrast
 from monitor.compare.side_by_side import Side
 from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.power.channel import Kind
-from monitor.power.trace import Curve, Gap
+from monitor.power.curve import Curve, Gap
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
 from monitor.store.standings import Setup

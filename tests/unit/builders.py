@@ -16,7 +16,7 @@ from monitor.energy.account import WATCH, Bill, Line
 from monitor.energy.interval import Interval
 from monitor.engine.gguf import ModelInfo
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
-from monitor.power.window import Curve, Gap
+from monitor.power.curve import Curve, Gap
 from monitor.recorded import Mark, Recorded, Recording, State
 from monitor.store.conversations import Said
 from monitor.store.history import History, QueryStart

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.energy.account import Phase
-from monitor.power.trace import Curve, Gap
+from monitor.power.curve import Curve, Gap
 from monitor.store.curves import StoredTrace, decode_trace, encode_trace
 
 TIME_STEP_S, ENERGY_STEP_J, POWER_STEP_W = 1e-4, 1e-3, 1e-2

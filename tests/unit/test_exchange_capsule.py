@@ -27,7 +27,7 @@ from monitor.loading import LoadOptions
 from monitor.models.library import Found
 from monitor.paths import database_path
 from monitor.power.channel import Kind
-from monitor.power.trace import Curve
+from monitor.power.curve import Curve
 from monitor.repeat import CannotRepeat
 from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace, encode_trace

@@ -9,7 +9,8 @@ import pytest
 from monitor.energy.account import DECODE, Line, Phase, account
 from monitor.energy.heat import Heat, token_energy, warmth
 from monitor.power.channel import Channel, Domain, Kind, Reading
-from monitor.power.trace import Curve, Gap, Trace
+from monitor.power.curve import Curve, Gap
+from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, decode_trace, encode_trace, thin_trace
 from tests.unit.conftest import MakeChannel
 

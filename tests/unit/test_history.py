@@ -18,7 +18,7 @@ import pytest
 from monitor.energy.account import METHOD, Bill, Phase
 from monitor.forms import record_json
 from monitor.power.channel import Domain, Kind
-from monitor.power.trace import Curve
+from monitor.power.curve import Curve
 from monitor.store.conversations import Said
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History

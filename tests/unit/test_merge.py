@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from monitor.energy.account import WATCH, Bill
 from monitor.meter import chosen_zone
-from monitor.power.window import Curve
+from monitor.power.curve import Curve
 from monitor.recorded import Mark
 from monitor.store import history as history_module
 from monitor.store.curves import StoredTrace, encode_trace

@@ -16,9 +16,9 @@ import pytest
 from monitor.energy.account import DECODE, Phase, account
 from monitor.power import reader
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
 from monitor.power.sources.nvml import Nvml, no_library_mend
-from monitor.power.trace import Gap
 from tests.hardware.curve import PowerCurve
 from tests.hardware.nvml import FakeGpu
 from tests.unit.conftest import Eventually, FakeGpus

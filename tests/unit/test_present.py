@@ -11,10 +11,11 @@ from monitor.energy.account import WATCH, Phase, account
 from monitor.energy.present import in_force, present
 from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
+from monitor.power.curve import Gap
 from monitor.power.gauge import GAP_S, Gauge, GaugeReading, GaugeTrace, Quantity
 from monitor.power.present import FRESH_S, present_reading, present_w, total_w
 from monitor.power.sampler import Sampler
-from monitor.power.trace import Gap, Trace
+from monitor.power.trace import Trace
 from tests.unit.conftest import Eventually, MakeChannel
 
 FAST_S = 0.1

@@ -13,12 +13,13 @@ from monitor.energy.account import DECODE, Bill, Phase, account
 from monitor.energy.parts import is_lower_bound
 from monitor.power import reader
 from monitor.power.channel import Kind
+from monitor.power.curve import Gap
 from monitor.power.rapl import look
 from monitor.power.sampler import Sampler
 from monitor.power.sources import rapl
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.rapl import Rapl
-from monitor.power.trace import Gap, Trace
+from monitor.power.trace import Trace
 from monitor.report import unread_notes
 from tests.hardware.curve import PowerCurve
 from tests.hardware.sysfs import FakeSysfs, RaplZone, can_deny, take_away

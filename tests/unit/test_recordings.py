@@ -26,8 +26,8 @@ from monitor.energy.baseline import Baseline, IdleLine
 from monitor.energy.interval import Interval
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.curve import Curve, Gap
 from monitor.power.sampler import Sampler
-from monitor.power.window import Curve, Gap
 from monitor.quiet import present_conditions
 from monitor.recorded import Cost, Mark, Recorded, State, join_curves, spans
 from monitor.recorder import Recorder, keep, lately

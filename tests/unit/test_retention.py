@@ -14,7 +14,8 @@ from sqlite_utils import Database
 
 from monitor.energy.account import Phase
 from monitor.power.channel import Kind
-from monitor.power.trace import Curve, Gap, window_of
+from monitor.power.curve import Curve, Gap
+from monitor.power.trace import window_of
 from monitor.store import upkeep
 from monitor.store.curves import StoredTrace, decode_trace, encode_trace, thin_trace
 from monitor.store.history import History

@@ -14,8 +14,8 @@ import pytest
 from monitor.power import reader as reader_module
 from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role, counted
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
-from monitor.power.trace import Gap
 from tests.unit.conftest import Eventually, MakeChannel
 
 LONG_S = 60.0

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from monitor.power.trace import Gap
+from monitor.power.curve import Gap
 from tests.hardware.clock import FakeClock
 from tests.hardware.nvml import find_compiler
 

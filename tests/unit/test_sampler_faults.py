@@ -23,8 +23,8 @@ from monitor.power.channel import (
     Reading,
     Role,
 )
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
-from monitor.power.trace import Gap
 from tests.unit.conftest import Eventually, MakeChannel
 
 LONG_S = 60.0

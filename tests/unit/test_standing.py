@@ -30,9 +30,9 @@ from monitor.power.channel import (
     Role,
     counted,
 )
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
-from monitor.power.window import Gap
 from monitor.recorded import Recording, State, recorded_of
 from monitor.recorder import Recorder, keep, lately
 from monitor.recording import pack_curve

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.power.channel import Channel, Domain, Kind, Reading
-from monitor.power.trace import EMPTY, Curve, Gap, Suspend, Trace, Window, window_of
+from monitor.power.curve import Curve, Gap
+from monitor.power.trace import EMPTY, Suspend, Trace, Window, window_of
 from tests.hardware.curve import PowerCurve
 from tests.unit.conftest import MakeChannel
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.energy.account import Bill, Phase, account
 from monitor.power.channel import Channel, Domain, Kind, Reading, Role, counted
-from monitor.power.trace import Gap, Trace
+from monitor.power.curve import Gap
+from monitor.power.trace import Trace
 from tests.unit.conftest import EXACT
 
 HEAVIEST_W = 400.0

@@ -8,10 +8,10 @@ import pytest
 
 from monitor.power import reader
 from monitor.power.cpu import this_processor
+from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
 from monitor.power.sources import modelled
 from monitor.power.sources.modelled import ModelledCpu
-from monitor.power.window import Gap
 from monitor.power.windows_sleep import suspended_s
 from tests.unit.conftest import Eventually
 
