@@ -274,9 +274,7 @@ class Loader:
                 self._sampler.mark()
                 self._load_phase = Phase(LOAD, message.start_s, message.end_s)
                 self._computed_on = _computed_on(message, self._engine.hello())
-                self._sampler.ask_computed_on(
-                    lambda: self._computed_on if self._engine.loaded else None
-                )
+                self._sampler.ask_computed_on(self._gpus_in_use)
             elif self._cancelled.is_set():
                 self._engine.cancel()  # again: the first may have come before the load began
             yield message

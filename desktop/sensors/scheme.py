@@ -71,11 +71,11 @@ def scheme_of(channels: Sequence[Channel]) -> Scheme:
         if channel.role is Role.INSIDE:
             owner = _owner(channel, parts)
             (within[owner.key] if owner else spread).append(channel)
-    domains = {part.domain for part in parts}
     missing = []
-    if not domains & {Domain.CPU, Domain.SOC}:
+    if not {part.domain for part in parts} & {Domain.CPU, Domain.SOC}:
         missing.append(Domain.CPU)
-    if Domain.DRAM not in domains:
+    # Memory may lie inside a part: on a module with its processor, for one.
+    if not any(c.domain is Domain.DRAM and c.role is not Role.WHOLE for c in channels):
         missing.append(Domain.DRAM)
     return Scheme(
         tuple(Part(part, tuple(within[part.key])) for part in parts),

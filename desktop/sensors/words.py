@@ -137,6 +137,8 @@ def source_name(source: str) -> str:
         "nvml": translate("Sensors", "NVIDIA GPUs (NVML)"),
         "amdgpu": translate("Sensors", "AMD GPUs (amdgpu)"),
         "intelgpu": translate("Sensors", "Intel GPUs (i915, xe)"),
+        "grace": translate("Sensors", "NVIDIA Grace processors"),
+        "jetson": translate("Sensors", "NVIDIA Jetson boards"),
         "battery": translate("Sensors", "Battery"),
         "emi": translate("Sensors", "Windows energy meters (EMI)"),
         "apple": translate("Sensors", "Apple Silicon (IOReport)"),

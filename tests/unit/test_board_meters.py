@@ -1,4 +1,4 @@
-"""Power monitors of Arm boards: what is there and is not read is named."""
+"""Power monitors of boards: what is there and is not read is named."""
 
 import sys
 from pathlib import Path
@@ -11,13 +11,17 @@ from monitor.power.sources.rapl import Rapl
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="hwmon is Linux's")
 
-JETSON = {
+RAILS = {
     "hwmon0/name": "gpu_thermal",
     "hwmon1/name": "ina3221",
     "hwmon1/in1_label": "VDD_IN",
     "hwmon1/in2_label": "VDD_CPU_GPU_CV",
     "hwmon1/in3_label": "NC",
     "hwmon1/in1_input": "19104",
+}
+SERVER = {
+    "hwmon2/name": "power_meter",
+    "hwmon2/device/power1_oem_info": "Node",
 }
 GRACE = {
     "hwmon2/name": "power_meter",
@@ -28,12 +32,13 @@ GRACE = {
 @pytest.mark.parametrize(
     ("files", "names"),
     [
-        (JETSON, ("ina3221 (VDD_IN, VDD_CPU_GPU_CV)",)),
-        (GRACE, ("power_meter (Grace Power Socket 0)",)),
+        (RAILS, ("ina3221 (VDD_IN, VDD_CPU_GPU_CV)",)),
+        (SERVER, ("power_meter (Node)",)),
+        (GRACE, ()),
         ({"hwmon0/name": "ina226"}, ("ina226",)),
         ({"hwmon0/name": "k10temp", "hwmon0/in1_label": "Vcore"}, ()),
     ],
-    ids=["jetson", "grace", "without labels", "none"],
+    ids=["rails", "server", "grace, which is read", "without labels", "none"],
 )
 def test_what_is_there_and_not_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], names: tuple[str, ...]

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from monitor.power import cpu, cpu_name
 from monitor.power.cpu import Processor, rated_tdp_w
 from monitor.power.cpu_model import Activity, nominal_power, package_w
 from monitor.power.cpu_name import is_virtual, name_and_virtual
+from resources import resource_text
 from tests.hardware.hwmon import say
 
 Registry = dict[tuple[str, str], str]
@@ -158,13 +160,13 @@ def test_what_arm_draws_grows_with_its_cores(
     ("name", "tdp_w"),
     [
         ("12th Gen Intel(R) Core(TM) i7-12700K", 125.0),
-        ("12th Gen Intel(R) Core(TM) i9-12900KS", 150.0),
+        ("13th Gen Intel(R) Core(TM) i9-13900KS", 150.0),
         ("12th Gen Intel(R) Core(TM) i5-1240P", 28.0),
         ("12th Gen Intel(R) Core(TM) i7-1270P", 28.0),
         ("12th Gen Intel(R) Core(TM) i5-1235U", 15.0),
         ("12th Gen Intel(R) Core(TM) i7-1250U", 9.0),
         ("12th Gen Intel(R) Core(TM) i5-12400F", 65.0),
-        ("12th Gen Intel(R) Core(TM) i3-12100F", 58.0),
+        ("12th Gen Intel(R) Core(TM) i3-12100F", 60.0),
         ("13th Gen Intel(R) Core(TM) i7-13700K", 125.0),
         ("13th Gen Intel(R) Core(TM) i7-13700H", 45.0),
         ("13th Gen Intel(R) Core(TM) i9-13980HX", 55.0),
@@ -183,9 +185,20 @@ def test_what_arm_draws_grows_with_its_cores(
         ("Intel(R) Core(TM) Ultra 9 185H", 45.0),
         ("Intel(R) Core(TM) Ultra 5 125H", 28.0),
         ("Intel(R) Core(TM) Ultra 7 258V", 17.0),
-        ("Intel(R) Core(TM) Ultra 9 275HX", 55.0),
+        ("Intel(R) Core(TM) Ultra 7 265T", 35.0),
+        ("Intel(R) Core(TM) Ultra 7 164U", 9.0),
         ("11th Gen Intel(R) Core(TM) i7-11700K @ 3.60GHz", 125.0),
     ],
 )
 def test_intels_series_are_taken_at_their_base_power(name: str, tdp_w: float) -> None:
     assert rated_tdp_w(name) == tdp_w
+
+
+@pytest.mark.parametrize("name", ["Ultra 9 275HX", "Ultra 9 285H"])
+def test_a_series_without_a_source_is_of_unknown_power(name: str) -> None:
+    assert rated_tdp_w(f"Intel(R) Core(TM) {name}") is None
+
+
+def test_each_series_names_its_source() -> None:
+    series = tomllib.loads(resource_text("cpu_series.toml"))["series"]
+    assert all(each["source"] and each["watts"] for each in series)

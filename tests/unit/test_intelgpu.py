@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
+from monitor.energy.account import Phase
+from monitor.energy.ledger import Ledger
+from monitor.power import reader
+from monitor.power.channel import Channel, Domain, Kind, OpenAnew, ProbeState, Role, counted
 from monitor.power.gauge import Quantity
 from monitor.power.hwmon import counter as hwmon_counter
 from monitor.power.hwmon import gt_load, limit, watch
 from monitor.power.hwmon.card import cards
 from monitor.power.hwmon.gt_load import GtLoad
+from monitor.power.sampler import Sampler
 from monitor.power.sources import SOURCES, Gauged, Remarking
 from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.trace import Trace
+from monitor.tally import Tally
+from monitor.watch_notes import notes_of
 from tests.hardware.hwmon import AMD, INTEL, FakeCard, Says, opened_files, say
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
@@ -250,16 +256,55 @@ def test_a_counter_that_says_more_than_its_card_ever_draws_is_not_believed(
     source.read()
     time.sleep(0.025)
     say(device / "hwmon/hwmon3", {"energy1_input": 7_000_000 + 100_000_000})
-    assert len(source.read()) == 1
-    assert bool(source.doubts()) is not is_believed
-    time.sleep(0.025)
-    say(device / "hwmon/hwmon3", {"energy1_input": 7_000_000 + 100_000_001})
-    # What it goes on to tell is a gap, and no fault for which the source is opened anew.
-    assert len(source.read()) == is_believed
-    for doubt in source.doubts():
-        assert doubt.key == ARC
-        assert doubt.words().startswith("Intel GPU 0 counted ")
-        assert "missing in the totals" in doubt.words()
+    if is_believed:
+        assert len(source.read()) == 1
+        return
+    with pytest.raises(OpenAnew) as found:
+        source.read()
+    assert found.value.withdrawn == {ARC}
+    source, channels = opened()
+    # Not read, and neither out of the totals nor a fault for which the source is opened anew.
+    assert [(key, channel.role) for key, channel in channels.items()] == [
+        (f"{ARC}:unread", Role.PART)
+    ]
+    assert source.read() == []
+    assert not source.has_left(channels[f"{ARC}:unread"])
+    assert source.probe().reason.startswith("Intel GPU 0 counted ")
+    assert "missing in the totals" in source.probe().reason
+
+
+def test_no_bill_keeps_what_a_counter_told_that_is_not_believed(
+    put: PutCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "SOON_S", 0.35)
+    monkeypatch.setattr(reader, "RETRY_S", 0.05)
+    first = put(arc({"name": "xe", **XE_CARD, "power1_crit": 328_000_000}))
+    put(FakeCard(INTEL, 1, "0000:0a:00.0", (I915,)))
+    second = first.parent / "0000:0a:00.0"
+    sampler = Sampler(hz=50, sources=[IntelGpu()])
+    with sampler:
+        assert sampler.wait_ready()
+        began_s = time.monotonic()
+        tally, ledger, billed = Tally(sampler, began_s), Ledger(sampler), []
+        uj, until_s = 0, began_s + 5.0
+        while f"{ARC}:unread" not in {c.key for c in sampler.channels()}:
+            assert time.monotonic() < until_s
+            uj += 20_000_000
+            say(first / "hwmon/hwmon3", {"energy1_input": 7_000_000 + uj})
+            say(second / "hwmon/hwmon3", {"energy1_input": 5_000_000 + uj // 1000})
+            time.sleep(0.02)
+            if not billed and sampler.trace.window(ARC, began_s, time.monotonic()).joules:
+                billed = ledger.add([Phase("decode", began_s, time.monotonic())]).lines
+        assert ARC in {line.channel.key for line in billed}
+        now_s = time.monotonic()
+        for bill in (tally.bill(now_s), ledger.bill):
+            joules = {line.channel.key: line.joules for line in bill.lines}
+            assert ARC not in joules
+            assert (bill.total().joules or 0.0) < 1.0
+        notes = notes_of(sampler, tally.bill(now_s), began_s, now_s)
+    assert any(
+        note.startswith("Intel GPU 0 was not read: Intel GPU 0 counted") for note in notes.words()
+    )
 
 
 @pytest.mark.parametrize(
@@ -277,7 +322,7 @@ def test_a_card_may_allow_itself_more_for_a_while(
     while at_s <= until_s:
         watched.add(100.0 + at_s, power_w * at_s)
         at_s += 0.25
-    assert (watched.doubt is None) is is_believed
+    assert (not watched.found) is is_believed
 
 
 def test_a_counter_that_fails_beside_another_is_told_of(

@@ -164,12 +164,25 @@ def test_impossible_watts_are_no_reading(power_w: object) -> None:
 def test_a_plug_without_watts_says_so_until_it_has_some() -> None:
     with serving(shelly(math.nan)) as device:
         source = opened(device)
-        assert source.remarks() == ()
         source.read()
-        assert source.remarks()
+        (why,) = source.remarks()
+        assert "none, or impossible" in why
         device.pages["/rpc/Switch.GetStatus?id=0"]["apower"] = 5.0
         assert watts(source.read()) == [5.0]
         assert source.remarks() == ()
+
+
+def test_a_plug_says_that_it_has_not_answered_yet() -> None:
+    device = shelly()
+    source = Plug(device.address, label="Desk")
+    source.probe()
+    assert source.remarks() == ()  # nobody has asked
+    source.read()
+    assert source.remarks() == ("Desk has not answered yet.",)
+    with pytest.raises(DeviceError):
+        source.read()
+    # From then on it is told what went wrong.
+    assert source.remarks() == ()
 
 
 def test_a_meter_that_says_it_is_not_valid_is_no_reading() -> None:

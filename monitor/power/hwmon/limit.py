@@ -8,7 +8,7 @@ Linux 6.16). ``powerN_crit`` is where a card does that, ``powerN_cap`` what it i
 from functools import cached_property
 from pathlib import Path
 
-from monitor.power.channel import Channel, Doubt
+from monitor.power.channel import Channel
 from monitor.power.sysfs import read_int
 
 OVER_S = 10.0
@@ -16,12 +16,6 @@ OVER_S = 10.0
 
 SOON_S, TIMES = 1.0, 2.0
 """Over this long already, if it is so many times what the card is limited to."""
-
-TOO_MUCH = (
-    "%1 counted %2 W for %3 s, but never draws more than %4 W. Its counter is not believed and not "
-    "read any more: what it draws is missing in the totals."
-)
-"""Its name, what it counted and for how long, and its limit."""
 
 
 class Limit:
@@ -32,8 +26,8 @@ class Limit:
     """
 
     def __init__(self, channel: Channel, counter: Path) -> None:
-        self.doubt: Doubt | None = None
-        """Says what was found; once found the counter is not to be believed any more."""
+        self.found = ""
+        """What was found, a sentence; from then on the counter is not to be believed."""
         self._channel, self._counter = channel, counter
         self._since: tuple[float, float] | None = None
 
@@ -59,5 +53,7 @@ class Limit:
         accuracy, limit_w = self._channel.accuracy, self._limit_w
         most_w = limit_w * (1 + accuracy.above) + accuracy.offset_w
         if limit_w and power_w > most_w * (1 if is_whole else TIMES):
-            told = (f"{power_w:.0f}", f"{seconds:.0f}", f"{limit_w:.0f}")
-            self.doubt = Doubt(self._channel.key, TOO_MUCH, (self._channel.label, *told))
+            self.found = (
+                f"{self._channel.label} counted {power_w:.0f} W for {seconds:.0f} s, but never "
+                f"draws more than {limit_w:.0f} W."
+            )

@@ -9,7 +9,9 @@ from monitor.power.sources.amdgpu import AmdGpu
 from monitor.power.sources.apple import Apple
 from monitor.power.sources.battery import Battery
 from monitor.power.sources.emi import Emi
+from monitor.power.sources.grace import Grace
 from monitor.power.sources.intelgpu import IntelGpu
+from monitor.power.sources.jetson import Jetson
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
 from monitor.power.sources.own import OwnCost
@@ -42,6 +44,23 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what :meth:`open` took; harmless if it was never called."""
+        ...
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """What a :class:`Source` has as well if its counters may cost much more than its watts.
+
+    The counter of an NVIDIA H200 takes 4 ms of a processor's time each time it is asked for, its
+    watts 0.03 ms (driver 580, tests/recorded/h200.py).
+    """
+
+    def glance(self) -> list[Reading]:
+        """Read watts alone, whatever else a channel tells; from the source's own thread.
+
+        :raises OSError: as :meth:`Source.read`
+        :raises OpenAnew: likewise
+        """
         ...
 
 
@@ -101,6 +120,8 @@ SOURCES: tuple[Callable[[], Source], ...] = (
     Nvml,
     AmdGpu,
     IntelGpu,
+    Grace,
+    Jetson,
     Battery,
     Emi,
     Apple,

@@ -10,6 +10,9 @@ xe_hwmon.c). It misses a wrap if nobody reads for longer: four minutes at 1,000 
 A card that sleeps is not read, since both drivers wake it for a reading: it has no channel until
 something else wakes it, and the source is then opened anew.
 
+A counter that says more than its card ever draws is not believed any more for as long as the
+program runs: what it had told is withdrawn, and the card is a part that is not read.
+
 Not yet met on hardware: built from the kernel's documentation and source, tested on constructed
 trees (tests/hardware/hwmon.py).
 """
@@ -17,12 +20,13 @@ trees (tests/hardware/hwmon.py).
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from monitor.power.accuracy import accuracy_of
 from monitor.power.asleep import has_left
-from monitor.power.channel import Channel, Domain, Doubt, Kind, Probe, ProbeState, Reading, Role
+from monitor.power.channel import Channel, Domain, Kind, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
 from monitor.power.hwmon.card import PERIOD_S, Card, cards, kept_awake, labelled
 from monitor.power.hwmon.counter import EnergyCounter
@@ -45,6 +49,12 @@ XE_LABELS = {1: WHOLE_CARD, 2: PACKAGE}
 
 INTEGRATED = re.compile(r"0000:00:02\.\d")
 """Where an integrated GPU sits on every Intel processor."""
+
+UNREAD = ":unread"
+"""What the key of a card ends with whose counter is not believed: the part that is missing."""
+
+TAKEN_BACK = "Its counter is not believed any more, and what it had counted is taken back."
+MISSING = "What the card draws is missing in the totals."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,15 @@ class IntelGpu:
 
     name = "intelgpu"
 
+    _disbelieved: ClassVar[dict[Path, str]] = {}
+    """What was found of counters that said too much, by their files. Kept for all objects: the one
+    that found it is replaced by another. A driver that is loaded anew has other folders."""
+
     def __init__(self) -> None:
         self._watch = Watch(VENDOR, _can_tell)
         self._problems: tuple[str, ...] = ()
         self._meters: tuple[_Meter, ...] = ()
+        self._unread: tuple[Channel, ...] = ()
         self._dials: tuple[tuple[Card, Dial], ...] = ()
         self._throttles: tuple[tuple[Card, _Throttle], ...] = ()
         self._loads: tuple[tuple[Card, Gauge, GtLoad], ...] = ()
@@ -80,18 +95,25 @@ class IntelGpu:
     def probe(self) -> Probe:
         """Look for discrete cards that count their energy."""
         self._watch.begin()
-        self._meters = tuple(meter for card in self._watch.awake for meter in _meters(card))
+        found = [meter for card in self._watch.awake for meter in _meters(card)]
+        self._meters = tuple(m for m in found if m.counter.file not in self._disbelieved)
+        lying = [meter for meter in found if meter not in self._meters]
+        self._unread = tuple(_unread(m.channel) for m in lying if m.channel.role is Role.PART)
         self._problems = ()
-        if self._meters or self._watch.asleep:
-            words = [
+        if found or self._watch.asleep:
+            words = [self._why_disbelieved(meter) for meter in lying]
+            if labels := ", ".join(meter.channel.label for meter in self._meters):
+                words.append(f"Reading {labels}.")
+            words += [
                 f"Intel GPU {card.number} is asleep: it is read once something wakes it."
                 for card in self._watch.asleep
             ]
-            if labels := ", ".join(meter.channel.label for meter in self._meters):
-                words.insert(0, f"Reading {labels}.")
-            read = dict.fromkeys(meter.card for meter in self._meters)
-            words += [kept_awake(f"Intel GPU {card.number}") for card in read if card.may_sleep()]
-            retry_s = None if self._meters else LOOK_S
+            words += [
+                kept_awake(f"Intel GPU {card.number}")
+                for card in self._watch.awake
+                if card.may_sleep()
+            ]
+            retry_s = None if found else LOOK_S
             return Probe(self.name, ProbeState.AVAILABLE, " ".join(words), retry_s=retry_s)
         here = cards(VENDOR)
         if not here:
@@ -111,14 +133,17 @@ class IntelGpu:
         return Probe(self.name, ProbeState.ABSENT, reason)
 
     def open(self) -> tuple[Channel, ...]:
-        """Return a channel for each counter of the cards that :meth:`probe` found awake."""
-        return tuple(meter.channel for meter in self._meters)
+        """Return a channel for each counter of the cards that :meth:`probe` found awake.
+
+        In the place of one that is not believed stands a part that is never read.
+        """
+        return (*(meter.channel for meter in self._meters), *self._unread)
 
     def read(self) -> list[Reading]:
         """Read every counter of the cards that are awake, in joules.
 
         :raises OSError: if none of them works, or the source is to be opened anew because a card
-          has woken or fallen asleep
+          has woken or fallen asleep, or a counter says more than its card ever draws
         """
         self._watch.look(time.monotonic())
         readings, problems, awake = [], [], 0
@@ -129,10 +154,12 @@ class IntelGpu:
                 continue
             awake += 1
             counter_j = meter.counter.read_j(now_s)
-            if meter.limit.doubt:
-                continue
             if counter_j is not None:
                 meter.limit.add(now_s, counter_j)
+                if meter.limit.found:
+                    self._disbelieved[meter.counter.file] = meter.limit.found
+                    withdrawn = [meter.channel.key]
+                    raise OpenAnew(meter.limit.found.rstrip("."), withdrawn)
                 readings.append(Reading(meter.channel.key, now_s, counter_j=counter_j))
             elif problem := _problem(meter, now_s):
                 problems.append(problem)
@@ -145,9 +172,9 @@ class IntelGpu:
         """Say which counter does not work beside others that do. From any thread."""
         return tuple(f"{problem}." for problem in self._problems)
 
-    def doubts(self) -> tuple[Doubt, ...]:
-        """Say which counters said more than their cards ever draw."""
-        return tuple(meter.limit.doubt for meter in self._meters if meter.limit.doubt)
+    def _why_disbelieved(self, meter: _Meter) -> str:
+        words = [self._disbelieved[meter.counter.file], TAKEN_BACK]
+        return " ".join([*words, MISSING] if meter.channel.role is Role.PART else words)
 
     def has_left(self, channel: Channel) -> bool:
         """Say whether a card sleeps, or is not in the machine any more."""
@@ -155,7 +182,7 @@ class IntelGpu:
 
     def gauges(self) -> tuple[Gauge, ...]:
         """Return load, temperature, clock and throttling of each card, as far as they are told."""
-        here = {meter.card.address: meter.card for meter in self._meters}.values()
+        here = self._watch.awake
         self._dials = tuple((card, dial) for card in here for dial in _dials(card))
         self._throttles = tuple((card, each) for card in here for each in _throttle(card))
         self._loads = tuple(
@@ -250,6 +277,11 @@ def _meter(card: Card, file: Path, inner: str, is_part: bool | None = None) -> _
     # A GT may be switched off while the card is awake; the card itself never is.
     counter = EnergyCounter(file, may_rest=role is Role.INSIDE)
     return _Meter(card, channel, counter, Limit(channel, file))
+
+
+def _unread(part: Channel) -> Channel:
+    """Return what stands for a card whose counter is not believed."""
+    return replace(part, key=part.key + UNREAD)
 
 
 def _gauge(card: Card, quantity: Quantity, word: str) -> Gauge:

@@ -22,6 +22,7 @@ PREFIX = "plug:"
 """Of the name of a plug's source."""
 
 WITHOUT_WATTS = "answers, but the watts it tells are none, or impossible: there is no reading."
+WAITS = "has not answered yet."
 
 
 def source_name(address: str) -> str:
@@ -49,7 +50,7 @@ class Plug:
         self._label = label or f"Wall plug {address}"
         self._place: Address | None = None
         self._is_open = False
-        self._has_told = True
+        self._has_told = self._has_ended = True
 
     def probe(self) -> Probe:
         """Say what will be asked; it is not asked here."""
@@ -86,16 +87,21 @@ class Plug:
         :raises DeviceError: if it does not answer as it should
         """
         if not self._is_open:
-            self._is_open = True
+            self._is_open, self._has_ended = True, False
             return []
-        answer = self._answer()
+        try:
+            answer = self._answer()
+        finally:
+            self._has_ended = True
         self._has_told = answer.power_w is not None
         if answer.power_w is None:
             return []
         return [Reading(self.name, time.monotonic(), power_w=answer.power_w)]
 
     def remarks(self) -> tuple[str, ...]:
-        """Say so while it answers without watts. From any thread."""
+        """Say so until it answers, and while it does without watts. From any thread."""
+        if not self._has_ended:
+            return (f"{self._label} {WAITS}",)
         return () if self._has_told else (f"{self._label} {WITHOUT_WATTS}",)
 
     def _answer(self) -> PlugAnswer:
