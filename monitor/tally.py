@@ -49,7 +49,7 @@ class Tally:
 
 def settled_s(sampler: Sampler) -> float:
     """Return the monotonic time up to which every channel that is not silent has been read."""
-    now_s = time.monotonic()
-    latest = (sampler.trace.latest(channel.key) for channel in sampler.channels())
-    read_s = [reading[0] for reading in latest if reading]
+    now_s, trace = time.monotonic(), sampler.trace
+    read = [channel.key for channel in sampler.channels() if trace.latest(channel.key)]
+    read_s = [trace.settled_s(key) for key in read]
     return min((at_s for at_s in read_s if at_s > now_s - SILENT_S), default=now_s)

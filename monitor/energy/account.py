@@ -10,7 +10,7 @@ from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Trace
 from monitor.power.window import Window
 
-METHOD = 4
+METHOD = 5
 """Version of the accounting below, kept with every bill. Raise it when a figure would change.
 
 2: intervals know of bursts between readings and of how late a sensor is; joules are those of 1.
@@ -18,7 +18,10 @@ METHOD = 4
 intervals know how restless watts are on the machine.
 4: a counter's curve stands at the moments of its refreshes, which a mark has it read on for, and
 bends where the power stepped; intervals of watts take no burst for late, and know of one that no
-reading met."""
+reading met.
+5: where a counter's power may have stepped at the moment itself, what is known before and after is
+weighed by its doubt; it bends while it is not read as well; its intervals take no doubt about when
+it was refreshed for a step."""
 
 LOAD, PREFILL, DECODE, WATCH = "load", "prefill", "decode", "watch"
 

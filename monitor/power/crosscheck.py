@@ -96,6 +96,11 @@ class CrossCheck:
             self._judge(self._began_s, at_s)
             self._began_s = at_s
 
+    def glance(self, time_s: float, power_w: float | None) -> None:
+        """Take in watts that were read while the counter was not asked."""
+        if power_w is not None:
+            self._told.append(Reading("integrated", time_s, power_w=power_w))
+
     def miss(self) -> None:
         """Note that the device did not answer."""
         if self._told[-1:] != [None]:
@@ -106,8 +111,11 @@ class CrossCheck:
             if told is None:
                 self._trace.miss(["counted", "integrated"])
                 continue
-            counted = replace(told, key="counted")
-            self._trace.record([counted, Reading("integrated", told.time_s, power_w=told.power_w)])
+            at_s, counter_j, power_w = told.time_s, told.counter_j, told.power_w
+            readings = [Reading("integrated", at_s, power_w=power_w)]
+            if counter_j is not None:
+                readings.append(Reading("counted", at_s, counter_j, power_w))
+            self._trace.record(readings)
         self._told.clear()
 
     def _judge(self, start_s: float, end_s: float) -> None:

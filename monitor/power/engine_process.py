@@ -67,12 +67,24 @@ def _children() -> list[int]:
     built without CONFIG_PROC_CHILDREN lack it).
     """
     if sys.platform == "linux":
+        if not _has_children():
+            return []
         try:
             tasks = [task / "children" for task in Path(f"/proc/{os.getpid()}/task").iterdir()]
             return [int(pid) for task in tasks for pid in _text(task).split()]
         except FileNotFoundError:
             pass
     return [child.pid for child in psutil.Process().children()]
+
+
+def _has_children() -> bool:
+    """Whether this process has any child: asked once, where there is a file for each thread."""
+    try:
+        # Only looks: whoever began a child that has ended is still to be told so (waitid(2)).
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:

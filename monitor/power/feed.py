@@ -89,9 +89,14 @@ class Feed:
 
     @property
     def read_s(self) -> float | None:
-        """When it was last asked for watts; ``None`` for one that is not asked for any."""
+        """When all it tells was last asked for; ``None`` for one that tells no watts."""
         known = self._reader.known
         return known.tried_s if known.is_read and known.channels else None
+
+    @property
+    def whole_s(self) -> float:
+        """How many seconds may lie between two such moments, beside its intervals."""
+        return self._reader.known.whole_s
 
     @property
     def use(self) -> Use:
@@ -104,6 +109,8 @@ class Feed:
         :param roles: those of its channels; ``None`` for what others measure
         """
         known, before = self._reader.known, self._reader.known.use
+        if not known.is_read:
+            return  # what it will open is not known yet
         if roles == {None}:
             known.use = Use.NONE
         elif Role.PART in roles:

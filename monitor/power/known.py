@@ -1,13 +1,13 @@
 """What is known of a source, and what the threads of all sources work with."""
 
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from monitor.power.channel import Channel, Doubt, Probe
 from monitor.power.gauge import Gauge, GaugeTrace
+from monitor.power.news import News
 from monitor.power.trace import Trace
 
 
@@ -31,14 +31,14 @@ class Desk:
 
     :param hz: readings a second
     :param refine: what is known better of a channel on this machine, applied as it is opened
-    :param changed: notified after each attempt to open or to read
+    :param news: told after each attempt to open or to read
     """
 
     hz: float
     refine: Callable[[Channel], Channel]
     trace: Trace = field(default_factory=Trace)
     gauge_trace: GaugeTrace = field(default_factory=GaugeTrace)
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    news: News = field(default_factory=News)
 
 
 @dataclass(slots=True)
@@ -56,7 +56,8 @@ class Known:
     :param restarts: how often it was opened anew because it had failed
     :param failed: how often in a row it failed without having been read well for long
     :param is_read: whether it is open, and asked for readings
-    :param tried_s: when the last attempt to read began that has ended, well or not
+    :param tried_s: when the last attempt to read it whole began that has ended, well or not
+    :param whole_s: so many seconds may lie between two such attempts, as each costs so much
     :param asked_s: when the call began that has not returned yet
     :param next_s: when it will be opened anew
     :param use: what rests on it at present
@@ -74,6 +75,7 @@ class Known:
     failed: int = 0
     is_read: bool = False
     tried_s: float = -math.inf
+    whole_s: float = 0.0
     asked_s: float | None = None
     next_s: float | None = None
     use: Use = Use.TOTAL

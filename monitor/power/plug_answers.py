@@ -20,7 +20,7 @@ from typing import Any
 
 from monitor.power.channel import Domain
 from monitor.power.local_http import DeviceError
-from monitor.power.trace import PLAUSIBLE_W
+from monitor.power.ring import PLAUSIBLE_W
 
 MOST_W = PLAUSIBLE_W[Domain.SYSTEM]
 

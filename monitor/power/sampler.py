@@ -10,6 +10,7 @@ from monitor.power.feed import Feed
 from monitor.power.gauge import Gauge, GaugeTrace
 from monitor.power.known import Desk, Use
 from monitor.power.own_time import ThreadTime
+from monitor.power.reader import beat_after
 from monitor.power.sources import SOURCES, Source
 from monitor.power.trace import Trace
 from monitor.power.unread import ComputedOn, unread_part
@@ -123,7 +124,7 @@ class Sampler:
             self._feeds = tuple(feed for feed in self._feeds if feed is not gone)
         gone.end()
         self.trace.leave([channel.key for channel in gone.channels], time.monotonic())
-        self._tell()
+        self._desk.news.tell()
 
     def reopen(self, name: str) -> None:
         """Have a source probed and opened anew, after what kept it from being read was mended.
@@ -214,6 +215,7 @@ class Sampler:
         for feed in self._feeds:
             read_s = feed.read_s
             stalled_s = max(STALLED_INTERVALS / self.hz, STALLED_REFRESHES * feed.fastest_s)
+            stalled_s += feed.whole_s
             if feed.use is Use.TOTAL and read_s and now_s - read_s < stalled_s:
                 told_s.append(read_s - feed.refresh_s)
         return min(told_s, default=now_s)
@@ -222,12 +224,7 @@ class Sampler:
         return feed.silent_s() <= STALLED_INTERVALS / self.hz
 
     def _wait(self, met: Callable[[], bool], timeout_s: float) -> bool:
-        with self._desk.changed:
-            return self._desk.changed.wait_for(met, timeout_s)
-
-    def _tell(self) -> None:
-        with self._desk.changed:
-            self._desk.changed.notify_all()
+        return self._desk.news.wait_for(met, timeout_s)
 
     def channels(self) -> tuple[Channel, ...]:
         """Return the channels in use: modelled ones give way to measured ones."""
@@ -275,7 +272,7 @@ class Sampler:
 
     def _watch(self) -> None:
         with ThreadTime() as time_used:
-            while not self._stopped.wait(WATCH_S):
+            while not self._stopped.wait(beat_after(now_s := time.monotonic(), WATCH_S) - now_s):
                 self._look()
                 time_used.note()
 

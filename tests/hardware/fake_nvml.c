@@ -225,9 +225,9 @@ static void fill(const Gpu *gpu, FieldValue *field) {
     field->result = NOT_SUPPORTED;
   } else if (is_instant || is_average) {
     field->value.ui = is_instant && gpu->zero_instant ? 0 : gpu_mw;
-  } else if (wanted == FIELD_TOTAL_ENERGY && gpu->has_energy) {
+  } else if (wanted == FIELD_TOTAL_ENERGY && gpu->has_energy && gpu->energy_field_scale > 0) {
     field->value_type = VALUE_UNSIGNED_LONG_LONG;
-    field->value.ull = total_mj(gpu);
+    field->value.ull = (unsigned long long)(gpu->energy_field_scale * (double)total_mj(gpu));
   } else {
     field->result = NOT_SUPPORTED;
   }
@@ -240,6 +240,7 @@ Result nvmlDeviceGetFieldValues(Gpu *gpu, int count, FieldValue *fields) {
     for (int i = 0; i < count; i++) fields[i].result = result;
     return SUCCESS;
   }
+  if (result == SUCCESS && now_s() >= gpu->fields_until_s) return SUCCESS;
   for (int i = 0; result == SUCCESS && i < count; i++) fill(gpu, &fields[i]);
   return result;
 }

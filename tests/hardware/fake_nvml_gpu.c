@@ -47,7 +47,17 @@ unsigned int average_mw(const Gpu *gpu) {
                               gpu->average_s);
 }
 
+/* Keeps this thread's processor busy, as drivers do that wait for the card's own processor. */
+static void spin(double seconds) {
+  struct timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  double until_s = (double)used.tv_sec + 1e-9 * (double)used.tv_nsec + seconds;
+  while ((double)used.tv_sec + 1e-9 * (double)used.tv_nsec < until_s)
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+}
+
 unsigned long long total_mj(const Gpu *gpu) {
+  if (gpu->energy_cost_s > 0) spin(gpu->energy_cost_s);
   double time_s = fmin(fmax(now_s(), 0), gpu->frozen_from_s);
   if (gpu->energy_step_s > 0) time_s = floor(time_s / gpu->energy_step_s) * gpu->energy_step_s;
   return (unsigned long long)gpu->energy_start_mj +
@@ -89,10 +99,13 @@ static void set(Gpu *gpu, const char *key, char *text) {
       {"lost_until_init", 0, &gpu->lost_until_init, 0, 0},
       {"average_ns", 0, 0, &gpu->average_s, 0},
       {"energy_step_ns", 0, 0, &gpu->energy_step_s, 0},
+      {"energy_cost_ns", 0, 0, &gpu->energy_cost_s, 0},
       {"energy_scale_e9", 0, 0, &gpu->energy_scale, 0},
+      {"energy_field_scale_e9", 0, 0, &gpu->energy_field_scale, 0},
       {"frozen_from_ns", 0, 0, &gpu->frozen_from_s, 0},
       {"lost_from_ns", 0, 0, &gpu->lost_from_s, 0},
       {"lost_until_ns", 0, 0, &gpu->lost_until_s, 0},
+      {"fields_until_ns", 0, 0, &gpu->fields_until_s, 0},
       {"limit_mw", 0, 0, 0, &gpu->limit_mw},
       {"energy_start_mj", 0, 0, 0, &gpu->energy_start_mj},
       {"memory_total_bytes", 0, 0, 0, &gpu->memory_total},
@@ -151,8 +164,8 @@ Result load_script(int fresh) {
     } else if (!strcmp(line, "gpu") && gpu_count < MAX_GPUS) {
       memset(&gpus[gpu_count], 0, sizeof *gpus);
       gpus[gpu_count].lost_from_s = gpus[gpu_count].lost_until_s = INFINITY;
-      gpus[gpu_count].frozen_from_s = INFINITY;
-      gpus[gpu_count].energy_scale = 1;
+      gpus[gpu_count].frozen_from_s = gpus[gpu_count].fields_until_s = INFINITY;
+      gpus[gpu_count].energy_scale = gpus[gpu_count].energy_field_scale = 1;
       gpus[gpu_count].lost_error = GPU_IS_LOST;
       gpus[gpu_count].mig_mode = -1;
       gpu_count++;

@@ -42,10 +42,13 @@ class FakeGpu:
         memory_w: Average power of the memory scope; None: the scope is not supported.
         module_extra_w: What the module draws beyond the GPU; None: the scope is not supported.
         has_fields: Whether the driver can be asked for fields.
+        fields_until_s: From this time on it passes over them, though the call succeeds.
         one_scope: The driver looks at no scope: each of them answers as the GPU does.
         average_s: `nvmlDeviceGetPowerUsage` is the mean of this long before now; 0: no mean.
         energy_step_s: The energy counter moves only at multiples of this; 0: at all times.
+        energy_cost_s: Each time it is asked for, a processor is busy for so long.
         energy_scale: The energy counter advances by this times the true energy.
+        energy_field_scale: That field tells so many times what the counter does; 0: it is none.
         frozen_from_s: From this time on the energy counter stands still.
         limit_w: Enforced power limit.
         memory_total_bytes: Size of the GPU's memory.
@@ -78,10 +81,13 @@ class FakeGpu:
     memory_w: float | None = None
     module_extra_w: float | None = None
     has_fields: bool = True
+    fields_until_s: float | None = None
     one_scope: bool = False
     average_s: float = 0.0
     energy_step_s: float = 0.02
+    energy_cost_s: float = 0.0
     energy_scale: float = 1.0
+    energy_field_scale: float = 1.0
     frozen_from_s: float | None = None
     limit_w: float = 450.0
     memory_total_bytes: int = 24 * 1024**3
@@ -206,7 +212,9 @@ def _describe(gpu: FakeGpu) -> list[str]:
         f"zero_instant {gpu.zero_instant:d}",
         f"has_fields {gpu.has_fields:d}",
         f"one_scope {gpu.one_scope:d}",
+        f"energy_cost_ns {_nano(gpu.energy_cost_s)}",
         f"energy_scale_e9 {_nano(gpu.energy_scale)}",
+        f"energy_field_scale_e9 {_nano(gpu.energy_field_scale)}",
         f"lost_until_init {gpu.lost_until_init:d}",
         f"lost_by_field {gpu.lost_by_field:d}",
         f"lost_error {gpu.lost_error}",
@@ -216,6 +224,7 @@ def _describe(gpu: FakeGpu) -> list[str]:
         f"has_gauges {gpu.has_gauges:d}",
     ]
     times_s = {
+        "fields_until_ns": gpu.fields_until_s,
         "frozen_from_ns": gpu.frozen_from_s,
         "lost_from_ns": gpu.lost_from_s,
         "lost_until_ns": gpu.lost_until_s,

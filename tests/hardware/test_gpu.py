@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import Any, TypeVar
 
 import numpy as np
 import pynvml
@@ -21,10 +22,13 @@ import pytest
 from monitor.power.asleep import nvidia_gpus
 from monitor.power.channel import Kind, ProbeState
 from monitor.power.gauge import Quantity
+from monitor.power.nvml.fields import ENERGY, Fields
 from monitor.power.sampler import Sampler
 from monitor.power.sources.nvml import Nvml
 
 from .gpu_load import CANNOT
+
+T = TypeVar("T")
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(120)]
 
@@ -161,3 +165,32 @@ def test_refresh_period_and_step_are_no_longer_than_stated() -> None:
                 assert median(spacing_s) < 0.15
                 assert min(steps) >= 1
     finish(process)
+
+
+def timed(taken_us: list[float], ask: Callable[[Any], T], handle: Any) -> T:
+    began_s = time.monotonic()
+    told = ask(handle)
+    taken_us.append(1e6 * (time.monotonic() - began_s))
+    return told
+
+
+def test_the_counter_is_the_same_by_field_and_by_call() -> None:
+    """What the source relies on where the driver tells both; and what each way costs."""
+    energy = pynvml.nvmlDeviceGetTotalEnergyConsumption
+    instant = (pynvml.NVML_FI_DEV_POWER_INSTANT, pynvml.NVML_POWER_SCOPE_GPU)
+    watts, both = Fields([instant]), Fields([instant, ENERGY])
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        call_us, both_us, watts_us = [], [], []
+        for _ in range(200):
+            before_j = timed(call_us, energy, handle) / 1e3
+            told = timed(both_us, both.ask, handle)
+            after_j = timed(call_us, energy, handle) / 1e3
+            timed(watts_us, watts.ask, handle)
+            assert before_j <= told.get(ENERGY, before_j) <= after_j
+            time.sleep(0.01)
+        print(
+            f"\nGPU {index}: energy is {'' if ENERGY in told else 'not '}a field; energy by call "
+            f"{median(call_us):.0f} us, watts by field {median(watts_us):.0f} us, both by field "
+            f"{median(both_us):.0f} us, at most {max(both_us):.0f} us"
+        )

@@ -28,13 +28,11 @@ def main(seconds: float) -> None:
         curves = {c.key: sampler.trace.curve(c.key, start_s, end_s) for c in channels}
         windows = {c.key: sampler.trace.window(c.key, start_s, end_s) for c in channels}
         parts = [c.key for c in channels if c.role is Role.PART]
-        first_s = {key: float(sampler.trace.curve(key).time_s[0]) for key in parts}
     found = {
         "start_s": start_s,
         "end_s": end_s,
         "share": used_s / (end_s - start_s),
         "parts": parts,
-        "first_s": first_s,
         "read_s": {key: curve.time_s.tolist() for key, curve in curves.items()},
         "joules": {key: window.joules for key, window in windows.items()},
         "coverage": {key: window.coverage for key, window in windows.items()},

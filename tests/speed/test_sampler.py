@@ -32,9 +32,6 @@ HZ, SECONDS = 10.0, 20.0
 LARGEST_SHARE = 0.01
 LATE_S = 0.010
 
-GRACE_S = 0.002
-"""So much the beat may be too late that is told from the readings themselves."""
-
 CROWD = Path(__file__).resolve().parents[1] / "hardware/crowd.c"
 
 # No two sockets alike: those would be taken for dies that show one counter.
@@ -115,30 +112,19 @@ def engine_at_work(model: Path) -> Iterator[None]:
         engine.stop()
 
 
-def lateness_s(first_s: float, read_s: list[float], start_s: float, end_s: float) -> list[float]:
+def lateness_s(read_s: list[float], start_s: float, end_s: float) -> list[float]:
     """How long after each due time between two moments its reading came; infinite where none did.
 
-    A reading belongs to the last due time before it: one that is late by an interval or more has
-    missed its own, which it leaves empty.
-
-    :param first_s: the first reading of all, which was due as it came
+    Due are the multiples of the interval (:func:`monitor.power.reader.beat_after`). A reading
+    belongs to the last due time before it: one that is late by an interval or more has missed its
+    own, which it leaves empty.
     """
-    interval_s = 1 / HZ
-    # The first may itself have been late: then all the others seem early, and not a few of them.
-    phases_s = [(at_s - first_s + interval_s / 2) % interval_s - interval_s / 2 for at_s in read_s]
-    beat_s = first_s + min(statistics.quantiles(phases_s, n=20)[0], 0.0)
-    due_s = [
-        beat_s + number * interval_s
-        for number in range(
-            math.ceil((start_s - beat_s) / interval_s), math.floor((end_s - beat_s) / interval_s)
-        )
-    ]
-    late_s = [math.inf] * len(due_s)
+    late_s = dict.fromkeys(range(math.ceil(start_s * HZ), math.floor(end_s * HZ)), math.inf)
     for at_s in read_s:
-        slot = math.floor((at_s + GRACE_S - due_s[0]) / interval_s)
-        if 0 <= slot < len(due_s):
-            late_s[slot] = min(late_s[slot], at_s - due_s[slot])
-    return late_s
+        due = math.floor(at_s * HZ)
+        if due in late_s:
+            late_s[due] = min(late_s[due], at_s - due / HZ)
+    return list(late_s.values())
 
 
 @pytest.mark.parametrize(
@@ -150,15 +136,13 @@ def lateness_s(first_s: float, read_s: list[float], start_s: float, end_s: float
         ({20: 0.13, 21: math.nan}, 2),
         ({20: math.nan, 50: math.nan}, 2),
         (dict.fromkeys(range(100), 0.03), 100),
-        ({-1: 0.04}, 0),
     ],
-    ids=["none", "half", "whole", "more", "missed", "all", "the first"],
+    ids=["none", "half", "whole", "more", "missed", "all"],
 )
 def test_lateness_is_told(delays_s: dict[int, float], late: int) -> None:
     """Of a hundred readings, by so many seconds each; NaN for one that never came."""
-    first_s = 0.007 + delays_s.get(-1, 0.0)
-    read_s = [2.007 + n / HZ + delays_s.get(n, 0.0) for n in range(100)]
-    told_s = lateness_s(first_s, [at_s for at_s in read_s if not math.isnan(at_s)], 2.0, 12.05)
+    read_s = [2.001 + n / HZ + delays_s.get(n, 0.0) for n in range(100)]
+    told_s = lateness_s([at_s for at_s in read_s if not math.isnan(at_s)], 2.0, 12.05)
     assert len(told_s) == 100
     assert sum(late_s > LATE_S for late_s in told_s) == late
 
@@ -179,9 +163,7 @@ def test_samples_come_in_time_while_the_engine_uses_every_core(
         found = machine.sample()
     shares = {}
     for key in found["parts"]:
-        late_s = lateness_s(
-            found["first_s"][key], found["read_s"][key], found["start_s"], found["end_s"]
-        )
+        late_s = lateness_s(found["read_s"][key], found["start_s"], found["end_s"])
         assert len(late_s) >= 0.95 * HZ * SECONDS
         shares[key] = sum(late <= LATE_S for late in late_s) / len(late_s)
         came_s = [late for late in late_s if late < math.inf]

@@ -9,6 +9,7 @@ from contextlib import closing
 from ctypes.util import find_library
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,10 +87,13 @@ def test_each_gpu_has_a_channel_of_its_own(fake_gpus: FakeGpus) -> None:
 def test_a_card_whose_sensor_looks_at_a_quarter_of_the_time_is_less_sure(
     fake_gpus: FakeGpus,
 ) -> None:
-    fake_gpus([FIRST, SECOND])
-    geforce, a100 = (channel.accuracy for channel in opened())
+    h100 = replace(SECOND, uuid="GPU-h100", compute_capability=(9, 0))
+    counted, integrated = h100, replace(h100, uuid="GPU-h100-watts", has_energy=False)
+    fake_gpus([FIRST, SECOND, counted, integrated])
+    geforce, a100, h100_counter, h100_watts = (channel.accuracy for channel in opened())
     assert a100.below > geforce.below
     assert a100.above > geforce.above
+    assert (h100_counter, h100_watts) == (geforce, a100)
 
 
 # What the probe says.
@@ -268,14 +272,37 @@ def test_after_a_step_the_instant_power_is_shown_where_there_is_one(
     assert reading.counter_j is not None
 
 
-def test_the_counter_is_told_in_joules(fake_gpus: FakeGpus) -> None:
-    gpu = FakeGpu(curve=PowerCurve.constant(50.0), energy_start_mj=4_000_000)
+@pytest.mark.parametrize(
+    "by_field",
+    [{}, {"energy_field_scale": 0.0}, {"energy_field_scale": 2.0}, {"has_fields": False}],
+    ids=["a field", "no field", "another counter", "no fields"],
+)
+def test_the_counter_is_told_in_joules_whichever_way(
+    fake_gpus: FakeGpus, by_field: dict[str, Any]
+) -> None:
+    gpu = FakeGpu(curve=PowerCurve.constant(50.0), energy_start_mj=4_000_000, **by_field)
     fake_gpus([gpu], elapsed_s=100.0)
     with closing(Nvml()) as nvml:
         nvml.probe()
         nvml.open()
         (reading,) = nvml.read()
     assert reading.counter_j == pytest.approx(4_000.0 + 50.0 * 100.0, rel=0.05)
+
+
+def test_what_a_driver_passes_over_is_not_told_as_it_was(fake_gpus: FakeGpus) -> None:
+    steady = PowerCurve.constant(50.0)
+    epoch_s = fake_gpus([FakeGpu(curve=steady, fields_until_s=10.4)], elapsed_s=10.0)
+    with closing(Nvml()) as nvml:
+        nvml.probe()
+        nvml.open()
+        (before,) = nvml.read()
+        assert before.power_w == pytest.approx(50.0)
+        time.sleep(max(epoch_s + 10.42 - time.monotonic(), 0.0))
+        (reading,) = nvml.read()
+    assert reading.power_w is None
+    # The counter has a call of its own as well.
+    truth_j = steady.energy_j(0.0, reading.time_s - epoch_s)
+    assert reading.counter_j == pytest.approx(truth_j, abs=50.0 * 0.05)
 
 
 def test_energies_of_two_gpus_match_the_truth(fake_gpus: FakeGpus) -> None:

@@ -260,14 +260,15 @@ def test_a_recording_whose_process_is_killed_keeps_all_but_the_last_moment(
         "sampler.start(); sampler.wait_ready()\n"
         "recorder = Recorder(sampler, history, write_s=0.1, piece_s=0.3)\n"
         "recorder.start('doomed')\n"
-        "time.sleep(0.5); recorder.mark('here'); time.sleep(0.5)\n"
+        "time.sleep(0.5); recorder.mark('here'); time.sleep(1.0)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, timeout=60, check=False)
     assert ran.returncode == -9
     (kept,) = recordings.listed()
     assert kept.state is State.INTERRUPTED
-    assert 0.6 < kept.duration_s <= 1.1
+    # What is only shown is read twice a second, and written a tenth of a second later.
+    assert 0.8 < kept.duration_s <= 1.6
     assert [mark.name for mark in kept.marks] == ["here"]
     assert kept.bill.total().joules
     recorded = recordings.load(kept.id)

@@ -12,6 +12,7 @@ import pytest
 
 from monitor.energy.account import WATCH, Phase, account
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
+from monitor.power.reader import beat_after
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 from tests.unit.conftest import Eventually, MakeChannel
@@ -79,7 +80,7 @@ def billed(channel: Channel, is_followed: bool) -> tuple[float, float, float]:
     return float(np.sqrt(np.mean(np.square(errors)))), float(np.mean(errors)), float(np.mean(right))
 
 
-@pytest.mark.parametrize(("period_s", "most"), [(0.02, 0.001), (0.1, 0.004)])
+@pytest.mark.parametrize(("period_s", "most"), [(0.02, 0.0006), (0.1, 0.0025)])
 def test_a_slow_counter_that_is_followed_at_the_marks_is_billed_sharply(
     make_channel: MakeChannel, period_s: float, most: float
 ) -> None:
@@ -87,7 +88,7 @@ def test_a_slow_counter_that_is_followed_at_the_marks_is_billed_sharply(
     channel = make_channel("a counter", period_s=period_s, domain=Domain.GPU, step_j=0.001)
     rms, mean, right = billed(channel, is_followed=True)
     assert rms < most
-    assert abs(mean) < most / 2
+    assert abs(mean) < most / 3
     assert right >= 0.93
     unfollowed_rms, _, unfollowed_right = billed(channel, is_followed=False)
     assert rms < unfollowed_rms / 2
@@ -141,6 +142,10 @@ def after_a_mark(source: Moving, sampled: list[Sampler], eventually: Eventually)
     sampler.start()
     assert sampler.wait_ready(timeout_s=10.0)
     mark_s = time.monotonic()
+    if (due_s := beat_after(mark_s, 1.0)) < mark_s + 0.6:
+        # Then only the mark has it read.
+        eventually(lambda: time.monotonic() > due_s + 0.05)
+        mark_s = time.monotonic()
     sampler.mark()
     eventually(lambda: time.monotonic() > mark_s + 0.5)
     return [at_s for at_s in source.read_at_s if mark_s <= at_s <= mark_s + 0.5]

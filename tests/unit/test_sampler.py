@@ -10,11 +10,16 @@ from itertools import pairwise
 from statistics import median
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.power import reader as reader_module
 from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role, counted
 from monitor.power.curve import Gap
+from monitor.power.feed import Feed
+from monitor.power.gauge import Gauge, GaugeReading, Quantity
+from monitor.power.known import Desk, Use
 from monitor.power.sampler import Sampler
 from tests.unit.conftest import Eventually, MakeChannel
 
@@ -304,6 +309,52 @@ def test_no_sources_given_are_no_sources() -> None:
         assert sampler.probes() == ()
 
 
+@given(
+    time_s=st.floats(0.0, 1e7), interval_s=st.sampled_from([0.02, 1 / 30, 0.1, 0.12, 0.5, 1.0, 5.0])
+)
+def test_a_beat_is_the_next_multiple_of_the_interval(time_s: float, interval_s: float) -> None:
+    beat_s = reader_module.beat_after(time_s, interval_s)
+    assert time_s <= beat_s <= time_s + interval_s * (1 + 1e-6)
+    assert beat_s / interval_s == pytest.approx(round(beat_s / interval_s), rel=0.0, abs=1e-3)
+
+
+def test_sources_are_read_together(
+    steady: MakeSource, make_channel: MakeChannel, eventually: Eventually
+) -> None:
+    quick, slow = steady("quick"), steady("slow", make_channel("slow:one", period_s=0.2))
+    with Sampler(hz=10, sources=[quick]) as sampler:
+        time.sleep(0.04)  # opened between two beats of the other
+        sampler.add(slow)
+        eventually(lambda: len(slow.read_at_s) >= 5)
+    apart_s = [min(abs(at_s - other_s) for other_s in quick.read_at_s) for at_s in slow.read_at_s]
+    assert median(apart_s[1:]) < 0.02
+
+
+@dataclass
+class Gauging(Steady):
+    """A source with a gauge."""
+
+    gauges_read: int = 0
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        return (Gauge("one:clock", "Clock", Quantity.CLOCK, Domain.GPU, "one"),)
+
+    def read_gauges(self) -> list[GaugeReading]:
+        self.gauges_read += 1
+        return [GaugeReading("one:clock", time.monotonic(), 1_000.0)]
+
+
+def test_gauges_miss_none_of_their_turns(
+    make_channel: MakeChannel, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    # Due as often as the source is read, which is never a full period after the last time.
+    monkeypatch.setattr(reader_module, "GAUGE_PERIOD_S", 0.05)
+    source = Gauging("one", (make_channel("one:one", period_s=0.01),))
+    with Sampler(hz=20, sources=[source]):
+        eventually(lambda: len(source.read_at_s) >= 12)
+    assert source.gauges_read >= 10
+
+
 def test_a_source_is_read_at_the_asked_rate(steady: MakeSource, eventually: Eventually) -> None:
     source = steady("one")
     with Sampler(hz=20, sources=[source]):
@@ -460,3 +511,11 @@ def test_watts_that_are_summed_are_read_twice_a_refresh_whatever_the_rate(
     spacing_s = median(b - a for a, b in pairwise(summed.read_at_s))
     assert 0.04 < spacing_s < 0.08
     assert len(beside.read_at_s) <= 3
+
+
+def test_a_source_is_read_in_time_from_its_opening_on_whenever_it_was_looked_at(
+    make_channel: MakeChannel,
+) -> None:
+    feed = Feed(Steady("slow", (make_channel(),)), None, Desk(10.0, lambda channel: channel))
+    feed.set_use(set())
+    assert feed.use is Use.TOTAL

@@ -66,10 +66,11 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSys
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
 def test_each_gpu_of_a_driver_has_its_own_period(fake_gpus: FakeGpus) -> None:
-    quick = FakeGpu(uuid="GPU-quick", curve=UNEVEN, energy_step_s=0.02)
-    slow = FakeGpu(uuid="GPU-slow", curve=UNEVEN, energy_step_s=0.04)
+    # Long enough that a busy machine, which reads late now and then, misses few of them.
+    quick = FakeGpu(uuid="GPU-quick", curve=UNEVEN, energy_step_s=0.04)
+    slow = FakeGpu(uuid="GPU-slow", curve=UNEVEN, energy_step_s=0.08)
     fake_gpus([quick, slow])
-    found = traits_by_key(examine(Nvml(), 0.7, GO_ON))
+    found = traits_by_key(examine(Nvml(), 1.4, GO_ON))
     for gpu in (quick, slow):
         traits = found[f"nvml:{gpu.uuid}"]
         assert traits.verdict is Verdict.FOUND

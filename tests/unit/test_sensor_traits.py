@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -118,14 +119,18 @@ def test_a_sampler_widens_its_intervals_by_what_was_learned(
         [Traits(channel.key, Verdict.FOUND, 0.1, None, None, None, 500, 60.0)]
     )
     learned = Sampler(50, [Counter(channel)], refine=traits_of(history))
-    edges_j = []
+    edges_j: list[list[float]] = []
     with documented, learned:
         start_s = time.monotonic() + 0.2
         eventually(lambda: time.monotonic() > start_s + 0.8)
+        # Of several windows: one may end at a refresh, or where a thread was late.
+        starts_s = [start_s + part / 40 for part in range(5)]
         for sampler in (documented, learned):
-            edges_j.append(sampler.trace.window(channel.key, start_s, start_s + 0.5).edge_j)
+            windows = [sampler.trace.window(channel.key, at_s, at_s + 0.5) for at_s in starts_s]
+            edges_j.append([window.edge_j for window in windows])
         assert learned.channels()[0].period_s == 0.1
     # At each end lie two refreshes, each some time within 0.1 s at 100 W: between them they are off
     # by as much, or by less where they share it.
-    assert 0.5 < edges_j[1] / (2**0.5 * 100 * 0.1 / 12**0.5) <= 1.1
-    assert edges_j[0] < edges_j[1] / 4
+    told_j = median(edges_j[1])
+    assert 0.5 < told_j / (2**0.5 * 100 * 0.1 / 12**0.5) <= 1.1
+    assert min(edges_j[0]) < told_j / 4

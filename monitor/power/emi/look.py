@@ -28,7 +28,7 @@ STEP_J = 61e-6
 """The usual step of the RAPL counter behind it, 2^-14 J; the interface names none."""
 
 MOST_W = 2_000.0
-"""No processor draws more; see :data:`monitor.power.trace.PLAUSIBLE_W`."""
+"""No processor draws more; see :data:`monitor.power.ring.PLAUSIBLE_W`."""
 
 ROUNDED_PWH = 2
 """Two steps of one counter may differ by so much: each of four energies is a whole number."""

@@ -10,12 +10,14 @@ bills. A GPU that is lost is a gap until a fresh start of NVML brings it back, a
 answer at first is looked for in the same way.
 
 See the NVML API reference and :mod:`monitor.power.nvml.gpu`. Built and tested against a
-compiled stand-in for the library (tests/hardware); not yet met on hardware, for which there is
+compiled stand-in for the library (tests/hardware) and against what an H200 told
+(tests/recorded/h200.py); not yet run on hardware itself, for which there is
 tests/hardware/test_gpu.py.
 """
 
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -25,8 +27,9 @@ from monitor.power.asleep import BusGpu, has_left, nvidia_gpus
 from monitor.power.channel import Channel, Doubt, OpenAnew, Probe, ProbeState, Reading
 from monitor.power.crosscheck import WINDOW_S
 from monitor.power.gauge import Gauge, GaugeReading
+from monitor.power.nvml.fields import GONE
 from monitor.power.nvml.gauges import read_gauges
-from monitor.power.nvml.gpu import GONE, Gpu, open_gpu
+from monitor.power.nvml.gpu import Gpu, open_gpu
 from monitor.power.nvml.handles import awake_handles, none_to_ask
 
 RETRY_ASLEEP_S = 10.0
@@ -96,6 +99,13 @@ class Nvml:
         :raises OpenAnew: if a GPU that slept has woken, one that did not answer does, or a counter
           has been found broken, so that watts are integrated instead
         """
+        return self._ask(Gpu.read)
+
+    def glance(self) -> list[Reading]:
+        """Read the watts of every GPU that tells them; raises as :meth:`read` does."""
+        return self._ask(Gpu.glance)
+
+    def _ask(self, read: Callable[[Gpu], list[Reading]]) -> list[Reading]:
         now_s = time.monotonic()
         self._look_for_woken(now_s)
         for gpu in self._gpus:
@@ -112,7 +122,7 @@ class Nvml:
         error: pynvml.NVMLError | None = None
         for gpu in self._gpus:
             try:
-                readings += gpu.read()
+                readings += read(gpu)
             except pynvml.NVMLError as failed:
                 error = failed
                 gpu.miss()

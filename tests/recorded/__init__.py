@@ -1,0 +1,1 @@
+"""What real sensors said, kept to be read again."""

@@ -1,0 +1,81 @@
+"""A GPU whose counter costs much to ask for, as that of every recent NVIDIA driver does."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.power.sampler import Sampler
+from monitor.power.sources.nvml import Nvml
+from tests.hardware.curve import PowerCurve
+from tests.hardware.nvml import FakeGpu
+from tests.unit.conftest import FakeGpus
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
+
+KEY = "nvml:GPU-costly"
+COST_S = 0.004
+"""What the counter of an H200 costs each time (tests/recorded/h200.py)."""
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu_on_the_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this machine's own GPUs out."""
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+
+
+def test_its_counter_is_asked_seldom_and_at_marks_and_its_watts_always(
+    fake_gpus: FakeGpus,
+) -> None:
+    power_w = PowerCurve(((0.0, 100.0), (101.2, 500.0), (101.9, 100.0)))
+    epoch_s = fake_gpus(
+        [FakeGpu(uuid="GPU-costly", curve=power_w, energy_cost_s=COST_S, energy_step_s=0.1)],
+        elapsed_s=100.0,
+    )
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        trace = sampler.trace
+        time.sleep(0.3)
+        start_s = time.monotonic()
+        sampler.mark()
+        time.sleep(epoch_s + 102.2 - time.monotonic())
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s)
+        counted_s, _ = trace.counted(KEY)
+        assert counted_s >= end_s
+        curve = trace.curve(KEY, start_s + 0.3, end_s)
+        window = trace.window(KEY, start_s, end_s)
+    assert np.diff(curve.time_s).max() < 0.2
+    assert curve.power_w.max() == pytest.approx(500.0)
+    truth_j = power_w.energy_j(start_s - epoch_s, end_s - epoch_s)
+    assert window.joules == pytest.approx(truth_j, rel=0.02)
+
+
+def test_it_takes_little_of_a_processor(fake_gpus: FakeGpus) -> None:
+    gpus = [FakeGpu(uuid=f"GPU-{n}", energy_cost_s=COST_S) for n in range(2)]
+    fake_gpus(gpus)
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        time.sleep(0.5)
+        began_s, used_s = time.monotonic(), time.process_time()
+        time.sleep(2.0)
+        share = (time.process_time() - used_s) / (time.monotonic() - began_s)
+    # All counters with each reading would be 16 %.
+    assert share < 0.04
+
+
+def test_what_is_told_of_the_rest_waits_for_the_next_count(fake_gpus: FakeGpus) -> None:
+    fake_gpus([FakeGpu(uuid="GPU-costly", energy_cost_s=COST_S)])
+    with Sampler(hz=20, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        told: set[float] = set()
+        until_s = time.monotonic() + 1.5
+        while time.monotonic() < until_s:
+            read_s = sampler.read_until_s()
+            counted_s, _ = sampler.trace.counted(KEY)
+            assert read_s <= counted_s
+            told.add(read_s)
+            time.sleep(0.02)
+    assert 1 <= len(told) <= 6

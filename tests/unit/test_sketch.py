@@ -1,0 +1,173 @@
+"""Watts that were read while a counter was not asked: they tell the shape, it tells the amount."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.power.channel import Kind, Reading
+from monitor.power.curve import Gap
+from monitor.power.trace import Trace
+from tests.unit.conftest import MakeChannel
+
+KEY = "test:one"
+
+
+def count(trace: Trace, time_s: float, counter_j: float, power_w: float | None = None) -> None:
+    trace.record([Reading(KEY, time_s, counter_j, power_w)])
+
+
+def glance(trace: Trace, time_s: float, power_w: float) -> list[str]:
+    return trace.sketch([Reading(KEY, time_s, power_w=power_w)])
+
+
+@pytest.fixture
+def trace(make_channel: MakeChannel) -> Trace:
+    trace = Trace()
+    trace.add(make_channel(KEY, period_s=0.1))
+    return trace
+
+
+def test_what_was_counted_is_shared_out_by_the_watts_between(trace: Trace) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    for time_s, power_w in ((0.1, 100.0), (0.2, 100.0), (0.3, 300.0), (0.4, 300.0)):
+        glance(trace, time_s, power_w)
+    # A tenth more than the watts come to: 20 + 20 + 60 J.
+    count(trace, 0.5, 610.0, 300.0)
+    curve = trace.curve(KEY)
+    assert curve.energy_j.tolist() == pytest.approx([0.0, 11.0, 22.0, 44.0, 77.0, 110.0])
+    assert curve.power_w.tolist() == [100.0, 100.0, 100.0, 300.0, 300.0, 300.0]
+    assert not curve.gap[1:].any()
+
+
+def test_until_it_is_asked_again_the_watts_stand_for_the_counter(trace: Trace) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    glance(trace, 0.1, 200.0)
+    assert trace.curve(KEY).energy_j.tolist() == pytest.approx([0.0, 15.0])
+    assert trace.latest(KEY) == (0.1, 200.0)
+    assert trace.counted(KEY) == (0.0, 500.0)
+    assert trace.settled_s(KEY) == 0.0
+    count(trace, 0.2, 520.0, 200.0)
+    assert trace.settled_s(KEY) == 0.2
+
+
+def test_a_counter_that_starts_again_has_not_counted_what_was_seen_meanwhile(trace: Trace) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    glance(trace, 0.5, 100.0)
+    count(trace, 1.0, 20.0, 100.0)
+    count(trace, 2.0, 120.0, 100.0)
+    curve = trace.curve(KEY)
+    assert curve.energy_j.tolist() == [0.0, 0.0, 0.0, 100.0]
+    assert curve.gap[1:].tolist() == [Gap.RESET, Gap.RESET, Gap.NONE]
+    assert trace.window(KEY, 0.0, 1.0).joules is None
+    assert trace.window(KEY, 0.0, 2.0).coverage == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("power_w", [0.0, 100.0])
+def test_a_counter_that_counted_nothing_leaves_nothing(trace: Trace, power_w: float) -> None:
+    count(trace, 0.0, 500.0, power_w)
+    glance(trace, 0.5, power_w)
+    count(trace, 1.0, 500.0, power_w)
+    assert trace.curve(KEY).energy_j.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_was_counted_while_no_watts_were_told_is_shared_out_evenly(trace: Trace) -> None:
+    count(trace, 0.0, 500.0, 0.0)
+    glance(trace, 0.25, 0.0)
+    count(trace, 1.0, 600.0, 0.0)
+    assert trace.curve(KEY).energy_j.tolist() == pytest.approx([0.0, 25.0, 100.0])
+
+
+def test_nothing_is_kept_before_a_first_count_or_after_a_reading_that_failed(
+    trace: Trace, make_channel: MakeChannel
+) -> None:
+    glance(trace, 0.0, 100.0)
+    assert trace.latest(KEY) is None
+    count(trace, 1.0, 500.0, 100.0)
+    trace.miss([KEY])
+    glance(trace, 1.5, 100.0)
+    count(trace, 2.0, 600.0, 100.0)
+    assert trace.curve(KEY).time_s.tolist() == [1.0, 2.0]
+    trace.leave([KEY], 2.5)
+    glance(trace, 3.0, 100.0)
+    trace.add(make_channel(KEY, period_s=0.1))
+    glance(trace, 4.0, 100.0)
+    assert trace.curve(KEY).time_s.tolist() == [1.0, 2.0, 2.5]
+
+
+def test_a_channel_that_left_and_came_back_goes_on_from_what_it_had(
+    trace: Trace, make_channel: MakeChannel
+) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    glance(trace, 1.0, 100.0)
+    trace.leave([KEY], 2.0)
+    trace.add(make_channel(KEY, period_s=0.1))
+    count(trace, 3.0, 900.0, 100.0)
+    count(trace, 4.0, 1000.0, 100.0)
+    energy_j = trace.curve(KEY).energy_j
+    assert energy_j.tolist() == pytest.approx([0.0, 100.0, 100.0, 100.0, 200.0])
+
+
+@pytest.mark.parametrize("power_w", [-1.0, math.nan, 1e9])
+def test_impossible_watts_are_named_and_not_kept(trace: Trace, power_w: float) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    assert glance(trace, 0.1, power_w) == [KEY]
+    assert trace.curve(KEY).time_s.tolist() == [0.0]
+
+
+def test_watts_of_a_channel_that_is_integrated_are_readings_like_any(
+    make_channel: MakeChannel,
+) -> None:
+    trace = Trace()
+    trace.add(make_channel(KEY, kind=Kind.POWER, period_s=0.1))
+    for time_s in (0.0, 0.1, 0.2):
+        glance(trace, time_s, 50.0)
+    assert trace.window(KEY, 0.0, 0.2).joules == pytest.approx(10.0)
+
+
+Steps = st.lists(
+    st.tuples(
+        st.floats(0.001, 0.5),
+        st.floats(0.0, 400.0),
+        st.booleans(),
+    ),
+    min_size=2,
+    max_size=40,
+)
+
+
+@given(Steps)
+def test_however_seldom_it_was_asked_the_sum_is_what_it_counted(
+    make_channel: MakeChannel, steps: list[tuple[float, float, bool]]
+) -> None:
+    trace = Trace()
+    trace.add(make_channel(KEY, period_s=0.1))
+    now_s, counted_j, counts = 0.0, 0.0, []
+    count(trace, now_s, counted_j, 0.0)
+    for dt_s, power_w, is_whole in steps:
+        now_s, counted_j = now_s + dt_s, counted_j + power_w * dt_s
+        if is_whole:
+            count(trace, now_s, counted_j, power_w)
+            counts.append((now_s, counted_j))
+        else:
+            glance(trace, now_s, power_w)
+    curve = trace.curve(KEY)
+    assert (np.diff(curve.energy_j) >= -1e-9).all()
+    assert np.isfinite(curve.energy_j).all()
+    for at_s, told_j in counts:
+        row = int(np.searchsorted(curve.time_s, at_s))
+        assert curve.energy_j[row] == pytest.approx(told_j, abs=1e-6)
+
+
+def test_watts_close_to_a_count_do_not_seem_to_tell_when_it_was_refreshed(trace: Trace) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    glance(trace, 0.05, 100.0)
+    glance(trace, 0.1, 100.0)
+    glance(trace, 0.15, 100.0)
+    glance(trace, 0.2, 100.0)
+    count(trace, 0.25, 525.0, 100.0)
+    curve = trace.curve(KEY)
+    assert curve.time_s.tolist() == [0.0, 0.1, 0.25]
+    assert curve.energy_j.tolist() == pytest.approx([0.0, 10.0, 25.0])
