@@ -92,6 +92,15 @@ class Browse:
         )
         return [number for (number,) in rows]
 
+    def ids_of(self, numbers: Sequence[int]) -> list[str]:
+        """Return the identifiers of queries by their numbers, the newest first."""
+        rows = self._store.read().execute(
+            "select id from queries where started_ms in (select value from json_each(?)) "
+            "order by started_ms desc",
+            [json.dumps(list(numbers))],
+        )
+        return [query_id for (query_id,) in rows]
+
     def ids(self, chosen: Filter) -> Iterator[str]:
         """Return the identifiers of all queries of a filter, the newest first."""
         db = self._store.read()

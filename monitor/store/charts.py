@@ -13,7 +13,19 @@ from sqlite_utils import Database
 from monitor.power.channel import Kind
 from monitor.store.filters import Filter
 from monitor.store.selection import Selection, models_of
-from monitor.store.sums import ANY, ANY_MODEL, LINES, MOST_TOLD, SUMS
+from monitor.store.sums import (
+    ANY,
+    ANY_MODEL,
+    COUNTED,
+    DAY,
+    LINES,
+    MONTH,
+    SPANS,
+    SUMS,
+    WEEK,
+    first_day,
+    level_of,
+)
 
 PICK_LIMIT = 10_000
 """Of queries chosen by words or tags no sums are kept; the newest this many are added up."""
@@ -49,11 +61,10 @@ class Stack(StrEnum):
     COMPONENT = "component"
 
 
-STARTS = {
-    Period.DAY: "substr(span, 1, 10)",
-    Period.WEEK: "date(span, 'weekday 0', '-6 days')",
-    Period.MONTH: "substr(span, 1, 7) || '-01'",
-}
+KEPT = {Period.DAY: DAY, Period.WEEK: WEEK, Period.MONTH: MONTH}
+"""What sums call a period."""
+
+EPOCH, A_DAY = date(1970, 1, 1), timedelta(days=1)
 
 KEYS = {
     Stack.NOTHING: "''",
@@ -203,18 +214,18 @@ def chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Chart:
     # of each of thousands of rows.
     columns = ", ".join(name if source.is_grouped else f"sum({name})" for name in SUMS)
     rows = db.execute(
-        f"select {STARTS[period]}, {KEYS[stack]}, {columns} from {source.table} "
+        f"select start, {KEYS[stack]}, {columns} from {source.table} "
         f"{'' if source.is_grouped else 'group by 1, 2'} order by 1, 2",
         source.values,
     )
     names = _names(db, stack)
     # Two files of one model and quantisation are one piece of a chart.
-    pieces: dict[tuple[str, str], Sequence[Any]] = {}
+    pieces: dict[tuple[int, str], Sequence[Any]] = {}
     for start, key, *sums in rows:
         piece = (start, names.get(key, str(key)))
         known = pieces.get(piece)
         pieces[piece] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
-    days = {start: date.fromisoformat(start) for start, _ in pieces}
+    days = {start: EPOCH + timedelta(start) for start, _ in pieces}
     bars = (
         Bar(days[start], key, Totals.from_sums(dict(zip(SUMS, sums, strict=True))))
         for (start, key), sums in pieces.items()
@@ -225,20 +236,18 @@ def chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Chart:
 def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     if chosen.picks:
         numbers, limited_to = _picked(db, chosen)
+        lines = ", ".join(f"{value.format(q='q')} {name}" for name, value in LINES.items())
         table = (
-            "(select q.day span, c.domain, "
-            f"b.joules joules, {LINES['unread'].format(q='q')} unread, "
-            "b.joules is not null measured, "
-            "c.kind = 'power' and b.joules is not null integrated, "
-            "c.kind = 'modelled' and b.joules is not null modelled from json_each(?) n "
+            f"(select {first_day('q.day')} start, c.domain, {lines} from json_each(?) n "
             "join queries q on q.started_ms = n.value join bills b on b.started_ms = n.value "
-            "join channels c on c.id = b.channel_id where c.role = 'part' and b.phase <> 'load')"
+            f"join channels c on c.id = b.channel_id join {SPANS} l "
+            f"where {COUNTED} and l.period = {KEPT[period]})"
         )
         source = _Source(table, [numbers], limited_to)
     else:
         source = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
     rows = db.query(
-        f"select {STARTS[period]} start, domain, sum(joules) joules, sum(measured) measured, "
+        "select start, domain, sum(joules) joules, sum(measured) measured, "
         "sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted, "
         "sum(unread) unread "
         f"from {source.table} group by 1, 2 order by 1, 2",
@@ -246,7 +255,7 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
     )
     bars = (
         Bar(
-            date.fromisoformat(row["start"]),
+            EPOCH + timedelta(row["start"]),
             row["domain"],
             Totals(
                 unread_lines=row["unread"],
@@ -280,8 +289,9 @@ def _source(db: Database, chosen: Filter, stack: Stack, period: Period) -> _Sour
     numbers, limited_to = _picked(db, chosen)
     sums = ", ".join(f"{value.format(q='q')} {name}" for name, value in SUMS.items())
     table = (
-        f"(select q.day span, q.model_id, q.kind, q.machine_id, {sums} from json_each(?) n "
-        "join queries q on q.started_ms = n.value)"
+        f"(select {first_day('q.day')} start, q.model_id, q.kind, q.machine_id, {sums} "
+        f"from json_each(?) n join queries q on q.started_ms = n.value join {SPANS} l "
+        f"where l.period = {KEPT[period]})"
     )
     return _Source(table, [numbers], limited_to)
 
@@ -294,48 +304,69 @@ def _picked(db: Database, chosen: Filter) -> tuple[str, int | None]:
 
 
 def _spans(table: str, db: Database, chosen: Filter, stack: Stack, period: Period) -> _Source:
-    """Return sums of days; where a bar is a month, sums of months as far as they are whole."""
-    found = _facets(db, chosen, stack)
+    """Return the sums of whole periods, and of the days left over at either end."""
+    found, days = _facets(db, chosen, stack), _days(chosen, period)
     facets = json.dumps(found)
-    ranges = json.dumps(_ranges(chosen, period))
+    listed = " union all ".join(
+        f"select {KEPT[each.spans]} period, {_number(each.since)} since, "
+        f"{_number(each.until)} until, {'null' if each.bar is None else _number(each.bar)} bar"
+        for each in days
+    )
     sql = (
-        "(select d.*, f.model_id, f.kind, f.machine_id from json_each(?) n "
-        f"cross join json_each(?) r cross join {table} d cross join facets f "
-        "where d.facet_id = n.value and d.period = json_extract(r.value, '$[0]') "
-        "and d.span between json_extract(r.value, '$[1]') and json_extract(r.value, '$[2]') "
-        "and f.id = n.value)"
+        "(select d.*, ifnull(s.bar, d.first_day) start, f.model_id, f.kind, f.machine_id "
+        f"from json_each(?) n cross join facets f cross join ({listed}) s cross join {table} d "
+        "where f.id = n.value and d.facet_id = f.id and d.period = s.period "
+        "and d.first_day between s.since and s.until)"
     )
     keys = db.execute(
         f"select count(distinct {KEYS[stack]}) from facets "
         "where id in (select value from json_each(?))",
         [facets],
     ).fetchone()[0]
-    is_grouped = period is Period.DAY and keys == len(found)
-    return _Source(sql, [facets, ranges], is_grouped=is_grouped)
+    is_grouped = keys == len(found) and all(each.bar is None for each in days)
+    return _Source(sql, [facets], is_grouped=is_grouped)
 
 
-def _ranges(chosen: Filter, period: Period) -> list[tuple[str, str, str]]:
-    """Return which spans together are a filter's days: the kind of span, the first, the last."""
+class _Days(NamedTuple):
+    """Days whose sums follow one another.
+
+    :param spans: which sums are read
+    :param bar: the first day of the one bar they are part of; ``None`` if each is a bar itself
+    """
+
+    spans: Period
+    since: date
+    until: date
+    bar: date | None = None
+
+
+def _days(chosen: Filter, period: Period) -> list[_Days]:
+    """Return which sums together are a filter's days: those of periods as far as they are whole."""
     since, until = chosen.since or date.min, chosen.until or date.max
-    if period is not Period.MONTH:
-        return [("day", str(since), str(until))]
-    first = since if since.day == 1 else Period.MONTH.next(since)
-    # The month of the last day is whole if the day after is another month's.
-    is_whole = until == date.max or (until + timedelta(days=1)).day == 1
-    last = until if is_whole else until.replace(day=1) - timedelta(days=1)
-    if first > last:
-        return [("day", str(since), str(until))]
-    found = [("month", str(first)[:7], str(last)[:7])]
-    if since < first:
-        found.append(("day", str(since), str(first - timedelta(days=1))))
-    if last < until:
-        found.append(("day", str(last + timedelta(days=1)), str(until)))
+    first, last = period.start(since), period.start(until)
+    is_cut_before = since > first
+    is_cut_after = until < date.max and period.start(until + A_DAY) == last
+    if since > until or (first == last and (is_cut_before or is_cut_after)):
+        return [_Days(Period.DAY, since, until, first)]
+    found = []
+    if is_cut_before:
+        found.append(_Days(Period.DAY, since, period.next(first) - A_DAY, first))
+        since = period.next(first)
+    if is_cut_after:
+        found.append(_Days(Period.DAY, last, until, last))
+        until = last - A_DAY
+    if since <= until:
+        found.append(_Days(period, since, until))
     return found
 
 
+def _number(day: date) -> int:
+    """Return a day as sums count them."""
+    return (day - EPOCH).days
+
+
 def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
-    """Return the fewest facets that tell what is asked: with few conditions, those that stand for
-    all queries they hold for; with more, the queries' own."""
+    """Return the fewest facets that tell what is asked."""
     wanted: dict[str, Sequence[object] | None] = {
         "machine_id": chosen.machines or None,
         "model_id": models_of(db, chosen) if chosen.models or chosen.quantisations else None,
@@ -345,11 +376,11 @@ def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
     told = {name for name, given in wanted.items() if given is not None}
     if stack is not Stack.NOTHING:
         told.add(KEYS[stack])
+    level = level_of(told)
     anything = {"machine_id": ANY, "model_id": ANY_MODEL, "kind": ANY, "status": ANY}
     conditions, values = ["is_deleted = 0"], list[object]()
     for name, given in wanted.items():
-        is_open = len(told) <= MOST_TOLD and name not in told
-        conditions.append(f"{name} {'=' if is_open else '<>'} ?")
+        conditions.append(f"{name} {'<>' if name in level else '='} ?")
         values.append(anything[name])
         if given is not None:
             conditions.append(f"{name} in (select value from json_each(?))")

@@ -14,7 +14,9 @@ from pathlib import Path
 from monitor.figures import size
 from monitor.store.errors import (
     CANNOT_OPEN,
+    DISK,
     INTERRUPTED,
+    NO_SPACE,
     READ_ONLY,
     StoreError,
     StoreStopped,
@@ -46,7 +48,7 @@ def unheard(_fraction: float) -> None:
 
 
 def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
-    """Open a database for reading only; one on a read-only disk too.
+    """Open a database for reading only; one on a read-only or a full disk too.
 
     :raises sqlite3.Error: if it cannot be read
     """
@@ -64,9 +66,13 @@ def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
     try:
         return connect(address)
     except sqlite3.OperationalError as problem:
-        # Where no companion file can be made, and none is, nobody is writing.
-        cannot = code_of(problem) in (CANNOT_OPEN, READ_ONLY)
-        if not cannot or path.with_name(f"{path.name}-wal").exists():
+        # Where no companion file can be made, and none is, nobody is writing. On a full disk
+        # SQLite itself leaves an empty log, to which there is no room to write.
+        code, log = code_of(problem), path.with_name(f"{path.name}-wal")
+        is_full = code in (DISK, NO_SPACE)
+        if not is_full and code not in (CANNOT_OPEN, READ_ONLY):
+            raise
+        if log.exists() and not (is_full and log.stat().st_size == 0):
             raise
         return connect(f"{address}&immutable=1")
 

@@ -13,11 +13,24 @@ from sqlite_utils import Database
 
 from monitor.store.backups import back_up_before_schema
 from monitor.store.copies import holds_queries, open_to_read
-from monitor.store.errors import ADVICE, BUSY, CANNOT_OPEN, LOCKED, READ_ONLY, code_of, explain
+from monitor.store.errors import (
+    ADVICE,
+    BUSY,
+    CANNOT_OPEN,
+    DISK,
+    LOCKED,
+    NO_SPACE,
+    READ_ONLY,
+    code_of,
+    explain,
+)
 from monitor.store.errors import StoreError as StoreError
 from monitor.store.schema import SCHEMA_VERSION, migrations
 
 T = TypeVar("T")
+
+UNWRITABLE = (READ_ONLY, CANNOT_OPEN, DISK, NO_SPACE)
+"""Result codes with which SQLite does not open a file for writing that can perhaps be read."""
 
 BUSY_TIMEOUT_S = 10.0
 """Window and command write to the same file; each waits for the other's short transactions."""
@@ -70,14 +83,16 @@ class Store:
             else:
                 _probe(self._connection(), version)
         except sqlite3.OperationalError as error:
-            if code_of(error) not in (READ_ONLY, CANNOT_OPEN) or not self.path.is_file():
+            if code_of(error) not in UNWRITABLE or not self.path.is_file():
                 raise
             self._prepare_to_read(error)
 
     def _prepare_to_read(self, error: sqlite3.Error) -> None:
         self._local = threading.local()  # the connection that tried to write is not used again
+        is_full = code_of(error) in (DISK, NO_SPACE)
+        advice = f"{ADVICE[DISK]} Then start again." if is_full else ADVICE[READ_ONLY]
         self.notice = (
-            f"The history {self.path} cannot be written: {error}. {ADVICE[READ_ONLY]} "
+            f"The history {self.path} cannot be written: {error}. {advice} "
             "What it holds can be looked at."
         )
         if self._check_version() < SCHEMA_VERSION:

@@ -80,5 +80,23 @@ class Edits:
             json.dumps(list(numbers)),
         )
 
+    def restore_last(self) -> list[int]:
+        """Bring back what was deleted last, by whichever program; again: what was before that.
+
+        :return: the numbers of those queries; none if nothing is deleted that could come back
+        """
+
+        def change(db: Database) -> list[int]:
+            last = "(select max(deleted_at) from queries where deleted_at is not null)"
+            sql = f"select started_ms from queries where deleted_at = {last}"
+            numbers = [number for (number,) in db.execute(sql)]
+            db.execute(
+                f"update queries set deleted_at = null where started_ms in {NUMBERS}",
+                [json.dumps(numbers)],
+            )
+            return numbers
+
+        return self._store.write(change).result()
+
     def _change(self, sql: str, *values: object) -> None:
         self._store.write(lambda db: db.execute(sql, values)).result()

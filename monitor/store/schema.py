@@ -1,5 +1,8 @@
 """The tables, as a list of migrations. What is written here once is never edited, only added to.
 
+Sums alone are made by the last migration that changed them: they hold nothing of their own, and are
+made of the other tables in the place of what an earlier version had of them.
+
 Energies are joules, powers watts, durations seconds, times ISO 8601 in UTC. Grams of CO2 are not
 stored: they are joules times the intensity stored beside them, so that they can be reckoned
 again for another zone or year.
@@ -24,13 +27,13 @@ from monitor.store.sensing import (
     know_noise,
     know_sensors,
 )
-from monitor.store.sums import create_sums, renew_triggers
+from monitor.store.sums import create_sums
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 
 migrations = Migrations("llamawatt")
 
-SCHEMA_VERSION = 12
+SCHEMA_VERSION = 13
 """Number of migrations below, kept in the file so that an older program can tell a newer file."""
 
 
@@ -304,7 +307,7 @@ def benchmarks(db: Database) -> None:
 
 @migrations()
 def a_million_queries(db: Database) -> None:
-    """Queries numbered by time, bills half as large, sums by day, words indexed, tags and notes.
+    """Queries numbered by time, bills half as large, words indexed, tags and notes.
 
     ``started_ms`` is when a query began in milliseconds since 1970 (the next free one where two
     began at once), so that the order of the rows is the order of time; ``started_at`` is the same
@@ -333,7 +336,6 @@ def a_million_queries(db: Database) -> None:
     db.execute("create index tags_by_query on tags (started_ms)")
     db.execute("create index messages_by_query on messages (query_id)")
     db.execute("create index queries_deleted on queries (deleted_at) where deleted_at is not null")
-    create_sums(db)
     create_text_index(db)
 
 
@@ -364,19 +366,23 @@ def what_sensors_tell_beside(db: Database) -> None:
 
 @migrations()
 def what_a_stored_bill_lacked(db: Database) -> None:
-    """The noise of a channel's watts; and triggers that find sums by the whole of their key, and
-    count no query as costed whose grid has no figure."""
+    """The noise of a channel's watts."""
     know_noise(db)
-    renew_triggers(db)
 
 
 @migrations()
 def what_a_total_lacks(db: Database) -> None:
-    """Queries of whose total a part was not read, or beside which others computed, in their rows
-    and in all sums; and what sensors said of themselves meanwhile."""
+    """Queries of whose total a part was not read, or beside which others computed; and what
+    sensors said of themselves meanwhile."""
     know_overlaps(db)
     know_coverage(db)
     keep_notes(db)
+
+
+@migrations()
+def sums_of_weeks(db: Database) -> None:
+    """Sums by day, week and month, in the place of those that earlier versions made here."""
+    create_sums(db)
 
 
 def _number_queries(db: Database) -> None:

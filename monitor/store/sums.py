@@ -1,21 +1,21 @@
-"""Sums by day, month and facet, kept by the database, so that no chart reads a million rows.
+"""Sums by day, week, month and facet, kept by the database, so that no chart reads a million rows.
 
 A *facet* is what queries are filtered and grouped by: machine, model, kind, status, and whether
 they were deleted. There are few of them however many queries there are. A facet that says ``*``
 (``-1`` for a model) stands for all that is not deleted, whatever that column holds: of one machine,
-of one model and kind, or altogether. ``facet_members`` tells which of those a query's own facet
-counts towards; ``sums`` holds a facet's sums of each day (``2026-11-24``) and each month
-(``2026-11``), ``domain_sums`` its joules by component. Triggers keep both true whoever writes to
-the tables.
+of one model and kind, or altogether. :data:`LEVELS` tells which of those there are, and
+``facet_members`` which of them a query's own facet counts towards.
 
-What is written here belongs to a migration: a change needs a later one that makes triggers anew,
-and no constant that may change stands in it.
-A column that a later one adds is named in :data:`LATER`; a file that lacks it yet, as one that is
-being brought up to date or rescued, is summed without it.
+``sums`` holds a facet's sums of each day, week and month, ``domain_sums`` its joules by component.
+Their keys are numbers, as a history has up to a million of them: ``period`` is :data:`DAY`,
+:data:`WEEK` or :data:`MONTH`, and ``first_day`` the first day of it, counted from 1970-01-01 on.
+Triggers keep both true whoever writes to the tables.
+
+What is written here belongs to a migration: a change needs a later one that makes all of it anew,
+in the place of this one, and no constant that may change stands in it.
 """
 
-from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Collection, Mapping
 
 from sqlite_utils import Database
 
@@ -33,20 +33,42 @@ OWN = "machine_id <> '*' and model_id <> -1 and kind <> '*' and status <> '*'"
 
 TOLD_APART = ("machine_id", "model_id", "kind", "status")
 
-MOST_TOLD = 2
-"""Facets that stand for many leave all but so many of their columns open."""
+LEVELS = (
+    (),
+    ("machine_id",),
+    ("model_id",),
+    ("kind",),
+    ("status",),
+    ("machine_id", "kind"),
+    ("machine_id", "model_id"),
+    ("machine_id", "status"),
+    ("model_id", "kind"),
+    ("kind", "status"),
+    ("machine_id", "model_id", "kind"),
+    TOLD_APART,
+)
+"""Which columns facets tell, the fewest first; all of them are the queries' own.
+
+A level more takes room and time whenever a query is added; without it, more sums are read, those
+of the next level that tells as much. One of model and status would take 14 bytes a query in a
+million of them, and is asked for less than the others.
+"""
+
+
+def level_of(told: Collection[str]) -> tuple[str, ...]:
+    """Return which columns the fewest facets tell that tell these."""
+    return next(level for level in LEVELS if set(told) <= set(level))
 
 
 def _levels(row: str) -> list[str]:
     """Return the facets above one as SQL, in the order of :data:`FACET`."""
     levels = []
-    for count in range(MOST_TOLD + 1):
-        for told in combinations(TOLD_APART, count):
-            columns = (
-                f"{row}.{name}" if name in told else "-1" if name == "model_id" else "'*'"
-                for name in TOLD_APART
-            )
-            levels.append(f"{', '.join(columns)}, 0")
+    for told in LEVELS[:-1]:
+        columns = (
+            f"{row}.{name}" if name in told else "-1" if name == "model_id" else "'*'"
+            for name in TOLD_APART
+        )
+        levels.append(f"{', '.join(columns)}, 0")
     return levels
 
 
@@ -101,18 +123,30 @@ LINES = {
 Of a query that was read but for short gaps, no line is unread.
 """
 
-LATER = {"partly_read", "unread", "shared", "beside"}
-"""Columns that :func:`create_sums` did not make yet."""
-
 BY_DOMAIN = {"domain": "c.domain", **LINES}
 
 COUNTED = "c.role = 'part' and b.phase <> 'load'"
 """Lines of a bill that are part of its total."""
 
-SPANS = "(select 'day' period, 10 length union all select 'month', 7)"
-"""How many letters of a day are summed over: the day itself, and its month."""
+DAY, WEEK, MONTH = range(3)
 
-SPAN = "period text not null, span text not null"
+SPANS = (
+    f"(select {DAY} period, '+0 days' back, '+0 days' onward "
+    f"union all select {WEEK}, '-6 days', 'weekday 1' "
+    f"union all select {MONTH}, 'start of month', '+0 days')"
+)
+"""The spans a day lies in, with SQLite's steps from the day to the first one of each."""
+
+
+def first_day(day: str) -> str:
+    """Return SQL for the first day of a span ``l``, in days since 1970.
+
+    :param day: SQL for a day in it
+    """
+    return f"strftime('%s', {day}, l.back, l.onward) / 86400"
+
+
+KEY = "facet_id, period, first_day"
 
 TRIGGERS = (
     "facets_added",
@@ -127,50 +161,57 @@ TRIGGERS = (
 
 
 def create_sums(db: Database) -> None:
-    """Make the tables, fill them from what is stored, and have triggers keep them."""
+    """Make the tables, fill them from what is stored, and have triggers keep them.
+
+    What an earlier version made of them goes; the facets that queries have keep their numbers.
+    """
+    for name in TRIGGERS:
+        db.execute(f"drop trigger if exists {name}")
+    for table in ("facet_members", "sums", "domain_sums"):
+        db.execute(f"drop table if exists {table}")
     db.execute(
-        "create table facets (id integer primary key, machine_id text not null, model_id integer "
-        "not null, kind text not null, status text not null, is_deleted integer not null, "
-        f"unique ({', '.join(FACET)}))"
+        "create table if not exists facets (id integer primary key, machine_id text not null, "
+        "model_id integer not null, kind text not null, status text not null, "
+        f"is_deleted integer not null, unique ({', '.join(FACET)}))"
     )
     db.execute(
         "create table facet_members (facet_id integer not null, member_of integer not null, "
         "primary key (facet_id, member_of)) without rowid"
     )
+    span = "facet_id integer not null, period integer not null, first_day integer not null"
     columns = ", ".join(
-        f"{name} {'integer' if name in COUNTS else 'real'} not null"
-        for name in SUMS
-        if name not in LATER
+        f"{name} {'integer' if name in COUNTS else 'real'} not null" for name in SUMS
+    )
+    db.execute(f"create table sums ({span}, {columns}, primary key ({KEY})) without rowid")
+    columns = ", ".join(
+        f"{name} {'real' if name == 'joules' else 'integer'} not null" for name in LINES
     )
     db.execute(
-        f"create table sums (facet_id integer not null, {SPAN}, {columns}, "
-        "primary key (facet_id, period, span)) without rowid"
+        f"create table domain_sums ({span}, domain text not null, {columns}, "
+        f"primary key ({KEY}, domain)) without rowid"
     )
-    db.execute(
-        f"create table domain_sums (facet_id integer not null, {SPAN}, "
-        "domain text not null, lines integer not null, measured integer not null, "
-        "integrated integer not null, "
-        "modelled integer not null, joules real not null, "
-        "primary key (facet_id, period, span, domain)) without rowid"
-    )
-    create_triggers(db)
-    drop_triggers(db)
     sum_up(db)
-    db.execute("create index queries_by_facet on queries (facet_id, started_ms)")
+    db.execute("create index if not exists queries_by_facet on queries (facet_id, started_ms)")
     create_triggers(db)
 
 
 def sum_up(db: Database) -> None:
     """Find every query's facet and reckon all sums anew; the triggers must not be there."""
+    names, values = ", ".join(FACET), FACET_VALUES.format(q="q")
+    db.execute(
+        "create temporary table known_facets as select * from facets "
+        "where id in (select facet_id from queries)"
+    )
     for table in ("facets", "facet_members", "sums", "domain_sums"):
         db.execute(f"delete from {table}")
-    names, values = ", ".join(FACET), FACET_VALUES.format(q="q")
     db.execute(f"create trigger facets_added after insert on facets {_ADD_MEMBERS}")
-    db.execute(f"insert into facets ({names}) select distinct {values} from queries q")
+    # The highest number first: those that stand for many are numbered on from it.
+    db.execute("insert into facets select * from known_facets order by id desc")
+    db.execute("drop table known_facets")
+    db.execute(f"insert or ignore into facets ({names}) select distinct {values} from queries q")
     db.execute("drop trigger facets_added")
-    db.execute(
-        f"update queries as q set facet_id = (select id from facets where ({names}) = ({values}))"
-    )
+    own = f"(select id from facets where ({names}) = ({values}))"
+    db.execute(f"update queries as q set facet_id = {own} where facet_id is not {own}")
     add_up(db, "sums", SUMS, "from queries q")
     add_up(
         db,
@@ -187,7 +228,6 @@ def add_up(db: Database, table: str, columns: Mapping[str, str], source: str) ->
     :param columns: what is added to each column, by its name; ``domain`` is grouped by
     :param source: the rows
     """
-    columns = kept(db, table, columns)
     grouped = [name for name in columns if name == "domain"]
     summed = [name for name in columns if name != "domain"]
     own = ", ".join(
@@ -199,40 +239,37 @@ def add_up(db: Database, table: str, columns: Mapping[str, str], source: str) ->
         f"create temporary table own_sums as select q.facet_id, q.day, {own} {source} "
         f"group by q.facet_id, q.day{by}"
     )
+    db.execute(
+        f"create temporary table own_spans as select day, period, {first_day('day')} first_day "
+        f"from (select distinct day from own_sums), {SPANS} l"
+    )
     listed = ", ".join([*grouped, *summed])
     lifted = ", ".join([*grouped, *(f"sum({name})" for name in summed)])
     more = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in summed)
     db.execute(
-        f"insert into {table} (facet_id, period, span, {listed}) "
-        f"select m.member_of, l.period, substr(s.day, 1, l.length), {lifted} from own_sums s "
-        f"join facet_members m on m.facet_id = s.facet_id, {SPANS} l where true "
-        f"group by 1, 2, 3{by} on conflict do update set {more}"
+        f"insert into {table} ({KEY}, {listed}) "
+        f"select m.member_of, l.period, l.first_day, {lifted} from own_sums s "
+        "join facet_members m on m.facet_id = s.facet_id join own_spans l on l.day = s.day "
+        f"where true group by 1, 2, 3{by} on conflict do update set {more}"
     )
     db.execute("drop table own_sums")
-
-
-def kept(db: Database, table: str, columns: Mapping[str, str]) -> dict[str, str]:
-    """Return which columns a file's table of sums has; an earlier schema had fewer."""
-    there = db.table(table).columns_dict
-    return {name: value for name, value in columns.items() if name in there}
+    db.execute("drop table own_spans")
 
 
 def create_triggers(db: Database) -> None:
     """Have the database keep facets and sums."""
-    sums, lines = kept(db, "sums", SUMS), kept(db, "domain_sums", LINES)
     names, facet = ", ".join(FACET), FACET_VALUES.format(q="new")
     find_facet = (
         f"insert or ignore into facets ({names}) values ({facet}); "
         f"update queries set facet_id = (select id from facets where ({names}) = ({facet})) "
         "where started_ms = new.started_ms;"
     )
-    moved = _move_domains(lines, "old", -1) + _move_domains(lines, "new", 1)
-    is_marked = "partly_read" in sums
-    moved_by = ("facet_id", "day", *(("partly_read",) if is_marked else ()))
-    told = ("shared", "others") if is_marked else ()
+    moved = _move_domains("old", -1) + _move_domains("new", 1)
+    moved_by = ("facet_id", "day", "partly_read")
     summed_by = (
-        *moved_by, *told, "energy_j", "energy_low_j", "energy_high_j", "energy_kind", "decode_j",
-        "decode_s", "prompt_tokens", "completion_tokens", "total_s", "pue", "intensity_id",
+        *moved_by, "shared", "others", "energy_j", "energy_low_j", "energy_high_j", "energy_kind",
+        "decode_j", "decode_s", "prompt_tokens", "completion_tokens", "total_s", "pue",
+        "intensity_id",
     )  # fmt: skip
     for name, event, does in (
         ("facets_added", "after insert on facets", _ADD_MEMBERS),
@@ -245,7 +282,7 @@ def create_triggers(db: Database) -> None:
         (
             "queries_summed",
             f"after update of {', '.join(summed_by)} on queries",
-            f"begin {_take_off(sums, 'old')} {_add_on(sums, 'new')} end",
+            f"begin {_take_off('old')} {_add_on('new')} end",
         ),
         (
             "queries_moved",
@@ -256,30 +293,12 @@ def create_triggers(db: Database) -> None:
         (
             "queries_gone",
             "after delete on queries",
-            f"begin {_take_off(sums, 'old')} {_move_domains(lines, 'old', -1)} end",
+            f"begin {_take_off('old')} {_move_domains('old', -1)} end",
         ),
-        ("bills_added", "after insert on bills", f"begin {_move_line(lines, 'new', 1)} end"),
-        ("bills_gone", "after delete on bills", f"begin {_move_line(lines, 'old', -1)} end"),
+        ("bills_added", "after insert on bills", f"begin {_move_line('new', 1)} end"),
+        ("bills_gone", "after delete on bills", f"begin {_move_line('old', -1)} end"),
     ):
         db.execute(f"create trigger {name} {event} {does}")
-
-
-def renew_triggers(db: Database) -> None:
-    """Make the triggers anew, and take off what they had counted as costed without a figure."""
-    db.execute(
-        "create temporary table uncosted as select started_ms, intensity_id from queries "
-        f"where intensity_id in (select id from intensities where not {FIGURE})"
-    )
-    chosen = "where started_ms in (select started_ms from uncosted)"
-    # Each formula counts for itself: the old one takes off, and the new one adds.
-    db.execute(f"update queries set intensity_id = null {chosen}")
-    drop_triggers(db)
-    create_triggers(db)
-    db.execute(
-        "update queries as q set intensity_id = (select u.intensity_id from uncosted u "
-        f"where u.started_ms = q.started_ms) {chosen}"
-    )
-    db.execute("drop table uncosted")
 
 
 def drop_triggers(db: Database) -> None:
@@ -306,16 +325,15 @@ def _add_members() -> str:
 _ADD_MEMBERS = _add_members()
 
 
-def _add_on(sums: Mapping[str, str], row: str) -> str:
+def _add_on(row: str) -> str:
     """Add a query's row to its spans; a row without a facet is still being inserted."""
-    values = ", ".join(value.format(q=row) for value in sums.values())
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in sums)
+    values = ", ".join(value.format(q=row) for value in SUMS.values())
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
     return (
-        f"insert into sums (facet_id, period, span, {', '.join(sums)}) "
-        f"select m.member_of, l.period, substr({row}.day, 1, l.length), {values} "
-        f"from facet_members m, {SPANS} l "
-        f"where m.facet_id = {row}.facet_id "
-        f"on conflict (facet_id, period, span) do update set {more};"
+        f"insert into sums ({KEY}, {', '.join(SUMS)}) "
+        f"select m.member_of, l.period, {first_day(f'{row}.day')}, {values} "
+        f"from facet_members m, {SPANS} l where m.facet_id = {row}.facet_id "
+        f"on conflict ({KEY}) do update set {more};"
     )
 
 
@@ -326,12 +344,12 @@ def _touched(row: str) -> str:
     """
     return (
         f"facet_id in (select member_of from facet_members where facet_id = {row}.facet_id) "
-        f"and period in ('day', 'month') and span in ({row}.day, substr({row}.day, 1, 7))"
+        f"and (period, first_day) in (select l.period, {first_day(f'{row}.day')} from {SPANS} l)"
     )
 
 
-def _take_off(sums: Mapping[str, str], row: str) -> str:
-    less = ", ".join(f"{name} = {name} - ({value.format(q=row)})" for name, value in sums.items())
+def _take_off(row: str) -> str:
+    less = ", ".join(f"{name} = {name} - ({value.format(q=row)})" for name, value in SUMS.items())
     # An empty span goes altogether, and with it what rounding left of its sums.
     return (
         f"update sums set {less} where {_touched(row)}; "
@@ -339,32 +357,32 @@ def _take_off(sums: Mapping[str, str], row: str) -> str:
     )
 
 
-def _add_up(lines: Mapping[str, str]) -> str:
-    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in lines)
-    return f"on conflict (facet_id, period, span, domain) do update set {more};"
+def _add_up() -> str:
+    more = ", ".join(f"{name} = {name} + excluded.{name}" for name in LINES)
+    return f"on conflict ({KEY}, domain) do update set {more};"
 
 
-def _move_domains(lines: Mapping[str, str], row: str, sign: int) -> str:
+def _move_domains(row: str, sign: int) -> str:
     """Add a query's lines ``b`` of channels ``c`` to its spans' components, or take them off."""
-    values = ", ".join(f"{sign} * sum({value.format(q=row)})" for value in lines.values())
+    values = ", ".join(f"{sign} * sum({value.format(q=row)})" for value in LINES.values())
     return (
-        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(lines)}) "
-        f"select m.member_of, l.period, substr({row}.day, 1, l.length), c.domain, {values} "
+        f"insert into domain_sums ({KEY}, domain, {', '.join(LINES)}) "
+        f"select m.member_of, l.period, {first_day(f'{row}.day')}, c.domain, {values} "
         "from bills b join channels c on c.id = b.channel_id, "
         f"facet_members m, {SPANS} l where b.started_ms = {row}.started_ms and {COUNTED} "
-        f"and m.facet_id = {row}.facet_id group by 1, 2, 3, 4 {_add_up(lines)}"
+        f"and m.facet_id = {row}.facet_id group by 1, 2, 3, 4 {_add_up()}"
         f"delete from domain_sums where {_touched(row)} and lines = 0;"
     )
 
 
-def _move_line(lines: Mapping[str, str], row: str, sign: int) -> str:
+def _move_line(row: str, sign: int) -> str:
     """Add a line that was written to its query's spans, or take off one that was deleted."""
-    values = ", ".join(f"{sign} * ({value.format(q='q')})" for value in lines.values())
+    values = ", ".join(f"{sign} * ({value.format(q='q')})" for value in LINES.values())
     return (
-        f"insert into domain_sums (facet_id, period, span, domain, {', '.join(lines)}) "
-        "select m.member_of, l.period, substr(q.day, 1, l.length), c.domain, "
+        f"insert into domain_sums ({KEY}, domain, {', '.join(LINES)}) "
+        f"select m.member_of, l.period, {first_day('q.day')}, c.domain, "
         f"{values.replace('b.', f'{row}.')} "
         f"from queries q join facet_members m on m.facet_id = q.facet_id, channels c, {SPANS} l "
         f"where q.started_ms = {row}.started_ms and c.id = {row}.channel_id "
-        f"and c.role = 'part' and {row}.phase <> 'load' {_add_up(lines)}"
+        f"and c.role = 'part' and {row}.phase <> 'load' {_add_up()}"
     )

@@ -38,7 +38,7 @@ from monitor.store.lacking import PARTLY_READ, UNREAD
 from monitor.store.machine import this_machine
 from monitor.store.overlaps import GOES_ON_S
 from monitor.store.records import QueryRecord, Seconds, Status
-from monitor.store.schema import SCHEMA_VERSION, migrations
+from monitor.store.schema import migrations
 from monitor.store.sums import LINES, SUMS
 from monitor.totals_report import lacking_notes
 from tests.unit.builders import CPU, GPU, channel, line, outcome, query_start, stored_query
@@ -152,7 +152,7 @@ def test_sums_say_how_many_ran_beside_others(history: History) -> None:
 
 def test_files_of_before_learn_from_their_gauges_who_computed_beside(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    of_schema(SCHEMA_VERSION - 1, path)
+    of_schema(11, path)
     with closing(sqlite3.connect(path)) as connection:
         db = Database(connection)
         first, second, third, *_ = [

@@ -62,6 +62,8 @@ FROM = "from queries q join models m on m.id = q.model_id where q.deleted_at is 
 
 SPRING = Filter(since=date(2025, 3, 1), until=date(2025, 5, 31))
 
+WORDS_ALONE = ("a word", "no such word")
+
 CASES: dict[str, tuple[Filter, str]] = {
     "everything": (EVERYTHING, ""),
     "a model": (Filter(models=("Dora",)), "and m.name = 'Dora'"),
@@ -76,6 +78,14 @@ CASES: dict[str, tuple[Filter, str]] = {
         "and ' ' || q.prompt_text || ' ' || q.answer_text like '% wala%'",
     ),
     "no such word": (Filter(text="unheard"), "and 0"),
+    "a kind of a model on a machine": (
+        Filter(models=("Anton", "Berta"), kinds=("ask", "chat"), machines=("desk",)),
+        "and m.name in ('Anton', 'Berta') and q.kind in ('ask', 'chat') and q.machine_id = 'desk'",
+    ),
+    "a model's failures": (
+        Filter(models=("Anton",), statuses=("failed",)),
+        "and m.name = 'Anton' and q.status = 'failed'",
+    ),
     "all at once": (
         Filter(("Dora",), ("Q8_0", "F16"), ("chat", "ask"), ("done",), ("desk",), (),
                date(2024, 2, 1), date(2026, 6, 1), "wa"),
@@ -138,7 +148,7 @@ KEYS = {
 
 @pytest.mark.parametrize("stack", KEYS)
 @pytest.mark.parametrize("period", Period)
-@pytest.mark.parametrize("case", ["everything", "a kind", "a status", "days", "all at once"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in WORDS_ALONE])
 def test_charts_are_those_of_plain_sql(
     thousands: History, case: str, period: Period, stack: Stack
 ) -> None:
@@ -155,6 +165,37 @@ def test_charts_are_those_of_plain_sql(
     found = {(str(b.start), b.key): (b.totals.queries, b.totals.energy_j) for b in bars}
     assert found == wanted
     assert [bar.start for bar in bars] == sorted(bar.start for bar in bars)
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        (date(2025, 5, 6), date(2025, 5, 8)),
+        (date(2025, 5, 7), date(2025, 5, 13)),
+        (date(2025, 4, 30), date(2025, 5, 31)),
+        (date(2025, 6, 2), date(2025, 6, 8)),
+        (date(2025, 12, 31), date(2025, 12, 31)),
+        (date(2025, 4, 30), None),
+        (None, date(2025, 4, 29)),
+        (date(2025, 5, 8), date(2025, 5, 6)),
+    ],
+)
+def test_a_bar_of_a_week_or_month_holds_no_day_beyond_the_filters(
+    thousands: History, since: date | None, until: date | None
+) -> None:
+    chosen = Filter(kinds=("chat",), since=since, until=until)
+    days = [str(since or date.min), str(until or date.max)]
+    for period in Period:
+        wanted = plain(
+            thousands,
+            f"select {STARTS[period]}, count(*) {FROM} and q.kind = 'chat' "
+            "and q.day between ? and ? group by 1 order by 1",
+            *days,
+        )
+        bars = thousands.browse.chart(chosen, period, Stack.NOTHING).bars
+        assert [(str(bar.start), bar.totals.queries) for bar in bars] == wanted
+        parts = thousands.browse.chart(chosen, period, Stack.COMPONENT).bars
+        assert sorted({str(bar.start) for bar in parts}) == [start for start, _ in wanted]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -194,13 +235,13 @@ def test_choices_are_what_there_is(thousands: History) -> None:
 
 # --- sums that keep themselves -----------------------------------------------------------
 
-FACET_COLUMNS = "f.machine_id, f.model_id, f.kind, f.status, f.is_deleted"
+KEY_COLUMNS = "f.machine_id, f.model_id, f.kind, f.status, f.is_deleted, s.period, s.first_day"
 
 SUMS_NOW = (
-    f"select {FACET_COLUMNS}, s.span, {', '.join(SUMS)} from sums s "
-    "join facets f on f.id = s.facet_id order by 1, 2, 3, 4, 5, 6",
-    f"select {FACET_COLUMNS}, s.span, s.domain, {', '.join(LINES)} from domain_sums s "
-    "join facets f on f.id = s.facet_id where s.lines order by 1, 2, 3, 4, 5, 6, 7",
+    f"select {KEY_COLUMNS}, {', '.join(SUMS)} from sums s "
+    "join facets f on f.id = s.facet_id order by 1, 2, 3, 4, 5, 6, 7, 8",
+    f"select {KEY_COLUMNS}, s.domain, {', '.join(LINES)} from domain_sums s "
+    "join facets f on f.id = s.facet_id where s.lines order by 1, 2, 3, 4, 5, 6, 7, 8",
 )
 
 
@@ -241,28 +282,27 @@ def test_whatever_is_written_the_sums_are_those_reckoned_anew(history: History) 
         after = plain(history, sql)
         assert len(after) == len(before) > 5
         for one, other in zip(before, after, strict=True):
-            assert one[:7] == other[:7]
-            assert one[7:] == pytest.approx(other[7:], abs=1e-6)
+            assert one[:8] == other[:8]
+            assert one[8:] == pytest.approx(other[8:], abs=1e-6)
 
 
-def test_a_file_of_schema_10_is_summed_by_todays_triggers(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    with closing(sqlite3.connect(path)) as connection:
-        db = Database(connection)
-        stop = [each.name for each in migrations.pending(db)][10]
-        migrations.apply(db, stop_before=stop)
-        # Stands for the triggers of that time, which found the same sums more slowly.
-        db.execute("drop trigger queries_summed")
-        idle = (
-            "create trigger queries_summed after update of energy_j on queries begin select 1; end"
-        )
-        db.execute(idle)
-        connection.execute("pragma user_version = 10")
-        connection.commit()
-    with closing(History(path)) as history:
-        assert stored_query(history).bill.total().joules
-        (bar,) = history.browse.totals(EVERYTHING).bars
-        assert (bar.totals.queries, bar.totals.measured) == (1, 1)
+def test_what_is_deleted_of_a_day_is_not_taken_off_another_that_its_week_and_month_begin_with(
+    history: History,
+) -> None:
+    for _ in range(2):
+        stored_query(history)
+    numbers = history.browse.numbers()
+    for number, day in zip(numbers, ("2026-06-01", "2026-06-03"), strict=True):
+        values = {"day": day}
+        history.store.write(
+            lambda db, n=number, v=values: db.table("queries").update(n, v)
+        ).result()
+    history.edits.delete(numbers[1:])
+    for period in Period:
+        (bar,) = history.browse.chart(EVERYTHING, period, Stack.NOTHING).bars
+        assert (bar.start, bar.totals.queries) == (date(2026, 6, 1), 1)
+        parts = history.browse.chart(EVERYTHING, period, Stack.COMPONENT).bars
+        assert {part.start for part in parts} == {date(2026, 6, 1)}
 
 
 CAF = Zone("CAF", "Central African Republic", 2022, 0.0)
@@ -277,13 +317,11 @@ def test_a_query_whose_grid_has_no_figure_is_not_costed(history: History) -> Non
     assert plain(history, "select distinct queries, costed from sums order by 1 desc")[0] == (2, 1)
 
 
-def test_what_was_counted_as_costed_without_a_figure_is_taken_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_query_of_an_earlier_version_whose_grid_has_no_figure_is_not_costed(
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "old.db"
-    before = "{q}.energy_j is not null and {q}.intensity_id is not null"
-    with closing(sqlite3.connect(path)) as connection, monkeypatch.context() as as_it_was:
-        as_it_was.setitem(SUMS, "costed", before)
+    with closing(sqlite3.connect(path)) as connection:
         db = Database(connection)
         stop = [each.name for each in migrations.pending(db)][10]
         migrations.apply(db, stop_before=stop)
@@ -298,14 +336,11 @@ def test_what_was_counted_as_costed_without_a_figure_is_taken_off(
                 "(select id from intensities where g_per_kwh = ?))",
                 [number, str(number), g_per_kwh],
             )  # fmt: skip
-        assert db.execute("select max(costed) from sums").fetchone() == (3,)
         connection.execute("pragma user_version = 10")
         connection.commit()
     with closing(History(path)) as history:
-        assert history.browse.totals(EVERYTHING).bars[0].totals.grams == 344.0
-        assert plain(history, "select max(costed) from sums") == [(1,)]
-        zones = history.store.read().execute("select count(intensity_id) from queries").fetchone()
-        assert zones == (3,)
+        (bar,) = history.browse.totals(EVERYTHING).bars
+        assert (bar.totals.grams, bar.totals.measured, bar.totals.costed) == (344.0, 3, 1)
 
 
 # --- words -------------------------------------------------------------------------------

@@ -186,13 +186,16 @@ def test_what_is_written_is_on_disk_after_closing(path: Path) -> None:
         assert connection.execute("select count(*) from conversations").fetchone() == (20,)
 
 
-def test_a_power_cut_costs_no_committed_change(store: Store) -> None:
+def test_a_power_cut_costs_no_committed_change(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = 2
 
     def level(db: Database) -> int:
         return int(db.execute("pragma synchronous").fetchone()[0])
 
-    assert store.write(level).result() == full
+    # All other tests do not wait for the disk: see tests/conftest.py.
+    monkeypatch.setattr("monitor.store.database.Database", Database)
+    with closing(Store(path)) as store:
+        assert store.write(level).result() == full
 
 
 def test_reading_sees_what_another_thread_wrote_and_never_waits_for_it(store: Store) -> None:

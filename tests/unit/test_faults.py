@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import sqlite3
@@ -25,6 +26,7 @@ from monitor.store.endings import Endings, ended, spare_folder
 from monitor.store.history import History
 from monitor.store.records import Status
 from monitor.store.rescue import rescue
+from monitor.store.sums import DAY
 from monitor.terminal import open_history
 from tests.unit.builders import outcome, query_start, said, stored_query
 from tests.unit.conftest import Eventually
@@ -61,11 +63,12 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def full_disk(path: Path) -> Iterator[None]:
-    """Let no file grow beyond the larger of the database and its log."""
+def full_disk(path: Path, most: int | None = None) -> Iterator[None]:
+    """Let no file grow beyond the larger of the database and its log, or so many bytes."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     files = [path, path.with_name("history.db-wal")]
-    most = max(file.stat().st_size for file in files if file.exists())
+    if most is None:
+        most = max(file.stat().st_size for file in files if file.exists())
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
     try:
         yield
@@ -89,6 +92,21 @@ def test_a_full_disk_is_told_and_what_was_stored_stays(history: History, path: P
     assert stored_query(history, "There is room again").prompt == "There is room again"
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_history_on_a_full_disk_can_be_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with closing(History(path)) as history:
+        kept = stored_query(history)
+    for _ in range(2):  # the second finds the empty log that SQLite left the first time
+        with full_disk(path, most=0), closing(History(path)) as history:
+            assert history.record(kept.id) == kept
+            assert re.search("disk has space.*looked at", history.store.notice)
+            with pytest.raises(StoreError, match="disk has space"):
+                history.begin(query_start())
+    with closing(History(path)) as history:
+        assert not history.store.notice
+        assert stored_query(history, "There is room again").prompt == "There is room again"
 
 
 def test_a_copy_onto_a_full_disk_leaves_nothing(
@@ -443,7 +461,7 @@ def test_all_but_the_damaged_page_is_saved(path: Path, tmp_path: Path) -> None:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
         total = "select sum(queries) from sums s join facets f on f.id = s.facet_id where "
         every = "machine_id = '*' and model_id = -1 and kind = '*' and status = '*'"
-        (kept,) = db.execute(f"{total}{every} and length(span) = 10").fetchone()
+        (kept,) = db.execute(f"{total}{every} and period = {DAY}").fetchone()
         assert kept == len(saved)
 
 

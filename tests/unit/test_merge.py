@@ -80,7 +80,11 @@ def kept_sums(db: Database) -> dict[tuple[Any, ...], dict[str, Any]]:
     for table in ("sums", "domain_sums"):
         sql = f"select f.*, s.* from {table} s join facets f on f.id = s.facet_id"
         for row in db.query(sql):
-            of = (table, *(row.pop(name) for name in (*FACET, "span")), row.get("domain"))
+            of = (
+                table,
+                *(row.pop(name) for name in (*FACET, "period", "first_day")),
+                row.get("domain"),
+            )
             found[of] = {name: row[name] for name in row if name not in ("id", "facet_id")}
     return found
 
