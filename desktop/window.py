@@ -146,6 +146,7 @@ class MainWindow(QMainWindow):
         self.settings = SettingsDeeds(
             self.bridge, self._services, self.strip, self.sensors_page, self._theme, self
         )
+        self.history_page.baseline_wanted.connect(self.settings.measure_idle)
         middle = QWidget()
         row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
@@ -350,7 +351,9 @@ class MainWindow(QMainWindow):
         history = self._services.history
 
         def show(found: Details) -> None:
-            QueryDialog(found, self._theme, self).show()
+            dialog = QueryDialog(found, self._theme, self)
+            dialog.baseline_wanted.connect(self.settings.measure_idle)
+            dialog.show()
 
         self.bridge.read(lambda: details_of(history, query_id), show)
 

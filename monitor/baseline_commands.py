@@ -28,9 +28,9 @@ from monitor.staircase import (
     QUICK_S,
     Loads,
     Staircase,
+    await_whole,
     engine_loads,
     processor_loads,
-    whole_channel,
 )
 from monitor.store.baselines import LOOKED_AT, Baselines
 from monitor.store.calibrations import Calibrations
@@ -186,9 +186,9 @@ def _calibrated(
     try:
         with sampler_for(history) as sampler:
             sampler.wait_ready()
-            whole = whole_channel(sampler)
+            whole = await_whole(sampler)
             if whole is None:
-                raise click.ClickException(CONNECT)
+                raise click.ClickException(_why_nothing_is_whole(sampler))
             loads: Loads = processor_loads()
             if not no_model:
                 loads = {**loads, **_model_loads(history, engine, sampler, model)}
@@ -208,6 +208,16 @@ def _calibrated(
         raise click.ClickException(str(problem)) from problem
     finally:
         engine.stop()
+
+
+def _why_nothing_is_whole(sampler: Sampler) -> str:
+    silent = [channel.label for channel in sampler.channels() if channel.is_machine]
+    if not silent:
+        return CONNECT
+    return (
+        f"{', '.join(silent)} did not tell any watts; `llamawatt sensors` shows why. A laptop's "
+        "battery tells them while its charger is unplugged."
+    )
 
 
 def _model_loads(history: History, engine: Engine, sampler: Sampler, model: str) -> Loads:

@@ -23,6 +23,7 @@ from monitor.models.report import folders_view, library_view, model_view
 from monitor.models.training_report import training_view
 from monitor.number_option import Number
 from monitor.store.filters import Filter
+from monitor.store.history import History
 from monitor.terminal import json_option, open_history, show, stdout
 from monitor.training_options import training_of
 
@@ -139,7 +140,9 @@ def _fits(about: ModelInfo, context: int | None, kv_type: str) -> list[Fit]:
 @models.command()
 @click.argument("model")
 @click.option("--grams", type=Number(0, min_open=True), help="Grams of CO2e in all.")
-@click.option("--source", help="Where the figure is from.")
+@click.option("--kwh", type=Number(0, min_open=True), help="Its energy in all, if it is told.")
+@click.option("--source", help="Where the figures are from.")
+@click.option("--card", help="Take them from a model card on Hugging Face: owner/name.")
 @click.option("--hardware", help="Reckon it: the accelerator it was trained on, such as H100.")
 @click.option("--watts", type=float, help="Watts of one, if it is not in the list.")
 @click.option("--count", type=int, help="How many of them; 1 unless given.")
@@ -152,7 +155,7 @@ def _fits(about: ModelInfo, context: int | None, kv_type: str) -> list[Fit]:
 @click.option("--forget", is_flag=True, help="Remove what is known.")
 @json_option
 def training(model: str, as_json: bool, **given: Any) -> None:
-    """Show, enter or reckon what training a model took, and how many answers here equal it.
+    """Show, enter, fetch or reckon what training a model took, and how many answers equal it.
 
     It is reckoned as ML CO2 Impact does: hardware, hours, and the carbon intensity of the
     provider's region. For a provider or region that is not in the list give --zone or --intensity
@@ -162,7 +165,7 @@ def training(model: str, as_json: bool, **given: Any) -> None:
     """
     entered = training_of(given)
     with open_history() as stored:
-        (name,) = known_filter(stored, Filter(models=(model,))).models
+        name = _model_name(stored, model)
         trainings = stored.trainings
         if given["forget"]:
             trainings.forget(name)
@@ -179,6 +182,18 @@ def training(model: str, as_json: bool, **given: Any) -> None:
         },
         as_json,
     )
+
+
+def _model_name(stored: History, model: str) -> str:
+    """Return the name of a model that was asked, or else of one in the library.
+
+    :raises ModelFileError: if there is neither
+    """
+    try:
+        (name,) = known_filter(stored, Filter(models=(model,))).models
+    except click.UsageError:
+        return read_model_info(resolve_model(model, *model_places(stored))).name
+    return name
 
 
 for command in (hub_commands.search_models, hub_commands.list_files, hub_commands.get_model):

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from monitor import figures, forms, report
 from monitor.clock import local_minute, local_second
-from monitor.energy.baseline import above_idle_words
 from monitor.exchange.files import new_file
 from monitor.power.curve import Gap
 from monitor.recorded import Cost, Recorded, Recording, State, spans
@@ -168,7 +167,7 @@ def cost_view(cost: Cost) -> RenderableType:
     if total.energy:
         if not total.resolved:
             parts.append(Text(UNRESOLVED, style="yellow"))
-        parts.append(Text(above_idle_words(cost.above, total.kind)))
+        parts.append(Text(report.idle_words(cost.above, total.kind)))
     if cost.footprint:
         parts.append(report.footprint_line(cost.footprint))
     return Group(*parts)

@@ -67,12 +67,16 @@ def _mean_lines(mean: Mean) -> list[str]:
 
 
 def comparison_line(compared: Comparison) -> str:
-    """Say how the runs compare with the stored query they repeat, and what would settle it."""
+    """Say how the runs compare with the stored query they repeat, and what would settle it.
+
+    Where it was run more often than once, they are compared with the mean of all these.
+    """
+    before = compared.counts[0]
+    stored = "the stored query" if before == 1 else f"the mean of its {before} stored runs"
     said = {
-        Verdict.LOWER: "The runs took less than the stored query",
-        Verdict.HIGHER: "The runs took more than the stored query",
-        Verdict.CANNOT_TELL: "Whether the runs took less or more than the stored query "
-        "cannot be told",
+        Verdict.LOWER: f"The runs took less than {stored}",
+        Verdict.HIGHER: f"The runs took more than {stored}",
+        Verdict.CANNOT_TELL: f"Whether the runs took less or more than {stored} cannot be told",
         None: "How much single runs scatter is not known, so that no verdict is given; measured "
         "was a difference",
     }[compared.verdict]

@@ -12,7 +12,7 @@ from monitor.carbon.footprint import Footprint
 from monitor.carbon.intensity import Zone
 from monitor.clock import local_minute, local_second, zone_words
 from monitor.energy.account import LOAD, Bill, Line
-from monitor.energy.baseline import above_idle_brief, above_idle_words
+from monitor.energy.baseline import AboveIdle, above_idle_brief, above_idle_words
 from monitor.energy.beside import Beside
 from monitor.energy.notes import Notes
 from monitor.energy.parts import is_lower_bound, part_lines, partly_read
@@ -20,7 +20,7 @@ from monitor.energy.wall import AtTheWall, wall_words
 from monitor.engine.messages import Hello
 from monitor.gauge_report import device_words, throttle_words
 from monitor.path_cell import PathCell
-from monitor.power.channel import Channel, Domain, Probe, ProbeState, Role
+from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Role
 from monitor.store.records import QueryRecord, QueryRow, Status
 
 WIDE = 110
@@ -185,6 +185,12 @@ def bill_table(bill: Bill) -> RenderableType:
     return Group(table, *notes)
 
 
+def idle_words(above: AboveIdle | None, kind: Kind | None) -> str:
+    """Say what was drawn above idle, or which command has it known from then on."""
+    words = above_idle_words(above, kind)
+    return words if above else f"{words}; `llamawatt baseline` measures one"
+
+
 def footprint_line(carbon: Footprint, is_partial: bool = False) -> RenderableType:
     """Write emissions with what they were reckoned with.
 
@@ -336,7 +342,7 @@ def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> Renderabl
         facts.add_row("embodied", share)
     total = record.bill.total()
     if total.energy:
-        facts.add_row("idle", above_idle_words(record.above_idle, total.kind))
+        facts.add_row("idle", idle_words(record.above_idle, total.kind))
     for name, words in device_words(record.gauges):
         facts.add_row(escape(name), escape(words))
     for words in throttle_words(record.gauges):

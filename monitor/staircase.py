@@ -45,6 +45,11 @@ LATELY_S = 5.0
 """A channel of the whole machine that was not read for so long tells nothing at present."""
 
 
+FIRST_S = 10.0
+"""For so long a first reading of the whole machine is waited for: a wall plug is asked a second
+after all else, and answers over the network."""
+
+
 class Work(StrEnum):
     """What the machine does on a step."""
 
@@ -94,6 +99,25 @@ def whole_channel(sampler: Sampler) -> Channel | None:
     latest = [(channel, sampler.trace.latest(channel.key)) for channel in wholes]
     read = [channel for channel, last in latest if last and now_s - last[0] < LATELY_S]
     return min(read, key=lambda channel: channel.kind is Kind.COUNTER, default=None)
+
+
+def await_whole(sampler: Sampler) -> Channel | None:
+    """Return the :func:`whole_channel`, waiting for those that were not read yet.
+
+    Not waited for is what could not be chosen: nothing is better than watts that are read.
+
+    :param sampler: running, and ready
+    """
+    end_s = time.monotonic() + FIRST_S
+    while True:
+        whole = whole_channel(sampler)
+        if whole is not None and whole.kind is not Kind.COUNTER:
+            return whole
+        machine = (channel for channel in sampler.channels() if channel.is_machine)
+        is_awaited = any(sampler.trace.latest(channel.key) is None for channel in machine)
+        if not is_awaited or time.monotonic() > end_s:
+            return whole
+        time.sleep(TICK_S)
 
 
 def processor_loads() -> Loads:

@@ -7,6 +7,7 @@ import click
 
 from monitor.carbon.accelerators import Accelerator, UnknownAccelerator, find_accelerator
 from monitor.carbon.clouds import PROVIDERS, find_region, near_regions
+from monitor.carbon.footprint import J_PER_KWH
 from monitor.carbon.intensity import WORLD, UnknownZone, find_zone
 from monitor.carbon.training import (
     Place,
@@ -17,6 +18,8 @@ from monitor.carbon.training import (
     region_place,
     zone_place,
 )
+from monitor.hub.card import read_card
+from monitor.hub.catalog import repository_name
 
 OF_COMPUTED = (
     "watts", "count", "hours", "provider", "region", "zone", "intensity", "pue",
@@ -29,21 +32,44 @@ def training_of(given: Mapping[str, Any]) -> Training | None:
 
     :param given: the command's options by name
     :raises click.UsageError: with what is wrong with them
+    :raises click.ClickException: if the card that is named does not tell it
+    :raises HubError: if it cannot be asked for
     """
     grams, source, hardware = given["grams"], given["source"], given["hardware"]
     if (grams is None) != (not source):
         raise click.UsageError("Give --grams with --source: a figure says where it is from.")
-    if sum((grams is not None, hardware is not None, given["forget"])) > 1:
-        raise click.UsageError("Give one of --grams, --hardware and --forget.")
+    if given["kwh"] is not None and grams is None:
+        raise click.UsageError("Give --grams and --source with --kwh.")
+    ways = (grams is not None, given["card"] is not None, hardware is not None, given["forget"])
+    if sum(ways) > 1:
+        raise click.UsageError("Give one of --grams, --card, --hardware and --forget.")
     stray = [name for name in OF_COMPUTED if given[name] is not None]
     if hardware is None and stray:
         raise click.UsageError(f"--{stray[0]} needs --hardware, such as --hardware H100.")
     try:
         if grams is not None:
-            return entered(grams, source)
+            kwh = given["kwh"]
+            return entered(grams, source, None if kwh is None else kwh * J_PER_KWH)
+        if given["card"] is not None:
+            return _of_card(given["card"])
         return _computed(given) if hardware is not None else None
     except (TrainingError, UnknownAccelerator, UnknownZone) as problem:
         raise click.UsageError(str(problem)) from problem
+
+
+def _of_card(repository: str) -> Training:
+    card = read_card(repository_name(repository))
+    if card is None:
+        raise click.ClickException(
+            f"{repository} has no card, or gives it only to whom it knows: HF_TOKEN may help."
+        )
+    if card.training is None:
+        made_of = " or ".join(card.base_models)
+        hint = f" That of {made_of}, which it is made from, may." if made_of else ""
+        raise click.ClickException(
+            f"The card of {repository} does not say what its training emitted.{hint}"
+        )
+    return card.training
 
 
 def _computed(given: Mapping[str, Any]) -> Training:

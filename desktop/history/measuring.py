@@ -244,16 +244,19 @@ class MeasureAgainDialog(QDialog):
         if compared is None:
             self.verdict.setText(self.tr("This cannot be compared with the stored query."))
             return
+        before = compared.counts[0]
+        stored = self.tr("the stored query")
+        if before > 1:
+            stored = self.tr("the mean of its %1 stored runs").replace("%1", str(before))
         text = {
-            Verdict.LOWER: self.tr("It took less than the stored query"),
-            Verdict.HIGHER: self.tr("It took more than the stored query"),
-            Verdict.CANNOT_TELL: self.tr(
-                "Whether it took less or more than the stored query cannot be told"
-            ),
+            Verdict.LOWER: self.tr("It took less than %1"),
+            Verdict.HIGHER: self.tr("It took more than %1"),
+            Verdict.CANNOT_TELL: self.tr("Whether it took less or more than %1 cannot be told"),
             None: self.tr(
                 "How much single runs scatter is not known, so that no verdict is given; measured"
             ),
         }[compared.verdict]
+        text = text.replace("%1", stored)
         if share := compared.difference.relative:
             shown = f"{share.value:+.1f} % ({share.low:+.1f} … {share.high:+.1f})"
             text += f": {shown.replace('-', '−')}"

@@ -21,11 +21,14 @@ from desktop.models.training_hardware import HardwareTab
 from desktop.theme.numbers import DecimalField
 from desktop.theme.widgets import ChoiceBox, add_field, label, named, tool_button
 from monitor import figures
-from monitor.carbon.accelerators import UnknownAccelerator
 from monitor.carbon.training import Method, Training, TrainingError, entered
+from monitor.hub.access import HubError
 from monitor.hub.card import Card, read_card
+from monitor.hub.catalog import repository_name
 
 MASSES = ((1.0, "g"), (1e3, "kg"), (1e6, "t"))
+
+ENERGIES = ((3.6e6, "kWh"), (3.6e9, "MWh"), (3.6e12, "GWh"))
 
 
 class TrainingDialog(QDialog):
@@ -66,6 +69,7 @@ class TrainingDialog(QDialog):
         self.tabs.currentChanged.connect(self.problem.hide)
         if known:
             self._show(known)
+        self.tabs.currentWidget().setFocus()
 
     def _show(self, known: Training) -> None:
         """Begin with what is known, so that it can be mended."""
@@ -79,6 +83,7 @@ class TrainingDialog(QDialog):
         if self.tabs.currentWidget() is self.card and self.card.is_unread:
             self.card.ask()  # the Enter key after a repository's name
             return
+        self.hardware.settle()
         tabs: tuple[Callable[[], Training], ...] = (
             self.known.training,
             self.card.training,
@@ -86,7 +91,7 @@ class TrainingDialog(QDialog):
         )
         try:
             training = tabs[self.tabs.currentIndex()]()
-        except (TrainingError, UnknownAccelerator) as problem:
+        except TrainingError as problem:
             self.problem.setText(str(problem))
             self.problem.show()
             return
@@ -95,37 +100,34 @@ class TrainingDialog(QDialog):
 
 
 class KnownTab(QWidget):
-    """Grams and where they are from."""
+    """Grams, the energy if it is told, and where they are from."""
 
     edited = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.amount = DecimalField()
-        self.amount.setRange(0, 1e12)
-        self.amount.setDecimals(3)
-        self.amount.setAccessibleName(self.tr("CO₂e of the training"))
-        self.unit = ChoiceBox()
-        self.unit.addItems([name for _size, name in MASSES])
-        self.unit.setCurrentIndex(len(MASSES) - 1)
-        self.unit.setAccessibleName(self.tr("Unit"))
+        self.mass = AmountField(MASSES, self.tr("CO₂e of the training"), self.tr("Unit of mass"))
+        self.energy = AmountField(
+            ENERGIES, self.tr("Energy of the training"), self.tr("Unit of energy")
+        )
+        self.energy.unit.setCurrentText("MWh")
         self.source = QLineEdit()
         self.source.setPlaceholderText(self.tr("A paper, a report, your own meter"))
-        mass = QHBoxLayout()
-        mass.addWidget(self.amount, 1)
-        mass.addWidget(self.unit)
         form = QFormLayout(self)
         form.setContentsMargins(14, 14, 14, 14)
-        add_field(form, self.tr("CO₂e in all"), mass)
+        add_field(form, self.tr("CO₂e in all"), self.mass)
+        add_field(form, self.tr("Energy, if it is told"), self.energy)
         add_field(form, self.tr("Where it is from"), self.source)
-        self.amount.valueChanged.connect(lambda _value: self.edited.emit())
+        self.setFocusProxy(self.mass)
+        for amount in (self.mass, self.energy):
+            amount.edited.connect(self.edited)
         self.source.textChanged.connect(lambda _text: self.edited.emit())
 
     def show_training(self, training: Training) -> None:
         """Show what is known."""
-        size, name = figures.unit_for(training.grams, MASSES[::-1])
-        self.unit.setCurrentText(name)
-        self.amount.setValue(training.grams / size)
+        self.mass.show_amount(training.grams)
+        if training.energy_j is not None:
+            self.energy.show_amount(training.energy_j)
         self.source.setText(training.source)
 
     def training(self) -> Training:
@@ -133,9 +135,47 @@ class KnownTab(QWidget):
 
         :raises TrainingError: if it is none
         """
-        return entered(
-            self.amount.value() * MASSES[self.unit.currentIndex()][0], self.source.text()
-        )
+        return entered(self.mass.amount(), self.source.text(), self.energy.amount() or None)
+
+
+class AmountField(QWidget):
+    """A number with its unit beside it.
+
+    :param units: how much each is, and its name, from the smallest
+    :param name: of the number, for screen readers; ``unit_name`` is that of the unit
+    """
+
+    edited = Signal()
+
+    def __init__(self, units: figures.Units, name: str, unit_name: str) -> None:
+        super().__init__()
+        self._units = units
+        self.number = DecimalField()
+        self.number.setRange(0, 1e12)
+        self.number.setDecimals(3)
+        self.number.setSpecialValueText(self.tr("not entered"))
+        self.number.setAccessibleName(name)
+        self.unit = ChoiceBox()
+        self.unit.addItems([each for _size, each in units])
+        self.unit.setCurrentIndex(len(units) - 1)
+        self.unit.setAccessibleName(unit_name)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.number, 1)
+        row.addWidget(self.unit)
+        self.setFocusProxy(self.number)
+        self.number.valueChanged.connect(lambda _value: self.edited.emit())
+        self.unit.currentIndexChanged.connect(lambda _at: self.edited.emit())
+
+    def show_amount(self, amount: float) -> None:
+        """Show an amount in the unit that fits it."""
+        size, name = figures.unit_for(amount, self._units[::-1])
+        self.unit.setCurrentText(name)
+        self.number.setValue(amount / size)
+
+    def amount(self) -> float:
+        """Return what was entered, 0 if nothing."""
+        return self.number.value() * self._units[self.unit.currentIndex()][0]
 
 
 class CardTab(QWidget):
@@ -176,10 +216,15 @@ class CardTab(QWidget):
 
     def ask(self) -> None:
         """Read the card, beside the window's thread."""
-        repository = self.repository.text().strip()
-        if not repository:
+        if not self.repository.text().strip():
             self.result.setText(self.tr("Give a repository, as owner/name."))
             return
+        try:
+            repository = repository_name(self.repository.text())
+        except HubError as problem:
+            self._refuse(str(problem))
+            return
+        self.repository.setText(repository)  # of its page's address, perhaps
         self.result.setText(self.tr("Reading …"))
         self._asking.ask(lambda tick: read_card(repository, tick))
 

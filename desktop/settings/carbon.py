@@ -56,6 +56,8 @@ def read_situation(kept: Preferences) -> Situation:
 class CarbonDialog(QDialog):
     """What a person can choose about grams; each change is kept at once.
 
+    Choosing a zone ends it, unless there is something to be read.
+
     :param bridge: runs what takes time
     :param history: where choices are kept
     """
@@ -69,6 +71,8 @@ class CarbonDialog(QDialog):
         super().__init__(parent)
         self._bridge, self._history = bridge, history
         self._situation: Situation | None = None
+        self._is_done = False
+        """Whether the dialog is to end once the zone that was chosen is kept."""
         self.setWindowTitle(self.tr("What CO₂ is reckoned with"))
         self.resize(560, 560)
         self.zones = ZoneList()
@@ -163,10 +167,14 @@ class CarbonDialog(QDialog):
         self.use.setEnabled(bool(marked and known and marked != known.choice.yearly))
 
     def _choose_marked(self) -> None:
-        marked = self.zones.zone
-        if marked is None or not self.use.isEnabled():
+        marked, known = self.zones.zone, self._situation
+        if marked is None or known is None:
+            return
+        if marked == known.choice.yearly:
+            self.accept()
             return
         code = "own" if marked.code.startswith(CODE) else marked.code
+        self._is_done = True
         self._change(lambda kept: choose_zone(kept, code))
 
     def _change(self, change: Callable[[Preferences], Any]) -> None:
@@ -183,13 +191,16 @@ class CarbonDialog(QDialog):
         self._bridge.change(attempt, self._on_changed)
 
     def _on_changed(self, found: Situation | str) -> None:
-        before = self._situation
+        before, is_done = self._situation, self._is_done
+        self._is_done = False
         self._show(found)
         if isinstance(found, Situation):
             if before and before.state and not found.state:
                 self._say_live_is_off(before.choice.yearly, found.choice.yearly)
             self.changed.emit(found.zone)
             self.live_changed.emit()
+            if is_done and self.problem.isHidden():
+                self.accept()
 
     def _say_live_is_off(self, before: Zone, now: Zone) -> None:
         if before != now:  # else it was turned off as such

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.widgets import label
-from monitor.carbon.countries import letters_of
+from monitor.carbon.countries import folded, letters_of, other_names
 from monitor.carbon.intensity import WORLD, UnknownZone, Zone, find_zone, without_figure, zones
 
 SOUGHT, SORTED = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -88,9 +88,9 @@ class ZoneList(QWidget):
             self.list.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
 
     def _filter(self, text: str) -> None:
-        self._proxy.setFilterFixedString(text.strip())
+        self._proxy.setFilterFixedString(folded(text))
         self.list.setCurrentIndex(self._likeliest(text))
-        self.nothing.setText(self._why_nothing(text.strip().casefold()))
+        self.nothing.setText(self._why_nothing(folded(text)))
         self.nothing.setVisible(self._proxy.rowCount() == 0)
 
     def _likeliest(self, text: str) -> QModelIndex:
@@ -104,7 +104,7 @@ class ZoneList(QWidget):
 
     def _why_nothing(self, sought: str) -> str:
         for zone in without_figure():
-            if sought in _sought(zone).casefold():
+            if sought in _sought(zone):
                 text = self.tr(
                     "%1: there is no usable figure. %2 has %3 g/kWh, which no grid emits. Choose "
                     "a region it lies in, or enter a figure of your own."
@@ -151,8 +151,8 @@ class _Table(QTableView):
 
 
 def _sought(zone: Zone) -> str:
-    """Return the words a zone is found by."""
-    return " ".join([zone.name, zone.code, *letters_of(zone)])
+    """Return the words a zone is found by, folded."""
+    return folded(" ".join([zone.name, zone.code, *letters_of(zone), *other_names(zone)]))
 
 
 def _row(place: int, zone: Zone, is_own: bool) -> list[QStandardItem]:

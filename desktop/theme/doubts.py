@@ -18,11 +18,6 @@ TEXTS = (
     ),
     QT_TRANSLATE_NOOP(
         "Doubts",
-        "%1 counted %2 W for %3 s, but never draws more than %4 W. Its counter is not believed and "
-        "not read any more: what it draws is missing in the totals.",
-    ),
-    QT_TRANSLATE_NOOP(
-        "Doubts",
         "%1 reads %2 W where %3, which lies within it, reads %4 W: at least one of the two is "
         "wrong. %1 is billed.",
     ),

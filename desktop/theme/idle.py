@@ -9,7 +9,7 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Idle", "the power profile has changed since"),
     QT_TRANSLATE_NOOP("Idle", "the machine went from mains to battery or back since"),
     QT_TRANSLATE_NOOP("Idle", "a GPU that tells no load was at rest by a person's word only"),
-    QT_TRANSLATE_NOOP("Idle", "above idle: not known, as no idle baseline fits; measure one"),
+    QT_TRANSLATE_NOOP("Idle", "above idle: not known, as no idle baseline fits"),
     QT_TRANSLATE_NOOP("Idle", "%1 above idle"),
     QT_TRANSLATE_NOOP("Idle", "not above idle %1"),
     QT_TRANSLATE_NOOP("Idle", ", which was %1 on %2"),

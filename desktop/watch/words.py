@@ -22,6 +22,7 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Watch", "mean %1"),
     QT_TRANSLATE_NOOP("Watch", "too short to resolve"),
     QT_TRANSLATE_NOOP("Watch", "read for %1 of the time"),
+    QT_TRANSLATE_NOOP("Watch", "; the Sensors page measures one"),
     QT_TRANSLATE_NOOP("Watch", "Memory (DRAM) is not measured here and not in the total."),
 )
 """What :func:`translate` is asked for, where Qt's tools look for it."""
@@ -89,6 +90,8 @@ def notes_of(cost: Cost, notes: Notes) -> str:
     total, lines = cost.bill.total(), []
     if total.energy:
         facts = [above_idle_words(cost.above, total.kind, idle.translate)]
+        if cost.above is None:
+            facts[0] += translate("; the Sensors page measures one")
         if carbon := cost.footprint:
             facts.append(f"{carbon.intensity_g_per_kwh:g} g/kWh ({carbon.zone} {carbon.year})")
         lines.append(" · ".join(facts))

@@ -22,10 +22,15 @@ def read_answer(live: Live, answer: Any) -> Reading:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, LiveError):
             raise
-        raise LiveError(
-            f"{live.provider.label} does not answer as it should. Try again later, and check "
-            "whether the network asks you to log in first."
-        ) from None
+        raise garbled(live) from None
+
+
+def garbled(live: Live) -> LiveError:
+    """Say that an answer is none of the service's: a page to log in at, perhaps."""
+    return LiveError(
+        f"{live.provider.label} does not answer as it should. Try again later, and check "
+        "whether the network asks you to log in first."
+    )
 
 
 def _electricity_maps(live: Live, answer: Any) -> Reading:

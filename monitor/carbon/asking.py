@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from monitor.carbon.answers import read_answer
+from monitor.carbon.answers import garbled, read_answer
 from monitor.carbon.live import Live, LiveError, Provider, Reading, check_time
 from monitor.figures import duration
 from monitor.hub.waiting import Tick, beside, idly
@@ -81,12 +81,14 @@ def _get(
 
     def in_time() -> None:
         tick()
-        if time.monotonic() > end_s or len(body) > ANSWER_BYTES:
+        if time.monotonic() > end_s:
             raise LiveError(f"{live.provider.label} takes too long to answer. Try again later.")
 
     try:
         for block in beside(_blocks(live, address, parameters, headers), in_time):
             body += block
+            if len(body) > ANSWER_BYTES:
+                raise garbled(live)
             in_time()
     except httpx2.HTTPError as error:
         # Of other errors the text may hold what was sent.

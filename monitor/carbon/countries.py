@@ -1,5 +1,6 @@
-"""The two letters that people and services of live figures know a country by."""
+"""The letters and names that people and services of live figures know a country by."""
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,39 @@ _LETTERS = dict(pair.split(":") for pair in _CODES.split())
 _ALIASES = {"UK": "GBR"}
 """What people write instead of the standard's two letters, which reserves it for that."""
 
+_NAMES = {
+    "ARE": ("UAE", "Emirates"),
+    "BIH": ("Bosnia", "Bosnia and Herzegovina"),
+    "BRN": ("Brunei",),
+    "CIV": ("Ivory Coast",),
+    "COD": ("DR Congo", "DRC", "Democratic Republic of the Congo"),
+    "COG": ("Republic of the Congo",),
+    "CPV": ("Cape Verde",),
+    "CZE": ("Czech Republic",),
+    "EU": ("European Union",),
+    "FLK": ("Falkland Islands",),
+    "GBR": ("Great Britain", "Britain", "England", "Scotland", "Wales", "Northern Ireland"),
+    "HKG": ("Hong Kong",),
+    "KOR": ("Republic of Korea",),
+    "LAO": ("Laos",),
+    "MAC": ("Macao", "Macau"),
+    "MKD": ("Macedonia",),
+    "MMR": ("Burma",),
+    "NLD": ("The Netherlands", "Holland"),
+    "PHL": ("Philippines",),
+    "PRK": ("DPRK",),
+    "PSE": ("Palestine",),
+    "RUS": ("Russian Federation",),
+    "SWZ": ("Swaziland",),
+    "TUR": ("Turkey",),
+    "TWN": ("Taiwan",),
+    "TZA": ("Tanzania",),
+    "USA": ("United States of America", "America"),
+    "VNM": ("Vietnam",),
+}
+"""What a zone is called in English beside its name in the table; of the United Kingdom also its
+parts, which have no figure of their own there."""
+
 _COUNTRIES = {letters: code for code, letters in _LETTERS.items()} | _ALIASES
 
 
@@ -45,6 +79,17 @@ def letters_of(zone: "Zone") -> list[str]:
     """Return the two letters by which people know a zone; none of what is no country."""
     aliases = [letters for letters, code in _ALIASES.items() if code == zone.code]
     return [*filter(None, [two_letters(zone)]), *aliases]
+
+
+def other_names(zone: "Zone") -> tuple[str, ...]:
+    """Return what people call a zone beside its name in the table."""
+    return _NAMES.get(zone.code, ())
+
+
+def folded(text: str) -> str:
+    """Return a name as it is compared: whatever its case, its accents, and the blanks around."""
+    apart = unicodedata.normalize("NFKD", text.strip().casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def three_letters(letters: str) -> str | None:

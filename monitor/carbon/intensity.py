@@ -7,11 +7,12 @@ No grid's life-cycle figure is nought, so that a 0 there is a figure that is mis
 
 import csv
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 
-from monitor.carbon.countries import three_letters
+from monitor.carbon.countries import folded, other_names, three_letters
 from monitor.problem import Problem
 from resources import resource_text
 
@@ -89,19 +90,26 @@ def _published() -> tuple[Zone, ...]:
     )
 
 
+@cache
+def _by_name() -> Mapping[str, Zone]:
+    return {
+        folded(name): zone
+        for zone in zones()
+        for name in (zone.code, zone.name, *other_names(zone))
+    }
+
+
 def find_zone(text: str) -> Zone:
-    """Return the zone of a code or name, whatever its case; two letters mean a country.
+    """Return the zone of a code or name, whatever its case and accents; two letters mean a country.
 
     :raises UnknownZone: if there is none, naming the nearest
     :raises NoFigure: if there is one without a figure
     """
-    wanted = text.strip()
-    wanted = (three_letters(wanted) or wanted).casefold()
+    wanted = folded(three_letters(text.strip()) or text)
     for zone in without_figure():
-        if wanted in (zone.code.casefold(), zone.name.casefold()):
+        if wanted in map(folded, (zone.code, zone.name)):
             raise NoFigure(zone)
-    names = {zone.code.casefold(): zone for zone in zones()}
-    names |= {zone.name.casefold(): zone for zone in zones()}
+    names = _by_name()
     if wanted in names:
         return names[wanted]
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)

@@ -113,16 +113,32 @@ def region_place(found: CloudRegion) -> Place:
     return Place(name, found.g_per_kwh, found.year, found.source, provider, found.code)
 
 
-def entered(grams: float, source: str) -> Training:
+def entered(grams: float, source: str, energy_j: float | None = None) -> Training:
     """Return a figure as a person knows it.
 
-    :raises TrainingError: for a mass that is none, or one from nowhere
+    :param energy_j: what was drawn for it, ``None`` if that is not told
+    :raises TrainingError: for a mass or an energy that is none, for two that do not go together,
+        or for a figure from nowhere
     """
     if not (math.isfinite(grams) and grams > 0):
         raise TrainingError("The emissions must be more than 0 g.")
+    if energy_j is not None:
+        _check_together(grams, energy_j)
     if not (words := " ".join(source.split())):
         raise TrainingError("Say where the figure is from: a paper, a report, your own meter.")
-    return Training(grams, words)
+    return Training(grams, words, energy_j)
+
+
+def _check_together(grams: float, energy_j: float) -> None:
+    """Refuse an energy that is none, or that no electricity could emit so much for."""
+    if not (math.isfinite(energy_j) and energy_j > 0):
+        raise TrainingError("The energy must be more than 0 kWh; leave it out if it is not told.")
+    g_per_kwh = grams * J_PER_KWH / energy_j
+    if g_per_kwh > MOST_G_PER_KWH:
+        raise TrainingError(
+            f"{figures.mass(grams)} from {figures.energy(energy_j)} are {g_per_kwh:,.0f} g/kWh, "
+            f"and no electricity emits more than {MOST_G_PER_KWH:,.0f}. Check both units."
+        )
 
 
 def computed(
@@ -167,7 +183,7 @@ def computed(
 def _check(what: str, value: float, most: float, unit: str) -> None:
     if not 0 < value <= most:
         raise TrainingError(
-            f"{what} must be more than 0 and at most {most:,g} {unit}".strip() + "."
+            f"{what} must be more than 0 and at most {most:,.0f} {unit}".strip() + "."
         )
 
 

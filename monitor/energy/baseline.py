@@ -329,13 +329,13 @@ def above_idle_brief(
 def above_idle_words(
     above: AboveIdle | None, kind: Kind | None, translate: Callable[[str], str] = str
 ) -> str:
-    """Say in one line what was drawn above idle and which idle that was, or how to have both.
+    """Say in one line what was drawn above idle and which idle that was, or that it is not known.
 
     :param kind: the total's
     :param translate: for the window's language
     """
     if above is None:
-        return translate("above idle: not known, as no idle baseline fits; measure one")
+        return translate("above idle: not known, as no idle baseline fits")
     ends = figures.bounds(above.interval)
     if above.is_above:
         energy = figures.marked(kind, figures.energy(above.joules))

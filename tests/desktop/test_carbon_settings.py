@@ -55,6 +55,10 @@ def test_a_zone_is_sought_by_name_or_letters_and_used(
         ("GBR", "United Kingdom"),
         ("uk", "United Kingdom"),
         ("us", "United States"),
+        ("great brit", "United Kingdom"),
+        ("turkey", "Türkiye"),
+        ("turkiye", "Türkiye"),
+        ("cote d", "Cote d'Ivoire"),
         ("swed", "Sweden"),
     ):
         dialog.zones.search.clear()
@@ -65,9 +69,24 @@ def test_a_zone_is_sought_by_name_or_letters_and_used(
         qtbot.keyClick(dialog.zones.search, Qt.Key.Key_Return)
     assert told.args[0] == find_zone("SWE") == chosen_zone(services.history)
     assert "Reckoned with now: Sweden" in dialog.told.text()
+    qtbot.waitUntil(dialog.isHidden)
+
+
+def test_what_is_no_zone_cannot_be_used(qtbot: QtBot, dialog: CarbonDialog) -> None:
     qtbot.keyClicks(dialog.zones.search, "qqqq")
+    qtbot.keyClick(dialog.zones.search, Qt.Key.Key_Return)
     assert dialog.zones.zone is None
     assert not dialog.use.isEnabled()
+    assert dialog.isVisible()
+
+
+def test_enter_on_the_zone_in_use_ends_the_dialog(
+    qtbot: QtBot, dialog: CarbonDialog, services: Services
+) -> None:
+    qtbot.keyClicks(dialog.zones.search, "world")
+    qtbot.keyClick(dialog.zones.search, Qt.Key.Key_Return)
+    assert dialog.isHidden()
+    assert chosen_zone(services.history).code == "WORLD"
 
 
 def test_a_zone_without_a_figure_says_so_where_it_is_sought(
@@ -97,6 +116,7 @@ def test_a_live_figure_that_is_too_old_says_that_the_yearly_one_is_used(
     state = history.preference(STATE_PREFERENCE)
     state["reading"]["at"] = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
     history.set_preference(STATE_PREFERENCE, state)
+    grid.silent = True  # what is asked for as it opens
     dialog = opened(qtbot, bridge, services, host)
     text = dialog.live_tab.state.text()
     assert "302 g/kWh" in text
@@ -216,6 +236,7 @@ def test_another_country_says_that_live_figures_are_off(
     with qtbot.waitSignal(dialog.changed):
         dialog.use.click()
     assert dialog.problem.text() == "Live figures are off now: they were of Germany."
+    assert dialog.isVisible(), "that is to be read"
     assert "Reckoned with now: France" in dialog.told.text()
 
 

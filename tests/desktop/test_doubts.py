@@ -14,7 +14,6 @@ from desktop.theme.doubts import TEXTS
 from desktop.theme.palette import LIGHT
 from monitor.power import containment
 from monitor.power.channel import Doubt, Probe, ProbeState
-from monitor.power.hwmon.limit import TOO_MUCH
 from monitor.power.nvml.gpu import AT_ODDS
 from tests.unit.builders import GPU
 
@@ -44,7 +43,7 @@ def warnings(widget: QWidget) -> list[QLabel]:
 
 
 def test_what_a_source_doubts_can_be_translated() -> None:
-    told = {AT_ODDS, TOO_MUCH, containment.AT_ODDS, containment.NOT_BELIEVED}
+    told = {AT_ODDS, containment.AT_ODDS, containment.NOT_BELIEVED}
     assert told <= set(TEXTS)
 
 

@@ -19,6 +19,7 @@ from monitor.engine.messages import Text
 from monitor.meter import Ask
 from monitor.models.library import sha256_of
 from monitor.repeating import Plan, Repeated
+from monitor.store.history import QueryStart
 from monitor.store.records import QueryRecord
 from tests.unit.builders import CPU, line, outcome, query_start
 
@@ -33,6 +34,7 @@ class Recorded(Bridge):
     """A bridge that tells of runs that were measured before."""
 
     joules: tuple[float | None, ...] = ()
+    start: QueryStart
     record: QueryRecord
     asked: tuple[Ask, Plan] | None = None
     cancelled = False
@@ -59,12 +61,12 @@ class Recorded(Bridge):
 def bridge(qtbot: QtBot, services: Services, starter: Path) -> Iterator[Recorded]:
     info = read_model_info(starter)
     *_, digest = sha256_of(starter)
-    start = query_start(
+    made = Recorded(services)
+    made.start = query_start(
         model=info, sha256=str(digest), modified_ns=starter.stat().st_mtime_ns,
         settings={**query_start().settings, "stop": "[]"},
     )  # fmt: skip
-    began = services.history.begin(start)
-    made = Recorded(services)
+    began = services.history.begin(made.start)
     made.record = services.history.finish(began.query_id, outcome(bill=bill(12.0)))
     yield made
     made.close()
@@ -96,6 +98,15 @@ def test_runs_are_shown_with_their_mean_and_a_verdict(qtbot: QtBot, bridge: Reco
     assert request.fresh
     assert request.messages[-1].content == bridge.record.prompt
     assert plan == Plan(times=5)
+
+
+def test_a_verdict_against_several_stored_runs_says_so(qtbot: QtBot, bridge: Recorded) -> None:
+    history = bridge._services.history
+    history.finish(history.begin(bridge.start).query_id, outcome(bill=bill(12.2)))
+    bridge.joules = (10.0, 10.1, 9.9, 10.0, 10.05)
+    dialog = opened(qtbot, bridge)
+    dialog.start.click()
+    qtbot.waitUntil(lambda: "mean of its 2 stored runs: −1" in dialog.verdict.text(), timeout=5000)
 
 
 def test_a_precision_is_asked_for_and_what_it_takes_is_said(qtbot: QtBot, bridge: Recorded) -> None:

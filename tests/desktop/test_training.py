@@ -53,7 +53,7 @@ def test_what_is_not_known_is_said_and_entered(
     dialog.accept()
     assert dialog.isVisible()
     assert "more than 0 g" in dialog.problem.text()
-    dialog.known.amount.setValue(420)
+    dialog.known.mass.number.setValue(420)
     assert dialog.problem.isHidden()
     dialog.known.source.setText("its paper")
     with qtbot.waitSignal(card.changed):
@@ -125,14 +125,127 @@ def test_a_clouds_region_is_a_place_with_its_figure(qtbot: QtBot, bridge: Bridge
     assert "AWS us-east-1, own figure 300 g/kWh" in tab.training().source
 
 
-def test_hardware_of_another_name_needs_its_watts(qtbot: QtBot, bridge: Bridge) -> None:
-    dialog = TrainingDialog(bridge, "tiny", None)
-    qtbot.addWidget(dialog)
+def test_an_energy_that_is_told_is_kept_and_shown_again(
+    qtbot: QtBot, card: TrainingCard, services: Services
+) -> None:
+    dialog = open_dialog(qtbot, card)
+    known = dialog.known
+    known.mass.number.setValue(420)
+    known.energy.number.setValue(1.2)
+    known.source.setText("its paper")
+    dialog.accept()
+    assert "350,000 g/kWh" in dialog.problem.text(), "1.2 MWh cannot emit 420 t"
+    known.energy.unit.setCurrentText("GWh")
+    assert dialog.problem.isHidden()
+    with qtbot.waitSignal(card.changed):
+        dialog.accept()
+    found = services.history.trainings.known()["tiny"]
+    assert found == entered(420e6, "its paper", 1.2e9 * 3600)
+    qtbot.waitUntil(lambda: card.source.text() == "1.20 GWh, entered: its paper")
+    again = TrainingDialog(card._bridge, "tiny", found)
+    qtbot.addWidget(again)
+    assert again.known.training() == found
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, bridge: Bridge) -> TrainingDialog:
+    """A dialog that begins to reckon: all is there but what it ran on, and where."""
+    made = TrainingDialog(bridge, "tiny", None)
+    qtbot.addWidget(made)
+    made.tabs.setCurrentWidget(made.hardware)
+    made.hardware.hours.setValue(36)
+    return made
+
+
+def test_hardware_of_another_name_needs_its_watts(dialog: TrainingDialog) -> None:
     tab = dialog.hardware
-    tab.hours.setValue(36)
     tab.hardware.setCurrentText("My own chip")
+    dialog.accept()
+    assert "no accelerator “My own chip”" in dialog.problem.text(), "700 W are the H100's"
     tab.watts.setValue(100)
+    assert dialog.problem.isHidden()
     assert "My own chip (100 W: as entered)" in tab.training().source
+
+
+@pytest.mark.parametrize("name", ["Germny", "moon-base-1"])
+def test_another_place_is_never_taken_for_one_that_is_not_known(
+    dialog: TrainingDialog, name: str
+) -> None:
+    tab = dialog.hardware
+    told: list[Training] = []
+    dialog.told.connect(told.append)
+    tab.zone.setCurrentText("Germany")
+    tab.zone.setCurrentText(name)
+    dialog.accept()
+    assert f"no zone or region “{name}”" in dialog.problem.text()
+    assert tab.result.text() == ""
+    assert not told
+    tab.intensity.setValue(45)
+    dialog.accept()
+    (training,) = told
+    assert dict(training.details)["place"] == name
+    assert dict(training.details)["g_per_kwh"] == 45
+    dialog.hardware.show_training(training)
+    assert dialog.hardware.training() == training
+
+
+def test_a_place_without_a_name_needs_its_figure(dialog: TrainingDialog) -> None:
+    tab = dialog.hardware
+    tab.zone.setCurrentText("")
+    dialog.accept()
+    assert "Say where it stood" in dialog.problem.text()
+    tab.intensity.setValue(45)
+    assert "own figure 45 g/kWh" in tab.training().source
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+def test_a_name_is_chosen_by_any_part_of_it_and_what_is_typed_stays(
+    qtbot: QtBot, dialog: TrainingDialog
+) -> None:
+    tab = dialog.hardware
+    dialog.show()
+    for box, typed, chosen in (
+        (tab.zone, "us-east", "Google Cloud us-east1 (Moncks Corner, USA)"),
+        (tab.hardware, "4090", "RTX 4090"),
+    ):
+        line = box.lineEdit()
+        assert line
+        line.setFocus()
+        line.clear()
+        qtbot.keyClicks(line, typed)
+        assert box.currentText() == typed
+        popup = box.completer().popup()
+        assert popup.isVisible()
+        qtbot.keyClick(popup, Qt.Key.Key_Down)
+        qtbot.keyClick(popup, Qt.Key.Key_Return)
+        assert box.currentText() == chosen
+        assert dialog.isVisible()
+    assert (tab.watts.value(), tab.intensity.value()) == (450, 560)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
+@pytest.mark.parametrize(
+    ("typed", "meant", "g_per_kwh"),
+    [
+        ("DEU", "Germany", 342.06),
+        ("de", "Germany", 342.06),
+        ("us-east-1", "AWS us-east-1 (Ashburn, USA)", 367.8),
+    ],
+)
+def test_a_code_is_written_out_once_it_is_typed(
+    qtbot: QtBot, dialog: TrainingDialog, typed: str, meant: str, g_per_kwh: float
+) -> None:
+    tab = dialog.hardware
+    line = tab.zone.lineEdit()
+    assert line
+    line.clear()
+    qtbot.keyClicks(line, typed)
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert tab.zone.currentText() == meant
+    assert tab.intensity.value() == g_per_kwh
+    tab.hardware.setCurrentText("h100")
+    tab.settle()
+    assert tab.hardware.currentText() == "H100 SXM"
 
 
 def test_a_card_is_taken_as_it_says(qtbot: QtBot, bridge: Bridge) -> None:
@@ -154,6 +267,22 @@ def test_a_card_is_taken_as_it_says(qtbot: QtBot, bridge: Bridge) -> None:
     (training,) = told.args or [None]
     assert training.grams == 1200
     assert training.source == "model card of who/quiz"
+
+
+def test_a_card_is_named_by_its_pages_address_and_nonsense_is_not_asked_for(
+    qtbot: QtBot, dialog: TrainingDialog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "desktop.models.training_dialog.read_card",
+        lambda name, _tick: parse_card(name, "---\nco2_eq_emissions: 1200\n---\n"),
+    )
+    tab = dialog.card
+    tab.repository.setText("quiz")
+    tab.ask()
+    assert "“quiz” is no repository" in tab.result.text()
+    tab.repository.setText("https://huggingface.co/who/quiz/tree/main")
+    tab.ask()
+    qtbot.waitUntil(lambda: "1.20 kg CO₂e, by the model card of who/quiz" in tab.result.text())
 
 
 def test_an_equivalent_is_shown_small_with_its_source(qtbot: QtBot) -> None:

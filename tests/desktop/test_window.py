@@ -17,8 +17,10 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from desktop.history.query_view import QueryDialog
 from desktop.keyboard.hits import action_source
 from desktop.models.dialog import ModelsDialog
+from desktop.settings.baseline import BaselineDialog
 from desktop.settings.carbon import CarbonDialog
 from desktop.theme.palette import DARK, LIGHT, Theme
 from desktop.theme.style import apply_theme, system_theme, wanted_theme
@@ -27,7 +29,7 @@ from monitor import cli
 from monitor.recorded import State
 from monitor.store.history import History
 from monitor.store.recordings import Recordings
-from tests.unit.builders import write_gguf
+from tests.unit.builders import stored_query, write_gguf
 
 
 def luminance(color: str) -> float:
@@ -85,6 +87,7 @@ def test_everything_that_takes_focus_has_a_name(qtbot: QtBot, window: MainWindow
                 assert described or is_container or is_viewport, (name, widget)
 
 
+@pytest.mark.usefixtures("alone")
 def test_theme_changes_everywhere_and_back(qtbot: QtBot, window: MainWindow) -> None:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
@@ -151,6 +154,7 @@ def test_recording_by_keys_works_from_the_small_window_and_presses_nothing_else(
     assert not isinstance(window.focusWidget(), QAbstractButton)
 
 
+@pytest.mark.usefixtures("alone")
 def test_the_theme_is_found_by_its_words_and_kept(qtbot: QtBot, window: MainWindow) -> None:
     find = action_source("Actions", window.commands.actions).find
     for typed in ("dark", "theme"):
@@ -185,7 +189,20 @@ def test_zone_is_found_chosen_and_kept(qtbot: QtBot, window: MainWindow) -> None
     history = window._services.history
     qtbot.waitUntil(lambda: history.preference("zone") == "NOR", timeout=3_000)
     qtbot.waitUntil(lambda: "Norway" in window.strip._zone.text(), timeout=3_000)
-    dialog.close()
+    qtbot.waitUntil(lambda: window.findChild(CarbonDialog) is None)
+
+
+def test_a_querys_page_leads_to_the_baseline(qtbot: QtBot, window: MainWindow) -> None:
+    """From the history, and from a bill in the chat."""
+    window.open_query(stored_query(window._services.history).id)
+    qtbot.waitUntil(lambda: window.findChild(QueryDialog) is not None)
+    for asker in (window.findChild(QueryDialog), window.history_page):
+        asker.baseline_wanted.emit()
+        dialog = window.findChild(BaselineDialog)
+        assert dialog.isVisible()
+        dialog.accept()
+        qtbot.waitUntil(lambda: window.findChild(BaselineDialog) is None)
+    window.findChild(QueryDialog).close()
 
 
 def test_empty_history_says_what_to_do(qtbot: QtBot, window: MainWindow) -> None:

@@ -8,12 +8,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.baseline_commands import baseline, calibrate_wall
+from monitor.cli import main
 from monitor.power.sampler import Sampler
 from monitor.quiet import IdleMeasurement
 from tests.hardware.curve import PowerCurve
+from tests.hardware.plug_server import serving, shelly
 from tests.hardware.processor import fake_processor
 from tests.hardware.sysfs import FakeSysfs, RaplZone
 from tests.unit.test_quiet import SilentGpu
+
+PLUG_ADD = ("sensors", "plug", "add", "--name", "Desk")
 
 Command = Callable[..., Result]
 
@@ -89,6 +93,27 @@ def test_without_a_plug_calibrating_says_what_to_connect(
     assert ran.exit_code == 1
     assert "Nothing here reads the whole machine" in ran.output
     assert not ran.stdout
+
+
+def test_calibrating_waits_for_a_plug_which_is_asked_last(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.power.sources.plug.PERIOD_S", 0.4)
+    monkeypatch.setattr("monitor.baseline_commands.QUICK_S", 0.1)
+    with serving(shelly()) as device:
+        assert run(main, *PLUG_ADD, device.address).exit_code == 0
+        ran = run(calibrate_wall, "--quick", "--no-model")
+    assert "Desk is read every 0.4 s only" in ran.output, "it is what the steps are laid by"
+
+
+def test_a_plug_that_says_nothing_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.staircase.FIRST_S", 0.1)
+    with serving(shelly()) as device:
+        assert run(main, *PLUG_ADD, device.address).exit_code == 0
+        device.status = 500
+        ran = run(calibrate_wall, "--quick", "--no-model")
+    assert ran.exit_code == 1
+    assert "Desk did not tell any watts" in ran.output
 
 
 @pytest.mark.parametrize("seconds", ["0", "-5", "4", "a minute", "100000"])

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from monitor import hub_commands
 from monitor.carbon.training import Method, Training
+from monitor.cli import main
 from monitor.exchange.model_card import model_card
 from monitor.hub import transfer
 from monitor.hub.access import PUBLIC, HubError
@@ -528,6 +529,42 @@ def test_training_is_entered_under_the_models_name_unless_a_person_has(
         history.trainings.keep("quiz-Q4_K_M", own)
         assert keep_training(history, path, [card("co2_eq_emissions: 9")]) is None
         assert history.trainings.known() == {"quiz-Q4_K_M": own}
+
+
+@pytest.mark.parametrize("named", ["big/quiz", "https://huggingface.co/big/quiz"])
+def test_the_command_takes_a_training_from_a_card(hub: Hub, home: Path, named: str) -> None:
+    home.mkdir()
+    hub.others = {"big/quiz": {"README.md": b"---\nco2_eq_emissions: 5000\n---\n"}}
+    with closing(History(database_path())) as history:
+        stored_query(history, "one")
+    status, out, _ = run(main, "models", "training", "tiny", "--card", named, "--json")
+    assert status == 0
+    assert json.loads(out)["training"]["source"] == "model card of big/quiz"
+    assert json.loads(out)["training"]["method"] == "card"
+
+
+@pytest.mark.parametrize(
+    ("named", "status", "said"),
+    [
+        ("who/quiz", 200, "does not say what its training emitted. That of big/quiz"),
+        ("who/quiz", 404, "has no card"),
+        ("who/quiz", 500, "Try again later"),
+        ("quiz", 200, "is no repository"),
+    ],
+)
+def test_a_card_that_tells_no_training_changes_nothing(
+    hub: Hub, home: Path, named: str, status: int, said: str
+) -> None:
+    home.mkdir()
+    with closing(History(database_path())) as history:
+        stored_query(history, "one")
+        history.trainings.keep("tiny", Training(7, "my own meter"))
+    hub.status = status
+    ended, _, err = run(main, "models", "training", "tiny", "--card", named)
+    assert ended == 1
+    assert said in " ".join(err.split())
+    with closing(History(database_path())) as history:
+        assert history.trainings.known() == {"tiny": Training(7, "my own meter")}
 
 
 def test_a_token_and_keys_to_files_are_kept_nowhere(hub: Hub, home: Path) -> None:

@@ -24,7 +24,7 @@ from monitor.energy.baseline import (
 from monitor.forms import baseline_json, energy_json, record_json
 from monitor.power.channel import Accuracy, Channel, Kind, Reading, Role
 from monitor.power.trace import Trace
-from monitor.report import headline
+from monitor.report import headline, idle_words
 from monitor.store.baselines import Baselines
 from monitor.store.endings import Ending, _read, _write
 from monitor.store.history import History
@@ -206,7 +206,8 @@ def test_a_part_the_baseline_does_not_know_leaves_nothing_to_tell(
     lacking = replace(idle_of(bill, 20.0, 3.0), lines=idle_of(bill, 20.0, 3.0).lines[:1])
     assert above_idle(bill, lacking) is None
     assert above_idle(Bill(()), lacking) is None
-    assert "measure one" in above_idle_words(None, None)
+    assert above_idle_words(None, None) == "above idle: not known, as no idle baseline fits"
+    assert "`llamawatt baseline` measures one" in idle_words(None, None)
 
 
 def test_json_and_words_name_the_baseline_and_that_it_is_stale(

@@ -39,7 +39,7 @@ from monitor.power.channel import (
 )
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
-from monitor.staircase import Staircase, Work, engine_loads, whole_channel
+from monitor.staircase import Staircase, Work, await_whole, engine_loads, whole_channel
 from monitor.store.calibrations import Calibrations
 from monitor.store.database import Store
 from tests.unit.builders import channel
@@ -332,7 +332,22 @@ def test_the_machine_is_told_by_watts_before_a_boards_counter_and_by_no_module(
     for channels, best in (((module,), None), ((module, psys), psys), ((psys, plug), plug)):
         with Sampler(50, [Around(*channels)]) as sampler:
             eventually(lambda each=sampler, key=channels[-1].key: each.trace.latest(key))
-            assert whole_channel(sampler) == best
+            assert whole_channel(sampler) == await_whole(sampler) == best
+
+
+def test_a_boards_counter_does_not_outrun_a_plug_that_was_not_read_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shortened(monkeypatch)
+    psys, plug = replace(WHOLE, key="b:psys"), replace(WHOLE, key="c:plug", kind=Kind.POWER)
+    late = Around(plug)
+    late.name = "late"
+    read = iter((False, False, True))
+    tell = late.read
+    monkeypatch.setattr(late, "read", lambda: tell() if next(read, True) else [])
+    with Sampler(5, [Around(psys), late]) as sampler:
+        assert sampler.wait_ready()
+        assert await_whole(sampler) == plug
 
 
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from monitor.carbon import choice
-from monitor.carbon.countries import two_letters
+from monitor.carbon.countries import folded, other_names, two_letters
 from monitor.carbon.embodied import Embodied
 from monitor.carbon.footprint import Sci, check_pue, footprint
 from monitor.carbon.forms import recost_json, recost_view
@@ -75,6 +75,34 @@ def test_every_zone_is_found_by_its_code_and_its_name_in_any_case() -> None:
         for text in (zone.code, zone.name):
             for written in (text, text.lower(), text.upper(), f"  {text} "):
                 assert find_zone(written) == zone
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Great Britain", "GBR"),
+        ("england", "GBR"),
+        ("Czech Republic", "CZE"),
+        ("Turkey", "TUR"),
+        ("turkiye", "TUR"),
+        ("Vietnam", "VNM"),
+        ("Côte d'Ivoire", "CIV"),
+        ("DR Congo", "COD"),
+        ("Congo", "COG"),
+        ("Niger", "NER"),
+    ],
+)
+def test_a_zone_is_found_by_what_people_call_it(text: str, code: str) -> None:
+    assert find_zone(text).code == code
+
+
+def test_no_name_stands_for_two_zones() -> None:
+    names = [
+        name
+        for zone in (*zones(), *without_figure())
+        for name in set(map(folded, (zone.code, zone.name, *other_names(zone))))
+    ]
+    assert len(names) == len(set(names)) > 400
 
 
 def test_zones_are_plausible() -> None:

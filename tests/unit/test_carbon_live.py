@@ -184,7 +184,7 @@ def test_the_whole_island_never_burns_nothing(grid: Grid) -> None:
             "sends the question on to evil.example (302)",
             {"status": 302, "headers": {"Location": "https://evil.example/x"}},
         ),
-        ("takes too long", {"body": b"1" * 3_000_000}),
+        ("does not answer as it should", {"body": b"1" * 3_000_000}),
     ],
 )
 def test_what_is_wrong_with_an_answer_is_said(grid: Grid, said: str, told: dict[str, Any]) -> None:

@@ -277,6 +277,11 @@ def test_runs_are_laid_beside_a_stored_query(record: QueryRecord) -> None:
     assert "cannot be told: −2.0 % (" in repeat_report.comparison_line(near)
     assert "more runs would settle it" in repeat_report.comparison_line(near).lower()
     assert repeated_json(found, near)["against"]["counts"] == [1, 4]
+    several = found.against([stored] * 3, is_same_machine=True)
+    assert several
+    assert "less than the mean of its 3 stored runs: −50.0 %" in repeat_report.comparison_line(
+        several
+    )
     both = Bill((line(CPU, joules=10.0), line(GPU, joules=90.0)))
     assert found.against([replace(record, bill=both)], is_same_machine=True) is None
     earlier = replace(stored, bill=bill(20.0, method=METHOD - 1))

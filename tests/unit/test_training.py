@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,21 @@ from monitor.carbon.training import (
 )
 from monitor.cli import main
 from monitor.energy.account import Bill
+from monitor.engine.gguf import read_model_info
 from monitor.paths import database_path
 from monitor.power.channel import Kind
 from monitor.store.filters import EVERYTHING
 from monitor.store.grounds import widen_footprints
 from monitor.store.history import History
-from tests.unit.builders import CPU, line, model_info, outcome, query_start, stored_query
+from tests.unit.builders import (
+    CPU,
+    line,
+    model_info,
+    outcome,
+    query_start,
+    stored_query,
+    write_gguf,
+)
 
 USA = Place("USA", 383.55, 2024)
 
@@ -145,6 +155,21 @@ def test_what_cannot_be_is_refused(changes: dict[str, Any], says: str) -> None:
 def test_a_figure_needs_a_mass_and_a_source(grams: float, source: str) -> None:
     with pytest.raises(TrainingError):
         entered(grams, source)
+
+
+def test_an_energy_is_kept_beside_the_mass(history: History) -> None:
+    told = entered(420e6, "a paper", 3.6e12)
+    history.trainings.keep("a", told)
+    assert history.trainings.known()["a"].energy_j == 3.6e12
+    for energy_j in (0.0, -1.0, float("nan")):
+        with pytest.raises(TrainingError, match="more than 0 kWh"):
+            entered(420e6, "a paper", energy_j)
+
+
+def test_a_mass_no_electricity_could_emit_is_a_mistaken_unit() -> None:
+    # 420 t of 100 MWh are 4,200 g/kWh.
+    with pytest.raises(TrainingError, match=r"420 t from 100 MWh are 4,200 g/kWh.*both units"):
+        entered(420e6, "a paper", 100e3 * 3.6e6)
 
 
 # --- kept --------------------------------------------------------------------------------
@@ -268,6 +293,10 @@ def test_the_command_reckons_keeps_and_compares(tiny: None) -> None:
         ("--hardware H1000 --hours 5", "Nearest: H100"),
         ("--hardware H100", "Give --hours"),
         ("--hours 5", "--hours needs --hardware"),
+        ("--kwh 5", "Give --grams and --source with --kwh"),
+        ("--grams 5 --source x --kwh 0", "not in the range x>0"),
+        ("--grams 5e6 --source x --kwh 5", "Check both units"),
+        ("--card a/b --hardware H100 --hours 5", "Give one of --grams, --card"),
         ("--hardware H100 --hours 5 --zone Germny", "Did you mean DEU"),
         ("--hardware H100 --hours 5 --zone DEU --intensity 5", "not both"),
         ("--hardware H100 --hours 5 --intensity -5", "at most 3,000 g/kWh"),
@@ -316,6 +345,23 @@ def test_every_region_of_a_cloud_is_found_and_cites_a_document() -> None:
         assert 0 < region.g_per_kwh < 1500, region
         assert region.source, region
         assert region.document, region
+
+
+def test_an_energy_that_is_told_is_what_answers_are_compared_by(tiny: None) -> None:
+    command("--grams 5000 --kwh 20 --source mine")
+    document = json.loads(command("--json").stdout)
+    assert document["training"]["energy_j"] == pytest.approx(72e6)
+    assert (document["equals"]["by"], document["equals"]["answers"]) == ("energy", 7.2e6)
+
+
+def test_a_model_of_the_library_that_was_not_asked_yet_can_have_one(
+    home: Path, tmp_path: Path
+) -> None:
+    path = write_gguf(tmp_path / "new.gguf")
+    arguments = ["models", "training", str(path), "--grams", "5000", "--source", "mine"]
+    assert "5.00 kg CO2e (mine)" in CliRunner().invoke(main, arguments).stdout
+    with closing(History(database_path())) as history:
+        assert history.trainings.known() == {read_model_info(path).name: entered(5000, "mine")}
 
 
 def test_hardware_that_is_not_listed_takes_its_watts(tiny: None) -> None:
