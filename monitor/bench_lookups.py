@@ -51,15 +51,16 @@ def list_benchmarks(limit: int, as_json: bool) -> None:
     elif not found:
         stderr.print("No benchmark was run yet. Try: llamawatt bench run quick")
     else:
-        table = make_table("id", "when", "benchmark", "models", "state", "result")
+        table = make_table("id", "when", "benchmark", "models", "result")
         for result in found:
             suite = result.suite
             when, models = local_minute(suite.started_at), ", ".join(result.models)
             states = [] if suite.status is Status.DONE else [str(suite.status)]
             if deleted := sum(run.row.is_deleted for run in result.runs):
                 states.append(f"{deleted} of {len(result.runs)} runs deleted")
-            cells = (suite.id[-8:], when, suite.title, models, ", ".join(states))
-            table.add_row(*map(escape, (*cells, report.gist(result))))
+            title = f"[{', '.join(states)}] {suite.title}" if states else suite.title
+            cells = (suite.id[-8:], when, title, models, report.gist(result))
+            table.add_row(*map(escape, cells))
         stdout.print(Group(table, times_note(each.suite.started_at for each in found)))
         tell_more(suites, limit)
 

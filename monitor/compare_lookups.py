@@ -222,7 +222,8 @@ def _board_view(
     places: Sequence[Place | None],
     weights: Mapping[str, float] | None,
 ) -> RenderableType:
-    header, rows = report.board_table(board, ranked, places, stdout.width)
+    room = stdout.width - (len(EFFICIENCY) + report.GAP if weights else 0)
+    header, rows = report.board_table(board, ranked, places, room)
     if weights:
         values = efficiencies(board.entries, weights)
         header.insert(3, EFFICIENCY)

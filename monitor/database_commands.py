@@ -264,8 +264,11 @@ def _chosen(named: str) -> Path:
         date.fromisoformat(named)
     except ValueError:
         raise click.BadParameter(f"There is no file {named}.", param_hint="BACKUP") from None
-    dates = ", ".join(str(each.made) for each in found) or "none"
-    raise click.BadParameter(f"There is no backup of {named}; there is {dates}.")
+    named_so = [str(b.made) if b.before_schema is None else b.path.stem for b in found]
+    raise click.BadParameter(
+        f"There is no backup of {named}. There are: {', '.join(named_so) or 'none'}.",
+        param_hint="BACKUP",
+    )
 
 
 # --- merging, thinning ---------------------------------------------------------------------

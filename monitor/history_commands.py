@@ -13,7 +13,7 @@ from monitor import figures, forms, report
 from monitor.command_group import LazyGroup
 from monitor.details import walls_of
 from monitor.filter_options import filter_options, known_filter
-from monitor.report import make_table
+from monitor.report import GAP, make_table
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -114,24 +114,38 @@ def sums(chosen: Filter, period: str, stack: str, as_json: bool) -> None:
         stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
         return
     show(
-        _sums_view(total, chart, Stack(stack)),
+        _sums_view(total, chart, Stack(stack), stdout.width),
         lambda: _sums_json(total, chart, Stack(stack)),
         as_json,
     )
 
 
-def _sums_view(total: Chart, chart: Chart, stack: Stack) -> RenderableType:
+LESSER_SUMS = ("speed", "queries", "CO2e", "J/token", "tokens")
+"""Columns a narrow terminal does without, the first of them first; no figure is ever broken."""
+
+LEAST_NAME = 12
+"""Characters that are left at least for what a row is split by; it goes on in the next line."""
+
+
+def _sums_view(total: Chart, chart: Chart, stack: Stack, width: int) -> RenderableType:
+    split = "" if stack is Stack.NOTHING else str(stack)
     only_energy = stack is Stack.COMPONENT
-    headers = ["from", *([] if stack is Stack.NOTHING else [str(stack)]), "energy"]
-    if not only_energy:
-        headers += ["CO2e", "queries", "tokens", "J/token", "speed"]
-    table = make_table(*headers, right=headers[-1 if only_energy else -6 :])
-    for bar in (*chart.bars, *total.bars):
-        is_total = bar.start == date.min
-        name = "total" if is_total else str(bar.start)
-        cells = [name, *([] if stack is Stack.NOTHING else [escape(bar.key)])]
-        cells += _cells(bar.totals)[: len(headers) - len(cells)]
-        table.add_row(*cells, style="bold" if is_total else "")
+    listed = [(bar, _cells(bar, split, only_energy)) for bar in (*chart.bars, *total.bars)]
+    widths: dict[str, int] = {}
+    for _, cells in listed:
+        for name, cell in cells.items():
+            least = min(len(cell), LEAST_NAME) if name == split else len(cell)
+            widths[name] = max(widths.get(name, len(name)), least)
+    for name in LESSER_SUMS:
+        if sum(widths.values()) + GAP * (len(widths) - 1) <= width:
+            break
+        widths.pop(name, None)
+    table = make_table(*widths, right=[name for name in widths if name not in ("from", split)])
+    for column in table.columns:
+        column.no_wrap = column.header != split
+    for bar, cells in listed:
+        shown = [escape(cells[name]) for name in widths]
+        table.add_row(*shown, style="bold" if bar.start == date.min else "")
     notes = [Text("● counted  ◐ integrated  ○ modelled", style="dim")]
     if not only_energy:
         notes.append(Text("J/token and speed: decode, over all queries of a row.", style="dim"))
@@ -142,15 +156,21 @@ def _sums_view(total: Chart, chart: Chart, stack: Stack) -> RenderableType:
     return Group(table, *notes)
 
 
-def _cells(totals: Totals) -> list[str]:
-    return [
-        energy_words(totals),
-        grams_words(totals),
-        f"{totals.queries:,}",
-        figures.count(totals.completion_tokens),
-        per_token_words(totals, figures.joules),
-        figures.rate(totals.tokens_per_s),
-    ]
+def _cells(bar: Bar, split: str, only_energy: bool) -> dict[str, str]:
+    """Return a row's cells by what heads them."""
+    totals = bar.totals
+    cells = {"from": "total" if bar.start == date.min else str(bar.start)}
+    cells |= {split: bar.key} if split else {}
+    cells |= {"energy": energy_words(totals)}
+    if only_energy:
+        return cells
+    return cells | {
+        "CO2e": grams_words(totals),
+        "queries": f"{totals.queries:,}",
+        "tokens": figures.count(totals.completion_tokens),
+        "J/token": per_token_words(totals, figures.joules),
+        "speed": figures.rate(totals.tokens_per_s),
+    }
 
 
 def _sums_json(total: Chart, chart: Chart, stack: Stack) -> dict[str, Any]:
@@ -224,15 +244,22 @@ def note(query_id: str, text: str, as_json: bool) -> None:
 
 
 @history.command()
-@click.argument("query_ids", nargs=-1, required=True)
-@click.option("--undo", is_flag=True, help="Bring deleted queries back.")
+@click.argument("query_ids", nargs=-1)
+@click.option(
+    "--undo", is_flag=True, help="Bring deleted queries back; without any named, the last deleted."
+)
 @json_option
 def delete(query_ids: Sequence[str], undo: bool, as_json: bool) -> None:
     """Delete queries; for 30 days --undo brings them back.
 
     Example: llamawatt history delete 3fa85f64
     """
+    if not query_ids and not undo:
+        raise click.UsageError("Name the queries to delete, as `llamawatt history list` does.")
     with open_history() as stored:
+        if not query_ids:
+            _restore_last(stored, as_json)
+            return
         records = _found(stored, query_ids)
         ids = [record.id for record in records]
         if any(record.status is Status.RUNNING for record in records):
@@ -246,6 +273,17 @@ def delete(query_ids: Sequence[str], undo: bool, as_json: bool) -> None:
         echo_json({"ids": ids, "deleted": not undo})
     elif not undo:
         stderr.print(f"Deleted. To undo: llamawatt history delete --undo {' '.join(ids)}")
+
+
+def _restore_last(stored: History, as_json: bool) -> None:
+    numbers = stored.edits.restore_last()
+    ids = stored.browse.ids_of(numbers)
+    if as_json:
+        echo_json({"ids": ids, "deleted": False})
+    elif ids:
+        stderr.print(f"Brought back: {' '.join(ids)}")
+    else:
+        stderr.print("Nothing was deleted in the last 30 days.")
 
 
 def _found(stored: History, query_ids: Sequence[str]) -> list[QueryRecord]:

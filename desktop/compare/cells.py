@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from desktop.theme.palette import Theme
@@ -67,8 +67,7 @@ class CellDelegate(QStyledItemDelegate):
         cell = index.data(CELL)
         if not isinstance(cell, Cell):
             return super().sizeHint(option, index)
-        width = max(option.fontMetrics.horizontalAdvance(text) for text in (cell.text, cell.note))
-        return QSize(width + 2 * PADDING, HEIGHT)
+        return QSize(width_of(cell, option.font), HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw one."""
@@ -150,6 +149,14 @@ def _mixed(ground: str, color: str, share: float) -> QColor:
         one.greenF() + (other.greenF() - one.greenF()) * share,
         one.blueF() + (other.blueF() - one.blueF()) * share,
     )
+
+
+def width_of(cell: Cell, font: QFont) -> int:
+    """Return the pixels a cell's texts need, without its mark."""
+    lesser = QFontMetrics(small_font(font))
+    widths = [QFontMetrics(font).horizontalAdvance(cell.text)]
+    widths += [lesser.horizontalAdvance(line) for line in cell.note.splitlines()]
+    return max(widths) + 2 * PADDING + 1
 
 
 def small_font(font: QFont) -> QFont:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from desktop.compare.standing import Standing
 from monitor import figures
 from monitor.compare.columns import COLUMNS
-from monitor.compare.report import FRONTIER_LEGEND, FULL, SCORE_LEGEND, board_table
+from monitor.compare.report import FRONTIER_LEGEND, SCORE_LEGEND, UNBOUNDED, board_table
 from monitor.exchange.tables import safe
 from monitor.report import LEGEND
 
@@ -15,7 +15,7 @@ DECIMALS = 6
 
 def as_markdown(standing: Standing) -> str:
     """Return the table as people read it, in the order of the ranks."""
-    header, rows = board_table(standing.board, standing.ranked, standing.places, FULL)
+    header, rows = board_table(standing.board, standing.ranked, standing.places, UNBOUNDED)
     lines = [_line(header), _line(["---"] * 3 + ["---:"] * (len(header) - 3))]
     lines += [_line(row) for row in rows]
     notes = [f"{LEGEND}   {FRONTIER_LEGEND}", SCORE_LEGEND, *standing.board.notes]

@@ -49,6 +49,7 @@ class LeaderboardView(QWidget):
         self.sides = tool_button(self.tr("Side by side"))
         self.sides.setToolTip(self.tr("The newest runs of two to four selected rows"))
         self.copy = self._copy_button()
+        self.hidden = label("", "muted")
         self._build()
         self._connect()
         self._follow_selection([])
@@ -68,6 +69,7 @@ class LeaderboardView(QWidget):
             row.addWidget(box)
         row.addWidget(self.weights)
         row.addStretch(1)
+        row.addWidget(self.hidden)
         row.addWidget(self.sides)
         row.addWidget(self.copy)
         layout = QVBoxLayout(self)
@@ -87,6 +89,7 @@ class LeaderboardView(QWidget):
         self.sides.clicked.connect(lambda: self.sides_wanted.emit(self.table.selected_rows()))
         self.table.sort_wanted.connect(self._on_header)
         self.table.rows_chosen.connect(self._follow_selection)
+        self.table.fitted.connect(self._tell_hidden)
         copy = QShortcut(QKeySequence.StandardKey.Copy, self.table)
         copy.setContext(Qt.ShortcutContext.WidgetShortcut)
         copy.activated.connect(self.copy_tsv)
@@ -119,6 +122,16 @@ class LeaderboardView(QWidget):
     def _open_weights(self) -> None:
         self.panel.show_weights(self._model.choice.weights)
         self.panel.open_below(self.weights)
+
+    def _tell_hidden(self) -> None:
+        """Say which columns there is no room for, and how to see them."""
+        shown = self.table.shown_keys()
+        names = [self.table.rows.titles[key] for key in KEYS if key not in shown]
+        one, several = self.tr("1 column hidden"), self.tr("%1 columns hidden")
+        self.hidden.setText(several.replace("%1", str(len(names))) if names[1:] else one)
+        tip = self.tr("No room for: %1. Make the window wider, or rank by one of them.")
+        self.hidden.setToolTip(tip.replace("%1", ", ".join(names)))
+        self.hidden.setVisible(bool(names))
 
     def _follow_selection(self, rows: list[int]) -> None:
         self.sides.setEnabled(FEWEST <= len(rows) <= MOST)

@@ -12,16 +12,16 @@ from PySide6.QtWidgets import QGraphicsRectItem, QToolTip, QWidget
 
 from desktop.compare.cells import small_font
 from desktop.compare.labels import Name, place_names
-from desktop.compare.spots import Frame, Routed, Segment, Spot, filled_up, foremost
+from desktop.compare.spots import Frame, Segment, Spot, filled_up
 from desktop.compare.standing import Standing
 from desktop.compare.ticks import energy_ticks, share_ticks
 from desktop.theme.bill import kind_words
 from desktop.theme.palette import Theme
 from desktop.theme.plots import color_axes, hold_still
 from monitor import figures
-from monitor.compare.cascade import Cascade
+from monitor.compare.cascade import Cascade, Routed, foremost
 from monitor.compare.frontier import Place
-from monitor.compare.report import energy_cell, score_cell
+from monitor.compare.report import MOST_CASCADES, energy_cell, score_cell
 
 SYMBOLS = (("s", "■"), ("t1", "▲"), ("d", "◆"), ("t", "▼"), ("p", "⬟"), ("+", "✚"), ("x", "✖"))
 """Shapes of the families' points, as pyqtgraph and as a legend calls them. No circle: that is
@@ -30,7 +30,7 @@ the mark of a kind."""
 SIZE, RING, REACH = 12, 22, 14
 """Pixels: a point, the ring around what is good enough, and how near a pointer must come."""
 
-MOST_NAMES, MOST_CASCADES = 40, 6
+MOST_NAMES = 40
 
 
 class EnergyPlane(pg.PlotWidget):
@@ -77,7 +77,7 @@ class EnergyPlane(pg.PlotWidget):
 
         :return: whether one of them scores more for its energy than any model alone
         """
-        first = foremost(self.standing, found) if self.standing else []
+        first = foremost(self.standing.entries, found) if self.standing else []
         self._cascades = filled_up(first, found, MOST_CASCADES)
         self._draw()
         return bool(first)

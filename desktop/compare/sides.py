@@ -14,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop.compare.cells import CellDelegate
+from desktop.compare.cells import CellDelegate, width_of
 from desktop.compare.model import Laid
 from desktop.compare.overlay import LETTERS, Align, OverlayPlot, curve_of
 from desktop.compare.phases import PhaseBars
@@ -77,15 +77,21 @@ class SidesTable(QTableView):
         super().resizeEvent(event)
         self._fit()
 
+    def needed(self) -> list[int]:
+        """Return the width of each query's column at which no figure is cut."""
+        columns = zip(*(row.cells for row in self._rows.rows), strict=True)
+        font = self.font()
+        return [max([SIDE_WIDTH, *(width_of(c, font) for c in cells)]) for cells in columns]
+
     def _fit(self) -> None:
-        queries = self._rows.columnCount() - 1
         for at, row in enumerate(self._rows.rows):
             self.setRowHeight(at, ROW_HEIGHT + LINE_HEIGHT * row.lines)
-        if queries > 0:
-            share = (self.viewport().width() - NAME_WIDTH) // queries
+        needed = self.needed()
+        if needed:
+            more = max(self.viewport().width() - NAME_WIDTH - sum(needed), 0) // len(needed)
             self.setColumnWidth(0, NAME_WIDTH)
-            for column in range(1, queries + 1):
-                self.setColumnWidth(column, max(share, SIDE_WIDTH))
+            for at, width in enumerate(needed):
+                self.setColumnWidth(at + 1, width + more)
 
 
 class SidesView(QWidget):
@@ -124,7 +130,7 @@ class SidesView(QWidget):
 
     def _full(self) -> QWidget:
         top = QHBoxLayout()
-        top.addWidget(label(self.tr("Power of all parts")))
+        top.addWidget(label(self.tr("Total power")))
         top.addStretch(1)
         top.addWidget(self.align)
         left = named(QWidget(), "plain")
@@ -163,8 +169,8 @@ class SidesView(QWidget):
 
     def _make_room(self) -> None:
         """Give the table what its columns need, and the curves the rest."""
-        queries = len(self._laid.sides) if self._laid else 0
-        wanted = NAME_WIDTH + SIDE_WIDTH * max(queries, 3) + 20
+        # Two queries leave the room of three: their verdicts stand on one line.
+        wanted = NAME_WIDTH + max(sum(self.table.needed()), 3 * SIDE_WIDTH) + 20
         left = max(self.width() - wanted, CURVE_WIDTH)
         self._splitter.setSizes([left, self.width() - left])
 
@@ -180,12 +186,12 @@ class SidesView(QWidget):
         self._laid = laid
         self.rows.show_sides(laid.sides)
         self.bars.show_records([side.record for side in laid.sides])
-        notes = [
-            f"{LETTERS[number]}: {line}"
-            for number, side in enumerate(laid.sides)
-            for line in side_lines(side, translate)
-        ]
-        self._notes.setText("\n".join(notes))
+        notes: dict[str, list[str]] = {}
+        for letter, side in zip(LETTERS, laid.sides, strict=False):
+            for line in side_lines(side, translate):
+                notes.setdefault(line, []).append(letter)
+        told = (f"{', '.join(letters)}: {line}" for line, letters in notes.items())
+        self._notes.setText("\n".join(told))
         self._notes.setVisible(bool(notes))
         self._stack.setCurrentIndex(1)
         self._make_room()

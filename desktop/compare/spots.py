@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from desktop.compare.standing import Standing, family_of
 from monitor import figures
-from monitor.compare.cascade import Cascade, CascadePoint
+from monitor.compare.cascade import Cascade, CascadePoint, Routed
 
 PARTLY_LEFT_OUT = 0.1
 """Share of an energy down to which the whisker to zero is drawn on a logarithmic axis."""
@@ -59,36 +59,6 @@ class Spot:
         """Return its intervals, of the energy and of the score."""
         level = (self.least_j(is_log), self.score), (self.high_j, self.score)
         return [level, ((self.joules, self.low), (self.joules, self.high))]
-
-
-Routed = tuple[Cascade, CascadePoint]
-"""A cascade with the point that speaks most for it."""
-
-
-def foremost(standing: Standing, cascades: Sequence[Cascade]) -> list[Routed]:
-    """Return the cascades that reach the best score of all for some energy.
-
-    Along the energies, each point above all before it, of entries and cascades alike, counts by
-    how much it rises; those that rise most come first, with the point at which they do.
-    """
-    entries = [
-        (found.energy.joules, entry.score.value, -1, None)
-        for entry in standing.entries
-        if (found := entry.per_item)
-    ]
-    routed = [
-        (point.joules_per_item, point.score, n, point)
-        for n, cascade in enumerate(cascades)
-        for point in cascade.points
-    ]
-    height, rises = 0.0, dict[int, float]()
-    highest: dict[int, tuple[float, CascadePoint]] = {}
-    for _, score, n, point in sorted([*entries, *routed], key=lambda each: (each[0], -each[1])):
-        rise, height = score - height, max(score, height)
-        if point is not None and rise > 0:
-            rises[n] = rises.get(n, 0.0) + rise
-            highest[n] = max(highest.get(n, (0.0, point)), (rise, point), key=lambda each: each[0])
-    return [(cascades[n], highest[n][1]) for n in sorted(rises, key=lambda n: -rises[n])]
 
 
 def filled_up(first: Sequence[Routed], cascades: Sequence[Cascade], most: int) -> list[Routed]:

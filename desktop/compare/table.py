@@ -4,7 +4,7 @@ from PySide6.QtCore import QItemSelectionModel, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from desktop.compare.cells import HEIGHT, CellDelegate
+from desktop.compare.cells import HEIGHT, Cell, CellDelegate, width_of
 from desktop.compare.choice import EFFICIENCY, Grouping
 from desktop.compare.rows import KEYS, MODEL, RANK, Heading, LeaderboardRows
 from desktop.compare.standing import Standing
@@ -17,6 +17,9 @@ WIDTHS = {
     EFFICIENCY: 82,
 }  # fmt: skip
 MODEL_WIDTH = 190
+WITH_ENDS = ("token", "wh", "correct", "grams")
+"""Columns with an interval in figures, which may need more than their width."""
+
 DISPENSABLE = ("training", "memory", "wh", "size", "grams", EFFICIENCY, "correct", "speed", "token")
 """Columns that make room for the model where the table is narrow, the first of them first."""
 
@@ -30,6 +33,8 @@ class LeaderboardTable(QTableView):
     """Key of a column that was clicked."""
     rows_chosen = Signal(object)
     """Places in the board of the selected rows, in the order in which they are shown."""
+    fitted = Signal()
+    """Columns were shown or hidden, as there is room."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +63,7 @@ class LeaderboardTable(QTableView):
             lambda: self.rows_chosen.emit(self.selected_rows())
         )
         self._sort = "score"
+        self._widths = dict(WIDTHS)
         self.standing: Standing | None = None
 
     def set_theme(self, theme: Theme) -> None:
@@ -79,6 +85,7 @@ class LeaderboardTable(QTableView):
             self.setRowHeight(at, HEADING_HEIGHT if is_heading else HEIGHT)
             if is_heading:
                 self.setSpan(at, 0, 1, len(KEYS))
+        self._widths |= {key: self._needed(key) for key in WITH_ENDS}
         self._fit()
         self.standing = standing
         if standing:
@@ -122,12 +129,23 @@ class LeaderboardTable(QTableView):
         super().resizeEvent(event)
         self._fit()
 
+    def _needed(self, key: str) -> int:
+        """Return the width at which no interval of a column is cut."""
+        ranked = [at for at, row in enumerate(self.rows.rows) if isinstance(row, Ranked)]
+        cells = [self.rows.cell(at, key) for at in ranked]
+        # Digits are of one width: the longest is the widest, and measuring all takes too long.
+        longest = max(cells, key=lambda cell: len(cell.note), default=Cell(""))
+        return max(WIDTHS[key], width_of(longest, self.font()))
+
     def _fit(self) -> None:
-        room = self.viewport().width() - MODEL_WIDTH - sum(WIDTHS.values())
+        room = self.viewport().width() - MODEL_WIDTH - sum(self._widths.values())
         for key in DISPENSABLE:
             is_hidden = room < 0 and key != self._sort
             self.setColumnHidden(KEYS.index(key), is_hidden)
-            room += WIDTHS[key] if is_hidden else 0
+            room += self._widths[key] if is_hidden else 0
+        for key in WITH_ENDS:
+            self.setColumnWidth(KEYS.index(key), self._widths[key])
+        self.fitted.emit()
 
     def shown_keys(self) -> list[str]:
         """Return the columns there is room for."""

@@ -14,6 +14,7 @@ from desktop.history.report_pdf import write_pdf
 from desktop.storage.work import LongWork
 from desktop.theme.sums import translate
 from monitor.exchange import tables
+from monitor.exchange.capsule import capsule_of, write_capsule
 from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
 from monitor.exchange.codecarbon import write_emissions
 from monitor.exchange.codecarbon_import import read_emissions
@@ -39,12 +40,20 @@ class Form:
     :param suffix: of its files
     :param write: writes the queries of a filter, or some of them by their numbers, into a file
     :param takes_numbers: whether it writes single queries, not their sums
+    :param takes_one: whether it writes just one of them
     """
 
     words: str
     suffix: str
     write: Write
     takes_numbers: bool = False
+    takes_one: bool = False
+
+    def can_write(self, numbers: Numbers) -> bool:
+        """Whether it can write the queries of a filter, or some by their numbers."""
+        if self.takes_one:
+            return numbers is not None and len(numbers) == 1
+        return numbers is None or self.takes_numbers
 
 
 def _rows(write: Callable[[History, Sequence[int], TextIO, tables.Told], int]) -> Write:
@@ -68,6 +77,15 @@ def _text(make: Callable[[History, Filter], str]) -> Write:
         return ""
 
     return to_file
+
+
+def _capsule(history: History, _chosen: Filter, numbers: Numbers, path: Path) -> str:
+    """Write all that is known of one query, or of the benchmark it is a run of."""
+    (query_id,) = history.browse.ids_of(numbers or ())
+    document = capsule_of(history, query_id)
+    with new_file(path, force=True) as file:
+        write_capsule(document, file)
+    return ""
 
 
 class Exporter(QObject):
@@ -103,6 +121,7 @@ class Exporter(QObject):
             Form(self.tr("Table for spreadsheets"), "csv", _rows(tables.write_csv), True),
             Form(self.tr("JSON Lines with bills"), "jsonl", _rows(tables.write_jsonl), True),
             Form(self.tr("CodeCarbon's emissions"), "csv", _rows(write_emissions), True),
+            Form(self.tr("Energy capsule"), "json", _capsule, takes_one=True),
             Form(self.tr("Hugging Face model card"), "md", _text(model_card)),
         )
 
@@ -111,7 +130,7 @@ class Exporter(QObject):
 
         :param numbers: only these of the filter's queries
         """
-        forms = [form for form in self.forms() if numbers is None or form.takes_numbers]
+        forms = [form for form in self.forms() if form.can_write(numbers)]
         filters = {f"{form.words} (*.{form.suffix})": form for form in forms}
         name, kind = QFileDialog.getSaveFileName(
             self._window, self.tr("Export"), "llamawatt", ";;".join(filters)

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPixmap
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.history.bars import OTHERS, BarChart, Columns, arrange
@@ -19,6 +19,9 @@ from monitor.store.charts import Period, Stack
 
 MOST_DAYS, MOST_WEEKS = 62, 400
 """Days a chart of days and one of weeks span unless a person asks for more."""
+
+SHARPNESS, MARGIN = 2, 12
+"""Of a picture: pixels for a pixel of the window, and those of the window at either side."""
 
 
 def period_of(place: Place, first: date | None) -> Period:
@@ -108,15 +111,15 @@ class OverTime(QWidget):
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._nothing = label(self.tr("Nothing to draw for this choice."), "muted")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        card = named(QWidget(), "plain")
-        inner = QVBoxLayout(card)
+        self._card = named(QWidget(), "plain")
+        inner = QVBoxLayout(self._card)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addWidget(self.chart, 1)
         inner.addWidget(self._nothing, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 12, 8)
         layout.addLayout(row)
-        layout.addWidget(card, 1)
+        layout.addWidget(self._card, 1)
         layout.addWidget(self._legend)
         # Neither a chart nor that there is none is known before it is read.
         self.chart.hide()
@@ -144,19 +147,42 @@ class OverTime(QWidget):
         has_bars = bool(self.chart.colors())
         self.chart.setVisible(has_bars)
         self._nothing.setVisible(not has_bars)
-        limited = found.limited_to
-        only = self.tr("Only the newest %1 queries that match are added up.")
-        self._note.setText(only.replace("%1", f"{limited:,}") if limited else "")
+        notes = []
+        if self._state.place.stack is not found.place.stack:
+            notes.append(self.tr("Of components only the energy is known."))
+        if limited := found.limited_to:
+            only = self.tr("Only the newest %1 queries that match are added up.")
+            notes.append(only.replace("%1", f"{limited:,}"))
+        self._note.setText(" ".join(notes))
         self._show_legend()
 
     def save_picture(self, path: Path) -> bool:
-        """Save chart and legend at twice their size; return whether it could be written."""
-        size = self.size() * 2
-        picture = QPixmap(size)
-        picture.setDevicePixelRatio(2)
+        """Save the chart with title and legend at twice their size; return whether it worked."""
+        picture = QPixmap((self.size() + QSize(2 * MARGIN, 0)) * SHARPNESS)
+        picture.setDevicePixelRatio(SHARPNESS)
         picture.fill(self.palette().window().color())
-        self.render(picture)
+        painter = QPainter(picture)
+        font = self.font()
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(self.palette().windowText().color())
+        room = QRect(MARGIN, 0, self.width(), self._card.y())
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, self._title())
+        for part in (self._card, self._legend):
+            part.render(painter, part.pos() + QPoint(MARGIN, 0))
+        painter.end()
         return picture.save(str(path))
+
+    def _title(self) -> str:
+        """Say what is drawn: Energy by month, split by model."""
+        if self._shown is None:
+            return ""
+        place = self._shown.place
+        period = self.period.itemText(self.period.findData(self._shown.period))
+        title = f"{self.measure.itemText(self.measure.findData(place.measure))} {period}"
+        if place.stack is Stack.NOTHING:
+            return title
+        return f"{title}, {self.stack.itemText(self.stack.findData(place.stack))}"
 
     def _show_legend(self) -> None:
         names = {OTHERS: self.tr("others"), "": self.tr("all queries")}

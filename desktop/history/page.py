@@ -60,6 +60,8 @@ class HistoryPage(QWidget):
     """A record whose query is to be run again."""
     measure_wanted = Signal(object)
     """A record whose query is to be run several times."""
+    baseline_wanted = Signal()
+    """The idle machine is to be measured."""
 
     def __init__(
         self, bridge: Bridge, history: History, theme: Theme, parent: QWidget | None = None
@@ -70,7 +72,6 @@ class HistoryPage(QWidget):
         self.model = HistoryModel(bridge, history, self)
         self._wanted: int | None = None
         self._listed: Filter | None = None
-        self._deleted: list[int] = []
         self._asked = 0
         self.filter_bar = FilterBar(self.state, theme)
         self.totals = TotalsStrip()
@@ -94,7 +95,6 @@ class HistoryPage(QWidget):
         self._bring_back = menu.addAction(
             self.tr("Bring back what was deleted last"), self._restore_last
         )
-        self._bring_back.setEnabled(False)
         menu.addAction(self.tr("The history's file …"), self.storage_wanted.emit)
         self.over_time = OverTime(self.state, theme)
         self.calendar = YearView(theme)
@@ -161,6 +161,7 @@ class HistoryPage(QWidget):
         )
         self.view.again.connect(self.again_wanted)
         self.view.measure.connect(self.measure_wanted)
+        self.view.baseline_wanted.connect(self.baseline_wanted)
         self.view.noted.connect(self._note)
         self.view.untagged.connect(self._untag)
         for keys, does in (
@@ -299,8 +300,6 @@ class HistoryPage(QWidget):
         edits = self._history.edits
 
         def tell(gone: list[int]) -> None:
-            self._deleted = gone or self._deleted
-            self._bring_back.setEnabled(bool(self._deleted))
             self.refresh()
             self.deleted.emit(gone)
 
@@ -309,13 +308,19 @@ class HistoryPage(QWidget):
 
     def restore(self, numbers: list[int]) -> None:
         """Bring deleted queries back."""
-        self._deleted = []
-        self._bring_back.setEnabled(False)
-        edits = self._history.edits
-        self._change(lambda: edits.restore(numbers))
+        self._change(lambda: self._history.edits.restore(numbers))
 
     def _restore_last(self) -> None:
-        self.restore(self._deleted)
+        """Bring back what was deleted last, be it days ago."""
+
+        def tell(numbers: list[int]) -> None:
+            self.refresh()
+            one, several = self.tr("1 query is back."), self.tr("%1 queries are back.")
+            nothing = self.tr("Nothing was deleted in the last 30 days.")
+            count = several.replace("%1", f"{len(numbers):,}") if numbers[1:] else one
+            self.said.emit(count if numbers else nothing)
+
+        self._bridge.change(self._history.edits.restore_last, tell)
 
     def _tag(self, tag: str) -> None:
         numbers = [row.number for row in self.table.rows_selected()]

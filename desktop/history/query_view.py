@@ -31,7 +31,7 @@ from desktop.theme.gauges import note_words
 from desktop.theme.idle import translate
 from desktop.theme.palette import Theme
 from desktop.theme.roles import role_note
-from desktop.theme.widgets import label, named
+from desktop.theme.widgets import label, named, tool_button
 from monitor import figures, report
 from monitor.attachments import split_attachments
 from monitor.details import Details
@@ -53,6 +53,8 @@ class QueryView(QScrollArea):
     """A record whose query is to be run until its energy is known better."""
     noted = Signal(object, str)
     """A query's number, and its note as it is now."""
+    baseline_wanted = Signal()
+    """The idle machine is to be measured, so that what is above it is known from then on."""
     untagged = Signal(object, str)
     """A query's number, and a tag that is to be removed."""
 
@@ -178,7 +180,18 @@ class QueryView(QScrollArea):
 
     def _above_idle(self, record: QueryRecord) -> QWidget:
         words = above_idle_words(record.above_idle, record.bill.total().kind, translate)
-        return label(words[:1].upper() + words[1:], "muted", wrap=True)
+        told = label(words[:1].upper() + words[1:], "muted", wrap=True)
+        if record.above_idle:
+            return told
+        measure = tool_button(self.tr("Measure idle …"))
+        measure.setToolTip(self.tr("What the machine draws at rest; for the answers that follow"))
+        measure.clicked.connect(self.baseline_wanted)
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(told, 1)
+        line.addWidget(measure, 0, Qt.AlignmentFlag.AlignTop)
+        return holder
 
     def _foretold(self, record: QueryRecord, forecast: Forecast) -> QWidget:
         told = figures.marked(forecast.kind, figures.energy(forecast.energy_j))
@@ -356,6 +369,8 @@ class QueryView(QScrollArea):
 class QueryDialog(QDialog):
     """A query in a window of its own."""
 
+    baseline_wanted = Signal()
+
     def __init__(self, shown: Details, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("What this answer cost"))
@@ -363,6 +378,7 @@ class QueryDialog(QDialog):
         self.resize(660, 680)
         view = QueryView(theme)
         view.show_details(shown)
+        view.baseline_wanted.connect(self.baseline_wanted)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(view)

@@ -20,6 +20,7 @@ from desktop.theme.palette import Theme
 from desktop.theme.plots import freeze
 from monitor.energy.account import DECODE, LOAD, PREFILL, Phase
 from monitor.power.channel import Kind
+from monitor.round_numbers import NICE
 
 BUSY_MS, IDLE_MS = 200, 400
 """Time between frames while a query runs, and while there is little to see."""
@@ -34,8 +35,6 @@ PIXELS_PER_BUCKET = 2
 
 DASHES = {Kind.COUNTER: (1, 0), Kind.POWER: (5, 2), Kind.MODELLED: (3, 2)}
 """For each kind the buckets drawn and left out in turn: unbroken, dashed, dotted."""
-
-NICE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def nice_ceiling(power_w: float) -> float:

@@ -34,6 +34,8 @@ class BackupsTab(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Backups"))
         self.list.currentRowChanged.connect(self._on_row)
+        self.none = label(self.tr("There is no backup yet."), "muted")
+        self.none.hide()
         self.make = tool_button(self.tr("Back up now"))
         self.make.clicked.connect(self._back_up)
         self.restore = tool_button(self.tr("Restore …"))
@@ -57,6 +59,7 @@ class BackupsTab(QWidget):
         layout.setContentsMargins(14, 14, 14, 14)
         layout.setSpacing(10)
         layout.addWidget(label(rule, "muted", wrap=True))
+        layout.addWidget(self.none)
         layout.addWidget(self.list, 1)
         layout.addLayout(row)
 
@@ -69,6 +72,7 @@ class BackupsTab(QWidget):
 
     def _show(self, backups: list[Backup]) -> None:
         self._backups = backups
+        self.none.setVisible(not backups)
         self.list.clear()
         for backup in backups:
             text = f"{day_words(backup.made)} · {figures.size(backup.size_bytes)}"

@@ -58,6 +58,10 @@ class Cascade:
     points: tuple[CascadePoint, ...]
 
 
+Routed = tuple[Cascade, CascadePoint]
+"""A cascade with the point that speaks most for it."""
+
+
 def cascades(history: History, board: Board) -> list[Cascade]:
     """Return a cascade for every two rows of which the second scores better and costs more.
 
@@ -177,3 +181,30 @@ def thin(points: Sequence[CascadePoint], most: int = MOST_POINTS) -> list[Cascad
         return list(points)
     places = np.unique(np.linspace(0, len(points) - 1, most).round().astype(int))
     return [points[place] for place in places]
+
+
+def foremost(entries: Sequence[Entry], cascades: Sequence[Cascade]) -> list[Routed]:
+    """Return the cascades that reach the best score of all for some energy.
+
+    Along the energies, each point above all before it, of entries and cascades alike, counts by
+    how much it rises; those that rise most come first, with the point at which they do.
+    """
+    alone = [
+        (found.energy.joules, entry.score.value, -1, None)
+        for entry in entries
+        if (found := entry.per_item)
+    ]
+    routed = [
+        (point.joules_per_item, point.score, n, point)
+        for n, cascade in enumerate(cascades)
+        for point in cascade.points
+        if 0 < point.share < 1  # at its ends it is one model alone
+    ]
+    height, rises = 0.0, dict[int, float]()
+    highest: dict[int, tuple[float, CascadePoint]] = {}
+    for _, score, n, point in sorted([*alone, *routed], key=lambda each: (each[0], -each[1])):
+        rise, height = score - height, max(score, height)
+        if point is not None and rise > 0:
+            rises[n] = rises.get(n, 0.0) + rise
+            highest[n] = max(highest.get(n, (0.0, point)), (rise, point), key=lambda each: each[0])
+    return [(cascades[n], highest[n][1]) for n in sorted(rises, key=lambda n: -rises[n])]

@@ -1,10 +1,13 @@
 """The leaderboard in words and cells: what a terminal shows, and a window may."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
 
 from monitor import figures
 from monitor.compare.board import Board
-from monitor.compare.cascade import Cascade
+from monitor.compare.cascade import Cascade, foremost
 from monitor.compare.columns import is_least
 from monitor.compare.contrast import Contrast, remarks
 from monitor.compare.entries import Entry
@@ -22,8 +25,17 @@ FRONTIER_LEGEND = "★ on the frontier of score and energy  ☆ may be"
 
 SCORE_LEGEND = "±: standard error; in brackets 95 %; =: cannot be told apart from others"
 
-NARROW, WIDE, FULL = 0, 110, 150
-"""Characters a terminal has at least where a column is shown, or the intervals of some."""
+UNBOUNDED = 10_000
+"""Characters a line may have where nothing bounds it: every column has room."""
+
+MODEL_LEAST = 20
+"""Characters a model's name has at least, if it is as long, before a figure gives way to it."""
+
+GAP = 2
+"""Characters between two columns."""
+
+MOST_CASCADES = 6
+"""Simulated pairs that are told; the window draws as many."""
 
 
 def score_cell(entry: Entry, with_interval: bool) -> str:
@@ -60,6 +72,19 @@ def _plain(interval: Interval | None, kind: Kind | None) -> str:
 Cell = Callable[[Entry, bool], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column of the leaderboard for a terminal.
+
+    :param cell: writes a row's figure, with its interval if asked to
+    :param gives_way: place in the order in which columns make room, ``None`` if it never does
+    """
+
+    title: str
+    cell: Cell
+    gives_way: int | None = None
+
+
 def _kind(entry: Entry) -> Kind | None:
     return entry.per_item.kind if entry.per_item else None
 
@@ -69,62 +94,89 @@ def _least(key: str, write: Cell) -> Cell:
     return lambda entry, full: figures.at_least(write(entry, full), is_least(entry, key))
 
 
-CELLS: tuple[tuple[str, int, Cell], ...] = (
-    ("score", NARROW, score_cell),
-    (
-        "J/item",
-        NARROW,
-        _least(
-            "energy",
-            lambda e, full: _joules(e.per_item.energy if e.per_item else None, _kind(e), full),
-        ),
-    ),
-    ("J/token", NARROW, _least("token", lambda e, _: _joules(e.per_token, e.per_token_kind))),
-    ("Wh/1,000", WIDE, _least("wh", lambda e, _: _plain(e.wh_per_1000, _kind(e)))),
-    ("J/correct", WIDE, _least("correct", lambda e, _: _joules(e.joules_per_correct, _kind(e)))),
-    ("g CO₂e/1,000", WIDE, _least("grams", lambda e, _: _plain(e.grams_per_1000, _kind(e)))),
-    ("speed", NARROW, lambda e, _: figures.rate(e.tokens_per_s)),
-    (
-        "size",
-        WIDE,
-        lambda e, _: figures.size(e.setup.size_bytes) if e.setup.size_bytes else figures.UNKNOWN,
-    ),
-    (
-        "memory",
-        WIDE,
-        lambda e, _: figures.size(e.memory_bytes) if e.memory_bytes else figures.UNKNOWN,
-    ),
-    ("training", WIDE, lambda e, _: figures.mass(e.training.grams if e.training else None)),
+def _bytes(count: int | None) -> str:
+    return figures.size(count) if count else figures.UNKNOWN
+
+
+def _joules_per_item(entry: Entry, with_interval: bool) -> str:
+    energy = entry.per_item.energy if entry.per_item else None
+    return _joules(energy, _kind(entry), with_interval)
+
+
+COLUMNS = (
+    Shown("score", score_cell),
+    Shown("J/item", _least("energy", _joules_per_item)),
+    Shown("J/token", _least("token", lambda e, _: _joules(e.per_token, e.per_token_kind)), 7),
+    Shown("Wh/1,000", _least("wh", lambda e, _: _plain(e.wh_per_1000, _kind(e))), 2),
+    Shown("J/correct", _least("correct", lambda e, _: _joules(e.joules_per_correct, _kind(e))), 5),
+    Shown("g CO₂e/1,000", _least("grams", lambda e, _: _plain(e.grams_per_1000, _kind(e))), 4),
+    Shown("speed", lambda e, _: figures.rate(e.tokens_per_s), 6),
+    Shown("size", lambda e, _: _bytes(e.setup.size_bytes), 3),
+    Shown("memory", lambda e, _: _bytes(e.memory_bytes), 1),
+    Shown("training", lambda e, _: figures.mass(e.training.grams if e.training else None), 0),
 )
-"""What heads a column, from what width it is shown, and how its cell is written."""
+"""What the leaderboard tells; columns give way as those of the window do."""
 
 
 def board_table(
     board: Board, ranked: Sequence[Ranked], places: Sequence[Place | None], width: int
 ) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the leaderboard for a terminal so many characters wide."""
-    shown = [(title, cell) for title, least, cell in CELLS if width >= least]
+    """Return header and rows of the leaderboard for a terminal so many characters wide.
+
+    Where there is no room for all of it intervals are left out, then a column after the other;
+    what is never left out may still be wider.
+    """
+    shown, with_intervals = list(COLUMNS), True
     if board.is_uneven:
-        shown.insert(1, ("items", lambda entry, _: f"{entry.score.items:,}"))
-    labels, rows = board.labels, []
+        shown.insert(1, Shown("items", lambda entry, _: f"{entry.score.items:,}"))
+    while True:
+        header, rows = _table(board, ranked, places, shown, with_intervals)
+        dispensable = [column for column in shown if column.gives_way is not None]
+        if _width(header, rows) <= width or not (with_intervals or dispensable):
+            return header, rows
+        if with_intervals:
+            with_intervals = False
+        else:
+            shown.remove(min(dispensable, key=lambda column: column.gives_way or 0))
+
+
+def _table(
+    board: Board,
+    ranked: Sequence[Ranked],
+    places: Sequence[Place | None],
+    shown: Sequence[Shown],
+    with_intervals: bool,
+) -> tuple[list[str], list[list[str]]]:
+    rows = []
     for each in ranked:
         place, entry = places[each.row], board.entries[each.row]
         mark = FRONTIER_MARKS[place] if place else ""
-        cells = [cell(entry, width >= FULL) for _, cell in shown]
-        rows.append([mark, each.label, labels[each.row], *cells])
-    return ["", "rank", "model", *(title for title, _ in shown)], rows
+        cells = [column.cell(entry, with_intervals) for column in shown]
+        rows.append([mark, each.label, board.labels[each.row], *cells])
+    return ["", "rank", "model", *(column.title for column in shown)], rows
+
+
+def _width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return the characters a table needs at least; only models' names may be broken."""
+    widths = [max(map(cell_len, cells)) for cells in zip(header, *rows, strict=True)]
+    model = header.index("model")
+    widths[model] = min(widths[model], MODEL_LEAST)
+    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def cascade_lines(board: Board, cascades: Sequence[Cascade]) -> Iterator[str]:
-    """Say of each simulated cascade where it comes closest to the large model's score for less."""
-    for cascade in cascades:
-        large = board.entries[cascade.large]
+    """Say where those that score most for their energy come closest to the large model's score.
+
+    :param cascades: of which at least one is there
+    """
+    first = [cascade for cascade, _ in foremost(board.entries, cascades)][:MOST_CASCADES]
+    for cascade in first:
         names = f"{board.labels[cascade.small]} → {board.labels[cascade.large]}"
-        energy = large.per_item
+        energy = board.entries[cascade.large].per_item
         cheaper = [
             point
             for point in cascade.points
-            if energy and point.joules_per_item < energy.energy.joules
+            if point.share and energy and point.joules_per_item < energy.energy.joules
         ]
         best = max(cheaper, key=lambda point: (point.score, -point.joules_per_item), default=None)
         if best is None:
@@ -133,6 +185,11 @@ def cascade_lines(board: Board, cascades: Sequence[Cascade]) -> Iterator[str]:
         cost = figures.marked(cascade.kind, figures.energy(best.joules_per_item))
         share, score = f"{100 * best.share:.0f} %", f"{100 * best.score:.1f} %"
         yield f"{names}: passing on {share} would have scored {score} for {cost} an item."
+    many = f"{len(cascades):,} pairs" if len(cascades) > 1 else "1 pair"
+    if not first:
+        yield f"None of {many} scores more for its energy than a model alone."
+    elif len(cascades) > len(first):
+        yield f"These are those of {many} that score most for their energy."
 
 
 # --- side by side ------------------------------------------------------------------------------

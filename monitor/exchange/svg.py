@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from monitor.round_numbers import round_powers
+
 SERIES = 8
 """Colours there are; the last one is for all others together."""
 
@@ -131,7 +133,9 @@ def scatter(points: Sequence[Point], about: str, x_title: str, y_title: str) -> 
         return TOP + TITLE_ROOM + inner_y * (1 - 100 * value / rows[-1])
 
     parts = [_level(y(row / 100), f"{row:g} %") for row in rows]
-    parts += [_text(x(value), HEIGHT - 26, f"{value:g}", "middle") for value in _marks(low, high)]
+    parts += [
+        _text(x(value), HEIGHT - 26, f"{value:g}", "middle") for value in round_powers(low, high)
+    ]
     parts.append(_text(LEFT + inner_x / 2, HEIGHT - 8, x_title, "middle"))
     parts.append(_text(LEFT - 8, TOP, y_title, "end"))
     families: dict[str, list[Point]] = {}
@@ -218,12 +222,3 @@ def _decades(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, floa
     high = max(highs, default=1.0)
     low = max(min(lows, default=high / 10), high / 1e6)
     return low / 1.3, high * 1.3
-
-
-def _marks(low: float, high: float) -> list[float]:
-    """Return round numbers between the limits of a logarithmic axis."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    is_wide = high / low > 100
-    factors = (1,) if is_wide else (1, 2, 5)
-    found = [factor * 10.0**decade for decade in decades for factor in factors]
-    return [value for value in found if low <= value <= high]

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyleOptionHeader, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
-from desktop.compare.cells import CELL, Cell
+from desktop.compare.cells import CELL, Cell, width_of
 from desktop.compare.choice import EFFICIENCY, PREFERENCE, Choice, Grouping, View
 from desktop.compare.labels import Name, place_names
 from desktop.compare.model import Laid
@@ -30,6 +30,7 @@ from monitor.power.channel import Kind
 from monitor.power.curve import Curve, Gap
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.history import History
+from monitor.store.records import Tokens
 from monitor.store.standings import Setup
 from tests.unit.builders import BILL, CPU, GPU, channel, line, stored_query
 from tests.unit.test_compare_board import begin_suite, items, runs_stored, stored_run, sure
@@ -166,6 +167,29 @@ def test_groups_have_headings_and_a_narrow_table_drops_columns(
     assert {RANK, MODEL, "score", "energy", "size"} <= set(shown)
     assert "wh" not in shown
     assert not page.leaderboard.table.horizontalScrollBar().isVisible()
+    hidden = page.leaderboard.hidden
+    assert hidden.text() == f"{len(KEYS) - len(shown)} columns hidden"
+    assert "Wh/1,000" in hidden.toolTip()
+    page.resize(1800, 400)
+    assert table.shown_keys() == list(KEYS)
+    assert not hidden.isVisible()
+
+
+def test_no_interval_is_cut(qtbot: QtBot, bridge: Bridge, history: History) -> None:
+    suite_id = begin_suite(history)
+    tokens = Tokens(prompt=12, completion=900_000)
+    small = Bill((line(CPU, DECODE, 50.0),))
+    for name in "ab":
+        stored_run(history, suite_id, name, items(10), of=small, tokens=tokens)
+    page = opened(qtbot, bridge, history)
+    table = page.leaderboard.table
+    column = KEYS.index("token")
+    note = cell(page, 0, "token").note
+    assert len(note) >= 17, note  # more than the usual width of the column holds
+    for width in (1100, 800):
+        page.resize(width, 480)
+        assert table.columnWidth(column) >= width_of(cell(page, 0, "token"), table.font())
+        assert not table.horizontalScrollBar().isVisible()
 
 
 def test_models_left_out_by_the_menu_come_back_and_one_alone_is_not_good_enough(
@@ -415,6 +439,19 @@ def test_side_by_side_says_what_differs_in_words_and_aligns_the_curves(
     page.grab()
 
 
+def test_figures_side_by_side_are_not_cut(qtbot: QtBot, bridge: Bridge, history: History) -> None:
+    bill = Bill((line(CPU, PREFILL, 611.0), line(CPU, DECODE, 688.0)))
+    tokens = Tokens(prompt=9000, completion=9000)
+    page = opened(qtbot, bridge, history)
+    page.resize(700, 400)
+    page.show_ids([stored_query(history, bill=bill, tokens=tokens).id for _ in range(4)])
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 5, timeout=5_000)
+    table = page.sides.table
+    for row in page.sides.rows.rows:
+        for at, each in enumerate(row.cells):
+            assert table.columnWidth(at + 1) >= width_of(each, table.font()), each.text
+
+
 def test_a_query_without_phases_has_no_curve(history: History) -> None:
     record = stored_query(history)
     empty = StoredTrace(TRACE.curves, ())
@@ -483,10 +520,10 @@ def test_the_verdict_is_that_of_the_runs_and_says_what_would_settle_it(
     assert "measured of these two: +40 % (" in tip
     assert "against A, at 95 %: cannot tell" in tip
     notes = page.sides._notes.text().splitlines()
-    assert notes[0] == "B: The verdict compares 4 runs with 4 runs of the first."
+    assert notes[0] == "B, C: The verdict compares 4 runs with 4 runs of the first."
     assert notes[1].startswith("B: About ")
     assert notes[1].endswith(" more runs of each would settle which takes less energy.")
-    assert notes[2:] == ["C: The verdict compares 4 runs with 4 runs of the first."]
+    assert notes[2:] == []
 
 
 def test_what_cannot_be_compared_is_said(qtbot: QtBot, page: ComparePage) -> None:

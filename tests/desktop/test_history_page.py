@@ -251,7 +251,9 @@ def test_deleted_queries_come_back_with_undo(
     few.notice.say("Something else was said since.")
     page._bring_back.trigger()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
-    assert not page._bring_back.isEnabled()
+    assert few.notice.text() == "1 query is back."
+    page._bring_back.trigger()
+    qtbot.waitUntil(lambda: "Nothing was deleted" in few.notice.text(), timeout=5_000)
 
 
 def test_one_deleted_query_is_told_in_the_singular(qtbot: QtBot, few: MainWindow) -> None:
@@ -382,6 +384,21 @@ def test_a_click_on_a_bar_lists_the_queries_of_its_days(
     assert page.state.place.view is View.LIST
     assert page.state.place.chosen.since == date.today()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
+
+
+def test_what_cannot_be_split_by_component_says_why_it_is_not(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    def shown(measure: Measure) -> str:
+        place = replace(page.state.place, view=View.CHART, measure=measure, stack=Stack.COMPONENT)
+        page.state.go(place)
+        shows = page.over_time
+        qtbot.waitUntil(lambda: shows._shown is not None and shows._shown.place.measure is measure)
+        return shows._note.text()
+
+    assert shown(Measure.ENERGY) == ""
+    assert shown(Measure.CO2) == "Of components only the energy is known."
+    assert shown(Measure.ENERGY) == ""
 
 
 def test_the_calendar_is_reached_by_keyboard_and_a_day_of_it_listed(

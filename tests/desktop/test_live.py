@@ -111,13 +111,18 @@ def test_axis_ends_on_a_round_number_above_the_curve(power_w: float, top_w: floa
 
 
 def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=15_000)
     assert window.strip.power_label.text().startswith("○")
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=15_000)
     curve = next(iter(window.dock.plot._curves.values()))
-    qtbot.waitUntil(lambda: curve.xData is not None and len(curve.xData) > 10, timeout=5_000)
-    assert np.isfinite(curve.yData).all()
-    assert (curve.yData > 0).all()
+
+    def drawn_w() -> np.ndarray:
+        # Where a busy machine kept the sensor unread the curve has a gap, as it should.
+        watts = np.empty(0) if curve.yData is None else curve.yData
+        return watts[np.isfinite(watts)]
+
+    qtbot.waitUntil(lambda: len(drawn_w()) > 10, timeout=15_000)
+    assert (drawn_w() > 0).all()
 
 
 def test_hidden_plot_draws_nothing_and_paused_plot_stands_still(
@@ -174,7 +179,9 @@ def test_the_plot_is_folded_away_and_stays_so(qtbot: QtBot, window: MainWindow) 
         qtbot.waitUntil(lambda: dock.height() < open_px / 2)
         assert not dock.plot.isVisible()
         qtbot.waitUntil(lambda: pages.height() > page_px)
-        assert LiveDock(window.live, window.moments, LIGHT).fold.isChecked()
+        again = LiveDock(window.live, window.moments, LIGHT)
+        qtbot.addWidget(again)
+        assert again.fold.isChecked()
         window.set_theme(DARK)
         assert not dock.plot.isVisible()
         assert not dock.gauge_plot.isVisible()

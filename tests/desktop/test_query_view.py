@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QTextCursor, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.chat.answer import AnswerText
@@ -446,6 +446,14 @@ def test_a_query_that_lacks_a_part_is_marked_and_one_without_grams_says_why(
     assert "SCI without the hardware: ≥ " in told
     caf = Zone("CAF", "Central African Republic", 2022, 0.0)
     assert "There is no figure of the grid of CAF" in titles(replace(kept.record, zone=caf))[1]
+
+
+def test_without_a_baseline_the_page_offers_to_measure_one(qtbot: QtBot, kept: Kept) -> None:
+    dialog = QueryDialog(Details(kept.record), LIGHT)
+    qtbot.addWidget(dialog)
+    (button,) = [b for b in dialog.findChildren(QToolButton) if b.text() == "Measure idle …"]
+    with qtbot.waitSignal(dialog.baseline_wanted):
+        button.click()
 
 
 def test_the_page_names_the_idle_it_is_above_and_tells_the_wall(qtbot: QtBot, kept: Kept) -> None:

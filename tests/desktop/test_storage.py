@@ -1,6 +1,7 @@
 """Getting queries out and in, and looking after the history's file, in a real window."""
 
 import csv
+import json
 from contextlib import closing
 from pathlib import Path
 
@@ -68,6 +69,23 @@ def test_what_is_shown_is_exported_in_every_form(
         assert path.read_bytes().startswith(beginning), suffix
 
 
+def test_a_single_query_is_exported_as_a_capsule_that_comes_back_in(
+    qtbot: QtBot, filled: MainWindow, tmp_path: Path
+) -> None:
+    exporter, browse = filled.deeds.exporter, filled._services.history.browse
+    one = browse.numbers()[:1]
+    (form,) = [form for form in exporter.forms() if form.takes_one]
+    assert [form.can_write(chosen) for chosen in (None, one, browse.numbers())] == [
+        False, True, False,
+    ]  # fmt: skip
+    path = tmp_path / "capsule.json"
+    exporter.write(form, EVERYTHING, path, one)
+    qtbot.waitUntil(lambda: "Wrote" in filled.notice.text(), timeout=5_000)
+    assert json.loads(path.read_text())["query"]["id"] == browse.ids_of(one)[0]
+    exporter.take_in(path)
+    qtbot.waitUntil(lambda: "here already" in filled.notice.text(), timeout=5_000)
+
+
 def test_an_export_that_cannot_be_written_says_why(
     qtbot: QtBot, filled: MainWindow, tmp_path: Path
 ) -> None:
@@ -102,7 +120,8 @@ def test_a_chart_is_saved_as_a_picture(qtbot: QtBot, filled: MainWindow, tmp_pat
     qtbot.waitUntil(lambda: bool(page.over_time.chart.colors()), timeout=5_000)
     path = tmp_path / "chart.png"
     assert page.over_time.save_picture(path)
-    assert QImage(str(path)).width() == 2 * page.over_time.width()
+    assert QImage(str(path)).width() > 2 * page.over_time.width()
+    assert page.over_time._title() == "Energy by day, split by model"
     assert not page.over_time.save_picture(tmp_path / "nowhere" / "chart.png")
 
 

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -28,6 +29,7 @@ from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.compare_lookups import compare
 from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.energy.difference import Verdict
+from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
 from monitor.repeating import earlier_runs
@@ -91,10 +93,11 @@ def stored_run(
     tokens: Tokens = PROMPT,
     settings: dict[str, Any] | None = None,
     status: Status = Status.DONE,
+    info: ModelInfo | None = None,
     **changes: Any,
 ) -> str:
-    """Store a run of a model that is named by a letter."""
-    info = replace(model_info(Path(f"/models/{model}.gguf")), name=model)
+    """Store a run of a model that is named by a letter, if it is not given as a whole."""
+    info = info or replace(model_info(Path(f"/models/{model}.gguf")), name=model)
     start = query_start(kind="bench", model=info, sha256=model * 64)
     start = replace(start, settings={**start.settings, **(settings or {})})
     began = history.begin(start)
@@ -687,6 +690,42 @@ def test_the_leaderboard_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, widt
     assert "Within 50 points of the best" in " ".join(lines)
     assert "efficiency = (1 × share(score)" in " ".join(lines)
     assert "Simulated" in found.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 110, 130, 150])
+def test_at_every_width_models_are_named_and_no_heading_is_cut(
+    home: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    name = "SmolLM2-135M-Instruct"
+    with closing(History(home / "history.db")) as history:
+        info = replace(model_info(Path(f"/models/{name}.gguf")), name=name)
+        stored_run(history, begin_suite(history), "a", items(10), info=info)
+    monkeypatch.setattr(terminal.stdout, "_width", width)
+    _, header, *rows = run("--weights", "score=1").stdout.splitlines()
+    titles = {"rank", "model", "efficiency", "score", "J/item", "J/token", "Wh/1,000", "J/correct",
+              "g CO₂e/1,000", "speed", "size", "memory", "training"}  # fmt: skip
+    headings = re.split(r" {2,}", header.strip())
+    assert {*headings[:4]} <= {*headings} <= titles
+    assert headings[:5] == ["rank", "model", "efficiency", "score", "J/item"]
+    assert ("training" in headings) is (width == 150)
+    assert name[:14] in rows[0]
+
+
+def test_of_many_cascades_those_are_told_that_pay(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(History(home / "history.db")) as history:
+        suite_id = begin_suite(history)
+        for model, right, joules in (("a", 10, 1.0), ("b", 18, 4.0), ("c", 19, 9.0)):
+            known = [sure(each, 5.0 if each.correct else 1.0) for each in items(right, 20, joules)]
+            stored_run(history, suite_id, model, known)
+    monkeypatch.setattr(terminal.stdout, "_width", 120)
+    assert len(json.loads(run("--cascades", "--json").stdout)["cascades"]) == 3
+    told = run("--cascades").stdout.split("came to:\n")[1]
+    assert "a Q4_K_M → b Q4_K_M: passing on 50 % would have scored 90.0 % for ● 3.00 J" in told
+    assert "b Q4_K_M → c Q4_K_M: passing on 10 % would have scored 95.0 % for ● 4.90 J" in told
+    assert "a Q4_K_M → c" not in told  # as many right, for 5.50 J
+    assert "These are those of 3 pairs that score most for their energy." in told
 
 
 @pytest.mark.usefixtures("filled")

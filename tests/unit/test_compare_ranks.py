@@ -12,7 +12,7 @@ from monitor.bench.results import accuracy_of as plain_accuracy
 from monitor.bench.task import LLAMACPP
 from monitor.compare.answers import PAPER_BIT, Answers, accuracy_of, pool
 from monitor.compare.board import Board
-from monitor.compare.cascade import lead_of, sweep, thin
+from monitor.compare.cascade import Cascade, CascadePoint, foremost, lead_of, sweep, thin
 from monitor.compare.columns import COLUMNS, UnknownColumn, find_column
 from monitor.compare.efficiency import UnknownWeight, efficiencies, efficiency_column, formula
 from monitor.compare.entries import Entry, ItemEnergy
@@ -353,6 +353,19 @@ def test_equal_leads_go_together_and_unknown_ones_are_always_passed_on() -> None
     points = sweep(np.array([0.5, -math.inf, 0.5, 2.0]), small, large)
     assert [point.share for point in points] == [0.25, 0.75, 1.0]
     assert [point.threshold for point in points] == [0.5, 2.0, math.inf]
+
+
+def test_a_cascade_counts_by_what_it_adds_to_its_two_models() -> None:
+    entries = (entry("small", right(50), 1.0), entry("large", right(80), 8.0))
+
+    def cascade(*between: tuple[float, float]) -> Cascade:
+        # Its ends are the models alone; reckoned by items they may seem to take a little less.
+        known = [(0.0, 0.5, 0.99), *((0.5, *each) for each in between), (1.0, 0.8, 7.9)]
+        return Cascade(0, 1, 100, Kind.COUNTER, tuple(CascadePoint(1.0, *each) for each in known))
+
+    none, some, most = cascade(), cascade((0.55, 3.0)), cascade((0.7, 4.0))
+    assert [routed for routed, _ in foremost(entries, [none, some, most])] == [most, some]
+    assert foremost(entries, [none]) == []
 
 
 def test_what_a_model_knows_of_itself_is_its_choices_lead_not_the_right_ones() -> None:

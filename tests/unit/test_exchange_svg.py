@@ -1,5 +1,6 @@
 """Charts of the report: true to scale, and sound markup."""
 
+import itertools
 from xml.dom.minidom import Element, parseString
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_plot_has_equal_ratios_equally_far_apart() -> None:
     lines = {each.getAttribute("class"): each for each in elements(drawn, "polyline")}
     assert len(lines["family"].getAttribute("points").split()) == 3
     assert len(lines["frontier"].getAttribute("points").split()) == 2
+
+
+@pytest.mark.parametrize(("low", "high"), [(4.0, 4.4), (3.9, 6.1), (0.02, 30.0), (1e-5, 10.0)])
+def test_a_plot_has_figures_along_its_energies_however_near_they_are(
+    low: float, high: float
+) -> None:
+    drawn = svg.scatter([point(low, 0.5), point(high, 0.6)], "Score", "Wh", "score")
+    labels = [each for each in elements(drawn, "text") if number(each, "y") == svg.HEIGHT - 26]
+    places = [number(each, "x") for each in labels]
+    assert 3 <= len(labels) <= 10
+    assert all(svg.LEFT <= place <= svg.WIDTH - svg.RIGHT for place in places)
+    assert min(b - a for a, b in itertools.pairwise(places)) > 20
 
 
 def test_a_bar_never_leaves_its_cell() -> None:

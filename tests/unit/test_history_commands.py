@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from monitor import terminal
 from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.cli import main
@@ -101,6 +102,20 @@ def test_a_narrow_list_leaves_columns_out_and_cuts_no_identifier_or_figure(
     assert ("when" in lines[0], "model" in lines[0]) == (width >= 45, width >= 60)
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("split", ["nothing", "model", "component"])
+def test_narrow_sums_leave_columns_out_and_break_no_heading_or_figure(
+    ids: list[str], monkeypatch: pytest.MonkeyPatch, width: int, split: str
+) -> None:
+    monkeypatch.setattr(terminal.stdout, "_width", width)
+    header, *rows = run("sums", "--split", split).stdout.splitlines()
+    known = {"from", split, "energy", "CO2e", "queries", "tokens", "J/token", "speed"}
+    assert {"from", "energy"} <= set(header.split()) <= known
+    assert ("speed" in header) is (width >= 80 and split != "component")
+    assert max(map(len, (header, *rows))) <= width
+    assert any(row.startswith("total") and "J" in row.split() for row in rows)
+
+
 def test_sums_are_those_of_the_queries(ids: list[str]) -> None:
     records = answer("list")
     found = answer("sums", "--by", "day", "--split", "model")
@@ -178,6 +193,17 @@ def test_deleting_says_how_to_undo_it(ids: list[str]) -> None:
     assert [record["id"] for record in answer("list")] == ids
 
 
+def test_what_was_deleted_comes_back_without_being_named_the_last_first(ids: list[str]) -> None:
+    run("delete", ids[0])
+    run("delete", *ids[1:])
+    assert answer("delete", "--undo") == {"ids": ids[1:], "deleted": False}
+    assert [record["id"] for record in answer("list")] == ids[1:]
+    assert run("delete", "--undo").stderr.split() == ["Brought", "back:", ids[0]]
+    assert [record["id"] for record in answer("list")] == ids
+    assert "Nothing was deleted" in run("delete", "--undo").stderr
+    assert answer("delete", "--undo") == {"ids": [], "deleted": False}
+
+
 def test_a_running_query_is_kept(ids: list[str]) -> None:
     with closing(History(database_path())) as history:
         running = history.begin(query_start()).query_id
@@ -197,7 +223,7 @@ def test_a_running_query_is_kept(ids: list[str]) -> None:
         (["sums", "--by", "year"], "'day', 'week', 'month'"),
         (["tag", "one", "--as", " "], "There is no query one"),
         (["show", "ffffffff"], "There is no query ffffffff"),
-        (["delete"], "Missing argument"),
+        (["delete"], "Name the queries to delete"),
     ],
 )
 def test_mistakes(ids: list[str], arguments: list[str], sentence: str) -> None:
@@ -241,7 +267,7 @@ def test_what_training_took_is_entered_with_its_source(ids: list[str]) -> None:
     with closing(History(database_path())) as history:
         assert history.trainings.known() == {"tiny": Training(420e6, "its model card")}
     assert "unknown" in training("--forget").stdout
-    assert "No query has the model" in CliRunner().invoke(main, ["models", "training", "x"]).stderr
+    assert "There is no model “x”" in CliRunner().invoke(main, ["models", "training", "x"]).stderr
 
 
 def test_one_that_runs_keeps_all_of_them(ids: list[str]) -> None:
