@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from xdist.remote import Producer
@@ -16,6 +17,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # llama.cpp's threads spin at each step until all have come; beside other workers of the tests
 # that takes several times as long as to sleep soon (GNU OpenMP's own count is 300,000).
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+# So do OpenBLAS's after each product of numpy's, none of which is large here.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _is_virtual_with_matrix_units() -> bool:
@@ -79,16 +82,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _new_files_are_copied() -> Iterator[None]:
-    """Have new history files copied from one that was migrated once, at a tenth of the cost.
+def _history_files_cost_little() -> Iterator[None]:
+    """Have new history files copied from one that was migrated once, at a tenth of the cost, and
+    wait for no disk: no test cuts the power, and what a killed process wrote is there all the same.
 
-    Files that hold something already are migrated as ever, and so is what other processes open.
+    Files that hold something already are migrated as ever; what other processes open is as ever.
     """
     import sqlite3
 
     from sqlite_utils import Database
 
     from monitor.store import database
+
+    class Unsynchronised(Database):
+        def execute(self, sql: str, parameters: Any = None) -> sqlite3.Cursor:
+            asked = sql.replace("synchronous = FULL", "synchronous = OFF")
+            return super().execute(asked, parameters)
 
     made = Database(sqlite3.connect(":memory:", check_same_thread=False))
     really_migrate = database.migrate
@@ -102,6 +111,7 @@ def _new_files_are_copied() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(database, "migrate", migrate)
+        patched.setattr(database, "Database", Unsynchronised)
         yield
 
 

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.window import MainWindow
 from monitor.loading import LoadOptions
+from monitor.store.conversations import Listed
 from monitor.store.records import Status
 from tests.desktop.talking import ANSWER_MS, ask, limit, send, views, wait_idle
 
@@ -32,6 +33,12 @@ def talk_with_two(qtbot: QtBot, window: MainWindow) -> tuple[str, str]:
     return first, second
 
 
+def row_of(window: MainWindow, conversation_id: str) -> Listed:
+    """Return a conversation as the list has it now: while it is written it is listed anew."""
+    rows = window.chat_page.side.model.rows
+    return next(row for row in rows if row.id == conversation_id)
+
+
 def open_by_click(qtbot: QtBot, window: MainWindow, conversation_id: str) -> None:
     side = window.chat_page.side
     qtbot.waitUntil(lambda: conversation_id in [r.id for r in side.model.rows], timeout=SHORT_MS)
@@ -49,22 +56,21 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
     open_by_click(qtbot, window, first)
     assert [turn.question for turn in window.chat.turns] == ["What is a watt?"]
     shown = window.chat.turns[0].answer
-    row = next(row for row in side.model.rows if row.id == second)
-    assert side.model.detail(row).startswith("writing …")
+    assert side.model.detail(row_of(window, second)).startswith("writing …")
     # It has ended by now, or goes on: in neither case does it come in here.
     qtbot.wait(300)
     assert views(window)[0].answer.text() == shown
     send(qtbot, window, "Not yet")
     assert "in another conversation" in window.chat_page.composer._warning.text()
     assert window.chat_page.prompt.toPlainText() == "Not yet"
-    side.list.setCurrentIndex(side.model.index(side.model.rows.index(row)))
+    side.list.setCurrentIndex(side.model.index(side.model.rows.index(row_of(window, second))))
     side.delete()
     assert "is being written in “" in window.notice.text()
-    before = side.model.detail(side.model.rows[side.model.rows.index(row)])
 
     def now() -> str:
-        return side.model.detail(next(row for row in side.model.rows if row.id == second))
+        return side.model.detail(row_of(window, second))
 
+    before = now()
     qtbot.waitUntil(lambda: now() != before, timeout=SHORT_MS)
     assert now().startswith("writing …"), "the cost goes on with the answer"
     open_by_click(qtbot, window, second)
@@ -80,7 +86,7 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
     assert record.conversation_id == second
     assert view.answer.text() == record.text
     assert not view.bill.isHidden()
-    assert not side.model.detail(row).startswith("writing")
+    assert not now().startswith("writing")
 
 
 def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow) -> None:

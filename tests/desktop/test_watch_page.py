@@ -425,7 +425,10 @@ def test_only_the_span_chosen_last_is_priced_whatever_else_could_not_be_read(
     recorded_for(qtbot, watch)
     shown, priced = watch.page.shown.shown, list[float]()
     assert shown is not None
-    qtbot.wait(100)  # what the page asked for itself has been answered
+    qtbot.wait(100)  # what the page asks for itself has been asked
+    answered = list[object]()
+    bridge.read(lambda: None, answered.append)
+    qtbot.waitUntil(lambda: bool(answered))  # and, one after another, answered
     watch.model.priced.connect(lambda cost: priced.append(cost.end_s))
     go_on = threading.Event()
     bridge.read(go_on.wait, lambda _done: None)

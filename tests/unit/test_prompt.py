@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+import llama_cpp as llama
 import pytest
 
 from monitor.engine.messages import ChatMessage
 from monitor.engine.prompt import TemplateRefused, render
-from tests.unit.builders import independent_reader
 
 SYSTEM = ChatMessage("system", "Be brief.")
 QUESTION = ChatMessage("user", "What is a watt?")
@@ -25,8 +25,18 @@ def chat(messages: list[ChatMessage], template: str | None) -> str:
     return render(messages, template, "<s>", "</s>")
 
 
+def template_of(path: Path) -> str:
+    """Return a model's own template as llama.cpp gives it to the engine."""
+    params = llama.llama_model_default_params()
+    params.vocab_only = True
+    model = llama.llama_model_load_from_file(str(path).encode(), params)
+    template = llama.llama_model_chat_template(model, None).decode()
+    llama.llama_model_free(model)
+    return template
+
+
 def test_the_starters_own_template_is_used(starter: Path) -> None:
-    template = independent_reader(starter).fields["tokenizer.chat_template"].contents()
+    template = template_of(starter)
     text = render([SYSTEM, QUESTION, ANSWER, AGAIN], template, "<|im_start|>", "<|im_end|>")
     assert text == (
         "<|im_start|>system\nBe brief.<|im_end|>\n"
