@@ -14,6 +14,7 @@ from monitor.store.sums import (
     TRIGGERS,
     add_up,
     create_triggers,
+    mend_days,
 )
 
 MAKES_FACETS = "facets_added"
@@ -36,6 +37,7 @@ def summed_together(db: Database) -> Iterator[None]:
     )
     yield
     _find_facets(db)
+    mend_days(db, "started_ms in (select started_ms from entered)")
     add_up(db, "sums", SUMS, "from entered e join queries q on q.started_ms = e.started_ms")
     add_up(
         db,

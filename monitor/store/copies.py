@@ -8,8 +8,10 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from monitor.figures import size
 from monitor.store.errors import (
@@ -47,15 +49,43 @@ def unheard(_fraction: float) -> None:
     """Show no progress."""
 
 
+class Still(sqlite3.Connection):
+    """Reads a file that nobody writes, without locks and without its log.
+
+    Once another program writes it after all, pages of before and after are read side by side:
+    :meth:`is_outdated` tells, and the file must be opened anew.
+    """
+
+    def __init__(self, address: str, path: Path, **options: Any) -> None:
+        self._path, self._seen = path, _state(path)
+        super().__init__(address, **options)
+
+    def is_outdated(self) -> bool:
+        """Whether the file is another than it was when it was opened."""
+        return _state(self._path) != self._seen
+
+
+def _state(path: Path) -> list[tuple[int, int]]:
+    """Return what changes with whatever is written to a database or, not empty, to its log."""
+    found = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(FileNotFoundError):
+            found.append(file.stat())
+    return [(each.st_mtime_ns, each.st_size) for each in found if each.st_size]
+
+
 def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
     """Open a database for reading only; one on a read-only or a full disk too.
 
+    :return: a :class:`Still` where nobody is writing and SQLite could not tell if somebody began
     :raises sqlite3.Error: if it cannot be read
     """
     address = f"{path.absolute().as_uri()}?mode=ro"
 
-    def connect(address: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(address, uri=True, timeout=timeout_s, check_same_thread=False)
+    def connect(
+        address: str, kind: Callable[..., sqlite3.Connection] = sqlite3.Connection
+    ) -> sqlite3.Connection:
+        connection = kind(address, uri=True, timeout=timeout_s, check_same_thread=False)
         try:
             connection.execute("pragma schema_version").fetchone()
         except sqlite3.Error:
@@ -74,7 +104,7 @@ def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
             raise
         if log.exists() and not (is_full and log.stat().st_size == 0):
             raise
-        return connect(f"{address}&immutable=1")
+        return connect(f"{address}&immutable=1", partial(Still, path=path))
 
 
 def copy_database(

@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlite_utils import Database
 
 from monitor.store.backups import back_up_before_schema
-from monitor.store.copies import holds_queries, open_to_read
+from monitor.store.copies import Still, holds_queries, open_to_read
 from monitor.store.errors import (
     ADVICE,
     BUSY,
@@ -96,6 +96,8 @@ class Store:
             "What it holds can be looked at."
         )
         if self._check_version() < SCHEMA_VERSION:
+            if is_full:
+                raise error
             raise StoreError(
                 f"The history {self.path} is of an earlier version of LlamaWatt and must be "
                 "brought up to date, but may not be written to. Give yourself the right to, or "
@@ -126,6 +128,8 @@ class Store:
     def _connection(self) -> Database:
         """The calling thread's own connection."""
         db: Database | None = getattr(self._local, "db", None)
+        if db is not None and isinstance(db.conn, Still) and db.conn.is_outdated():
+            db = None  # what still reads from it keeps it; it is closed with the others
         if db is None:
             if self.is_read_only:
                 connection = open_to_read(self.path, self._busy_timeout_s)

@@ -197,6 +197,7 @@ def create_sums(db: Database) -> None:
 
 def sum_up(db: Database) -> None:
     """Find every query's facet and reckon all sums anew; the triggers must not be there."""
+    mend_days(db)
     names, values = ", ".join(FACET), FACET_VALUES.format(q="q")
     db.execute(
         "create temporary table known_facets as select * from facets "
@@ -219,6 +220,19 @@ def sum_up(db: Database) -> None:
         BY_DOMAIN,
         "from bills b join channels c on c.id = b.channel_id "
         f"join queries q on q.started_ms = b.started_ms where {COUNTED}",
+    )
+
+
+def mend_days(db: Database, where: str = "true") -> None:
+    """Give queries whose day cannot be read the one they began on, by the clock here.
+
+    Only damage makes such a day, and one of them would keep all others from being summed.
+
+    :param where: SQL condition for the queries looked at; the triggers must not be there
+    """
+    db.execute(
+        "update queries set day = date(started_ms / 1000, 'unixepoch', 'localtime') "
+        f"where day is not date(day) and {where}"
     )
 
 

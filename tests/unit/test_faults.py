@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from monitor.logs import logging_to_file
 from monitor.store import database as database_module
+from monitor.store.backups import list_backups
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.copies import copy_database
 from monitor.store.curves import StoredTrace, encode_trace
@@ -27,10 +29,12 @@ from monitor.store.history import History
 from monitor.store.records import Status
 from monitor.store.rescue import rescue
 from monitor.store.sums import DAY
+from monitor.store.upkeep import purge_deleted, vacuum
 from monitor.terminal import open_history
 from tests.unit.builders import outcome, query_start, said, stored_query
 from tests.unit.conftest import Eventually
 from tests.unit.test_copies import old_history
+from tests.unit.test_rescue import of_schema
 
 PAGE = 4096
 
@@ -107,6 +111,51 @@ def test_a_history_on_a_full_disk_can_be_looked_at(tmp_path: Path) -> None:
     with closing(History(path)) as history:
         assert not history.store.notice
         assert stored_query(history, "There is room again").prompt == "There is room again"
+
+
+def test_what_is_looked_at_on_a_full_disk_follows_what_another_program_writes(path: Path) -> None:
+    with closing(History(path)) as history:
+        for n in range(5):
+            stored_query(history, f"{n} before")
+    with full_disk(path, most=0):
+        looking = History(path)
+        assert len(looking.browse.rows()) == 5
+    with closing(looking):
+        with closing(History(path)) as other:  # there is room again
+            for n in range(20):
+                stored_query(other, f"{n} after " + "words " * 300)
+            other.edits.delete(other.browse.numbers(limit=10))
+            purge_deleted(other.store, timedelta(), datetime.now(UTC) + timedelta(days=1))
+            vacuum(other.store)
+            kept = [row.id for row in other.browse.rows()]
+        assert [row.id for row in looking.browse.rows()] == kept
+        assert looking.browse.totals().bars[0].totals.queries == len(kept) == 15
+        assert looking.store.read().execute("pragma quick_check").fetchall() == [("ok",)]
+        assert looking.store.is_read_only
+
+
+@pytest.mark.parametrize("most", [0, 10 * PAGE, 24 * PAGE])
+def test_a_new_history_on_a_full_disk_asks_for_space(path: Path, most: int) -> None:
+    for _ in range(2):
+        with full_disk(path, most), pytest.raises(StoreError, match=r"opened.*disk has space"):
+            Store(path)
+    with closing(History(path)) as history:
+        assert stored_query(history, "There is room again").prompt == "There is room again"
+
+
+def test_an_old_history_on_a_full_disk_asks_for_space_and_stays_as_it_is(path: Path) -> None:
+    of_schema(7, path)
+    before = path.stat().st_size
+    # No room at all; then for the copy that is made first, but not for the migration.
+    for most, copies in (0, 0), (before, 1):
+        with full_disk(path, most), pytest.raises(StoreError, match=r"opened.*disk has space"):
+            Store(path)
+        assert len(list_backups(path)) == copies
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("pragma user_version").fetchone() == (7,)
+        assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+    with closing(History(path)) as history:
+        assert [row.id for row in history.browse.rows()] == ["q"]
 
 
 def test_a_copy_onto_a_full_disk_leaves_nothing(

@@ -28,7 +28,7 @@ from monitor.store.merge import merge
 from monitor.store.recordings import Progress, Recordings
 from monitor.store.records import Status
 from monitor.store.schema import SCHEMA_VERSION
-from monitor.store.sums import FACET, drop_triggers, sum_up
+from monitor.store.sums import FACET, create_triggers, drop_triggers, sum_up
 from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, said, stored_query
 from tests.unit.test_bench_store import item, run_start
 from tests.unit.test_copies import old_history
@@ -338,6 +338,23 @@ def test_what_cannot_be_merged_is_refused_in_a_sentence(on_machine: Open, tmp_pa
     with pytest.raises(StoreError, match="later version"):
         merge(desk._store, path)
     assert desk.records() == []
+
+
+def test_a_query_whose_day_is_damaged_over_there_is_summed_on_the_day_it_began(
+    on_machine: Open,
+) -> None:
+    desk, laptop = on_machine("desk"), on_machine("laptop")
+    stored_query(laptop)
+
+    def lose_day(db: Database) -> None:
+        drop_triggers(db)
+        db.execute("update queries set day = '2026-x1-24'")
+        create_triggers(db)
+
+    laptop._store.write(lose_day).result()
+    assert merge(desk._store, laptop._store.path).queries == 1
+    assert desk.browse.totals().bars[0].totals.queries == 1
+    check_sums(desk)
 
 
 def test_a_merge_that_is_stopped_or_meets_damage_changes_nothing(on_machine: Open) -> None:

@@ -1,15 +1,21 @@
 """A damaged file of any version is saved as well as one of this version."""
 
 import sqlite3
+import time
+from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
+from monitor.store.charts import Period, Stack
+from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
 from monitor.store.rescue import rescue
 from monitor.store.schema import SCHEMA_VERSION, migrations
+from monitor.store.sums import drop_triggers
 
 
 def of_schema(version: int, path: Path) -> None:
@@ -59,3 +65,53 @@ def test_a_damaged_talk_of_any_version_is_saved_in_one_piece(tmp_path: Path, ver
         ("text 0", "text 1"), ("text 2", ""), ("text 4", "text 5"), ("text 6", "text 7"),
     ]  # fmt: skip
     assert counted == [1]
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set the clock of this machine to a zone where the query began on the day before."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def lose_day(path: Path, day: str) -> None:
+    """Let the query's day be none, as damage does: unheard by triggers."""
+    with closing(sqlite3.connect(path)) as connection:
+        if connection.execute("pragma user_version").fetchone() == (SCHEMA_VERSION,):
+            drop_triggers(Database(connection))
+        connection.execute("update queries set day = ?", [day])
+        connection.commit()
+
+
+def days_of(path: Path) -> list[tuple[date, int]]:
+    """Return the days that are summed up, and how many queries each has."""
+    with closing(History(path)) as history:
+        bars = history.browse.chart(EVERYTHING, Period.DAY, Stack.NOTHING).bars
+        return [(bar.start, bar.totals.queries) for bar in bars]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows' clock is of the system")
+@pytest.mark.parametrize("version", [7, SCHEMA_VERSION - 1, SCHEMA_VERSION])
+@pytest.mark.parametrize("day", ["2026-x1-24", "2026-11-44"])
+def test_a_query_whose_day_is_damaged_is_saved_with_the_day_it_began_on(
+    tmp_path: Path, in_new_york: None, version: int, day: str
+) -> None:
+    path, target = tmp_path / "old.db", tmp_path / "rescued.db"
+    of_schema(version, path)
+    lose_day(path, day)
+    rescue(path, target)
+    assert days_of(target) == [(date(2026, 11, 23), 1)]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows' clock is of the system")
+@pytest.mark.parametrize("version", [7, SCHEMA_VERSION - 1])
+def test_a_damaged_day_does_not_keep_an_older_file_from_being_brought_up_to_date(
+    tmp_path: Path, in_new_york: None, version: int
+) -> None:
+    path = tmp_path / "history.db"
+    of_schema(version, path)
+    lose_day(path, "2026-x1-24")
+    assert days_of(path) == [(date(2026, 11, 23), 1)]
