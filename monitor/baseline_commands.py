@@ -1,7 +1,7 @@
 """The commands that measure what bills are laid beside: the idle machine, and the wall."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,9 @@ from monitor.engine.gguf import read_model_info
 from monitor.loading import LoadOptions
 from monitor.models.library import model_places, resolve_model
 from monitor.number_option import Seconds
+from monitor.power.channel import Channel
 from monitor.power.sampler import Sampler
+from monitor.power.sources.battery import KEY as BATTERY
 from monitor.quiet import IdleMeasurement, NotQuiet, NotSure, present_conditions
 from monitor.report import make_table
 from monitor.sensing import sampler_for
@@ -186,7 +188,7 @@ def _calibrated(
     try:
         with sampler_for(history) as sampler:
             sampler.wait_ready()
-            whole = await_whole(sampler)
+            whole = await_whole(sampler, _tell_waiting)
             if whole is None:
                 raise click.ClickException(_why_nothing_is_whole(sampler))
             loads: Loads = processor_loads()
@@ -211,13 +213,21 @@ def _calibrated(
 
 
 def _why_nothing_is_whole(sampler: Sampler) -> str:
-    silent = [channel.label for channel in sampler.channels() if channel.is_machine]
+    silent = [channel for channel in sampler.channels() if channel.is_machine]
     if not silent:
         return CONNECT
-    return (
-        f"{', '.join(silent)} did not tell any watts; `llamawatt sensors` shows why. A laptop's "
-        "battery tells them while its charger is unplugged."
-    )
+    words = f"{_labels(silent)} did not tell any watts; `llamawatt sensors` shows why."
+    if any(channel.key == BATTERY for channel in silent):
+        words += " A laptop's battery tells them while its charger is unplugged."
+    return words
+
+
+def _tell_waiting(unread: Sequence[Channel]) -> None:
+    stderr.print(f"Waiting for a first reading of {_labels(unread)} …", markup=False)
+
+
+def _labels(channels: Sequence[Channel]) -> str:
+    return ", ".join(channel.label for channel in channels)
 
 
 def _model_loads(history: History, engine: Engine, sampler: Sampler, model: str) -> Loads:

@@ -204,9 +204,11 @@ def _show_board(history: History, board: Board, wanted: _Wanted, as_json: bool) 
         echo_json(document)
         return
     views: list[RenderableType] = [Text(board.exam.title, style="bold")]
-    views.append(_board_view(board, ranked, places, weights))
+    table = _board_table(board, ranked, places, weights)
+    views.append(_table(table.header, table.rows, right=table.header[3:], folding=("model",)))
     views.append(Text(f"{reports.LEGEND}   {report.FRONTIER_LEGEND}", style="dim"))
-    views.append(Text(report.SCORE_LEGEND, style="dim"))
+    views.append(Text(table.legend, style="dim"))
+    views += reports.no_room_note(table.left_out)
     views += [Text(line) for line in ([formula(weights)] if weights else [])]
     views += [Text(pick.sentence)] if pick else []
     if simulated is not None:
@@ -216,21 +218,21 @@ def _show_board(history: History, board: Board, wanted: _Wanted, as_json: bool) 
     stdout.print(Group(*views))
 
 
-def _board_view(
+def _board_table(
     board: Board,
     ranked: Sequence[Ranked],
     places: Sequence[Place | None],
     weights: Mapping[str, float] | None,
-) -> RenderableType:
+) -> report.BoardTable:
     room = stdout.width - (len(EFFICIENCY) + report.GAP if weights else 0)
-    header, rows = report.board_table(board, ranked, places, room)
+    table = report.board_table(board, ranked, places, room)
     if weights:
         values = efficiencies(board.entries, weights)
-        header.insert(3, EFFICIENCY)
-        for row, each in zip(rows, ranked, strict=True):
+        table.header.insert(3, EFFICIENCY)
+        for row, each in zip(table.rows, ranked, strict=True):
             value = values[each.row]
             row.insert(3, UNKNOWN if value is None else f"{value:.2f}")
-    return _table(header, rows, right=header[3:], folding=("model",))
+    return table
 
 
 def _table(

@@ -13,7 +13,7 @@ from monitor import figures, forms, report
 from monitor.command_group import LazyGroup
 from monitor.details import walls_of
 from monitor.filter_options import filter_options, known_filter
-from monitor.report import GAP, make_table
+from monitor.report import GAP, LEGEND, make_table, no_room_note
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -21,6 +21,7 @@ from monitor.store.records import QueryRecord, Status
 from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.totals_report import (
     counts_json,
+    energy_notes,
     energy_words,
     grams_words,
     lacking_notes,
@@ -30,6 +31,9 @@ from monitor.totals_report import (
 EMPTY = 'Nothing is stored yet. Try: llamawatt ask "What is a watt?"'
 COUNTED = 10_000
 """Queries up to which it is counted how many there are beside those that are listed."""
+
+MOST_IDS = 20
+"""Identifiers that are told of what was brought back."""
 
 NOTHING_MATCHES = "No query matches. Leave out a condition to see more."
 
@@ -136,21 +140,25 @@ def _sums_view(total: Chart, chart: Chart, stack: Stack, width: int) -> Renderab
         for name, cell in cells.items():
             least = min(len(cell), LEAST_NAME) if name == split else len(cell)
             widths[name] = max(widths.get(name, len(name)), least)
+    left_out = []
     for name in LESSER_SUMS:
         if sum(widths.values()) + GAP * (len(widths) - 1) <= width:
             break
-        widths.pop(name, None)
+        if widths.pop(name, None) is not None:
+            left_out.append(name)
     table = make_table(*widths, right=[name for name in widths if name not in ("from", split)])
     for column in table.columns:
         column.no_wrap = column.header != split
     for bar, cells in listed:
         shown = [escape(cells[name]) for name in widths]
         table.add_row(*shown, style="bold" if bar.start == date.min else "")
-    notes = [Text("● counted  ◐ integrated  ○ modelled", style="dim")]
-    if not only_energy:
-        notes.append(Text("J/token and speed: decode, over all queries of a row.", style="dim"))
+    notes = [Text(LEGEND, style="dim")]
+    if rates := " and ".join(name for name in ("J/token", "speed") if name in widths):
+        notes.append(Text(f"{rates}: decode, over all queries of a row.", style="dim"))
+    notes += no_room_note(left_out)
+    tell = lacking_notes if "CO2e" in widths else energy_notes
     for bar in total.bars:
-        notes += [Text(note, style="yellow") for note in lacking_notes(bar.totals)]
+        notes += [Text(note, style="yellow") for note in tell(bar.totals)]
     if chart.limited_to:
         notes.append(Text(f"Only the newest {chart.limited_to:,} that match are added up."))
     return Group(table, *notes)
@@ -281,9 +289,10 @@ def _restore_last(stored: History, as_json: bool) -> None:
     if as_json:
         echo_json({"ids": ids, "deleted": False})
     elif ids:
-        stderr.print(f"Brought back: {' '.join(ids)}")
+        more = f" and {len(ids) - MOST_IDS:,} more" if len(ids) > MOST_IDS else ""
+        stderr.print(f"Brought back: {' '.join(ids[:MOST_IDS])}{more}")
     else:
-        stderr.print("Nothing was deleted in the last 30 days.")
+        stderr.print("There is nothing to bring back. What is deleted is kept for 30 days.")
 
 
 def _found(stored: History, query_ids: Sequence[str]) -> list[QueryRecord]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from monitor.carbon.choice import chosen_pue
 from monitor.carbon.late import late_figure
 from monitor.energy.account import WATCH, Bill, Phase, account
@@ -208,15 +210,15 @@ class Recorder:
             recording = self._until(until_s, self._tally.bill(until_s))
             self._drop_withdrawn()
             self._pieces.append(self._open_piece(recording, until_s))
+            is_full = ended_at is None and until_s - self._piece_from_s >= self._piece_s
+            if is_full:
+                self._close_piece(until_s)
             phases = sleep_phases(self._sleeps)
             pieces = {
                 number: encode_trace(StoredTrace(self._pieces[number], phases), 0.0)
                 for number in range(self._stored, len(self._pieces))
             }
-            is_full = until_s - self._piece_from_s >= self._piece_s
-            if is_full:
-                self._close_piece(until_s)
-            else:
+            if not is_full:
                 self._pieces.pop()
             baseline = recording.baseline
             idle = (baseline, recording.stale) if baseline else None
@@ -269,9 +271,13 @@ class Recorder:
 
     def _close_piece(self, until_s: float) -> None:
         self._piece_from_s = until_s
-        for key, curve in self._pieces[-1].items():
-            if len(curve.time_s):
-                self._taken_until_s[key] = self._start_s + float(curve.time_s[-1])
+        last = self._pieces[-1]
+        for key, curve in last.items():
+            # The reading after may still change: the next piece has it.
+            whole = int(np.searchsorted(curve.time_s, until_s - self._start_s, side="right"))
+            if whole:
+                last[key] = curve.first(whole)
+                self._taken_until_s[key] = self._start_s + float(curve.time_s[whole - 1])
 
     def _read_until_s(self) -> float:
         return max(self._end_s or settled_s(self._sampler), self._start_s)

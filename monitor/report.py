@@ -62,6 +62,15 @@ def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
+def no_room_note(left_out: Sequence[str]) -> list[Text]:
+    """Say what of a table a terminal has no room for; nothing where all of it is shown."""
+    if not left_out:
+        return []
+    them = "them" if left_out[1:] else "it"
+    words = f"No room for: {', '.join(left_out)}. A wider terminal or --json shows {them}."
+    return [Text(words, style="dim")]
+
+
 def times_note(moments: Iterable[str]) -> Text:
     """Say which zone the moments of a table are of.
 

@@ -101,22 +101,28 @@ def whole_channel(sampler: Sampler) -> Channel | None:
     return min(read, key=lambda channel: channel.kind is Kind.COUNTER, default=None)
 
 
-def await_whole(sampler: Sampler) -> Channel | None:
+def await_whole(
+    sampler: Sampler, tell: Callable[[Sequence[Channel]], None] | None = None
+) -> Channel | None:
     """Return the :func:`whole_channel`, waiting for those that were not read yet.
 
     Not waited for is what could not be chosen: nothing is better than watts that are read.
 
     :param sampler: running, and ready
+    :param tell: called once, if it has to be waited, with what was not read yet
     """
     end_s = time.monotonic() + FIRST_S
     while True:
         whole = whole_channel(sampler)
         if whole is not None and whole.kind is not Kind.COUNTER:
             return whole
-        machine = (channel for channel in sampler.channels() if channel.is_machine)
-        is_awaited = any(sampler.trace.latest(channel.key) is None for channel in machine)
-        if not is_awaited or time.monotonic() > end_s:
+        machine = [channel for channel in sampler.channels() if channel.is_machine]
+        unread = [channel for channel in machine if sampler.trace.latest(channel.key) is None]
+        if not unread or time.monotonic() > end_s:
             return whole
+        if tell:
+            tell(unread)
+            tell = None
         time.sleep(TICK_S)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from desktop.compare.standing import Standing
 from monitor import figures
 from monitor.compare.columns import COLUMNS
-from monitor.compare.report import FRONTIER_LEGEND, SCORE_LEGEND, UNBOUNDED, board_table
+from monitor.compare.report import FRONTIER_LEGEND, UNBOUNDED, board_table
 from monitor.exchange.tables import safe
 from monitor.report import LEGEND
 
@@ -15,10 +15,10 @@ DECIMALS = 6
 
 def as_markdown(standing: Standing) -> str:
     """Return the table as people read it, in the order of the ranks."""
-    header, rows = board_table(standing.board, standing.ranked, standing.places, UNBOUNDED)
-    lines = [_line(header), _line(["---"] * 3 + ["---:"] * (len(header) - 3))]
-    lines += [_line(row) for row in rows]
-    notes = [f"{LEGEND}   {FRONTIER_LEGEND}", SCORE_LEGEND, *standing.board.notes]
+    table = board_table(standing.board, standing.ranked, standing.places, UNBOUNDED)
+    lines = [_line(table.header), _line(["---"] * 3 + ["---:"] * (len(table.header) - 3))]
+    lines += [_line(row) for row in table.rows]
+    notes = [f"{LEGEND}   {FRONTIER_LEGEND}", table.legend, *standing.board.notes]
     return "\n".join([f"**{standing.board.exam.title}**", "", *lines, "", *_paragraphs(notes)])
 
 

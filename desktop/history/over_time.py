@@ -104,11 +104,12 @@ class OverTime(QWidget):
         for box in (self.measure, self.period, self.stack):
             row.addWidget(box)
         row.addStretch(1)
-        self._note = label("", "muted")
-        self.chart.pointed.connect(lambda told: self._note.setText(told.replace("\n", " · ")))
-        row.addWidget(self._note)
+        self._pointed = label("", "muted")
+        self.chart.pointed.connect(lambda told: self._pointed.setText(told.replace("\n", " · ")))
+        row.addWidget(self._pointed)
         self._legend = label("", "legend", wrap=True)
         self._legend.setTextFormat(Qt.TextFormat.RichText)
+        self._caveats = label("", "muted", wrap=True)
         self._nothing = label(self.tr("Nothing to draw for this choice."), "muted")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._card = named(QWidget(), "plain")
@@ -121,9 +122,10 @@ class OverTime(QWidget):
         layout.addLayout(row)
         layout.addWidget(self._card, 1)
         layout.addWidget(self._legend)
+        layout.addWidget(self._caveats)
         # Neither a chart nor that there is none is known before it is read.
-        self.chart.hide()
-        self._nothing.hide()
+        for each in (self.chart, self._nothing, self._caveats):
+            each.hide()
         self.show_place(state.place)
 
     def set_theme(self, theme: Theme) -> None:
@@ -147,17 +149,19 @@ class OverTime(QWidget):
         has_bars = bool(self.chart.colors())
         self.chart.setVisible(has_bars)
         self._nothing.setVisible(not has_bars)
-        notes = []
+        caveats = []
         if self._state.place.stack is not found.place.stack:
-            notes.append(self.tr("Of components only the energy is known."))
+            caveats.append(self.tr("Of components only the energy is known."))
         if limited := found.limited_to:
             only = self.tr("Only the newest %1 queries that match are added up.")
-            notes.append(only.replace("%1", f"{limited:,}"))
-        self._note.setText(" ".join(notes))
+            caveats.append(only.replace("%1", f"{limited:,}"))
+        self._caveats.setText(" ".join(caveats))
+        self._caveats.setVisible(bool(caveats))
+        self._pointed.setText("")
         self._show_legend()
 
     def save_picture(self, path: Path) -> bool:
-        """Save the chart with title and legend at twice their size; return whether it worked."""
+        """Save the chart with all that is said of it, twice its size; return whether it worked."""
         picture = QPixmap((self.size() + QSize(2 * MARGIN, 0)) * SHARPNESS)
         picture.setDevicePixelRatio(SHARPNESS)
         picture.fill(self.palette().window().color())
@@ -168,8 +172,9 @@ class OverTime(QWidget):
         painter.setPen(self.palette().windowText().color())
         room = QRect(MARGIN, 0, self.width(), self._card.y())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, self._title())
-        for part in (self._card, self._legend):
-            part.render(painter, part.pos() + QPoint(MARGIN, 0))
+        for part in (self._card, self._legend, self._caveats):
+            if not part.isHidden():
+                part.render(painter, part.pos() + QPoint(MARGIN, 0))
         painter.end()
         return picture.save(str(path))
 

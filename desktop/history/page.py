@@ -316,7 +316,9 @@ class HistoryPage(QWidget):
         def tell(numbers: list[int]) -> None:
             self.refresh()
             one, several = self.tr("1 query is back."), self.tr("%1 queries are back.")
-            nothing = self.tr("Nothing was deleted in the last 30 days.")
+            nothing = self.tr(
+                "There is nothing to bring back. What is deleted is kept for 30 days."
+            )
             count = several.replace("%1", f"{len(numbers):,}") if numbers[1:] else one
             self.said.emit(count if numbers else nothing)
 

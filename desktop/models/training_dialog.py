@@ -1,6 +1,7 @@
 """Entering what training a model took: as it is known, as its card says, or from its hardware."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QIcon
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from desktop.bridge import Bridge
 from desktop.models.asking import Asking
+from desktop.models.every_digit import show_every_digit
 from desktop.models.training_hardware import HardwareTab
 from desktop.theme.numbers import DecimalField
 from desktop.theme.widgets import ChoiceBox, add_field, label, named, tool_button
@@ -29,6 +31,10 @@ from monitor.hub.catalog import repository_name
 MASSES = ((1.0, "g"), (1e3, "kg"), (1e6, "t"))
 
 ENERGIES = ((3.6e6, "kWh"), (3.6e9, "MWh"), (3.6e12, "GWh"))
+
+
+DIGITS = 12
+"""Significant ones of an amount in a field; what is known has fewer, but for a unit's rounding."""
 
 
 class TrainingDialog(QDialog):
@@ -67,16 +73,19 @@ class TrainingDialog(QDialog):
         for tab in (self.known, self.card, self.hardware):
             tab.edited.connect(self.problem.hide)
         self.tabs.currentChanged.connect(self.problem.hide)
-        if known:
-            self._show(known)
+        self._known, self._as_shown = known, None if known is None else self._show(known)
         self.tabs.currentWidget().setFocus()
 
-    def _show(self, known: Training) -> None:
-        """Begin with what is known, so that it can be mended."""
-        if known.method is Method.COMPUTED and self.hardware.show_training(known):
-            self.tabs.setCurrentWidget(self.hardware)
-        else:
-            self.known.show_training(known)
+    def _show(self, known: Training) -> Training | None:
+        """Begin with what is known, so that it can be mended; return what the fields make of it."""
+        tab: HardwareTab | KnownTab = self.hardware
+        if known.method is not Method.COMPUTED or not self.hardware.show_training(known):
+            tab = self.known
+            tab.show_training(known)
+        self.tabs.setCurrentWidget(tab)
+        with suppress(TrainingError):
+            return tab.training()
+        return None
 
     def accept(self) -> None:
         """Take what was entered, or say what is wrong with it; read a card first."""
@@ -95,6 +104,8 @@ class TrainingDialog(QDialog):
             self.problem.setText(str(problem))
             self.problem.show()
             return
+        if self._known and training == self._as_shown:
+            training = self._known  # with how it came about, and what no field shows of it
         self.told.emit(training)
         super().accept()
 
@@ -159,22 +170,31 @@ class AmountField(QWidget):
         self.unit.addItems([each for _size, each in units])
         self.unit.setCurrentIndex(len(units) - 1)
         self.unit.setAccessibleName(unit_name)
+        self._given: float | None = None
+        """The amount that is shown, until another is entered: a unit's size may round it."""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.number, 1)
         row.addWidget(self.unit)
         self.setFocusProxy(self.number)
-        self.number.valueChanged.connect(lambda _value: self.edited.emit())
-        self.unit.currentIndexChanged.connect(lambda _at: self.edited.emit())
+        self.number.valueChanged.connect(self._on_edited)
+        self.unit.currentIndexChanged.connect(self._on_edited)
 
     def show_amount(self, amount: float) -> None:
         """Show an amount in the unit that fits it."""
         size, name = figures.unit_for(amount, self._units[::-1])
         self.unit.setCurrentText(name)
-        self.number.setValue(amount / size)
+        show_every_digit(self.number, float(f"{amount / size:.{DIGITS}g}"))
+        self._given = amount
+
+    def _on_edited(self) -> None:
+        self._given = None
+        self.edited.emit()
 
     def amount(self) -> float:
-        """Return what was entered, 0 if nothing."""
+        """Return what was entered, 0 if nothing; to its last digit if it is as it was shown."""
+        if self._given is not None:
+            return self._given
         return self.number.value() * self._units[self.unit.currentIndex()][0]
 
 

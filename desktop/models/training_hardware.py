@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.models.every_digit import show_every_digit
 from desktop.theme.numbers import DecimalField, WholeField
 from desktop.theme.widgets import ChoiceBox, add_field, label
 from monitor import figures
@@ -238,13 +239,17 @@ class HardwareTab(QWidget):
             at = names.index(details["place"]) if details["place"] in names else -1
             self.hardware.setCurrentText(str(details["hardware"]))
             self.zone.setCurrentText(self.zone.itemText(at) or str(details["place"]))
-            self.watts.setValue(float(details["tdp_w"]))
             self.count.setValue(int(details["count"]))
-            self.hours.setValue(float(details["hours"]))
-            self.intensity.setValue(float(details["g_per_kwh"]))
-            self.pue.setValue(float(details["pue"]))
+            for field, name in (
+                (self.watts, "tdp_w"),
+                (self.hours, "hours"),
+                (self.intensity, "g_per_kwh"),
+                (self.pue, "pue"),
+            ):
+                show_every_digit(field, float(details[name]))
             # They were taken once, and are of what is named, also where that is in no list.
-            self._is_own_watts = self._listed() is None
+            listed = self._listed()
+            self._is_own_watts = listed is None or listed.tdp_w != self.watts.value()
             self._is_own_intensity = self._listed_place() is None
         except (KeyError, ValueError):
             return False

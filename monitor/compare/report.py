@@ -23,7 +23,7 @@ FRONTIER_MARKS = {Place.ON: "★", Place.MAY_BE: "☆", Place.OFF: ""}
 
 FRONTIER_LEGEND = "★ on the frontier of score and energy  ☆ may be"
 
-SCORE_LEGEND = "±: standard error; in brackets 95 %; =: cannot be told apart from others"
+INTERVALS = "95 % intervals"
 
 UNBOUNDED = 10_000
 """Characters a line may have where nothing bounds it: every column has room."""
@@ -118,26 +118,48 @@ COLUMNS = (
 """What the leaderboard tells; columns give way as those of the window do."""
 
 
+@dataclass(frozen=True, slots=True)
+class BoardTable:
+    """The leaderboard as a terminal shows it.
+
+    :param left_out: what there was no room for, as it gave way
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    left_out: tuple[str, ...]
+
+    @property
+    def legend(self) -> str:
+        """What the signs at its scores and ranks mean."""
+        brackets = () if INTERVALS in self.left_out else ("in brackets 95 %",)
+        return "; ".join(("±: standard error", *brackets, "=: cannot be told apart from others"))
+
+
 def board_table(
     board: Board, ranked: Sequence[Ranked], places: Sequence[Place | None], width: int
-) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the leaderboard for a terminal so many characters wide.
+) -> BoardTable:
+    """Return the leaderboard for a terminal so many characters wide.
 
     Where there is no room for all of it intervals are left out, then a column after the other;
     what is never left out may still be wider.
     """
     shown, with_intervals = list(COLUMNS), True
+    left_out: list[str] = []
     if board.is_uneven:
         shown.insert(1, Shown("items", lambda entry, _: f"{entry.score.items:,}"))
     while True:
         header, rows = _table(board, ranked, places, shown, with_intervals)
         dispensable = [column for column in shown if column.gives_way is not None]
         if _width(header, rows) <= width or not (with_intervals or dispensable):
-            return header, rows
+            return BoardTable(header, rows, tuple(left_out))
         if with_intervals:
             with_intervals = False
+            left_out.append(INTERVALS)
         else:
-            shown.remove(min(dispensable, key=lambda column: column.gives_way or 0))
+            first = min(dispensable, key=lambda column: column.gives_way or 0)
+            shown.remove(first)
+            left_out.append(first.title)
 
 
 def _table(

@@ -98,7 +98,8 @@ class CrossCheck:
 
     def glance(self, time_s: float, power_w: float | None) -> None:
         """Take in watts that were read while the counter was not asked."""
-        if power_w is not None:
+        is_counted = self._began_s is not None and self._told[-1:] != [None]
+        if power_w is not None and is_counted:
             self._told.append(Reading("integrated", time_s, power_w=power_w))
 
     def miss(self) -> None:

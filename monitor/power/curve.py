@@ -46,6 +46,11 @@ class Curve:
     power_w: Floats
     gap: npt.NDArray[np.uint8]
 
+    def first(self, count: int) -> "Curve":
+        """Return the first so many readings."""
+        to = slice(count)
+        return Curve(self.time_s[to], self.energy_j[to], self.power_w[to], self.gap[to])
+
 
 def middle(values: Floats) -> float:
     """Return the median. numpy's reads its masked arrays first, a thirtieth of a second."""

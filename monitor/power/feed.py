@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
-from monitor.power.channel import Channel, Doubt, Kind, Probe, ProbeState, Role
+from monitor.power.channel import Channel, Doubt, Probe, ProbeState, Role
+from monitor.power.following import told_after_s
 from monitor.power.gauge import Gauge
 from monitor.power.known import Desk, Known, Use
 from monitor.power.reader import Reader, delay_s
@@ -126,12 +127,9 @@ class Feed:
         return min((channel.period_s for channel in self.channels), default=0.0)
 
     @property
-    def refresh_s(self) -> float:
-        """How long it takes at most until each counter that a total rests on tells of a moment."""
-        counters = (
-            c.period_s for c in self.channels if c.kind is Kind.COUNTER and c.role is Role.PART
-        )
-        return max(counters, default=0.0)
+    def told_after_s(self) -> float:
+        """How long it takes at most until what a total rests on has told all of a moment."""
+        return told_after_s(self.channels)
 
     def silent_s(self) -> float:
         """Seconds for which it has not returned from the present call; 0 without one."""

@@ -1,7 +1,7 @@
 """Counters that are read on at a mark, until it is known when they were refreshed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from monitor.power.channel import Channel, Kind, Reading, Role
 from monitor.power.refreshes import REPEATED
@@ -26,6 +26,19 @@ def is_followed(channel: Channel) -> bool:
     """Whether a total rests on this counter, and it is worth being read on at a mark."""
     is_counted = channel.kind is Kind.COUNTER and channel.role is Role.PART
     return is_counted and FOLLOWED_S[0] <= channel.period_s <= FOLLOWED_S[1]
+
+
+def told_after_s(channels: Iterable[Channel]) -> float:
+    """Return how long it takes at most until counters have told all of a moment.
+
+    Two refreshes of one that is followed, one of any other.
+
+    :param channels: of which those count that a total rests on
+    :return: seconds; 0 without a counter
+    """
+    counters = [c for c in channels if c.kind is Kind.COUNTER and c.role is Role.PART]
+    told_s = (c.period_s * (REFRESHES if is_followed(c) else 1) for c in counters)
+    return max(told_s, default=0.0)
 
 
 class Following:

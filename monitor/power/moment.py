@@ -105,7 +105,9 @@ def moment_of(known: Refreshed, at_s: float, usual_s: float) -> Moment:
             if step_w:
                 bent = _bent(before, after, at_s, dt_s)
                 ramp_j = math.hypot(step_w / 2, unseen_w) * shape_j
-                return Moment(bent.joules, math.hypot(bent.doubt_j, ramp_j))
+                # What weighing makes of doubtful lines lies between the two refreshes all the same.
+                joules = min(max(bent.joules, before.joules), after.joules)
+                return Moment(joules, math.hypot(bent.doubt_j, ramp_j))
         else:
             burst_w = min(apart_w)
     doubt_j = math.hypot(

@@ -11,7 +11,7 @@ from monitor.power import windows_sleep
 from monitor.power.alarm import Alarm
 from monitor.power.channel import Channel, Kind, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.curve import Gap
-from monitor.power.following import Following, is_followed
+from monitor.power.following import Following, is_followed, told_after_s
 from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
 from monitor.power.known import Desk, Known
 from monitor.power.own_time import ThreadTime
@@ -40,7 +40,7 @@ HEALTHY_S = 60.0
 COSTLY_S = 1e-3
 """Counters that cost more of a processor's time are not asked with each reading of the watts."""
 
-WHOLE_SHARE, LONGEST_WHOLE_S = 0.005, 2.0
+WHOLE_SHARE, LONGEST_WHOLE_S = 0.0075, 0.8
 """They are asked so seldom that they take this share of a processor, or after so long. At a mark
 they are asked all the same: bills rest on them."""
 
@@ -68,7 +68,9 @@ def beat_after(time_s: float, interval_s: float) -> float:
     up. All sources thus wake together, and each finds in the processor's caches what another has
     just brought there: that saves a sixth of all that the sampler costs (measured).
     """
-    return (time_s // interval_s + 1) * interval_s
+    due_s = (time_s // interval_s + 1) * interval_s
+    # The time may be such a multiple already, but for the rounding of a quotient.
+    return due_s if due_s > time_s else due_s + interval_s
 
 
 def asleep_s() -> float:
@@ -112,6 +114,7 @@ class Reader:
         self._labels: dict[str, str] = {}
         self._doubting: Doubting | None = None
         self._glancing: Glancing | None = None
+        self._cost_s = math.inf
         self._gauges_due_s = -math.inf
         self._alarm, self._ended = Alarm(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"power-{name}", daemon=True)
@@ -279,15 +282,15 @@ class Reader:
         failing_s: float | None = None
         there = (channel for channel in known.channels if channel not in known.missing)
         followed = [channel for channel in there if is_followed(channel)]
+        told_after = told_after_s(c for c in known.channels if c not in known.missing)
         following: Following | None = None
-        is_marked, known.whole_s = True, 0.0
+        marked_s, is_owed, known.whole_s = began_s, True, 0.0
         while not self._ended.is_set():
             if suspended_s() - slept_s > ASLEEP_S:
                 slept_s = suspended_s()
                 self._desk.trace.note_asleep(asleep_s(), time.monotonic())
                 self._desk.trace.miss([channel.key for channel in known.channels], Gap.ASLEEP)
-            is_well = self._read(is_whole=is_marked or following is not None)
-            is_marked = False
+            is_well = self._read(is_whole=is_owed or following is not None)
             if following and is_well:
                 following.note(known.tried_s)
             self._read_gauges()
@@ -301,15 +304,20 @@ class Reader:
                 return
             interval_s = max(min(1 / self._desk.hz, watts_s), fastest_s, known.use.value)
             due_s = beat_after(max(last_s, anew_s), interval_s) if is_well else last_s + RETRY_S
+            # Until all of the marked moment is told.
+            is_owed = known.tried_s < marked_s + told_after
+            if is_well and is_owed and not followed and last_s + fastest_s < due_s:
+                due_s = last_s + fastest_s
+                anew_s = due_s + fastest_s
             wait_s = max(0.0, due_s - time.monotonic())
             if following and (soon_s := following.wait_s(last_s)) and is_well:
                 wait_s = min(wait_s, soon_s)
             else:
                 following = None
             if self._alarm.wait(wait_s) and not self._ended.is_set():
-                is_marked = True
+                marked_s, is_owed = time.monotonic(), True
                 if followed:
-                    following = following or Following(followed, self._desk.trace)
+                    following = Following(followed, self._desk.trace)
                 else:
                     self._ended.wait(max(0.0, last_s + fastest_s - time.monotonic()))
                     anew_s = time.monotonic() + fastest_s
@@ -354,11 +362,17 @@ class Reader:
             return self._source.read()
         began_s = time.thread_time()
         try:
-            return self._source.read()
-        finally:
-            cost_s = time.thread_time() - began_s
-            spared_s = min(cost_s / WHOLE_SHARE, LONGEST_WHOLE_S)
-            self.known.whole_s = spared_s if cost_s > COSTLY_S else 0.0
+            readings = self._source.read()
+        except Exception:
+            self.known.whole_s = 0.0  # no glance is to hide that it fails
+            raise
+        cost_s, before_s = time.thread_time() - began_s, self._cost_s
+        self._cost_s = cost_s
+        # The lesser of two: where the clock of a thread ticks, a cheap one may meet a tick.
+        least_s = min(cost_s, before_s)
+        spared_s = min(least_s / WHOLE_SHARE, LONGEST_WHOLE_S)
+        self.known.whole_s = spared_s if least_s > COSTLY_S else 0.0
+        return readings
 
     def _record(self, readings: list[Reading], is_whole: bool) -> None:
         """Keep what was read of this source's own channels, unless it is of the future."""

@@ -85,10 +85,14 @@ class Ring:
         """Note that it is not there from now on: readings are passed over until it is reopened."""
         if self._last_s == math.inf:
             return
+        if self._sketched:
+            # Nobody will say any more what was counted.
+            self._draw(0.0, _MISSED, now_s, None)
+            self._last_j = self._counted_to_j
         if self.written:
             at_s = max(now_s, math.nextafter(self._last_s, math.inf))
             self._write(at_s, self._last_j, math.nan, _LEFT)
-        self._last_s, self._counted_to_j, self._sketched = math.inf, self._last_j, 0
+        self._last_s = math.inf
 
     @property
     def _newest(self) -> int:

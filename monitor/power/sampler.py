@@ -191,10 +191,10 @@ class Sampler:
         """
         used = [feed for feed in self._feeds if feed.use is not Use.NONE and self._answers(feed)]
         if timeout_s is None:
-            slowest_s = max((feed.refresh_s for feed in used), default=0.0)
+            slowest_s = max((feed.told_after_s for feed in used), default=0.0)
             timeout_s = min(max(WAIT_S, 2 * slowest_s), LONGEST_WAIT_S)
         until_s = {
-            feed: time_s + (feed.refresh_s if feed.refresh_s <= timeout_s / 2 else 0.0)
+            feed: time_s + (feed.told_after_s if feed.told_after_s <= timeout_s / 2 else 0.0)
             for feed in used
             if feed.fastest_s <= timeout_s
         }
@@ -217,7 +217,7 @@ class Sampler:
             stalled_s = max(STALLED_INTERVALS / self.hz, STALLED_REFRESHES * feed.fastest_s)
             stalled_s += feed.whole_s
             if feed.use is Use.TOTAL and read_s and now_s - read_s < stalled_s:
-                told_s.append(read_s - feed.refresh_s)
+                told_s.append(read_s - feed.told_after_s)
         return min(told_s, default=now_s)
 
     def _answers(self, feed: Feed) -> bool:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtCore import QItemSelectionModel, QRect, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.history.bars import OTHERS, BarChart, arrange
 from desktop.history.calendar import Calendar
 from desktop.history.model import PAGE
+from desktop.history.over_time import MARGIN, SHARPNESS
 from desktop.history.page import HistoryPage
 from desktop.history.state import Measure, Place, View
 from desktop.history.totals import Balance, TotalsStrip, period_before
@@ -253,7 +255,12 @@ def test_deleted_queries_come_back_with_undo(
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
     assert few.notice.text() == "1 query is back."
     page._bring_back.trigger()
-    qtbot.waitUntil(lambda: "Nothing was deleted" in few.notice.text(), timeout=5_000)
+    qtbot.waitUntil(
+        lambda: (
+            few.notice.text()
+            == "There is nothing to bring back. What is deleted is kept for 30 days."
+        )
+    )
 
 
 def test_one_deleted_query_is_told_in_the_singular(qtbot: QtBot, few: MainWindow) -> None:
@@ -386,19 +393,31 @@ def test_a_click_on_a_bar_lists_the_queries_of_its_days(
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=5_000)
 
 
-def test_what_cannot_be_split_by_component_says_why_it_is_not(
-    qtbot: QtBot, page: HistoryPage
+def test_what_cannot_be_split_by_component_says_why_it_is_not_and_so_does_its_picture(
+    qtbot: QtBot, page: HistoryPage, tmp_path: Path
 ) -> None:
     def shown(measure: Measure) -> str:
         place = replace(page.state.place, view=View.CHART, measure=measure, stack=Stack.COMPONENT)
         page.state.go(place)
         shows = page.over_time
         qtbot.waitUntil(lambda: shows._shown is not None and shows._shown.place.measure is measure)
-        return shows._note.text()
+        return shows._caveats.text()
 
     assert shown(Measure.ENERGY) == ""
     assert shown(Measure.CO2) == "Of components only the energy is known."
+    over_time = page.over_time
+    qtbot.keyClick(over_time.chart, Qt.Key.Key_Left)
+    caveats = over_time._caveats
+    qtbot.waitUntil(lambda: caveats.isVisible() and caveats.y() > over_time._card.y())
+    assert caveats.text() == "Of components only the energy is known.", "the arrows tell above it"
+    path = tmp_path / "chart.png"
+    assert over_time.save_picture(path)
+    place = caveats.geometry().translated(MARGIN, 0)
+    part = QImage(str(path)).copy(QRect(place.topLeft() * SHARPNESS, place.size() * SHARPNESS))
+    colours = {part.pixel(x, y) for x in range(part.width()) for y in range(part.height())}
+    assert len(colours) > 2, "its letters are drawn"
     assert shown(Measure.ENERGY) == ""
+    assert caveats.isHidden()
 
 
 def test_the_calendar_is_reached_by_keyboard_and_a_day_of_it_listed(

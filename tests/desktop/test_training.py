@@ -1,6 +1,8 @@
 """Training in the window: entered in three ways, compared with a person's own answers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -11,8 +13,9 @@ from desktop.models.training import TrainingCard
 from desktop.models.training_dialog import TrainingDialog
 from desktop.services import Services
 from desktop.theme.equivalents import TEXTS, EquivalentLine, EquivalentSwitch
+from monitor.carbon.accelerators import Accelerator
 from monitor.carbon.equivalents import PREFERENCE, WORDS
-from monitor.carbon.training import Method, Training, entered
+from monitor.carbon.training import Method, Place, Training, computed, entered
 from monitor.energy.account import Bill
 from monitor.energy.interval import Interval
 from monitor.hub.card import parse_card
@@ -145,6 +148,80 @@ def test_an_energy_that_is_told_is_kept_and_shown_again(
     again = TrainingDialog(card._bridge, "tiny", found)
     qtbot.addWidget(again)
     assert again.known.training() == found
+
+
+H100_OF_500_W: dict[str, Any] = {
+    "hardware": "H100", "tdp_w": 500.0, "count": 1, "hours": 100.0, "place": "DEU",
+    "g_per_kwh": 342.06, "pue": 1.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        H100_OF_500_W,
+        {**H100_OF_500_W, "tdp_w": 350.5, "hours": 1234.56, "pue": 1.125},
+        {**H100_OF_500_W, "place": "Mars", "g_per_kwh": 12.3456},
+    ],
+)
+def test_what_was_reckoned_is_the_same_after_it_was_looked_at(
+    qtbot: QtBot, bridge: Bridge, details: dict[str, Any]
+) -> None:
+    place = Place(details["place"], details["g_per_kwh"])
+    chip = Accelerator(details["hardware"], "", details["tdp_w"], "as entered")
+    stored = computed(chip, details["count"], details["hours"], place, details["pue"])
+    again = TrainingDialog(bridge, "tiny", stored)
+    qtbot.addWidget(again)
+    again.hardware.settle()
+    assert again.hardware.watts.value() == details["tdp_w"]
+    mended = again.hardware.training()
+    assert (mended.grams, mended.energy_j, mended.details) == (
+        stored.grams, stored.energy_j, stored.details
+    )  # fmt: skip
+    with qtbot.waitSignal(again.told) as told:
+        again.accept()
+    assert told.args == [stored]
+
+
+@pytest.mark.parametrize(
+    ("grams", "kwh", "shown"),
+    [
+        (1_234_567.8, 1_082_990.4, ("1.2345678 t", "1.0829904 GWh")),
+        (0.0004, None, ("0.0004 g", "not entered MWh")),
+        (1e6 / 3, 1000 / 3, ("333.333333333 kg", "333.333333333 kWh")),
+    ],
+)
+def test_an_amount_is_kept_to_its_last_digit_until_it_is_edited(
+    qtbot: QtBot, bridge: Bridge, grams: float, kwh: float | None, shown: tuple[str, str]
+) -> None:
+    stored = entered(grams, "a paper", kwh and kwh * 3.6e6)
+    again = TrainingDialog(bridge, "tiny", stored)
+    qtbot.addWidget(again)
+    known = again.known
+    amounts = (known.mass, known.energy)
+    assert tuple(f"{each.number.text()} {each.unit.currentText()}" for each in amounts) == shown
+    known.source.setText("its report")
+    assert known.training() == replace(stored, source="its report")
+    known.mass.unit.setCurrentText("kg")
+    known.mass.number.setValue(2.5)
+    assert known.mass.amount() == 2500
+
+
+def test_looking_at_what_a_card_told_does_not_make_it_ones_own(
+    qtbot: QtBot, bridge: Bridge
+) -> None:
+    of_card = Training(
+        1200.0, "model card of who/quiz", method=Method.CARD, details=(("location", "Ghent"),)
+    )
+    again = TrainingDialog(bridge, "tiny", of_card)
+    qtbot.addWidget(again)
+    with qtbot.waitSignal(again.told) as told:
+        again.accept()
+    assert told.args == [of_card]
+    again.known.mass.number.setValue(1.3)
+    with qtbot.waitSignal(again.told) as told:
+        again.accept()
+    assert told.args == [entered(1300.0, "model card of who/quiz")]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from monitor.cli import main
 from monitor.power.sampler import Sampler
 from monitor.quiet import IdleMeasurement
 from tests.hardware.curve import PowerCurve
+from tests.hardware.hwmon import put_supply
 from tests.hardware.plug_server import serving, shelly
 from tests.hardware.processor import fake_processor
 from tests.hardware.sysfs import FakeSysfs, RaplZone
@@ -104,6 +105,7 @@ def test_calibrating_waits_for_a_plug_which_is_asked_last(
         assert run(main, *PLUG_ADD, device.address).exit_code == 0
         ran = run(calibrate_wall, "--quick", "--no-model")
     assert "Desk is read every 0.4 s only" in ran.output, "it is what the steps are laid by"
+    assert ran.stderr.count("Waiting for a first reading of Desk …") == 1
 
 
 def test_a_plug_that_says_nothing_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +116,20 @@ def test_a_plug_that_says_nothing_is_named(run: Command, monkeypatch: pytest.Mon
         ran = run(calibrate_wall, "--quick", "--no-model")
     assert ran.exit_code == 1
     assert "Desk did not tell any watts" in ran.output
+    assert "battery" not in ran.output, "there is none here"
+
+
+def test_a_laptop_on_mains_is_told_to_be_unplugged(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.staircase.FIRST_S", 0.1)
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
+    put_supply(tmp_path / "sys", "BAT0", type="Battery", status="Charging", power_now=12_500_000)
+    ran = run(calibrate_wall, "--quick", "--no-model")
+    assert ran.exit_code == 1
+    told = " ".join(ran.output.split())
+    assert "Battery did not tell any watts" in told
+    assert "battery tells them while its charger is unplugged" in told
 
 
 @pytest.mark.parametrize("seconds", ["0", "-5", "4", "a minute", "100000"])

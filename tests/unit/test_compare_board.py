@@ -262,7 +262,8 @@ def test_a_row_whose_best_runs_lack_a_part_is_marked(history: History) -> None:
     whole = Bill((line(CPU, DECODE, 20.0), line(GPU, DECODE, 90.0)))
     stored_run(history, suite_id, "b", items(8), of=whole, tokens=tokens)
     found = board(history)
-    header, cells = board_table(found, rank(found, find_column("score")), [None, None], 200)
+    table = board_table(found, rank(found, find_column("score")), [None, None], 200)
+    header, cells = table.header, table.rows
     marked = [name for name, cell in zip(header, cells[0], strict=True) if cell.startswith("≥")]
     assert marked == ["J/item", "J/token", "Wh/1,000", "J/correct", "g CO₂e/1,000"]
     assert not any(cell.startswith("≥") for cell in cells[1])
@@ -686,7 +687,7 @@ def test_the_leaderboard_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, widt
     assert max(map(len, lines)) <= width
     (row,) = [each for each in lines if "b Q4_K_M" in each and "★" in each and "90.0 %" in each]
     assert "● 4.00 J" in row
-    assert ("J/correct" in found.stdout) is (width == 160)
+    assert ("J/correct" in lines[1]) is (width == 160)
     assert "Within 50 points of the best" in " ".join(lines)
     assert "efficiency = (1 × share(score)" in " ".join(lines)
     assert "Simulated" in found.stdout
@@ -709,6 +710,24 @@ def test_at_every_width_models_are_named_and_no_heading_is_cut(
     assert headings[:5] == ["rank", "model", "efficiency", "score", "J/item"]
     assert ("training" in headings) is (width == 150)
     assert name[:14] in rows[0]
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_narrow_leaderboard_says_what_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(width: int) -> str:
+        monkeypatch.setattr(terminal.stdout, "_width", width)
+        return " ".join(run().stdout.split())
+
+    narrow = told(44)
+    assert (
+        "No room for: 95 % intervals, training, memory, Wh/1,000, size, g CO₂e/1,000, J/correct, "
+        "speed, J/token. A wider terminal or --json shows them."
+    ) in narrow
+    assert "in brackets" not in narrow
+    assert "±: standard error; =: cannot be told apart" in narrow
+    wide = told(200)
+    assert "No room" not in wide
+    assert "±: standard error; in brackets 95 %; =:" in wide
 
 
 def test_of_many_cascades_those_are_told_that_pay(

@@ -116,6 +116,29 @@ def test_narrow_sums_leave_columns_out_and_break_no_heading_or_figure(
     assert any(row.startswith("total") and "J" in row.split() for row in rows)
 
 
+def test_narrow_sums_say_what_they_leave_out_and_explain_nothing_else(
+    ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(History(database_path())) as history:
+        history.finish(history.begin(query_start(prompt="four", zone=CAF)).query_id, outcome())
+
+    def told(width: int) -> str:
+        monkeypatch.setattr(terminal.stdout, "_width", width)
+        return " ".join(run("sums").stdout.split())
+
+    narrow = told(44)
+    assert "No room for: speed, queries, CO2e. A wider terminal or --json shows them." in narrow
+    assert "J/token: decode, over all queries of a row." in narrow
+    assert "J/token and speed" not in narrow
+    assert "emissions" not in narrow, "there is no column of them"
+    assert "decode" not in told(30)
+    assert "No room for: speed. A wider terminal or --json shows it." in told(60)
+    wide = told(120)
+    assert "No room" not in wide
+    assert "J/token and speed: decode" in wide
+    assert "The emissions are of 3 of 4 measured queries" in wide
+
+
 def test_sums_are_those_of_the_queries(ids: list[str]) -> None:
     records = answer("list")
     found = answer("sums", "--by", "day", "--split", "model")
@@ -200,8 +223,27 @@ def test_what_was_deleted_comes_back_without_being_named_the_last_first(ids: lis
     assert [record["id"] for record in answer("list")] == ids[1:]
     assert run("delete", "--undo").stderr.split() == ["Brought", "back:", ids[0]]
     assert [record["id"] for record in answer("list")] == ids
-    assert "Nothing was deleted" in run("delete", "--undo").stderr
+    assert run("delete", "--undo").stderr.split(". ") == [
+        "There is nothing to bring back", "What is deleted is kept for 30 days.\n"
+    ]  # fmt: skip
     assert answer("delete", "--undo") == {"ids": [], "deleted": False}
+
+
+def test_of_many_that_come_back_a_few_are_told(
+    ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(History(database_path())) as history:
+        for number in range(23):
+            stored_query(history, f"more {number}")
+        history.edits.delete(history.browse.numbers())
+    told = " ".join(run("delete", "--undo").stderr.split())
+    assert told.startswith("Brought back: ")
+    assert told.endswith(" and 6 more")
+    assert len(told.removesuffix(" and 6 more").split()) == 2 + 20
+    everything = [record["id"] for record in answer("list", "--limit", "100")]
+    assert len(everything) == 26
+    run("delete", *everything)
+    assert sorted(answer("delete", "--undo")["ids"]) == sorted(everything)
 
 
 def test_a_running_query_is_kept(ids: list[str]) -> None:

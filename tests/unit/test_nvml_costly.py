@@ -79,3 +79,17 @@ def test_what_is_told_of_the_rest_waits_for_the_next_count(fake_gpus: FakeGpus) 
             told.add(read_s)
             time.sleep(0.02)
     assert 1 <= len(told) <= 6
+
+
+def test_a_mark_soon_after_another_is_told_to_its_end_as_well(fake_gpus: FakeGpus) -> None:
+    fake_gpus([FakeGpu(uuid="GPU-costly", energy_cost_s=COST_S, energy_step_s=0.1)])
+    with Sampler(hz=10, sources=[Nvml()]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        time.sleep(0.6)
+        sampler.mark()
+        time.sleep(0.15)
+        end_s = time.monotonic()
+        assert sampler.wait_until(end_s)
+        counted_s, _ = sampler.trace.counted(KEY)
+    # Two refreshes after it tell when the one before was.
+    assert counted_s >= end_s + 0.2

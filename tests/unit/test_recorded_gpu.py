@@ -15,7 +15,7 @@ from monitor.power.window import Window
 from tests.recorded.h200 import PERIOD_S, Recording
 from tests.unit.conftest import MakeChannel
 
-TICK_S, WHOLE_S = 0.1, 0.75
+TICK_S, WHOLE_S = 0.1, 0.8
 """Watts are read so often; the counter, where that costs 4.5 ms."""
 
 KEY = "nvml:recorded"

@@ -17,7 +17,6 @@ tests/hardware/test_gpu.py.
 
 import platform
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -99,13 +98,13 @@ class Nvml:
         :raises OpenAnew: if a GPU that slept has woken, one that did not answer does, or a counter
           has been found broken, so that watts are integrated instead
         """
-        return self._ask(Gpu.read)
+        return self._ask(is_glance=False)
 
     def glance(self) -> list[Reading]:
         """Read the watts of every GPU that tells them; raises as :meth:`read` does."""
-        return self._ask(Gpu.glance)
+        return self._ask(is_glance=True)
 
-    def _ask(self, read: Callable[[Gpu], list[Reading]]) -> list[Reading]:
+    def _ask(self, is_glance: bool) -> list[Reading]:
         now_s = time.monotonic()
         self._look_for_woken(now_s)
         for gpu in self._gpus:
@@ -122,14 +121,15 @@ class Nvml:
         error: pynvml.NVMLError | None = None
         for gpu in self._gpus:
             try:
-                readings += read(gpu)
+                readings += gpu.glance() if is_glance else gpu.read()
             except pynvml.NVMLError as failed:
                 error = failed
                 gpu.miss()
                 if failed.value in GONE:
                     self._lose(gpu, failed, now_s)
             else:
-                gpu.lost = ""
+                # Watts may be told where the counter is not.
+                gpu.lost = gpu.lost if is_glance else ""
         if not readings and error:
             raise OSError(str(error))
         return readings
