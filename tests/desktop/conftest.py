@@ -1,12 +1,10 @@
 """A real window over real services, offscreen."""
 
-import gc
 import threading
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.app import make_application
@@ -20,9 +18,6 @@ from tests.desktop.talking import SHORT
 
 LASTING = ("power-", "window-reads", "hub", "live-carbon")
 """Beginnings of the names of threads that end by themselves a little later."""
-
-FEW_WIDGETS = 200
-"""To style so many takes less than to look through all objects for those nobody needs."""
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +33,6 @@ def application(qapp: object) -> object:
     Which test is the first of its process is chance.
     """
     return qapp
-
-
-@pytest.fixture
-def alone(application: object) -> None:
-    """Do away with the widgets of tests that are over: a theme is given to all there are."""
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    if len(QApplication.allWidgets()) > FEW_WIDGETS:
-        gc.collect()
 
 
 @pytest.fixture

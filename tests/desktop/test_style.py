@@ -29,7 +29,7 @@ UNITS = ("mJ.", "MB", "%", "min", "s", "J")
 
 
 @pytest.fixture(params=[LIGHT, DARK], ids=lambda theme: theme.name)
-def theme(request: pytest.FixtureRequest, alone: None) -> Iterator[Theme]:
+def theme(request: pytest.FixtureRequest) -> Iterator[Theme]:
     """A theme the program has for the time of the test."""
     app = QApplication.instance()
     assert isinstance(app, QApplication)

@@ -87,7 +87,6 @@ def test_everything_that_takes_focus_has_a_name(qtbot: QtBot, window: MainWindow
                 assert described or is_container or is_viewport, (name, widget)
 
 
-@pytest.mark.usefixtures("alone")
 def test_theme_changes_everywhere_and_back(qtbot: QtBot, window: MainWindow) -> None:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
@@ -154,7 +153,6 @@ def test_recording_by_keys_works_from_the_small_window_and_presses_nothing_else(
     assert not isinstance(window.focusWidget(), QAbstractButton)
 
 
-@pytest.mark.usefixtures("alone")
 def test_the_theme_is_found_by_its_words_and_kept(qtbot: QtBot, window: MainWindow) -> None:
     find = action_source("Actions", window.commands.actions).find
     for typed in ("dark", "theme"):
