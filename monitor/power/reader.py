@@ -280,9 +280,9 @@ class Reader:
         # After a reading between two beats the next may be too near to tell anything new.
         anew_s = began_s + fastest_s
         failing_s: float | None = None
-        there = (channel for channel in known.channels if channel not in known.missing)
+        there = [channel for channel in known.channels if channel not in known.missing]
         followed = [channel for channel in there if is_followed(channel)]
-        told_after = told_after_s(c for c in known.channels if c not in known.missing)
+        told_after = told_after_s(there)
         following: Following | None = None
         marked_s, is_owed, known.whole_s = began_s, True, 0.0
         while not self._ended.is_set():
