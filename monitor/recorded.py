@@ -314,11 +314,7 @@ def _cut(curve: Curve, start_s: float, end_s: float, beside: int = 1) -> Curve:
     """Return the readings between two moments, with so many before and after."""
     first = max(int(np.searchsorted(curve.time_s, start_s)) - beside, 0)
     stop = int(np.searchsorted(curve.time_s, end_s, side="right")) + beside
-    return _part(curve, slice(first, stop))
-
-
-def _part(curve: Curve, rows: slice) -> Curve:
-    return Curve(curve.time_s[rows], curve.energy_j[rows], curve.power_w[rows], curve.gap[rows])
+    return curve.rows(slice(first, stop))
 
 
 def join_curves(pieces: Sequence[Curve]) -> Curve:
@@ -339,11 +335,11 @@ def join_curves(pieces: Sequence[Curve]) -> Curve:
         if new == len(piece.time_s):
             continue
         shift_j = last.energy_j[-1] - piece.energy_j[max(new - 1, 0)]
-        rest = _part(piece, slice(new, None))
+        rest = piece.rows(slice(new, None))
         gap = rest.gap.copy()
         if new == 0:
             gap[0] = max(gap[0], Gap.MISSED)
-        joined.append(Curve(rest.time_s, rest.energy_j + shift_j, rest.power_w, gap))
+        joined.append(replace(rest, energy_j=rest.energy_j + shift_j, gap=gap))
     if not joined:
         return Curve(np.empty(0), np.empty(0), np.empty(0), np.empty(0, np.uint8))
     return Curve(
@@ -351,6 +347,7 @@ def join_curves(pieces: Sequence[Curve]) -> Curve:
         np.concatenate([each.energy_j for each in joined]),
         np.concatenate([each.power_w for each in joined]),
         np.concatenate([each.gap for each in joined]),
+        np.concatenate([each.is_sketch for each in joined]),
     )
 
 

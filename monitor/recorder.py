@@ -15,8 +15,8 @@ from monitor.carbon.late import late_figure
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.energy.standing import billed_curves
 from monitor.meter import chosen_zone
+from monitor.power.clock import asleep_s
 from monitor.power.curve import Curve, Gap
-from monitor.power.reader import asleep_s
 from monitor.power.sampler import Sampler
 from monitor.power.trace import ASLEEP_S
 from monitor.quiet import present_conditions
@@ -210,15 +210,15 @@ class Recorder:
             recording = self._until(until_s, self._tally.bill(until_s))
             self._drop_withdrawn()
             self._pieces.append(self._open_piece(recording, until_s))
-            is_full = ended_at is None and until_s - self._piece_from_s >= self._piece_s
-            if is_full:
-                self._close_piece(until_s)
             phases = sleep_phases(self._sleeps)
             pieces = {
                 number: encode_trace(StoredTrace(self._pieces[number], phases), 0.0)
                 for number in range(self._stored, len(self._pieces))
             }
-            if not is_full:
+            is_full = ended_at is None and until_s - self._piece_from_s >= self._piece_s
+            if is_full:
+                self._close_piece(until_s)
+            else:
                 self._pieces.pop()
             baseline = recording.baseline
             idle = (baseline, recording.stale) if baseline else None
@@ -227,7 +227,8 @@ class Recorder:
                 Progress(recording.duration_s, recording.bill, recording.marks, pieces, idle,
                          ended_at, recording.notes),
             )  # fmt: skip
-            self._stored = len(self._pieces)
+            # One that was just closed has what comes after it until the next has that.
+            self._stored = len(self._pieces) - is_full
             self.problem = ""
 
     def _drop_withdrawn(self) -> None:

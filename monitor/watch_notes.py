@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from monitor import figures
 from monitor.energy.account import Bill
 from monitor.energy.notes import Notes, Unread
 from monitor.energy.parts import partly_read
@@ -26,7 +27,7 @@ def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Note
 
     :param start_s: monotonic, as ``end_s``: the time that was billed
     """
-    probes, lines = sampler.probes(), bill.by_channel()
+    probes, lines = sampler.probes(are_kept=True), bill.by_channel()
     billed = {line.channel.key for line in lines}
     return Notes(
         tuple(doubt for probe in probes for doubt in probe.doubts if doubt.key in billed),
@@ -66,9 +67,9 @@ def _reason(
         return probe.reason if probe else ""
     curve = sampler.trace.curve(channel.key, start_s, end_s)
     late_s, early_s = curve.time_s[0] - start_s, end_s - curve.time_s[-1]
-    reasons = [f"first after {late_s:.1f} s"] if late_s > 0 else []
+    reasons = [f"first after {figures.duration(late_s)}"] if late_s > 0 else []
     # What is before the first of these readings is before the time, or has just been told.
     reasons += dict.fromkeys(GAPS[Gap(gap)] for gap in curve.gap[1:].tolist() if gap != Gap.NONE)
     if early_s > 0:
-        reasons.append(f"not in the last {early_s:.1f} s")
+        reasons.append(f"not in the last {figures.duration(early_s)}")
     return "; ".join(reasons)

@@ -13,6 +13,9 @@ and its own only where that was silent or had left.
 Whose a moment is depends on nothing that comes after it: a span that is billed at once, in slices
 as time goes on, or watched live is billed by the same, so that slices add up to the whole. The one
 exception is the opening of the sensors (:data:`OPENING_S`).
+
+A GPU that nothing reads is a part for as long as a model was on it, which the sampler notes
+(:meth:`Trace.note_unread`): a gap in every span that has a share in that time, and in no other.
 """
 
 import math
@@ -55,7 +58,8 @@ def standing(
     :param there: the channels that are there now, as the sampler lists them
     :param start_s: monotonic, as ``end_s``
     """
-    listed = {channel.key: channel for channel in there}
+    unread = _unread(trace, start_s, end_s)
+    listed = {channel.key: channel for channel in there if channel.key not in unread}
     # As they were opened: how they stand to each other is told by what was read.
     known = listed | {channel.key: channel for channel in trace.channels()}
     span = (start_s, end_s)
@@ -84,7 +88,21 @@ def standing(
             found += [(channel, own), (replace(channel, role=Role.INSIDE), within)]
         else:
             found.append((channel, share))
+    found += unread.values()
     return [Standing(channel, tuple(share)) for channel, share in found if share]
+
+
+def _unread(trace: Trace, start_s: float, end_s: float) -> dict[str, tuple[Channel, list[Stretch]]]:
+    """Return the parts that nobody reads by their keys, and when in a span they were at work.
+
+    One that was not at work in it is listed without a stretch.
+    """
+    span, parts = (start_s, end_s), {}
+    times: dict[str, list[Stretch]] = {}
+    for each in trace.unread():
+        parts[each.channel.key] = each.channel
+        times.setdefault(each.channel.key, []).append((each.from_s, each.until_s))
+    return {key: (parts[key], _both(time_s, [span], span)) for key, time_s in times.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +204,7 @@ def _within(curve: Curve, stretches: Sequence[Stretch]) -> Curve:
     gap = curve.gap[at]
     gap[np.isin(at_s, starts_s)] = Gap.MISSED
     energy_j = np.interp(at_s, time_s, curve.energy_j) if len(time_s) else at_s
-    return Curve(at_s, energy_j, curve.power_w[at], gap)
+    return replace(curve.rows(at), time_s=at_s, energy_j=energy_j, gap=gap)
 
 
 def _left_share(own: _Told, others: Sequence[_Told], span: Stretch) -> list[Stretch]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 Stretch = tuple[float, float]
 """From one moment to a later one: seconds on the clock of the readings."""
@@ -39,17 +40,34 @@ class Curve:
     :param energy_j: unwrapped cumulative joules since the channel's first reading
     :param power_w: watts; NaN where a counter has none yet
     :param gap: the :class:`Gap` before each reading
+    :param sketched: whether a counter was not asked, and watts tell what it had come to (see
+      :meth:`monitor.power.trace.Trace.sketch`); ``None``: it was, each time
     """
 
     time_s: Floats
     energy_j: Floats
     power_w: Floats
     gap: npt.NDArray[np.uint8]
+    sketched: Flags | None = None
+
+    def rows(self, chosen: slice | npt.NDArray[np.intp]) -> "Curve":
+        """Return some of the readings."""
+        return Curve(
+            self.time_s[chosen],
+            self.energy_j[chosen],
+            self.power_w[chosen],
+            self.gap[chosen],
+            None if self.sketched is None else self.sketched[chosen],
+        )
+
+    @property
+    def is_sketch(self) -> Flags:
+        """Shape (n,): whether each reading was sketched."""
+        return np.zeros(len(self.time_s), np.bool_) if self.sketched is None else self.sketched
 
     def first(self, count: int) -> "Curve":
         """Return the first so many readings."""
-        to = slice(count)
-        return Curve(self.time_s[to], self.energy_j[to], self.power_w[to], self.gap[to])
+        return self.rows(slice(count))
 
 
 def middle(values: Floats) -> float:

@@ -20,6 +20,10 @@ from monitor.power.sources import Source
 SILENT_S = 3.0
 """A call that takes longer than this is told of."""
 
+UNREAD_S = 10.0
+"""A channel that has told nothing for longer than this beside others of its source is named: more
+than an Apple chip's counters rest for, and as long as a model waits before it stands in."""
+
 HUNG_READING_S, HUNG_OPENING_S = 10.0, 30.0
 """A call that takes longer than this is given up. Drivers are loaded while a source is opened:
 NVML's may take seconds for each GPU where its persistence mode is off."""
@@ -177,21 +181,24 @@ class Feed:
         self._reader = Reader(self.name, None, self._make, self._desk, known, wait_s)
         self._reader.start()
 
-    def told(self) -> Probe:
-        """Return the source's own answer, with what has gone wrong since."""
+    def told(self, is_kept: bool = False) -> Probe:
+        """Return the source's own answer, with what has gone wrong since.
+
+        :param is_kept: whether it will be read later: without what is true for a moment only
+        """
         known, now_s = self._reader.known, time.monotonic()
         probe = known.probe or Probe(self.name, ProbeState.ABSENT, "It has not answered yet.")
-        words = [probe.reason, *self._reader.remarks()]
-        read_s = self._last_read_s()
+        remarks, read_s = self._reader.remarks(), self._last_read_s()
+        words = [probe.reason, *remarks]
         if self._is_silent(probe, now_s, read_s):
-            if read_s > -math.inf:
+            if read_s > -math.inf and not is_kept:
                 words.append(f"It was last read {now_s - read_s:.0f} s ago.")
             is_left = any(left.is_alive for left in self._left)
             hangs = is_left or self.silent_s() >= SILENT_S
             advice = f"{ADVICE} {HANGS}" if hangs else ADVICE
             probe = replace(probe, state=ProbeState.SILENT, mend=probe.mend or advice)
         if known.failing and probe.state is not ProbeState.ABSENT:
-            words.append(f"Now failing: {known.failing}.")
+            words.append(f"{'Failing' if is_kept else 'Now failing'}: {known.failing}.")
         if refused := self._desk.gauge_trace.refused(known.gauges):
             labels = ", ".join(gauge.label for gauge in refused)
             words.append(f"Refused as impossible: the last reading of {labels}.")
@@ -200,13 +207,25 @@ class Feed:
         if known.missing and known.is_read:
             labels = ", ".join(channel.label for channel in known.missing)
             words.append(f"{labels}: not found any more. {MISSING}")
+        if not (remarks or is_kept) and (unread := self._unread_beside_others()):
+            words.append(f"Not read at present: {', '.join(unread)}.")
         if (silent_s := self.silent_s()) >= SILENT_S:
-            words.append(f"It has not answered for {silent_s:.0f} s.")
-        if known.restarts:
+            since = "did not answer" if is_kept else f"has not answered for {silent_s:.0f} s"
+            words.append(f"It {since}.")
+        if known.restarts and not is_kept:
             words.append(f"Restarted {known.restarts} time{'s' if known.restarts > 1 else ''}.")
-        if known.next_s is not None:
+        if known.next_s is not None and not is_kept:
             words.append(f"Next attempt in {math.ceil(max(known.next_s - now_s, 0.0))} s.")
         return replace(probe, reason=" ".join(words), doubts=known.doubts)
+
+    def _unread_beside_others(self) -> list[str]:
+        """Return the labels of channels that have fallen silent while others are read."""
+        known = self._reader.known
+        there = [channel for channel in known.channels if channel not in known.missing]
+        told = [(channel, self._desk.trace.latest(channel.key)) for channel in there]
+        read_s = {channel.label: latest[0] for channel, latest in told if latest}
+        newest_s = max(read_s.values(), default=-math.inf)
+        return [label for label, at_s in read_s.items() if newest_s - at_s > UNREAD_S]
 
     def _last_read_s(self) -> float:
         """Monotonic time of the last reading it gave; minus infinity if it never gave one."""

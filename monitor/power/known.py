@@ -1,11 +1,11 @@
 """What is known of a source, and what the threads of all sources work with."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from monitor.power.channel import Channel, Doubt, Probe
+from monitor.power.channel import Channel, Doubt, Probe, Role
 from monitor.power.gauge import Gauge, GaugeTrace
 from monitor.power.news import News
 from monitor.power.trace import Trace
@@ -79,3 +79,34 @@ class Known:
     asked_s: float | None = None
     next_s: float | None = None
     use: Use = Use.TOTAL
+
+    def left(self, opened: Sequence[Channel], has_left: Callable[[Channel], bool]) -> list[Channel]:
+        """Return the channels that were there before and have left, or are read by others now.
+
+        :param opened: those that are there now
+        :param has_left: what the source says of the devices of others
+        """
+        keys = {channel.key for channel in opened}
+        before = [channel for channel in self.channels if channel.key not in keys]
+        left = [c for c in before if any(_stands_for(new, c) for new in opened) or has_left(c)]
+        # What lies inside a part has left with it.
+        devices = {channel.device for channel in left if channel.role is Role.PART}
+        inside = [c for c in before if c.role is Role.INSIDE and c.device in devices]
+        return [*left, *inside]
+
+    def keep(self, opened: tuple[Channel, ...], left: Sequence[Channel]) -> None:
+        """Take in which channels are read now, and keep those that are not and have not left."""
+        gone = {channel.key for channel in (*left, *opened)}
+        self.missing = tuple(channel for channel in self.channels if channel.key not in gone)
+        self.channels = (*opened, *self.missing)
+        self.has_left = not self.channels and (self.has_left or bool(left))
+        if self.has_left:
+            self.gauges = ()
+
+
+def _stands_for(new: Channel, before: Channel) -> bool:
+    """Whether a part is read by another channel now, as watts where a counter was given up."""
+    return (
+        new.role is before.role is Role.PART
+        and (new.domain, new.device) == (before.domain, before.device)
+    )  # fmt: skip

@@ -1,9 +1,9 @@
 """When a counter was refreshed: its readings tell of those moments, not of when they were made.
 
-A reading tells what a counter had come to at its last refresh. That was at most a period ago, and
-after the reading before if that told less. Where the next two refreshes are known well, this one
-was as long before the first of them as that before the second: at a mark a sensor is read until
-both are seen (:mod:`monitor.power.reader`).
+A reading tells what a counter had come to at its last refresh. That was at most a period before
+the last reading that tells the same, and after the reading before if that told less. Where the
+next two refreshes are known well, this one was as long before the first of them as that before the
+second: at a mark a sensor is read until both are seen (:mod:`monitor.power.reader`).
 """
 
 import math
@@ -120,6 +120,10 @@ def _bounds(period_s: float, read_s: Floats, is_new: Flags, kept: Rows) -> tuple
     new = is_new[kept]
     after = new & (kept > 0)
     low_s[after] = np.maximum(low_s[after], read_s[kept[after] - 1])
+    # Nor was it a period before the last reading that still tells the same: there it had not been
+    # refreshed again. One that tells it for longer is of a counter that stands still.
+    same_s = read_s[np.append(kept[1:], len(read_s)) - 1] - period_s
+    low_s = np.where(new & (same_s < high_s), np.maximum(low_s, same_s), low_s)
     if len(kept) < 3:
         return low_s, high_s
     middle_s = (low_s + high_s) / 2

@@ -52,6 +52,8 @@ class Ring:
         self._energy_j = np.empty(capacity)
         self._power_w = np.empty(capacity)
         self._gap = np.empty(capacity, np.uint8)
+        # Of most counters none ever is.
+        self._is_sketch: npt.NDArray[np.bool_] | None = None
         # Single samples are read and written through these, at a tenth of the cost.
         self._time_at, self._energy_at = _floats(self._time_s), _floats(self._energy_j)
         self._power_at, self._gap_at = _floats(self._power_w), self._gap.data
@@ -179,7 +181,10 @@ class Ring:
         dt_s = time_s - self._last_s
         if not dt_s >= self._apart_s or time_s == math.inf:
             return True
+        if self._is_sketch is None:
+            self._is_sketch = np.zeros(self._capacity, np.bool_)
         self._write(time_s, self._last_j + self._between_w(power_w) * dt_s, power_w, _NONE)
+        self._is_sketch[self._newest] = True
         self._sketched += 1
         return True
 
@@ -266,6 +271,8 @@ class Ring:
         at = self.written % self._capacity
         self._time_at[at], self._energy_at[at] = time_s, energy_j
         self._power_at[at], self._gap_at[at] = power_w, gap
+        if self._is_sketch is not None:
+            self._is_sketch[at] = False
         self._last_s, self._last_j, self._last_w = time_s, energy_j, power_w
         self.written += 1
 
@@ -274,7 +281,10 @@ class Ring:
         capacity = self._capacity
         first = max(first, self.written - capacity, 0)
         rows = np.arange(first, min(stop, self.written)) % capacity
-        return Curve(self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows])
+        sketched = None if self._is_sketch is None else self._is_sketch[rows]
+        return Curve(
+            self._time_s[rows], self._energy_j[rows], self._power_w[rows], self._gap[rows], sketched
+        )
 
     def first_after(self, time_s: float) -> int:
         """Number of the first sample later than ``time_s``, by bisection over the ring."""

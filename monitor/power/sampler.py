@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from monitor.power.channel import Channel, Kind, Probe, counted
+from monitor.power.clock import beat_after
 from monitor.power.containment import Containment
 from monitor.power.feed import Feed
 from monitor.power.gauge import Gauge, GaugeTrace
 from monitor.power.known import Desk, Use
 from monitor.power.own_time import ThreadTime
-from monitor.power.reader import beat_after
 from monitor.power.sources import SOURCES, Source
 from monitor.power.trace import Trace
 from monitor.power.unread import ComputedOn, unread_part
@@ -23,8 +23,9 @@ STALLED_INTERVALS = 10
 STALLED_REFRESHES = 3
 """And at least for so many of its own refreshes."""
 
-WAIT_S, LONGEST_WAIT_S = 0.5, 3.0
-"""A bill waits so long for the last readings: quick sensors need a tenth of it."""
+WAIT_S, LONGEST_WAIT_S = 0.5, 4.5
+"""A bill waits so long for the last readings: quick sensors need a tenth of it, an Apple chip two
+of its batches, which are up to 2.23 s apart (:mod:`monitor.power.sources.apple`)."""
 
 LATE_S = 5.0
 """The model of what was not read for so long is read as often as a sensor: it may have to stand in.
@@ -74,6 +75,7 @@ class Sampler:
         self._desk = Desk(hz, lambda opened: self._containment.as_found(known_better(opened)))
         self._feeds: tuple[Feed, ...] = ()
         self._computed_on: Callable[[], ComputedOn | None] = _on_none
+        self._asking = threading.RLock()
         self._changing = threading.Lock()
         self._running = False
         self._stopped = threading.Event()
@@ -169,6 +171,7 @@ class Sampler:
         for feed in self._feeds:
             if feed.use is not Use.NONE:
                 feed.mark()
+        self._note_unread(self._read_channels(), time.monotonic())
 
     def wait_ready(self, timeout_s: float = 5.0) -> bool:
         """Wait until every source has answered its probe and was asked for a first reading.
@@ -227,21 +230,42 @@ class Sampler:
         return self._desk.news.wait_for(met, timeout_s)
 
     def channels(self) -> tuple[Channel, ...]:
-        """Return the channels in use: modelled ones give way to measured ones."""
+        """Return the channels in use: modelled ones give way to measured ones.
+
+        Among them is the GPU that a model is on where nothing reads it.
+        """
+        read = self._read_channels()
+        unread = self._note_unread(read, time.monotonic())
+        return (*read, unread) if unread else read
+
+    def _read_channels(self) -> tuple[Channel, ...]:
         opened: dict[str, Channel] = {}
         for channel in self._opened():
             opened.setdefault(channel.key, channel)
-        read = counted(tuple(opened.values()))
-        computed_on = self._computed_on()
-        unread = computed_on and unread_part(computed_on, read)
-        return (*read, unread) if unread else read
+        return counted(tuple(opened.values()))
 
-    def ask_computed_on(self, ask: Callable[[], ComputedOn | None]) -> None:
+    def ask_computed_on(self, ask: Callable[[], ComputedOn | None], from_s: float) -> None:
         """Take in whom to ask on which GPUs a model is: they are parts of the totals, read or not.
 
         :param ask: answers at once, from any thread; ``None`` if a model is on none
+        :param from_s: monotonic; since when one is being loaded
         """
-        self._computed_on = ask
+        with self._asking:
+            self._computed_on = ask
+            self._note_unread(self._read_channels(), from_s)
+
+    def _note_unread(self, read: tuple[Channel, ...], now_s: float) -> Channel | None:
+        """Find out whether a model is on a GPU that nothing reads, and return that part.
+
+        It is noted while it lasts: a bill that began then does not forget it once the model is
+        unloaded, and one that begins after that (at a mark) knows nothing of it.
+        """
+        # Nobody is to note what another has just found to be over.
+        with self._asking:
+            computed_on = self._computed_on()
+            part = unread_part(computed_on, read) if computed_on else None
+            self.trace.note_unread(part, now_s)
+        return part
 
     def _opened(self) -> tuple[Channel, ...]:
         """Return every channel, as the sources opened them and as was found since."""
@@ -266,9 +290,12 @@ class Sampler:
         """Return the gauges that can be read; their readings are in :attr:`gauge_trace`."""
         return tuple(gauge for feed in self._feeds for gauge in feed.gauges)
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return each source's probe, with what has gone wrong since."""
-        return tuple(feed.told() for feed in self._feeds)
+    def probes(self, are_kept: bool = False) -> tuple[Probe, ...]:
+        """Return each source's probe, with what has gone wrong since.
+
+        :param are_kept: whether they will be read later: without what is true for a moment only
+        """
+        return tuple(feed.told(are_kept) for feed in self._feeds)
 
     def _watch(self) -> None:
         with ThreadTime() as time_used:

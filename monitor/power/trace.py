@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.power.channel import Channel, Reading
 from monitor.power.curve import Curve, Gap
@@ -39,6 +39,19 @@ class Suspend:
     length_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A time in which a part was at work that nothing reads.
+
+    :param channel: what it would be
+    :param from_s: monotonic, as ``until_s``, which is infinite while it goes on
+    """
+
+    channel: Channel
+    from_s: float
+    until_s: float
+
+
 class Trace:
     """Every channel's recent readings. Safe to use from several threads."""
 
@@ -46,6 +59,7 @@ class Trace:
         self._capacity = capacity
         self._rings: dict[str, Ring] = {}
         self._suspends: list[Suspend] = []
+        self._unread: list[Unread] = []
         self._asleep_s: float | None = None
         self._withdrawn: set[str] = set()
         self._lock = threading.Lock()
@@ -145,6 +159,26 @@ class Trace:
         """Return the times the machine was suspended while it was read, in their order."""
         with self._lock:
             return tuple(self._suspends)
+
+    def note_unread(self, part: Channel | None, from_s: float) -> None:
+        """Note which part nobody reads from a moment on; it goes on until another is noted.
+
+        :param part: ``None`` for no part
+        :param from_s: monotonic; no earlier than the one before began
+        """
+        with self._lock:
+            last = self._unread[-1] if self._unread else None
+            if last and last.until_s == math.inf:
+                if last.channel == part:
+                    return
+                self._unread[-1] = replace(last, until_s=from_s)
+            if part:
+                self._unread.append(Unread(part, from_s, math.inf))
+
+    def unread(self) -> tuple[Unread, ...]:
+        """Return the times in which a part was not read by anyone, in their order."""
+        with self._lock:
+            return tuple(self._unread)
 
     def curve(
         self, key: str, start_s: float = -math.inf, end_s: float = math.inf, beside: int = 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from monitor.power.bridge import stray_j
 from monitor.power.channel import Channel, Kind
 from monitor.power.curve import Curve, Floats, Gap, middle
 from monitor.power.moment import Moment, moment_of
@@ -32,7 +33,7 @@ class Window:
     :param coverage: covered share of the window, 0 to 1
     :param spacing_s: mean time between readings
     :param edge_j: standard deviation of what the two ends add, because neither falls exactly
-      on a refresh of the sensor
+      on a refresh of the sensor, or on a count where only watts are read between
     :param shape_j: standard deviation of integrating watts between samples; 0 for counters
     :param lag_j: joules that are still to come at the end less those that came late at the start,
       because the sensor shows its last refresh: the truth lies this much higher, or lower
@@ -62,7 +63,7 @@ def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> W
         # What a model or watts tell is as old whenever they are read.
         doubt_s = np.full(len(curve.time_s), _refresh_s(channel) / math.sqrt(12))
         known = Refreshed(curve, doubt_s)
-    curve = known.curve
+    read, curve = curve, known.curve
     low_s = max(start_s, float(curve.time_s[0]))
     high_s = min(end_s, float(curve.time_s[-1]))
     if high_s <= low_s:
@@ -86,7 +87,7 @@ def window_of(channel: Channel, curve: Curve, start_s: float, end_s: float) -> W
         samples=int(inside.sum()),
         coverage=min(1.0, covered_s / (end_s - start_s)),
         spacing_s=spacing_s,
-        edge_j=_edge_j(channel, curve, low_s, high_s, ends),
+        edge_j=_edge_j(channel, read, low_s, high_s, ends),
         shape_j=_shape_j(channel, curve, low_s, high_s),
         lag_j=_lag_j(channel, curve, low_s, high_s),
     )
@@ -144,14 +145,18 @@ def _lag_j(channel: Channel, curve: Curve, low_s: float, high_s: float) -> float
 
 
 def _edge_j(
-    channel: Channel, curve: Curve, low_s: float, high_s: float, ends: Sequence[Moment]
+    channel: Channel, read: Curve, low_s: float, high_s: float, ends: Sequence[Moment]
 ) -> float:
-    """Standard deviation of what the two ends of a window add."""
+    """Standard deviation of what the two ends of a window add.
+
+    :param read: at the times of the readings
+    """
     if channel.kind is Kind.POWER:
         # Watts that are late are late at both ends, which cancels as far as they are the same.
-        ends_w = _before_w(curve, low_s), _before_w(curve, high_s)
+        ends_w = _before_w(read, low_s), _before_w(read, high_s)
         return abs(ends_w[1] - ends_w[0]) * _refresh_s(channel) / math.sqrt(12)
-    return math.hypot(*(end.doubt_j for end in ends), channel.step_j / math.sqrt(6))
+    strays_j = (stray_j(channel.period_s, read, at_s) for at_s in (low_s, high_s))
+    return math.hypot(*(end.doubt_j for end in ends), *strays_j, channel.step_j / math.sqrt(6))
 
 
 def _shape_j(channel: Channel, curve: Curve, low_s: float, high_s: float) -> float:

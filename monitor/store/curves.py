@@ -2,15 +2,17 @@
 
 A blob is LZMA over a JSON header line followed by columns. Each column is a run of 64-bit
 differences, stored as eight planes of bytes (all lowest bytes, then the next, ...), which
-compresses far better than whole numbers. Times are in tenths of a millisecond from the header's
-start, watts in hundredths, energies in millijoules. Of an energy only what its watts do not
-foretell is kept: for a counter whose watts are its slope, next to nothing.
+compresses far better than whole numbers. After them follows, a bit each, which readings of a
+counter were sketched by its watts, of the channels that the header names. Times are in tenths of
+a millisecond from the header's start, watts in hundredths, energies in millijoules. Of an energy
+only what its watts do not foretell is kept: for a counter whose watts are its slope, next to
+nothing.
 """
 
 import json
 import lzma
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,12 +62,19 @@ def encode_trace(trace: StoredTrace, start_s: float) -> bytes:
         energy = _whole((curve.energy_j - curve.energy_j[:1].sum()) * ENERGY_SCALE)
         columns += [_pack(time), _pack(power), _pack(energy - _foretold(time, power))]
         columns.append(curve.gap.tobytes())
+    sketched = {
+        key: np.packbits(curve.sketched)
+        for key, curve in trace.curves.items()
+        if curve.sketched is not None and curve.sketched.any()
+    }
+    columns += [bits.tobytes() for bits in sketched.values()]
     header = {
         "version": VERSION,
         "keys": list(trace.curves),
         "counts": counts,
         "phases": [[p.name, p.start_s - start_s, p.end_s - start_s] for p in trace.phases],
         "step_s": trace.step_s,
+        "sketched": list(sketched),
     }
     data = json.dumps(header).encode() + b"\n" + b"".join(columns)
     dictionary = max(len(data), SMALLEST_DICTIONARY)
@@ -94,6 +103,11 @@ def decode_trace(blob: bytes) -> StoredTrace:
             np.where(power == NO_POWER, np.nan, power / POWER_SCALE),
             gap,
         )
+    for key in described.get("sketched", ()):
+        count = len(curves[key].time_s)
+        bits = np.frombuffer(body[at : at + -(-count // 8)], np.uint8)
+        at += len(bits)
+        curves[key] = replace(curves[key], sketched=np.unpackbits(bits, count=count).astype(bool))
     phases = tuple(Phase(*phase) for phase in described["phases"])
     return StoredTrace(curves, phases, described.get("step_s"))
 

@@ -35,6 +35,7 @@ static double energy_j(const Gpu *gpu, double start_s, double end_s) {
 
 unsigned int instant_mw(const Gpu *gpu) {
   double time_s = now_s();
+  if (gpu->power_step_s > 0) time_s = floor(time_s / gpu->power_step_s) * gpu->power_step_s;
   int i = 0;
   while (i + 1 < gpu->steps && gpu->step_s[i + 1] <= time_s) i++;
   return (unsigned int)lround(1e3 * gpu->step_w[i]);
@@ -98,6 +99,7 @@ static void set(Gpu *gpu, const char *key, char *text) {
       {"lost_by_field", 0, &gpu->lost_by_field, 0, 0},
       {"lost_until_init", 0, &gpu->lost_until_init, 0, 0},
       {"average_ns", 0, 0, &gpu->average_s, 0},
+      {"power_step_ns", 0, 0, &gpu->power_step_s, 0},
       {"energy_step_ns", 0, 0, &gpu->energy_step_s, 0},
       {"energy_cost_ns", 0, 0, &gpu->energy_cost_s, 0},
       {"energy_scale_e9", 0, 0, &gpu->energy_scale, 0},

@@ -3,7 +3,7 @@
 #define FAKE_NVML_GPU_H_
 
 #define MAX_GPUS 16
-#define MAX_STEPS 4096 /* nvml.py refuses longer curves. */
+#define MAX_STEPS 12288 /* nvml.py refuses longer curves. */
 #define TEXT_SIZE 96
 
 typedef enum {
@@ -26,7 +26,8 @@ typedef struct {
   char name[TEXT_SIZE], uuid[TEXT_SIZE], pci_bus_id[TEXT_SIZE];
   int has_energy, has_power, has_instant, zero_instant, one_scope, has_fields;
   int has_gauges, has_event_reasons, lost_until_init, lost_by_field;
-  double average_s, energy_step_s, energy_cost_s, energy_scale, energy_field_scale;
+  double average_s, power_step_s;
+  double energy_step_s, energy_cost_s, energy_scale, energy_field_scale;
   double frozen_from_s, lost_from_s, lost_until_s, fields_until_s;
   long long limit_mw, energy_start_mj, memory_total, memory_used;
   long long architecture, major, minor, temperature_c, utilization;

@@ -23,7 +23,7 @@ _SCRIPT_VARIABLE = "FAKE_NVML_SCRIPT"
 _IDLE = PowerCurve.constant(20.0)
 # Limits of the C arrays.
 _MAX_GPUS = 16
-_MAX_STEPS = 4096
+_MAX_STEPS = 12288
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class FakeGpu:
         fields_until_s: From this time on it passes over them, though the call succeeds.
         one_scope: The driver looks at no scope: each of them answers as the GPU does.
         average_s: `nvmlDeviceGetPowerUsage` is the mean of this long before now; 0: no mean.
+        power_step_s: Instantaneous power is that of the last multiple of this; 0: of the moment.
         energy_step_s: The energy counter moves only at multiples of this; 0: at all times.
         energy_cost_s: Each time it is asked for, a processor is busy for so long.
         energy_scale: The energy counter advances by this times the true energy.
@@ -84,6 +85,7 @@ class FakeGpu:
     fields_until_s: float | None = None
     one_scope: bool = False
     average_s: float = 0.0
+    power_step_s: float = 0.0
     energy_step_s: float = 0.02
     energy_cost_s: float = 0.0
     energy_scale: float = 1.0
@@ -199,6 +201,7 @@ def _describe(gpu: FakeGpu) -> list[str]:
         f"has_power {gpu.has_power:d}",
         f"has_instant {gpu.has_instant:d}",
         f"average_ns {_nano(gpu.average_s)}",
+        f"power_step_ns {_nano(gpu.power_step_s)}",
         f"energy_step_ns {_nano(gpu.energy_step_s)}",
         f"limit_mw {round(gpu.limit_w * 1e3)}",
         f"energy_start_mj {gpu.energy_start_mj}",

@@ -117,6 +117,16 @@ print(json.dumps([readings, nvml.nvmlDeviceGetPowerUsage(gpu)]))
     assert power_mw == 300_000
 
 
+def test_watts_are_those_of_their_last_refresh(observe: Observe) -> None:
+    code = """
+nvml.nvmlInit()
+gpu = handle()
+print(json.dumps([nvml.nvmlDeviceGetPowerUsage(gpu), field(gpu, 186)]))
+"""
+    gpu = FakeGpu(curve=PowerCurve(((0.0, 50.0), (1000.0, 250.0))), power_step_s=900.0)
+    assert observe(code, [gpu], time.monotonic() - 1010.0) == [50_000, [0, 1, 50_000]]
+
+
 def test_average_lags_behind_instant(observe: Observe) -> None:
     code = """
 nvml.nvmlInit()

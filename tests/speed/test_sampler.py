@@ -115,7 +115,7 @@ def engine_at_work(model: Path) -> Iterator[None]:
 def lateness_s(read_s: list[float], start_s: float, end_s: float) -> list[float]:
     """How long after each due time between two moments its reading came; infinite where none did.
 
-    Due are the multiples of the interval (:func:`monitor.power.reader.beat_after`). A reading
+    Due are the multiples of the interval (:func:`monitor.power.clock.beat_after`). A reading
     belongs to the last due time before it: one that is late by an interval or more has missed its
     own, which it leaves empty.
     """

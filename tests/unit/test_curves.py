@@ -106,6 +106,18 @@ def test_long_pauses_between_readings_are_kept() -> None:
     assert_kept(round_trip(original)[0], original)
 
 
+def test_which_readings_were_told_by_watts_alone_is_kept() -> None:
+    plain = curve([START_S, START_S + 1], [0, 1], [1.0, 1.0], [0, 0])
+    sketched = np.array([False, True, True, False, True, False, False, True, False])
+    time_s = START_S + np.arange(9.0)
+    other = Curve(time_s, np.arange(9.0), np.ones(9), np.zeros(9, np.uint8), sketched)
+    first, second, third = round_trip(plain, other, plain)
+    assert first.sketched is None
+    assert third.sketched is None
+    np.testing.assert_array_equal(second.sketched, sketched)
+    assert_kept(third, plain)
+
+
 @given(
     st.lists(
         st.tuples(

@@ -84,6 +84,24 @@ def test_a_source_that_vanishes_keeps_its_channels_and_says_since_when(
             assert [channel.key for channel in running.channels()] == ["rapl:package-0"]
 
 
+def test_a_counter_that_goes_while_others_are_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr(feed, "UNREAD_S", 0.2)
+    memory = RaplZone("intel-rapl:0:0", "dram", PowerCurve.constant(4.0))
+    with FakeSysfs(tmp_path / "sys", [PACKAGE, memory]) as machine:
+        monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
+        with Sampler(50, []) as running:
+            running.add(Rapl(), Rapl)
+            eventually(lambda: running.trace.latest("rapl:package-0:dram"))
+            time.sleep(0.3)
+            assert "Not read" not in running.probes()[0].reason
+            machine.remove(memory)
+            eventually(lambda: "Not read at present: DRAM 0." in running.probes()[0].reason)
+            assert running.probes()[0].state is ProbeState.AVAILABLE
+            assert "Not read" not in running.probes(are_kept=True)[0].reason
+
+
 @pytest.mark.usefixtures("quick", "hanging")
 def test_a_source_that_never_answered_is_silent_and_what_frees_its_driver_is_told(
     eventually: Eventually,

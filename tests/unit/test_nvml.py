@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imita
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 LOAD = PowerCurve(((0.0, 60.0), (0.6, 300.0), (1.3, 220.0)))
+STEPS_W = 240.0 + 80.0
 FIRST = FakeGpu(uuid="GPU-first", curve=LOAD)
 SECOND = FakeGpu(
     uuid="GPU-second",
@@ -316,14 +317,16 @@ def test_energies_of_two_gpus_match_the_truth(fake_gpus: FakeGpus) -> None:
         end_s = time.monotonic()
         assert sampler.wait_until(end_s, timeout_s=10.0)
         bill = account(sampler.trace, sampler.channels(), [Phase(DECODE, start_s, end_s)])
+        read_s = {key: sampler.trace.curve(key, start_s, end_s).time_s for key in truths}
     lines = {line.channel.key: line for line in bill.lines}
     assert set(lines) == set(truths)
     sum_j = 0.0
     for key, curve in truths.items():
         truth_j = curve.energy_j(start_s - epoch_s, end_s - epoch_s)
-        # The counter steps every 20 ms, and watts are read 10 times a second.
-        within = 0.1 if key == "nvml:GPU-older" else 0.05
-        assert lines[key].joules == pytest.approx(truth_j, rel=within)
+        # Each of two steps lies somewhere between two readings, and a counter's ends between two
+        # refreshes. On a busy machine readings are further apart.
+        apart_s = float(np.diff(read_s[key]).max())
+        assert lines[key].joules == pytest.approx(truth_j, abs=STEPS_W * apart_s + 300.0 * 0.04)
         assert lines[key].energy.low_j <= truth_j <= lines[key].energy.high_j
         assert lines[key].coverage > 0.9
         sum_j += lines[key].joules

@@ -1,5 +1,6 @@
 """RAPL on constructed /sys trees: zones told by their names, energies that match the truth."""
 
+import platform
 import re
 import shutil
 import subprocess
@@ -320,6 +321,17 @@ def test_a_machine_without_counters_says_so(
     probe = Rapl().probe()
     assert probe.state is ProbeState.ABSENT
     assert ("no energy counters" if exists else "on Linux only") in probe.reason
+    assert ("modprobe" in probe.reason) is exists
+
+
+def test_no_driver_is_advised_where_the_processor_has_no_counters(
+    still_sysfs: StillSysfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still_sysfs()
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    probe = Rapl().probe()
+    assert probe.state is ProbeState.ABSENT
+    assert probe.reason == "Arm processors have no energy counters of this kind."
 
 
 def test_counters_that_hold_no_number_are_absent_with_the_reason(still_sysfs: StillSysfs) -> None:

@@ -84,7 +84,7 @@ def errors(
     return [window.joules - recording.energy_j(*span_s) for window, span_s in pairs], told
 
 
-@pytest.mark.parametrize(("whole_s", "rms"), [(0.0, 0.004), (WHOLE_S, 0.015)])
+@pytest.mark.parametrize(("whole_s", "rms"), [(0.0, 0.004), (WHOLE_S, 0.015), (2 * WHOLE_S, 0.025)])
 def test_spans_that_nobody_marked_are_billed_within_their_doubt(
     recording: Recording,
     make_channel: MakeChannel,

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -437,8 +438,10 @@ def curves(draw: st.DrawFn) -> Curve:
     joules = draw(st.lists(st.floats(0, 100), min_size=len(steps_s), max_size=len(steps_s)))
     gaps = draw(st.lists(st.sampled_from([Gap.NONE, Gap.MISSED]), min_size=len(steps_s),
                          max_size=len(steps_s)))  # fmt: skip
+    sketched = draw(st.none() | st.lists(st.booleans(), min_size=len(steps_s),
+                                         max_size=len(steps_s)).map(np.array))  # fmt: skip
     return Curve(np.cumsum(steps_s), np.cumsum(joules), np.array(joules),
-                 np.array(gaps, np.uint8))  # fmt: skip
+                 np.array(gaps, np.uint8), sketched)  # fmt: skip
 
 
 @given(curves(), st.data())
@@ -450,11 +453,12 @@ def test_pieces_of_a_curve_join_to_the_curve(curve: Curve, data: st.DataObject) 
     for low, high in pairwise(cuts):
         rows = slice(low, high + 1)
         shifted_j = curve.energy_j[rows] - curve.energy_j[low]
-        pieces.append(Curve(curve.time_s[rows], shifted_j, curve.power_w[rows], curve.gap[rows]))
+        pieces.append(replace(curve.rows(rows), energy_j=shifted_j))
     joined = join_curves(pieces)
     np.testing.assert_array_equal(joined.time_s, curve.time_s)
     np.testing.assert_allclose(np.diff(joined.energy_j), np.diff(curve.energy_j), atol=1e-9)
     np.testing.assert_array_equal(joined.gap, curve.gap)
+    np.testing.assert_array_equal(joined.is_sketch, curve.is_sketch)
 
 
 def test_a_piece_that_is_missing_leaves_a_gap() -> None:

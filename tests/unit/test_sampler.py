@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.power import clock
 from monitor.power import reader as reader_module
 from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role, counted
+from monitor.power.clock import beat_after
 from monitor.power.curve import Gap
 from monitor.power.feed import Feed
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
@@ -269,7 +271,7 @@ def test_a_suspend_is_a_gap_of_every_channel(
 ) -> None:
     """Tests cannot suspend the machine: the clock that tells of it is set forward instead."""
     asleep_s = [100.0]
-    monkeypatch.setattr(reader_module, "asleep_s", lambda: asleep_s[0])
+    monkeypatch.setattr(clock, "asleep_s", lambda: asleep_s[0])
     sources = [steady("one"), steady("two")]
     with Sampler(hz=50, sources=sources) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
@@ -313,7 +315,7 @@ def test_no_sources_given_are_no_sources() -> None:
     time_s=st.floats(0.0, 1e7), interval_s=st.sampled_from([0.02, 1 / 30, 0.1, 0.12, 0.5, 1.0, 5.0])
 )
 def test_a_beat_is_the_next_multiple_of_the_interval(time_s: float, interval_s: float) -> None:
-    beat_s = reader_module.beat_after(time_s, interval_s)
+    beat_s = beat_after(time_s, interval_s)
     assert time_s <= beat_s <= time_s + interval_s * (1 + 1e-6)
     assert beat_s / interval_s == pytest.approx(round(beat_s / interval_s), rel=0.0, abs=1e-3)
 

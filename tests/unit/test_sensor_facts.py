@@ -12,8 +12,10 @@ from contextlib import closing
 from io import StringIO
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+import pynvml
 import pytest
 from rich.console import Console
 
@@ -24,7 +26,7 @@ from monitor.energy.account import DECODE, Phase, account
 from monitor.energy.baseline import above_idle
 from monitor.meter import chosen_zone
 from monitor.paths import database_path
-from monitor.power.channel import Channel, Kind, Reading, Role
+from monitor.power.channel import Channel, Kind, ProbeState, Reading, Role
 from monitor.power.cpu_model import activity, package_w
 from monitor.power.sources import apple
 from monitor.power.sources.nvml import Nvml
@@ -40,6 +42,8 @@ from tests.unit.builders import BILL, REPOSITORY, ZONE, outcome, query_start, st
 from tests.unit.conftest import FakeGpus, StillSysfs
 from tests.unit.test_apple import Chip, Clock, opened
 from tests.unit.test_baseline import idle_of
+from tests.unit.test_emi import Meter
+from tests.unit.test_emi import opened as opened_meters
 
 imitates_linux = pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
 
@@ -167,12 +171,64 @@ def test_whichever_error_a_call_ends_with_it_is_no_reading_and_no_other_gpus_con
             assert [reading.key for reading in nvml.read()] == ["nvml:GPU-sound"]
 
 
+# What a GPU cannot be told from others without.
+NAMING = {"nvmlDeviceGetName", "nvmlDeviceGetUUID"}
+
+
+def calls_of_a_gpu() -> set[str]:
+    """Return the calls of NVML that take the handle of a GPU, wherever they are made."""
+    power = REPOSITORY / "monitor/power"
+    sources = [power / "sources/nvml.py", *(power / "nvml").glob("*.py")]
+    made = re.findall(r"pynvml\.(nvmlDevice\w+)\(", "".join(s.read_text() for s in sources))
+    return {call for call in made if "Handle" not in call and "Count" not in call}
+
+
+@imitates_linux
+@pytest.mark.usefixtures("no_gpu_on_the_bus")
+@pytest.mark.parametrize("error", [NOT_SUPPORTED, NO_DATA])
+def test_no_call_of_nvml_is_needed_but_those_that_name_a_gpu(
+    error: int, fake_gpus: FakeGpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = calls_of_a_gpu()
+    assert len(calls) >= 12
+    assert calls > NAMING
+    fake_gpus([FakeGpu(curve=PowerCurve.constant(90.0), energy_step_s=0.002)])
+
+    def refuse(*_: object) -> NoReturn:
+        raise pynvml.NVMLError(error)
+
+    for call in calls:
+        with monkeypatch.context() as patched, closing(Nvml()) as nvml:
+            patched.setattr(pynvml, call, refuse)
+            probe = nvml.probe()
+            if call in NAMING:
+                assert (probe.state, nvml.open()) == (ProbeState.ABSENT, ()), call
+                continue
+            assert probe.state is ProbeState.AVAILABLE, call
+            (channel,) = nvml.open()
+            assert [reading.key for reading in nvml.read()] == [channel.key], call
+            told = {gauge.key for gauge in nvml.gauges()}
+            assert {reading.key for reading in nvml.read_gauges()} == told, call
+
+
 def test_nvml_comes_from_nvidias_package_and_not_from_its_namesake() -> None:
     declared = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     wanted = [*declared["dependencies"], *chain(*declared["optional-dependencies"].values())]
     names = {re.split(r"[^\w.-]", each, maxsplit=1)[0].lower() for each in wanted}
     assert "nvidia-ml-py" in names
     assert "pynvml" not in names
+
+
+# Windows.
+
+
+def test_a_meters_channel_is_a_package_by_the_whole_of_its_name() -> None:
+    near = ("RAPL_Package0_PKG_Limit", "GPU_RAPL_Package0_PKG", "RAPL_Package_PKG", "Package0PKG")
+    names = ("RAPL_Package0_PKG", *near, "RAPL_Package1_PKG")
+    started_j, step_j = ([each * number for number in range(1, 7)] for each in (100.0, 0.02))
+    source = opened_meters(Meter(names, started_j, step_j))
+    parts = [channel.key for channel in source.open() if channel.role is Role.PART]
+    assert parts == ["emi:package-0:pkg", "emi:package-1:pkg"]
 
 
 # Apple.

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,8 @@ from monitor.power.channel import Kind, Reading
 from monitor.power.curve import Gap
 from monitor.power.trace import Trace
 from tests.unit.conftest import MakeChannel
+
+Floats = npt.NDArray[np.float64]
 
 KEY = "test:one"
 
@@ -173,3 +176,59 @@ def test_watts_close_to_a_count_do_not_seem_to_tell_when_it_was_refreshed(trace:
     curve = trace.curve(KEY)
     assert curve.time_s.tolist() == [0.0, 0.1, 0.25]
     assert curve.energy_j.tolist() == pytest.approx([0.0, 10.0, 25.0])
+
+
+def bursts_w(random: np.random.Generator, length_s: float) -> tuple[Floats, Floats]:
+    """Return times a millisecond apart, and the watts of a card that works in bursts of 10 ms."""
+    time_s = np.arange(0.0, length_s, 0.001)
+    power_w, at_s = np.full(len(time_s), 120.0), 0.0
+    while at_s < length_s:
+        works_s = random.exponential(1.0)
+        is_at_work = (time_s >= at_s) & (time_s < at_s + works_s)
+        power_w[is_at_work & (time_s % 0.037 < 0.015 + 0.01 * np.sin(time_s))] += 500.0
+        at_s += works_s + random.exponential(2.0)
+    return time_s, power_w
+
+
+def test_spans_are_as_sure_as_the_watts_see_what_is_drawn(make_channel: MakeChannel) -> None:
+    """Watts of a moment in ten, where they change fifty times a second."""
+    random = np.random.default_rng(1)
+    off_j, doubt_j = [], []
+    for _ in range(6):
+        time_s, power_w = bursts_w(random, 40.0)
+        energy_j = np.cumsum(power_w) * 0.001
+        trace = Trace()
+        trace.add(make_channel(KEY, period_s=0.1))
+        whole_s = 0.0
+        for row in range(random.integers(100), len(time_s), 100):
+            now_s, shown = float(time_s[row]), row - row % 100
+            if now_s >= whole_s:
+                count(trace, now_s, float(energy_j[shown]), float(power_w[shown]))
+                whole_s = now_s + 0.8
+            else:
+                glance(trace, now_s, float(power_w[shown]))
+        for start in random.integers(2_000, 20_000, 50):
+            end = start + int(random.integers(1_000, 18_000))
+            window = trace.window(KEY, float(time_s[start]), float(time_s[end]))
+            off_j.append(window.joules - float(energy_j[end] - energy_j[start]))
+            doubt_j.append(1.96 * window.edge_j)
+    assert np.mean(np.abs(off_j) <= doubt_j) >= 0.93
+    assert np.mean(doubt_j) <= 3 * np.sqrt(np.mean(np.square(off_j)))
+
+
+def test_what_the_watts_missed_is_doubted_between_the_counts_only(trace: Trace) -> None:
+    for second in range(4):
+        count(trace, float(second), 100.0 * second * (second + 1) / 2, 100.0)
+        for tenth in range(1, 10):
+            glance(trace, second + tenth / 10, 100.0)
+    count(trace, 4.0, 1000.0, 100.0)
+    at_a_count = trace.window(KEY, 1.0, 3.0).edge_j
+    between = [trace.window(KEY, 1.0, at_s).edge_j for at_s in (2.9, 2.5, 2.1)]
+    assert between[1] > max(between[0], between[2]) > 5 * at_a_count
+
+
+def test_where_each_reading_is_a_count_watts_that_differ_are_no_doubt(trace: Trace) -> None:
+    for tenth in range(40):
+        count(trace, tenth / 10, 10.0 * tenth, 300.0)
+    assert trace.curve(KEY).sketched is None
+    assert trace.window(KEY, 1.03, 3.02).edge_j < 6.0

@@ -43,6 +43,7 @@ from monitor.store.recordings import Recordings
 from monitor.store.records import Status
 from monitor.tally import Tally
 from tests.unit.builders import ZONE, channel, query_start
+from tests.unit.conftest import Eventually
 
 CPU = replace(channel(key="cpu", label="CPU"), kind=Kind.COUNTER, period_s=0.001, range_j=None)
 CARD = replace(CPU, key="card", label="Card", domain=Domain.GPU, device="card")
@@ -490,14 +491,18 @@ def test_spans_of_a_recording_add_up_though_a_model_stood_in() -> None:
 # Sources that come, go and are withdrawn, while the sampler runs.
 
 
-def test_a_query_after_its_sensor_has_gone_is_billed_by_the_model(tmp_path: Path) -> None:
+def test_a_query_after_its_sensor_has_gone_is_billed_by_the_model(
+    tmp_path: Path, eventually: Eventually
+) -> None:
     sources = [Steady(CPU, CPU_W), Steady(MODEL, MODEL_W), Steady(CARD, CARD_W)]
     with Sampler(50, sources) as sampler, closing(History(tmp_path / "history.db")) as history:
         assert sampler.wait_ready()
         query = RunningQuery(sampler, history, history.begin(query_start()).query_id)
         time.sleep(0.1)
         sampler.remove(CPU.key)
-        time.sleep(0.1)
+        removed_s = time.monotonic()
+        # The model is read as often as a sensor once the sampler has seen to it.
+        eventually(lambda: sampler.trace.latest(MODEL.key)[0] > removed_s)
         start_s = time.monotonic()
         query.note(PrefillStarted(start_s, tokens=4, reused=0))
         query.note(DecodeStarted(start_s + 0.2))

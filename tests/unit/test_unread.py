@@ -18,6 +18,7 @@ from monitor.power.sampler import Sampler
 from monitor.power.unread import ComputedOn, unread_part
 from monitor.report import total_words, unread_notes
 from monitor.store.history import History
+from monitor.tally import Tally
 from tests.unit.conftest import MakeChannel
 
 CARD = ComputedOn(("NVIDIA GeForce MX150",), is_in_processor=False)
@@ -61,19 +62,31 @@ class Offloading:
 
     def load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
         now_s = time.monotonic()
-        self.loaded = Loaded(now_s - 0.1, now_s, 512, 2, self._layers)
+        self.loaded = Loaded(now_s - 0.01, now_s, 512, 2, self._layers)
         yield self.loaded
 
 
-def billed_after_load(sampler: Sampler, layers_offloaded: int) -> Bill:
+def load(sampler: Sampler, engine: Offloading) -> None:
     with closing(History(database_path())) as history:
-        loader = Loader(sampler, Offloading(layers_offloaded), history)  # type: ignore[arg-type]
+        loader = Loader(sampler, engine, history)  # type: ignore[arg-type]
         list(loader.load(Load("m.gguf", 512, 2)))
+
+
+def billed_after_load(sampler: Sampler, layers_offloaded: int) -> Bill:
+    load(sampler, Offloading(layers_offloaded))
     start_s = time.monotonic()
     end_s = start_s + 0.2
     while time.monotonic() < end_s:
         sampler.wait_until(end_s)
     return account(sampler.trace, sampler.channels(), [Phase(DECODE, start_s, end_s)])
+
+
+def read_on(sampler: Sampler) -> float:
+    """Wait until a moment is told that is a little later, and return it."""
+    at_s = time.monotonic() + 0.1
+    while time.monotonic() < at_s or not sampler.wait_until(at_s):
+        pass
+    return at_s
 
 
 def test_a_model_on_a_silent_gpu_is_billed_from_below(
@@ -90,6 +103,57 @@ def test_a_model_on_a_silent_gpu_is_billed_from_below(
     ]
     assert not is_lower_bound(on_processor)
     assert not unread_notes(on_processor)
+
+
+def test_what_was_not_read_stays_so_when_the_model_is_gone(
+    home: Path, make_channel: MakeChannel
+) -> None:
+    engine = Offloading(12)
+    model = make_channel("model:cpu", kind=Kind.MODELLED, period_s=0.01)
+    with Sampler(sources=[Model(model)], hz=50) as sampler:
+        sampler.wait_ready()
+        start_s = time.monotonic()
+        tally, until_s = Tally(sampler, start_s), read_on(sampler)
+        assert not is_lower_bound(tally.bill(until_s))
+        load(sampler, engine)
+        loaded_s = read_on(sampler)
+        assert is_lower_bound(tally.bill(loaded_s))
+        engine.loaded = None  # unloaded, or crashed
+        sampler.mark()
+        unloaded_s = time.monotonic()
+        end_s = read_on(sampler)
+        bill, while_loaded = tally.bill(end_s), Phase(DECODE, until_s, loaded_s)
+        assert is_lower_bound(bill)
+        assert unread_notes(bill)
+        assert is_lower_bound(account(sampler.trace, sampler.channels(), [while_loaded]))
+        later = account(sampler.trace, sampler.channels(), [Phase(DECODE, unloaded_s, end_s)])
+        before = account(
+            sampler.trace, sampler.channels(), [Phase(DECODE, start_s, start_s + 0.05)]
+        )
+    assert [line.channel.key for line in later.lines] == ["model:cpu"]
+    assert [line.channel.key for line in before.lines] == ["model:cpu"]
+    assert later.lines[0].coverage == before.lines[0].coverage == 1.0
+
+
+def test_a_model_loaded_again_leaves_the_time_between_whole(
+    home: Path, make_channel: MakeChannel
+) -> None:
+    engine = Offloading(12)
+    model = make_channel("model:cpu", kind=Kind.MODELLED, period_s=0.01)
+    with Sampler(sources=[Model(model)], hz=50) as sampler:
+        sampler.wait_ready()
+        load(sampler, engine)
+        engine.loaded = None
+        sampler.mark()
+        between_s = time.monotonic(), read_on(sampler)
+        load(sampler, engine)
+        end_s = read_on(sampler)
+        channels = sampler.channels()
+        between = account(sampler.trace, channels, [Phase(DECODE, *between_s)])
+        whole = account(sampler.trace, channels, [Phase(DECODE, between_s[0], end_s)])
+    assert not is_lower_bound(between)
+    assert is_lower_bound(whole)
+    assert [line.channel.key for line in whole.lines].count("unread:gpu") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitor.power import reader
+from monitor.power import clock
 from monitor.power.cpu import this_processor
 from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
@@ -55,7 +55,7 @@ def test_a_suspend_is_a_gap_though_the_monotonic_clock_went_on(
     monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     slept_s = [500.0]
-    monkeypatch.setattr(reader, "suspended_s", lambda: slept_s[0])
+    monkeypatch.setattr(clock, "suspended_s", lambda: slept_s[0])
     with Sampler(hz=50, sources=[ModelledCpu()]) as sampler:
         assert sampler.wait_ready()
         (key, *_) = (channel.key for channel in sampler.channels())

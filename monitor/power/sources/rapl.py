@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from monitor.power.board_meters import board_meters
 from monitor.power.channel import Channel, Domain, OpenAnew, Probe, ProbeState, Reading, Role
+from monitor.power.cpu_name import is_arm
 from monitor.power.mend import BY_HAND
 from monitor.power.rapl.counter import (
     DEAD_S,
@@ -116,6 +117,8 @@ class Rapl:
                 f"monitors, which LlamaWatt does not read: {meters}. Which of them contains which "
                 "differs from board to board; a wall plug tells what the machine draws."
             )
+        if is_arm():
+            return self._absent("Arm processors have no energy counters of this kind.")
         return self._absent(
             "Linux shows no energy counters of the processor: this is a virtual machine or a "
             "container, the processor has none, or their driver is not loaded (try `sudo modprobe "
