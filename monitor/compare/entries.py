@@ -3,19 +3,21 @@
 import hashlib
 import json
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+import numpy as np
+
 from monitor.bench.results import Accuracy
 from monitor.bench.uncounted import counted_part
+from monitor.carbon.footprint import known_footprint
 from monitor.carbon.training import Training
 from monitor.compare.answers import Answers, accuracy_of, pool
 from monitor.compare.exams import Exam, paper_of, runs_of
-from monitor.energy.account import OUTSIDE_TOTAL, Bill, weakest
+from monitor.energy.account import OUTSIDE_TOTAL, Bill, Total, weakest
 from monitor.energy.difference import per, total
 from monitor.energy.interval import Z95, Interval, add, t95
-from monitor.energy.parts import is_lower_bound, partly_read, run_of
+from monitor.energy.parts import part_lines, partly_read, run_of
 from monitor.figures import J_PER_WH
 from monitor.power.channel import Kind, Role
 from monitor.store.filters import Filter
@@ -128,7 +130,7 @@ def read_entries(
     decoded, trainings = standings.decode_sums(chosen), history.trainings.known()
     groups = runs_of(exam, runs)
     stored = history.records_by_id([run.row.id for group in groups.values() for run in group])
-    records = {query_id: counted_part(record) for query_id, record in stored.items()}
+    records = {query_id: _by_part(counted_part(record)) for query_id, record in stored.items()}
     entries = [
         _entry(records, standings, exam, setup, group, decoded.get(setup))
         for setup, group in groups.items()
@@ -139,6 +141,14 @@ def read_entries(
         if entry is not None
     ]
     return tuple(sorted(found, key=lambda entry: (-entry.score.value, entry.name, entry.id)))
+
+
+def _by_part(record: QueryRecord) -> QueryRecord:
+    """Return a record with one line for each part of its total.
+
+    Its bill is asked for many things, and each would join the phases anew.
+    """
+    return replace(record, bill=replace(record.bill, lines=part_lines(record.bill)))
 
 
 def _entry(
@@ -159,7 +169,7 @@ def _entry(
     if score is None:
         return None
     counted = [
-        _Counted(number, record, run_of_items)
+        _Counted(number, record, record.bill.total(), run_of_items)
         for number, record, run_of_items, counts in zip(papers, records, items, alike, strict=True)
         if counts
     ]
@@ -196,21 +206,17 @@ def _per_token(decoded: DecodeSums | None) -> Interval | None:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """A run whose energy counts, with the number of its paper."""
+    """A run whose energy counts.
+
+    :param paper: the number of its paper
+    :param record: with a line for each part
+    :param total: of its bill
+    """
 
     paper: int
     record: QueryRecord
+    total: Total
     items: RunItems
-
-
-def channel_energies(bill: Bill, phase: str | None = None) -> dict[str, Interval]:
-    """Return the joules of a bill's parts by channel: of one phase, or of those in its total."""
-    found: dict[str, list[Interval]] = {}
-    for line in bill.lines:
-        is_wanted = line.phase == phase if phase else line.phase not in OUTSIDE_TOTAL
-        if is_wanted and line.channel.role is Role.PART and line.energy is not None:
-            found.setdefault(line.channel.key, []).append(line.energy)
-    return {key: total(energies) for key, energies in found.items()}
 
 
 def _measured_like_newest(records: Sequence[QueryRecord]) -> list[bool]:
@@ -241,15 +247,15 @@ def _item_energy(runs: Sequence[_Counted], answers: Answers) -> ItemEnergy | Non
         share = counts[paper] / len(answers)
         done = sum(len(run.items.positions) for run in group)
         for run in group:
-            for key, joules in channel_energies(run.record.bill).items():
-                parts.setdefault(key, []).append(per(joules, done / share))
-            carbon = run.record.footprint
+            for line in run.record.bill.lines:
+                if line.energy is not None:
+                    parts.setdefault(line.channel.key, []).append(per(line.energy, done / share))
+            carbon = known_footprint(run.total.energy, run.record.zone, run.record.pue)
             grams.append(carbon.grams * share / done if carbon else None)
         scatter_j = math.hypot(scatter_j, share * _scatter(group))
     channels = {key: total(energies) for key, energies in parts.items()}
     energy = add(channels.values())
-    totals = [run.record.bill.total() for run in runs]
-    kind = weakest(each.kind for each in totals if each.kind)
+    kind = weakest(run.total.kind for run in runs if run.total.kind)
     if energy is None or kind is None:
         return None
     return ItemEnergy(
@@ -259,10 +265,11 @@ def _item_energy(runs: Sequence[_Counted], answers: Answers) -> ItemEnergy | Non
         scatter_j=scatter_j,
         runs=min(map(len, groups.values())),
         kind=kind,
-        resolved=all(each.resolved for each in totals),
+        resolved=all(run.total.resolved for run in runs),
         method=runs[-1].record.bill.method,
         grams=None if None in grams else math.fsum(g for g in grams if g is not None),
-        is_lower_bound=any(is_lower_bound(run.record.bill) for run in runs),
+        # Of every run that counts something was read; see _measured_like_newest.
+        is_lower_bound=any(partly_read(run.record.bill) for run in runs),
     )
 
 
@@ -279,8 +286,8 @@ def measured_domains(bill: Bill) -> frozenset[str]:
 
 def _scatter(runs: Sequence[_Counted]) -> float:
     """How much the mean joules an item among repeats of one paper is in doubt, by Student's t."""
-    values = [(run.record.bill.total().joules or 0.0) / len(run.items.positions) for run in runs]
+    values = [(run.total.joules or 0.0) / len(run.items.positions) for run in runs]
     if len(values) < 2:
         return 0.0
-    error_j = statistics.stdev(values) / math.sqrt(len(values))
+    error_j = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return error_j * t95(len(values) - 1) / Z95

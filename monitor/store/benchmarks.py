@@ -42,14 +42,19 @@ class Benchmarks:
 
     def mark_interrupted(self, db: Database) -> None:
         """Mark the suites whose program ended before they did."""
+        for suite_id in self.died(db):
+            db.table("bench_suites").update(suite_id, {"status": str(Status.INTERRUPTED)})
+
+    def died(self, db: Database) -> list[str]:
+        """Return the running suites of this machine whose program has ended."""
         running = db.query(
             "select id, process_id, process_started from bench_suites "
             "where status = ? and machine_id = ?",
             [Status.RUNNING, self._machine_id],
         )
-        for row in list(running):
-            if not is_alive(row["process_id"], row["process_started"]):
-                db.table("bench_suites").update(row["id"], {"status": str(Status.INTERRUPTED)})
+        return [
+            row["id"] for row in running if not is_alive(row["process_id"], row["process_started"])
+        ]
 
     # --- writing -------------------------------------------------------------------------
 
@@ -188,9 +193,9 @@ class Benchmarks:
                 error=row["error"] or "",
                 started_at=row["started_at"],
                 finished_at=row["finished_at"],
-                plan=json.loads(row["plan"]),
-                versions=json.loads(row["versions"]),
-                verdict=json.loads(row["verdict"]) if row["verdict"] else None,
+                plan=_plan(row["plan"]),
+                versions=_object(row["versions"]),
+                verdict=_object(row["verdict"]) or None,
                 idle_before_w=row["idle_before_w"],
                 idle_after_w=row["idle_after_w"],
                 idle_kind=row["idle_kind"],
@@ -263,6 +268,27 @@ class Benchmarks:
             return None
         sure = weakest(Kind(each) for each in (row["kinds"] or "").split(",") if each)
         return ItemRate(row["seconds"] / row["done"], row["joules"] / row["done"], sure)
+
+
+def _plan(text: str) -> dict[str, Any]:
+    """Read a suite's plan; what is damaged of it is “?” or empty, so that the rest can be seen."""
+    plan = {"suite": {}, "models": [], "budget_j": None, **_object(text)}
+    models = plan["models"] if isinstance(plan["models"], list) else []
+    plan["models"] = [
+        model | {key: str(model.get(key) or "?") for key in ("name", "sha256", "path")}
+        for model in models
+        if isinstance(model, dict)
+    ]
+    return plan
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """Read a JSON object, of a text that is none an empty one."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _question_id(item: ItemRecord) -> str:

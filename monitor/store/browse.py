@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitor.attachments import question_first
 from monitor.carbon.intensity import SOURCE
-from monitor.store import charts
+from monitor.store.chart_reader import read_chart, read_totals
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.database import Store
 from monitor.store.filters import EVERYTHING, Filter
@@ -110,11 +110,11 @@ class Browse:
 
     def totals(self, chosen: Filter = EVERYTHING) -> Chart:
         """Return the sum over everything, as a chart of one bar, or of none without queries."""
-        return charts.totals(self._store.read(), chosen)
+        return read_totals(self._store.read(), chosen)
 
     def chart(self, chosen: Filter, period: Period, stack: Stack) -> Chart:
         """Return sums by period."""
-        return charts.chart(self._store.read(), chosen, period, stack)
+        return read_chart(self._store.read(), chosen, period, stack)
 
     def choices(self) -> Choices:
         """Return what there is to filter by."""

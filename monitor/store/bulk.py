@@ -5,17 +5,8 @@ from contextlib import contextmanager
 
 from sqlite_utils import Database
 
-from monitor.store.sums import (
-    BY_DOMAIN,
-    COUNTED,
-    FACET,
-    FACET_VALUES,
-    SUMS,
-    TRIGGERS,
-    add_up,
-    create_triggers,
-    mend_days,
-)
+from monitor.store.kept_sums import TRIGGERS, add_up, create_triggers, mend_days
+from monitor.store.sums import BY_DOMAIN, COUNTED, FACET, FACET_VALUES, SUMS
 
 MAKES_FACETS = "facets_added"
 """The trigger that enters a facet's place among the others; it goes on working."""

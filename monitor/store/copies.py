@@ -178,6 +178,10 @@ def copy_pages(source: Path, part: Path, progress: Progress, cancelled: Callable
     progress(1.0)
 
 
+HEADING = "*** in database "
+"""What SQLite's check writes over what it found."""
+
+
 def problems_of(
     connection: sqlite3.Connection, cancelled: Callable[[], bool] = never, most: int = 20
 ) -> list[str]:
@@ -194,7 +198,8 @@ def problems_of(
         return [str(problem)]
     finally:
         connection.set_progress_handler(None, 0)
-    return [line for (text,) in found if text != "ok" for line in text.splitlines()]
+    lines = [line for (text,) in found if text != "ok" for line in text.splitlines()]
+    return [line for line in lines if not line.startswith(HEADING)]
 
 
 def check_room(folder: Path, needed_bytes: int, what: str) -> None:

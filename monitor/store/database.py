@@ -179,29 +179,49 @@ class Store:
                     raise
                 self._closing.wait(TRY_AGAIN_S)
 
-    def write_until_stored(self, change: Callable[[Database], T]) -> "Future[T]":
+    def write_until_stored(
+        self, change: Callable[[Database], T], wait_s: float | None = None
+    ) -> "Future[T]":
         """Run a change as :meth:`write` does, again and again until SQLite takes it.
 
         Other changes get their turn in between.
 
+        :param wait_s: how long it waits each time for another program's transaction, which
+            :meth:`close` then waits for at most; as long as any change unless given
         :return: its result; a :class:`StoreError` only if the store was closed before
         """
         stored: Future[T] = Future()
-        self._writer.submit(self._try_again, change, stored)
+        self._writer.submit(self._try_again, change, stored, wait_s)
         return stored
 
-    def _try_again(self, change: Callable[[Database], T], stored: "Future[T]") -> None:
+    def _try_again(
+        self, change: Callable[[Database], T], stored: "Future[T]", wait_s: float | None
+    ) -> None:
         try:
-            stored.set_result(self._transact(change))
+            with self._waiting(wait_s):
+                stored.set_result(self._transact(change))
         except StoreError as error:
             self._closing.wait(TRY_AGAIN_S)
             with self._lock:
                 if not self._closing.is_set():
-                    self._writer.submit(self._try_again, change, stored)
+                    self._writer.submit(self._try_again, change, stored, wait_s)
                     return
             stored.set_exception(error)
         except BaseException as error:
             stored.set_exception(error)
+
+    @contextmanager
+    def _waiting(self, wait_s: float | None) -> Iterator[None]:
+        """Have this thread wait so long for other programs within the block."""
+        if wait_s is None:
+            yield
+            return
+        db = self._connection()
+        db.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+        try:
+            yield
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout_s * 1000)}")
 
     def maintain(self, work: Callable[[Database], T]) -> "Future[T]":
         """Run what cannot be part of a transaction on the writing thread: ``VACUUM``."""

@@ -15,6 +15,7 @@ import stat
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 1.0
 """An end that is not stored by then is kept in a file as well."""
+
+SPARE = "llamawatt-unsaved-"
+"""What the folders begin with in which ends are kept that find no room beside a database."""
 
 BLOBS = ("trace", "marks")
 """What of an outcome is packed bytes."""
@@ -73,7 +77,7 @@ class Endings:
     def unstored(self) -> list[str]:
         """Return a sentence for each end that is not stored: where it is kept, or that it is lost.
 
-        To be asked once the store is closed: until then it is still tried.
+        The sentences are those of a store that is closed: until then it is still tried.
         """
         return [
             f"The answer of the query {query_id} is not in the history. It is kept in {path}, and "
@@ -104,7 +108,7 @@ class Endings:
         def forget(done: "Future[None]") -> None:
             if done.exception() is None:
                 if path:
-                    path.unlink(missing_ok=True)
+                    _remove(path)
                 self._waiting.pop(query_id, None)
 
         written.add_done_callback(forget)
@@ -166,7 +170,19 @@ def _forget(path: Path, taken: "Future[None]") -> None:
     if error := taken.exception():
         log.warning("%s was not taken in: %s", path, error)
     else:
-        path.unlink(missing_ok=True)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove the file of an end, and its folder if that was made for it and is empty."""
+    path.unlink(missing_ok=True)
+    _tidy(path.parent)
+
+
+def _tidy(folder: Path) -> None:
+    if folder.name.startswith(SPARE):
+        with suppress(OSError):  # it holds other ends
+            folder.rmdir()
 
 
 def _end(db: Database, ending: Ending) -> None:
@@ -246,6 +262,7 @@ def _kept(database: Path, ending: Ending) -> Path | None:
             _write(path, ending)
         except OSError as error:
             log.error("The end of a query could not be kept in %s: %s", path, error)
+            _tidy(folder)
         else:
             return path
     return None
@@ -265,7 +282,7 @@ def _left(database: Path) -> list[Path]:
 def spare_folder(database: Path) -> Path:
     """Return where ends are kept that find no room beside a database: one folder for each."""
     digest = hashlib.sha256(os.fsencode(database.resolve())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"llamawatt-unsaved-{digest}"
+    return Path(tempfile.gettempdir()) / f"{SPARE}{digest}"
 
 
 def _check_own(folder: Path) -> None:

@@ -15,10 +15,15 @@ class StoreStopped(StoreError):
 
 
 BUSY, LOCKED, READ_ONLY, INTERRUPTED, DISK, DAMAGED, NO_SPACE = 5, 6, 8, 9, 10, 11, 13
-CANNOT_OPEN, NO_DATABASE = 14, 26
+CANNOT_OPEN, CONSTRAINT, NO_DATABASE = 14, 19, 26
 """Primary result codes of SQLite (sqlite.org/rescode.html)."""
 
 IN_USE = "Another program holds the file: end that program, or wait until it is done."
+
+SAVE_WHAT_CAN_BE = (
+    "The file is damaged: `llamawatt database rescue` saves what can still be read into "
+    "a new one, `llamawatt database restore` goes back to a backup."
+)
 
 ADVICE = {
     BUSY: IN_USE,
@@ -28,8 +33,9 @@ ADVICE = {
     READ_ONLY: "The file or its folder may not be written to: give yourself the right to.",
     CANNOT_OPEN: "See that its folder is there and may be written to, or copy the whole folder to "
     "where you may write and name the copy in LLAMAWATT_HOME.",
-    DAMAGED: "The file is damaged: `llamawatt database rescue` saves what can still be read into "
-    "a new one, `llamawatt database restore` goes back to a backup.",
+    DAMAGED: SAVE_WHAT_CAN_BE,
+    # Nothing that is written breaks a rule of its table, unless what it adds to cannot be read.
+    CONSTRAINT: SAVE_WHAT_CAN_BE,
     NO_DATABASE: "Its beginning is damaged, or it is no history: `llamawatt database backups` "
     "lists the backups, `llamawatt database restore DATE` goes back to one. Without any, move it "
     "away to start a new one.",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -46,7 +47,10 @@ log = logging.getLogger(__name__)
 TITLE_LENGTH = 60
 
 INTRODUCTION_S = 2.0
-"""So long the window waits to enter its machine; what is asked afterwards waits behind it."""
+"""So long the window waits to enter its machine, which it goes on trying meanwhile."""
+
+ATTEMPT_S = 0.25
+"""So long each attempt to enter it waits for another program, and closing for the attempt."""
 
 CHAT = "chat"
 """The kind of query that belongs to a conversation."""
@@ -116,27 +120,42 @@ class History:
         if not self._store.is_read_only:
             # First of all: what has ended must not be taken for interrupted.
             self._endings.take_in()
-            try:
-                self._store.write(self._introduce).result(INTRODUCTION_S)
-            except (StoreError, TimeoutError) as error:
-                # Another program holds the file, merging perhaps; it can be read all the same.
-                log.warning("This machine is not entered yet: %r", error)
+            self._enter()
+
+    def _enter(self) -> None:
+        """Have this machine in the file. Whoever only looks at one that knows it, writes nothing:
+        it may be damaged, or held by another program."""
+        try:
+            if not self._is_introduced():
+                self._store.write_until_stored(self._introduce, ATTEMPT_S).result(INTRODUCTION_S)
+        except (StoreError, TimeoutError, sqlite3.Error) as error:
+            # Another program holds the file, merging perhaps; it can be read all the same.
+            log.warning("This machine is not entered yet: %r", error)
+
+    def _is_introduced(self) -> bool:
+        """Whether this machine is entered as it is, and nothing of it has died running."""
+        db = self._store.read()
+        entered = list(db.query("select * from machines where id = ?", [self._machine["id"]]))
+        return entered == [self._machine] and not (self._died(db) or self.benchmarks.died(db))
 
     def _introduce(self, db: Database) -> None:
         """Enter this machine, and mark what died running as interrupted."""
         db.table("machines").upsert(self._machine, pk="id")
         self.benchmarks.mark_interrupted(db)
+        for row in self._died(db):
+            db.table("queries").update(row["started_ms"], {"status": str(Status.INTERRUPTED)})
+            if row["conversation_id"] and row["answer_text"]:
+                _keep_answer(db, row)
+
+    def _died(self, db: Database) -> list[dict[str, Any]]:
+        """Return the queries of this machine whose program ended before they did."""
         running = db.query(
             "select started_ms, id, process_id, process_started, conversation_id, answer_text "
             "from queries where facet_id in "
             "(select id from facets where status = ? and machine_id = ?)",
             [Status.RUNNING, self._machine["id"]],
         )
-        for row in list(running):
-            if not is_alive(row["process_id"], row["process_started"]):
-                db.table("queries").update(row["started_ms"], {"status": str(Status.INTERRUPTED)})
-                if row["conversation_id"] and row["answer_text"]:
-                    _keep_answer(db, row)
+        return [row for row in running if not is_alive(row["process_id"], row["process_started"])]
 
     @property
     def store(self) -> Store:
@@ -148,7 +167,8 @@ class History:
         self._store.close()
 
     def unstored(self) -> list[str]:
-        """Return, once it is closed, a sentence for each answer that is not stored in it."""
+        """Return a sentence for each answer that is not stored in it, as is said once it is
+        closed."""
         return self._endings.unstored()
 
     # --- writing -------------------------------------------------------------------------
@@ -164,6 +184,8 @@ class History:
         if start.kind == CHAT and conversation_id is None:
             conversation_id = _new_conversation(db, start.prompt)
         began = datetime.now(UTC)
+        # It may not be entered yet, where another program has held the file since the start.
+        db.table("machines").insert(self._machine, pk="id", ignore=True)
         db.table("queries").insert(
             {
                 "started_ms": free_number(db, began),

@@ -19,6 +19,7 @@ from monitor.store.grounds import (
     keep_calibrations,
     widen_footprints,
 )
+from monitor.store.kept_sums import create_sums
 from monitor.store.overlaps import know_overlaps
 from monitor.store.sensing import (
     keep_notes,
@@ -27,7 +28,6 @@ from monitor.store.sensing import (
     know_noise,
     know_sensors,
 )
-from monitor.store.sums import create_sums
 from monitor.store.talks import grow_branches, know_files, know_texts
 from monitor.store.text_index import create_text_index
 

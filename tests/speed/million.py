@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from monitor.power.channel import Domain, Role
 from monitor.store.database import Store
-from monitor.store.sums import create_triggers, drop_triggers, sum_up
+from monitor.store.kept_sums import create_triggers, drop_triggers, sum_up
 from monitor.store.text_index import create_text_triggers, drop_text_triggers, index_texts
 from tests.unit.builders import CPU, GPU, channel
 

@@ -15,7 +15,7 @@ from monitor.bench.comparison import compare_runs
 from monitor.bench.events import Left
 from monitor.bench.idle import measure_idle
 from monitor.bench.left import reckon_left
-from monitor.bench.plan import Entrant, make_plan
+from monitor.bench.plan import Entrant, make_plan, plan_from_json
 from monitor.bench.replay import differences, replay_lines
 from monitor.bench.runlog import RunLog
 from monitor.bench.suites import Part, Suite, SuiteError
@@ -620,3 +620,30 @@ def test_a_reading_that_was_never_there_stays_unknown() -> None:
     sampler = Sampler(sources=[])
     assert Ledger(sampler).add([Phase("prefill", 0.0, 1.0)]).total().joules is None
     assert line(CPU, joules=None).joules is None
+
+
+@pytest.mark.parametrize(
+    ("plan", "models"),
+    [
+        ({"models": [{"path": "/models/a.gguf"}, 3, {"name": None}]}, ["?", "?"]),
+        ({"models": "none"}, []),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_a_damaged_plan_keeps_no_benchmark_from_being_listed(
+    history: History, plan: object, models: list[str]
+) -> None:
+    suite_id = history.benchmarks.begin_suite("own", "Own", PLAN, {"llamawatt": "0.1.0"})
+    text = "{damaged" if plan is None else json.dumps(plan)
+    history.store.write(
+        lambda db: db.execute(
+            "update bench_suites set plan = ?, versions = '[', verdict = ''", [text]
+        )
+    ).result()
+    assert summarise(history, history.benchmarks.suites()[0].id).models == models
+    result = summarise(history, suite_id)
+    assert report.gist(result) == "" == report.idle_line(result)
+    assert "Own" in report.markdown(result)
+    with pytest.raises(SuiteError, match="The suite"):
+        plan_from_json(result.suite.plan)

@@ -15,12 +15,14 @@ from monitor.attachments import Attachment, with_attachments
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.power.channel import Domain, Kind
-from monitor.store.charts import PICK_LIMIT, Period, Stack
+from monitor.store.chart_reader import PICK_LIMIT
+from monitor.store.charts import Period, Stack
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
+from monitor.store.kept_sums import create_triggers, drop_triggers, sum_up
 from monitor.store.records import Seconds, Status, Tokens
 from monitor.store.schema import migrations
-from monitor.store.sums import LINES, SUMS, create_triggers, drop_triggers, sum_up
+from monitor.store.sums import LINES, SUMS
 from tests.speed.million import write_history
 from tests.unit.builders import (
     BILL,
@@ -218,7 +220,7 @@ def test_words_of_more_queries_than_can_be_added_up_at_once_are_said_to_be_limit
     frequent = Filter(text="wa")
     assert thousands.browse.totals(frequent).limited_to is None
     assert PICK_LIMIT > QUERIES
-    monkeypatch.setattr("monitor.store.charts.PICK_LIMIT", 100)
+    monkeypatch.setattr("monitor.store.chart_reader.PICK_LIMIT", 100)
     chart = thousands.browse.totals(frequent)
     newest = plain(thousands, f"select energy_j {FROM} order by started_ms desc limit 100")
     assert chart.limited_to == 100

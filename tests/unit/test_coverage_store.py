@@ -20,11 +20,11 @@ from monitor.exchange.intake import take_in
 from monitor.store.charts import Period, Stack, Totals
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
+from monitor.store.kept_sums import create_triggers, drop_triggers, sum_up
 from monitor.store.merge import merge
 from monitor.store.records import Seconds, Status
 from monitor.store.rescue import rescue
 from monitor.store.schema import SCHEMA_VERSION, migrations
-from monitor.store.sums import create_triggers, drop_triggers, sum_up
 from tests.unit.builders import (
     BILL,
     CPU,

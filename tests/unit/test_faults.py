@@ -9,16 +9,19 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from monitor.logs import logging_to_file
 from monitor.store import database as database_module
+from monitor.store import history as history_module
 from monitor.store.backups import list_backups
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.copies import copy_database
@@ -189,6 +192,57 @@ def test_while_another_holds_the_file_reading_goes_on_and_writing_says_why(
             assert another.read().table("queries").count == 1
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a history that starts wait for nobody, but go on trying."""
+    monkeypatch.setattr(history_module, "INTRODUCTION_S", 0.02)
+    monkeypatch.setattr(history_module, "ATTEMPT_S", 0.02)
+    monkeypatch.setattr(database_module, "TRY_AGAIN_S", 0.02)
+
+
+def test_who_only_reads_a_held_file_need_not_wait_for_it_to_leave(
+    history: History, path: Path, impatient: None
+) -> None:
+    kept = stored_query(history)
+    history.store.write(lambda db: db.execute("update machines set name = 'before'")).result()
+    with locked(path):
+        begun_s = time.monotonic()
+        with closing(History(path)) as reading:  # it would enter the machine's new name
+            assert reading.record(kept.id) == kept
+        assert time.monotonic() - begun_s < database_module.BUSY_TIMEOUT_S / 2
+    with closing(History(path)) as reading:
+        assert reading.store.read().table("machines").get(machine_of(history))["name"] != "before"
+
+
+def test_looking_at_a_history_writes_nothing_into_it(path: Path) -> None:
+    with closing(History(path)) as history:
+        kept = stored_query(history)
+    before = path.read_bytes()
+    with closing(History(path)) as history:
+        assert history.record(kept.id) == kept
+        assert path.with_name("history.db-wal").stat().st_size == 0
+    assert path.read_bytes() == before
+
+
+def test_what_died_is_interrupted_as_soon_as_a_held_file_is_free(
+    history: History, path: Path, impatient: None, eventually: Eventually
+) -> None:
+    left = history.begin(query_start()).query_id
+    history.store.write(lambda db: db.execute(f"update queries set process_id = {2**30}")).result()
+    with ExitStack() as stack:
+        with locked(path):
+            started = stack.enter_context(closing(History(path)))
+            assert started.record(left).status is Status.RUNNING
+        eventually(lambda: started.record(left).status is Status.INTERRUPTED)
+
+
+def test_a_query_of_a_machine_that_is_not_entered_yet_is_stored(
+    history: History, path: Path
+) -> None:
+    history.store.write(lambda db: db.execute("delete from machines")).result()
+    assert stored_query(history).status is Status.DONE
+
+
 def test_a_benchmark_waits_longer_for_the_file_and_then_says_how_to_go_on(
     history: History, hasty: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +383,7 @@ def test_a_command_that_loses_an_answer_says_so_and_fails(
     with open_history() as history:
         (record,) = history.records()
     assert f"The answer of the query {record.id} is lost" in capfd.readouterr().err
+    assert not spare_folder(path).exists()
 
 
 def test_an_end_that_finds_no_room_beside_the_file_is_kept_elsewhere_and_taken_in(
@@ -348,7 +403,7 @@ def test_an_end_that_finds_no_room_beside_the_file_is_kept_elsewhere_and_taken_i
     assert str(kept) in left
     assert Endings(history.store, machine_of(history)).take_in() == 1
     assert history.record(began.query_id).status is Status.DONE
-    assert not kept.exists()
+    assert not kept.parent.exists()
 
 
 def test_what_others_put_among_the_temporary_files_is_not_taken_in(
@@ -426,6 +481,21 @@ def test_a_file_that_may_not_be_written_can_be_looked_at(shelf: Path, folder_too
         with pytest.raises(StoreError, match="may not be written to"):
             store.write(lambda db: db.execute("delete from bills")).result()
     assert path.read_bytes() == before
+
+
+def test_a_command_that_must_write_says_once_why_it_cannot(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(shelf))
+    with open_history() as history:
+        kept = stored_query(history)
+    drop_rights(shelf / "history.db")
+    with (
+        pytest.raises(click.ClickException, match="This needs a history that can be written to"),
+        open_history() as history,
+    ):
+        history.edits.note(history.browse.numbers_of([kept.id])[0], "a note")
+    assert capfd.readouterr().err.count("may not be written to") == 1
 
 
 def test_a_file_whose_log_cannot_be_read_where_it_lies_is_told_what_to_do(shelf: Path) -> None:

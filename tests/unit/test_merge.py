@@ -23,12 +23,13 @@ from monitor.store.database import StoreError
 from monitor.store.errors import StoreStopped
 from monitor.store.filters import Filter
 from monitor.store.history import Began, History
+from monitor.store.kept_sums import create_triggers, drop_triggers, sum_up
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.merge import merge
 from monitor.store.recordings import Progress, Recordings
 from monitor.store.records import Status
 from monitor.store.schema import SCHEMA_VERSION
-from monitor.store.sums import FACET, create_triggers, drop_triggers, sum_up
+from monitor.store.sums import FACET
 from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, said, stored_query
 from tests.unit.test_bench_store import item, run_start
 from tests.unit.test_copies import old_history

@@ -11,11 +11,12 @@ import pytest
 from sqlite_utils import Database
 
 from monitor.store.charts import Period, Stack
+from monitor.store.errors import told
 from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
+from monitor.store.kept_sums import create_triggers, drop_triggers
 from monitor.store.rescue import rescue
 from monitor.store.schema import SCHEMA_VERSION, migrations
-from monitor.store.sums import drop_triggers
 
 
 def of_schema(version: int, path: Path) -> None:
@@ -80,9 +81,13 @@ def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def lose_day(path: Path, day: str) -> None:
     """Let the query's day be none, as damage does: unheard by triggers."""
     with closing(sqlite3.connect(path)) as connection:
-        if connection.execute("pragma user_version").fetchone() == (SCHEMA_VERSION,):
-            drop_triggers(Database(connection))
+        db = Database(connection)
+        has_triggers = connection.execute("pragma user_version").fetchone() == (SCHEMA_VERSION,)
+        if has_triggers:
+            drop_triggers(db)
         connection.execute("update queries set day = ?", [day])
+        if has_triggers:
+            create_triggers(db)
         connection.commit()
 
 
@@ -115,3 +120,19 @@ def test_a_damaged_day_does_not_keep_an_older_file_from_being_brought_up_to_date
     of_schema(version, path)
     lose_day(path, "2026-x1-24")
     assert days_of(path) == [(date(2026, 11, 23), 1)]
+
+
+def test_a_query_whose_day_is_damaged_can_be_deleted_once_it_is_rescued(tmp_path: Path) -> None:
+    path, target = tmp_path / "history.db", tmp_path / "rescued.db"
+    of_schema(SCHEMA_VERSION, path)
+    lose_day(path, "2026-x1-24")
+    with closing(History(path)) as history:
+        numbers = history.browse.numbers()
+        with pytest.raises(sqlite3.IntegrityError) as caught:
+            history.edits.delete(numbers)
+        assert "`llamawatt database rescue`" in told(path, caught.value)
+        assert history.browse.numbers() == numbers
+    rescue(path, target)
+    with closing(History(target)) as history:
+        assert history.edits.delete(numbers) == numbers
+        assert history.browse.numbers() == []
