@@ -199,7 +199,7 @@ class StatusStrip(QWidget):
     def show_zone(self, zone: Zone) -> None:
         """Name the zone whose electricity CO2 is reckoned with."""
         name = self.tr("World mean") if zone.code == "WORLD" else zone.name
-        self._zone.setText(f"{name} · {zone.g_per_kwh:.0f} g/kWh")
+        self._zone.setText(f"{name} · {figures.intensity(zone.g_per_kwh)} g/kWh")
         self._zone.setToolTip(
             self.tr(
                 "Carbon intensity of %1, %2: %3. Click to choose where your electricity is from."

@@ -240,18 +240,21 @@ def _calibration_view(made: Calibration) -> RenderableType:
     table.add_row(
         "base",
         figures.power(made.base_w),
-        f"{figures.power(made.base_low_w)}–{figures.power(made.base_high_w)}",
+        figures.power_span(made.base_low_w, made.base_high_w, made.base_w),
     )
     for factor in made.factors:
-        spanned = f"{figures.power(factor.least_w)}–{figures.power(factor.most_w)}"
+        spanned = figures.power_span(factor.least_w, factor.most_w, factor.most_w)
         if factor.is_still:
             table.add_row(factor.label, "in the base", "", spanned, style="dim")
             continue
         ends = f"{factor.low:.3f}–{factor.high:.3f}"
         table.add_row(f"× {factor.label}", f"{factor.value:.3f}", ends, spanned)
-    words = f"{made.whole_label} is told within {figures.power(made.residual_w)}"
-    if made.holdout is not None:
-        words += f"; one climb foretells the other within {made.holdout:.1%}"
+    words = (
+        f"The mean of each step is told within {figures.power(made.told_within_w)} of what "
+        f"{made.whole_label} read"
+    )
+    if made.foretold_within is not None:
+        words += f"; one climb foretells the other within {100 * made.foretold_within:.1f} %"
     return Group(table, Text(words + ".", style="dim"))
 
 

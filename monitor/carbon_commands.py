@@ -32,6 +32,7 @@ from monitor.carbon.state import LiveState, read_state, refresh
 from monitor.energy.parts import is_lower_bound
 from monitor.filter_options import filter_options, known_filter
 from monitor.history_commands import EMPTY, NOTHING_MATCHES, found_record
+from monitor.repeat import REPEATABLE
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
@@ -128,7 +129,7 @@ def pue(pue: float | None, as_json: bool) -> None:
 
 
 @carbon.command()
-@click.option("--kg", type=float, help="CO2e of making the device, from its maker's report.")
+@click.option("--kg", type=float, help="CO₂e of making the device, from its maker's report.")
 @click.option("--years", type=float, help="For how long it is expected to serve.")
 @click.option("--share", type=float, help="Of it in use, 0 to 1; all of it unless given.")
 @click.option("--off", is_flag=True, help="Reckon without it again.")
@@ -241,7 +242,10 @@ def _scores(
     units: Mapping[str, float] = (
         {"run": 1, "item": run.sums.done}
         if run
-        else {"query": 1, f"{PER_TOKENS:,} answer tokens": record.tokens.completion / PER_TOKENS}
+        else {
+            "query" if record.kind in REPEATABLE else "run": 1,
+            f"{PER_TOKENS:,} answer tokens": record.tokens.completion / PER_TOKENS,
+        }
     )
     return [Sci(operational.grams, embodied_g, n, unit) for unit, n in units.items() if n]
 

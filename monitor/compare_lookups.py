@@ -38,6 +38,8 @@ from monitor.terminal import echo_json, json_option, open_history, show, stderr,
 
 EMPTY = "Nothing was judged yet. Try: llamawatt bench run quick"
 
+NO_ROWS = "No model can be listed: items of its runs are missing in the history."
+
 NO_CASCADES = (
     "No cascade can be simulated: that takes two models run on one machine, of which the second "
     "scores better for more energy, and questions with choices, which tell how sure the first is."
@@ -202,6 +204,9 @@ def _show_board(history: History, board: Board, wanted: _Wanted, as_json: bool) 
         if simulated is not None:
             document["cascades"] = forms.cascades_json(board, simulated)
         echo_json(document)
+        return
+    if not board.entries:
+        stderr.print(f"{board.exam.title}: {NO_ROWS}", markup=False)
         return
     views: list[RenderableType] = [Text(board.exam.title, style="bold")]
     table = _board_table(board, ranked, places, weights)

@@ -22,6 +22,7 @@ from monitor.exchange.html_report import html_report
 from monitor.exchange.intake import take_in
 from monitor.exchange.model_card import filter_of_model, model_card
 from monitor.exchange.reading import numbers_of, partly_read_of
+from monitor.figures import things
 from monitor.filter_options import filter_options, known_filter
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -108,7 +109,7 @@ def _write_rows(
         numbers = numbers_of(history, known_filter(history, chosen), newest_first)
         rows = write(history, numbers, file, told)
         partly_read = partly_read_of(history, numbers)
-    _tell(output, {"rows": rows, "partly_read": partly_read}, f"{rows:,} rows", as_json)
+    _tell(output, {"rows": rows, "partly_read": partly_read}, things(rows, "row", "rows"), as_json)
     if partly_read and write is write_emissions and not as_json:
         # CodeCarbon's table has no column that would tell which.
         stderr.print(partly_read_note(partly_read, rows))
@@ -194,7 +195,7 @@ def _counting() -> Iterator[tables.Told]:
     """Show how many rows are written, where someone watches."""
     # Where nobody watches, the status is never drawn.
     with stderr.status("Writing …") as status:
-        yield lambda rows: status.update(f"Writing … {rows:,} rows")
+        yield lambda rows: status.update(f"Writing … {things(rows, 'row', 'rows')}")
 
 
 def _tell(output: Path, facts: dict[str, Any], what: str, as_json: bool) -> None:
@@ -254,7 +255,8 @@ def _import_emissions(file: Path, as_json: bool) -> None:
         facts = {"rows": taken.stored, "known": taken.known, "overtaken": read.overtaken}
         echo_json({"path": str(file), **facts, "broken": broken})
     else:
-        stderr.print(f"Took in {taken.stored:,} rows; {taken.known:,} were here already.")
+        took = f"Took in {things(taken.stored, 'row', 'rows')}"
+        stderr.print(f"{took}; here already: {taken.known:,}.")
         if read.overtaken:
             stderr.print(f"{read.overtaken:,} were left out: later rows of the same run hold them.")
     if read.broken:

@@ -33,19 +33,29 @@ Units = tuple[tuple[float, str], ...]
 """Sizes with their names, the largest first."""
 
 
+NOTHING = 1e-6
+"""What is less than this share of its unit is left over by arithmetic, and written as 0: no sensor
+tells a billionth of a watt, and no interval need be told finer."""
+
+
 def unit_for(value: float, units: Units) -> tuple[float, str]:
     """Return the unit a value is best written in; an axis writes all its figures in one.
 
-    Nothing is written in the unit without a prefix, if that is among them: 0 J.
+    Nothing, and what is left over by arithmetic, is written in the unit without a prefix, if that
+    is among them: 0 J.
     """
-    if value == 0:
+    if abs(value) < NOTHING * units[-1][0]:
         return next((unit for unit in units if unit[0] == 1.0), units[-1])
     return next((unit for unit in units if abs(value) >= unit[0] * 0.9995), units[-1])
 
 
 def _scaled(value: float, units: Units) -> str:
     size, unit = unit_for(value, units)
-    return f"{significant(value / size)} {unit}"
+    return f"{_in_units(value, size)} {unit}"
+
+
+def _in_units(value: float, size: float) -> str:
+    return significant(0.0 if abs(value) < NOTHING * size else value / size)
 
 
 def _counted(value: float, units: Units) -> str:
@@ -57,7 +67,7 @@ def _counted(value: float, units: Units) -> str:
 
 def _span(low: float, high: float, unit: tuple[float, str]) -> str:
     size, name = unit
-    return f"{significant(low / size)}–{significant(high / size)} {name}"
+    return f"{_in_units(low, size)}–{_in_units(high, size)} {name}"
 
 
 ENERGY = (
@@ -103,6 +113,14 @@ def power(watts: float | None) -> str:
     return UNKNOWN if watts is None or math.isnan(watts) else _scaled(watts, POWER)
 
 
+def power_span(low_w: float, high_w: float, of_w: float) -> str:
+    """Write two powers, both in the unit of a third, of which they are the ends: 41.2–47.9 W.
+
+    :param of_w: where it is nothing, the unit is that of the higher end
+    """
+    return _span(low_w, high_w, unit_for(of_w or high_w, POWER))
+
+
 def mass(grams: float | None) -> str:
     """Write a mass: µg, mg, g, kg or t."""
     return UNKNOWN if grams is None else _scaled(grams, MASS)
@@ -121,6 +139,11 @@ def mass_span(low_g: float, high_g: float, of_g: float) -> str:
     :param of_g: the value
     """
     return _span(low_g, high_g, unit_for(of_g or high_g, MASS))
+
+
+def intensity(g_per_kwh: float) -> str:
+    """Write a carbon intensity without its unit: 473, and 0.5, which is not nothing."""
+    return f"{g_per_kwh:.0f}" if g_per_kwh >= 9.5 else f"{g_per_kwh:.2g}"
 
 
 def percent(share: float) -> str:
@@ -169,6 +192,11 @@ def rate(tokens_per_s: float | None) -> str:
 def count(value: float) -> str:
     """Write a large count: 135M, 7.62B."""
     return _counted(value, COUNTS).replace(" ", "")
+
+
+def things(number: int, one: str, several: str) -> str:
+    """Write a number of things: 1 row, 1,204 rows."""
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def size(size_bytes: int) -> str:

@@ -124,7 +124,7 @@ def sums(chosen: Filter, period: str, stack: str, as_json: bool) -> None:
     )
 
 
-LESSER_SUMS = ("speed", "queries", "CO2e", "J/token", "tokens")
+LESSER_SUMS = ("speed", "queries", "CO₂e", "J/token", "tokens")
 """Columns a narrow terminal does without, the first of them first; no figure is ever broken."""
 
 LEAST_NAME = 12
@@ -156,7 +156,7 @@ def _sums_view(total: Chart, chart: Chart, stack: Stack, width: int) -> Renderab
     if rates := " and ".join(name for name in ("J/token", "speed") if name in widths):
         notes.append(Text(f"{rates}: decode, over all queries of a row.", style="dim"))
     notes += no_room_note(left_out)
-    tell = lacking_notes if "CO2e" in widths else energy_notes
+    tell = lacking_notes if "CO₂e" in widths else energy_notes
     for bar in total.bars:
         notes += [Text(note, style="yellow") for note in tell(bar.totals)]
     if chart.limited_to:
@@ -173,7 +173,7 @@ def _cells(bar: Bar, split: str, only_energy: bool) -> dict[str, str]:
     if only_energy:
         return cells
     return cells | {
-        "CO2e": grams_words(totals),
+        "CO₂e": grams_words(totals),
         "queries": f"{totals.queries:,}",
         "tokens": figures.count(totals.completion_tokens),
         "J/token": per_token_words(totals, figures.joules),

@@ -140,4 +140,4 @@ def _fetched_text(path: Path, training: Training | None) -> Text:
     if training is None:
         return Text(str(path))
     mass = figures.mass(training.grams)
-    return Text(f"{path}\nTraining: {mass} CO2e ({training.source})")
+    return Text(f"{path}\nTraining: {mass} CO₂e ({training.source})")

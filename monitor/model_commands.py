@@ -139,7 +139,7 @@ def _fits(about: ModelInfo, context: int | None, kv_type: str) -> list[Fit]:
 
 @models.command()
 @click.argument("model")
-@click.option("--grams", type=Number(0, min_open=True), help="Grams of CO2e in all.")
+@click.option("--grams", type=Number(0, min_open=True), help="Grams of CO₂e in all.")
 @click.option("--kwh", type=Number(0, min_open=True), help="Its energy in all, if it is told.")
 @click.option("--source", help="Where the figures are from.")
 @click.option("--card", help="Take them from a model card on Hugging Face: owner/name.")
@@ -150,7 +150,7 @@ def _fits(about: ModelInfo, context: int | None, kv_type: str) -> list[Fit]:
 @click.option("--provider", help="Of the cloud it was trained in: aws, azure, gcp.")
 @click.option("--region", help="The provider's: us-east-1. Its figure is used if it is known.")
 @click.option("--zone", help="The country it was trained in; without one the world's mean.")
-@click.option("--intensity", type=float, help="Or the grams of CO2e a kWh there.")
+@click.option("--intensity", type=float, help="Or the grams of CO₂e a kWh there.")
 @click.option("--pue", type=float, help="Of the data centre; 1 unless given.")
 @click.option("--forget", is_flag=True, help="Remove what is known.")
 @json_option

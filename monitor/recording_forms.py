@@ -142,8 +142,8 @@ def span_name(number: int, name: str, translate: Callable[[str], str] = str) -> 
 def recordings_table(recordings: Sequence[Recording]) -> RenderableType:
     """Draw recordings, each on a line."""
     table = make_table(
-        "id", "when", "name", "length", "energy", "CO2e", "marks",
-        right=("length", "energy", "CO2e", "marks"),
+        "id", "when", "name", "length", "energy", "CO₂e", "marks",
+        right=("length", "energy", "CO₂e", "marks"),
     )  # fmt: skip
     for recording in recordings:
         total, carbon = recording.bill.total(), recording.cost.footprint

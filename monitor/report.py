@@ -274,24 +274,27 @@ def rows_table(rows: Sequence[QueryRow], width: int) -> RenderableType:
         for name in ROW_COLUMNS
         if name != "prompt"
     }
+    left_out = []
     for name in LESSER_COLUMNS:
         if sum(widths.values()) + LEAST_PROMPT <= width:
             break
         del widths[name]
+        left_out.append(name)
     room = width - sum(widths.values())
-    table = make_table(*widths, "prompt", right=("energy", "CO2e", "tokens"))
+    table = make_table(*widths, "prompt", right=("energy", "CO₂e", "tokens"))
     for column in table.columns:
         column.no_wrap = True
         column.min_width = widths.get(str(column.header), GAP) - GAP
     for row, cells in zip(rows, listed, strict=True):
         shown = [*(cells[name] for name in widths), _cut(cells["prompt"], room)]
         table.add_row(*map(escape, shown), style=STATUS_STYLES.get(row.status, "yellow"))
-    return Group(table, times_note(row.started_at for row in rows))
+    notes = [times_note(row.started_at for row in rows)] if "when" in widths else []
+    return Group(table, *notes, *no_room_note(left_out))
 
 
-ROW_COLUMNS = ("id", "when", "model", "energy", "CO2e", "tokens", "prompt")
+ROW_COLUMNS = ("id", "when", "model", "energy", "CO₂e", "tokens", "prompt")
 
-LESSER_COLUMNS = ("CO2e", "tokens", "model", "when")
+LESSER_COLUMNS = ("CO₂e", "tokens", "model", "when")
 """Columns a narrow terminal does without, the first of them first; no other is ever cut."""
 
 
@@ -304,12 +307,18 @@ def _row_cells(row: QueryRow, is_wide: bool) -> dict[str, str]:
     return {
         "id": row.id[-8:],
         "when": local_minute(row.started_at)[0 if is_wide else 5 :],
-        "model": _cut(f"{row.model} {row.quantisation}", 30 if is_wide else 16),
+        "model": _cut_model(row.model, row.quantisation, 30 if is_wide else 16),
         "energy": figures.at_least(energy, row.partly_read),
-        "CO2e": figures.at_least(figures.mass(row.grams), row.partly_read),
+        "CO₂e": figures.at_least(figures.mass(row.grams), row.partly_read),
         "tokens": str(row.completion_tokens),
         "prompt": status + " ".join(row.prompt.split()),
     }
+
+
+def _cut_model(name: str, quantisation: str, length: int) -> str:
+    """Write a model within so many characters; quantisations of one can still be told apart."""
+    room = max(length - len(quantisation) - 1, 0)
+    return f"{_cut(name, room)} {quantisation}".strip() if room else _cut(name, length)
 
 
 def _cut(text: str, length: int) -> str:
@@ -347,7 +356,7 @@ def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> Renderabl
     else:
         facts.add_row("emissions", Text(f"not known: {no_footprint(record)}", style="yellow"))
     if record.embodied_g is not None:
-        share = f"{figures.mass(record.embodied_g)} CO2e, the hardware's share beside them"
+        share = f"{figures.mass(record.embodied_g)} CO₂e, the hardware's share beside them"
         facts.add_row("embodied", share)
     total = record.bill.total()
     if total.energy:
@@ -389,7 +398,7 @@ def sensors_view(
 
 def zones_table(zones: Sequence[Zone]) -> RenderableType:
     """Draw zones with their carbon intensity."""
-    table = make_table("zone", "", "g CO2e/kWh", "year", right=("g CO2e/kWh",))
+    table = make_table("zone", "", "g CO₂e/kWh", "year", right=("g CO₂e/kWh",))
     for zone in zones:
         table.add_row(zone.code, escape(zone.name), f"{zone.g_per_kwh:g}", str(zone.year))
     sources = "; ".join(dict.fromkeys(zone.source for zone in zones))

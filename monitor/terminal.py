@@ -13,6 +13,7 @@ import click
 from rich.console import Console, RenderableType
 
 from monitor.paths import database_path
+from monitor.store.errors import StoreError
 from monitor.store.history import History
 
 INTERRUPTED = 130
@@ -47,10 +48,15 @@ def echo_json(document: Any) -> None:
 def open_history() -> Iterator[History]:
     """Open the history for the length of a block; exit with 1 if an answer is not stored then."""
     history = History(database_path())
-    if history.store.notice:
-        stderr.print(history.store.notice)
+    notice = history.store.notice
+    if notice:
+        stderr.print(notice, markup=False, emoji=False)
     try:
         yield history
+    except StoreError as error:
+        if notice and str(error) == notice:  # it was said
+            raise click.ClickException("This needs a history that can be written to.") from None
+        raise
     finally:
         history.close()
         unstored = history.unstored()

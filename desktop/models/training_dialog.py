@@ -122,6 +122,9 @@ class KnownTab(QWidget):
             ENERGIES, self.tr("Energy of the training"), self.tr("Unit of energy")
         )
         self.energy.unit.setCurrentText("MWh")
+        widest = max(each.unit.sizeHint().width() for each in (self.mass, self.energy))
+        for amount in (self.mass, self.energy):
+            amount.unit.setMinimumWidth(widest)
         self.source = QLineEdit()
         self.source.setPlaceholderText(self.tr("A paper, a report, your own meter"))
         form = QFormLayout(self)

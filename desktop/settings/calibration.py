@@ -1,5 +1,6 @@
 """Calibrating with a wall plug: the staircase, live, and what came of it."""
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -194,13 +195,14 @@ class CalibrationDialog(QDialog):
             self._stairs.addWidget(step, row, column)
 
     def _on_climbing(self, at: Climbing) -> None:
+        left_s = math.ceil(max(at.left_s, 0.0))
         self.bar.setValue(round(1000 * (1 - at.left_s / self._total_s)))
         self.told.setText(
             self.tr("Step %1 of %2: %3. %4 left. Leave the machine alone.")
             .replace("%1", str(at.number + 1))
             .replace("%2", str(at.count))
             .replace("%3", step_words(at.work))
-            .replace("%4", figures.duration(max(at.left_s, 0.0)))
+            .replace("%4", f"{left_s} s" if left_s < 60 else figures.duration(left_s))
         )
         works = [*self._works, *reversed(self._works)]
         for number, step in enumerate(self._steps):
@@ -316,7 +318,7 @@ class CalibrationDialog(QDialog):
     def _how_to_begin(self) -> str:
         words = self.tr(
             "This machine was not calibrated yet. Close what computes, press Start, and leave the "
-            "machine alone for ten minutes."
+            "machine alone meanwhile."
         )
         if self._engine is not None and self._engine.model is None:
             words += " " + self.tr(
@@ -326,10 +328,10 @@ class CalibrationDialog(QDialog):
 
     def _table(self, made: Calibration) -> QWidget:
         rows = [(self.tr("At the plug"), self.tr("Value"), self.tr("95 %"), self.tr("Calibrated"))]
-        ends = f"{figures.power(made.base_low_w)}–{figures.power(made.base_high_w)}"
+        ends = figures.power_span(made.base_low_w, made.base_high_w, made.base_w)
         rows.append((self.tr("Base"), figures.power(made.base_w), ends, ""))
         for factor in made.factors:
-            spanned = f"{figures.power(factor.least_w)}–{figures.power(factor.most_w)}"
+            spanned = figures.power_span(factor.least_w, factor.most_w, factor.most_w)
             value, ends = f"× {factor.value:.3f}", f"{factor.low:.3f}–{factor.high:.3f}"
             if factor.is_still:
                 value, ends = self.tr("in the base"), ""
@@ -337,9 +339,10 @@ class CalibrationDialog(QDialog):
         return grid(rows)
 
     def _quality(self, made: Calibration) -> QWidget:
-        words = self.tr("%1 is told within %2.").replace("%1", made.whole_label)
-        words = words.replace("%2", figures.power(made.residual_w))
-        if made.holdout is not None:
+        words = self.tr("The mean of each step is told within %1 of what %2 read.")
+        words = words.replace("%1", figures.power(made.told_within_w))
+        words = words.replace("%2", made.whole_label)
+        if made.foretold_within is not None:
             more = self.tr("The way up and the way down foretell each other within %1.")
-            words += " " + more.replace("%1", f"{100 * made.holdout:.1f} %")
+            words += " " + more.replace("%1", f"{100 * made.foretold_within:.1f} %")
         return label(words, "muted", wrap=True)

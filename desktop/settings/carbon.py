@@ -23,6 +23,7 @@ from desktop.settings.carbon_own import OwnTab
 from desktop.settings.zones import ZoneList
 from desktop.theme.equivalents import EquivalentSwitch
 from desktop.theme.widgets import label, named, tool_button
+from monitor import figures
 from monitor.carbon.choice import Choice, choose_live, choose_zone, read_choice, zone_at
 from monitor.carbon.intensity import SOURCE, CarbonError, Zone
 from monitor.carbon.live import LiveError, live_for
@@ -149,7 +150,7 @@ class CarbonDialog(QDialog):
             now = self.tr("Reckoned with now: %1, %2 g/kWh (%3, %4), PUE %5")
         for place, text in (
             ("%1", zone.name),
-            ("%2", f"{zone.g_per_kwh:.0f}"),
+            ("%2", figures.intensity(zone.g_per_kwh)),
             ("%3", str(zone.year)),
             ("%4", zone.source),
             ("%5", f"{choice.pue:g}"),

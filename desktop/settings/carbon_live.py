@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.widgets import ChoiceBox, add_field, label, named, tool_button
+from monitor import figures
 from monitor.carbon.countries import two_letters
 from monitor.carbon.intensity import Zone
 from monitor.carbon.live import Provider
@@ -100,7 +101,7 @@ class LiveTab(QWidget):
 
         :param yearly: the zone chosen; live figures are of that country alone
         """
-        self._letters, self._is_on = two_letters(yearly), state is not None
+        self._letters, self._is_on = two_letters(yearly.code), state is not None
         if state:
             self.provider.setCurrentIndex(self.provider.findData(state.live.provider))
             self.grid.setText("" if state.live.grid == self._letters else state.live.grid)
@@ -117,7 +118,7 @@ class LiveTab(QWidget):
             return self.tr("Off: the yearly figure of %1 is used.").replace("%1", yearly.name)
         if state.reading is None:
             text = self.tr("On. There is no figure yet: the yearly %1 g/kWh is used.")
-            return text.replace("%1", f"{yearly.g_per_kwh:.0f}")
+            return text.replace("%1", figures.intensity(yearly.g_per_kwh))
         now = datetime.now(UTC)
         zone = state.reading.zone(now)
         text = self.tr("On: %1, %2 g/kWh (%3)")
@@ -125,9 +126,9 @@ class LiveTab(QWidget):
             text = self.tr("On: %1, %2 g/kWh (%3). That is too old: the yearly %4 g/kWh is used.")
         return (
             text.replace("%1", zone.name)
-            .replace("%2", f"{zone.g_per_kwh:.0f}")
+            .replace("%2", figures.intensity(zone.g_per_kwh))
             .replace("%3", zone.source)
-            .replace("%4", f"{yearly.g_per_kwh:.0f}")
+            .replace("%4", figures.intensity(yearly.g_per_kwh))
         )
 
     def tell(self, problem: str) -> None:

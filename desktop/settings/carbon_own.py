@@ -72,6 +72,9 @@ class OwnTab(QWidget):
         self.use.setEnabled(bool(texts) and self.figure.value() > 0)
 
     def _use(self) -> None:
+        # Where a click takes no focus (macOS), what was typed is not settled yet.
+        if not all([self.figure.settle(), self.year.settle()]):
+            return
         given = (
             self.figure.value(),
             self.name.text().strip(),

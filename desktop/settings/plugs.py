@@ -113,6 +113,9 @@ class PlugsDialog(QDialog):
         self.list.setAccessibleName(self.tr("Wall plugs"))
         self.list.setWordWrap(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # What becomes longer while it is read, as why a plug is silent, becomes higher.
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.list.currentRowChanged.connect(self._on_chosen)
         return self.list
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.theme.widgets import label
+from monitor import figures
 from monitor.carbon.countries import folded, letters_of, other_names
 from monitor.carbon.intensity import WORLD, UnknownZone, Zone, find_zone, without_figure, zones
 
@@ -77,7 +78,10 @@ class ZoneList(QWidget):
                 [self.tr("Zone"), self.tr("g CO₂e/kWh"), self.tr("Year")]
             )
             for column in (1, 2):
-                self._model.horizontalHeaderItem(column).setTextAlignment(RIGHT)
+                # By role: of a header's item that the model made, Python would keep an object
+                # after the model was cleared, and take for it what lies there later.
+                across, role = Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole
+                self._model.setHeaderData(column, across, RIGHT, role)
             for place, zone in enumerate(shown):
                 self._model.appendRow(_row(place, zone, zone is own))
             self.list.fit_columns()
@@ -152,12 +156,13 @@ class _Table(QTableView):
 
 def _sought(zone: Zone) -> str:
     """Return the words a zone is found by, folded."""
-    return folded(" ".join([zone.name, zone.code, *letters_of(zone), *other_names(zone)]))
+    return folded(" ".join([zone.name, zone.code, *letters_of(zone.code), *other_names(zone.code)]))
 
 
 def _row(place: int, zone: Zone, is_own: bool) -> list[QStandardItem]:
     """Make a zone's cells; sorted by its place, its figure, or its year."""
-    cells = [QStandardItem(text) for text in (zone.name, f"{zone.g_per_kwh:.0f}", str(zone.year))]
+    texts = (zone.name, figures.intensity(zone.g_per_kwh), str(zone.year))
+    cells = [QStandardItem(text) for text in texts]
     sought = _sought(zone)
     for cell, key in zip(cells, (float(place), zone.g_per_kwh, float(zone.year)), strict=True):
         cell.setData(sought, SOUGHT)

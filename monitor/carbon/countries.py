@@ -1,10 +1,6 @@
 """The letters and names that people and services of live figures know a country by."""
 
 import unicodedata
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from monitor.carbon.intensity import Zone
 
 _CODES = """
     ABW:AW AFG:AF AGO:AO ALB:AL ARE:AE ARG:AR ARM:AM ASM:AS ATG:AG AUS:AU AUT:AT AZE:AZ BDI:BI
@@ -70,20 +66,20 @@ parts, which have no figure of their own there."""
 _COUNTRIES = {letters: code for code, letters in _LETTERS.items()} | _ALIASES
 
 
-def two_letters(zone: "Zone") -> str | None:
-    """Return a country's two letters, ``None`` for what is no country."""
-    return _LETTERS.get(zone.code)
+def two_letters(code: str) -> str | None:
+    """Return a country's two letters by the code of its zone, ``None`` for what is no country."""
+    return _LETTERS.get(code)
 
 
-def letters_of(zone: "Zone") -> list[str]:
+def letters_of(code: str) -> list[str]:
     """Return the two letters by which people know a zone; none of what is no country."""
-    aliases = [letters for letters, code in _ALIASES.items() if code == zone.code]
-    return [*filter(None, [two_letters(zone)]), *aliases]
+    aliases = [letters for letters, of in _ALIASES.items() if of == code]
+    return [*filter(None, [two_letters(code)]), *aliases]
 
 
-def other_names(zone: "Zone") -> tuple[str, ...]:
+def other_names(code: str) -> tuple[str, ...]:
     """Return what people call a zone beside its name in the table."""
-    return _NAMES.get(zone.code, ())
+    return _NAMES.get(code, ())
 
 
 def folded(text: str) -> str:

@@ -23,7 +23,7 @@ OFF = "Live figures are off."
 def zone_line(zone: Zone) -> Text:
     """Write a zone with all that is known of its figure."""
     return Text(
-        f"{zone.name} ({zone.code}): {zone.g_per_kwh:g} g CO2e/kWh, {zone.year}, {zone.source}"
+        f"{zone.name} ({zone.code}): {zone.g_per_kwh:g} g CO₂e/kWh, {zone.year}, {zone.source}"
     )
 
 
@@ -118,7 +118,7 @@ def live_json(state: LiveState | None, used: Zone, now: datetime) -> dict[str, A
 def recost_view(recosted: Recosted, zone: Zone) -> RenderableType:
     """Draw some queries' grams as they were reckoned and under another zone."""
     totals, new = recosted.totals, recosted.footprint
-    right = ("CO2e", "95 % interval", "queries")
+    right = ("CO₂e", "95 % interval", "queries")
     table = make_table("", *right, right=right)
     table.add_row("as it was reckoned", _grams(recosted, totals.grams), "", f"{totals.costed:,}")
     table.add_row(
@@ -167,7 +167,7 @@ def sci_view(
 
     :param is_partial: whether a part of the query was not read
     """
-    table = make_table("", "CO2e", right=("CO2e",))
+    table = make_table("", "CO₂e", right=("CO₂e",))
     embodied_g = scores[0].embodied_g
     operational_g = figures.at_least(figures.mass(operational.grams), is_partial)
     table.add_row("operational (O)", operational_g)

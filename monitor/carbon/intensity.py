@@ -95,7 +95,7 @@ def _by_name() -> Mapping[str, Zone]:
     return {
         folded(name): zone
         for zone in zones()
-        for name in (zone.code, zone.name, *other_names(zone))
+        for name in (zone.code, zone.name, *other_names(zone.code))
     }
 
 

@@ -89,7 +89,7 @@ def live_for(zone: Zone, provider: Provider, grid: str = "") -> Live:
     :param zone: the yearly zone in use
     :raises LiveError: if the provider has none there: no other country is ever taken instead
     """
-    letters = two_letters(zone)
+    letters = two_letters(zone.code)
     if letters is None:
         raise LiveError(
             f"Live figures belong to a country, and {zone.name} is none. Choose yours first."

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor import figures
 from monitor.power.channel import Accuracy, Channel
 
 FEWEST_BLOCKS = 12
@@ -23,6 +24,10 @@ from the base; it is left within it."""
 
 RESAMPLES = 400
 """Of the bootstrap: its 95 % ends are then known within a tenth of their distance."""
+
+FINEST_W, FINEST_SHARE = 1e-3, 1e-3
+"""No plug tells watts any finer, nor a thousandth of them: what a perfect fit leaves is within
+these."""
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -107,6 +112,16 @@ class Calibration:
     holdout: float | None
 
     @property
+    def told_within_w(self) -> float:
+        """Residual watts as a person is told them: of a perfect fit no less than a plug shows."""
+        return max(self.residual_w, FINEST_W)
+
+    @property
+    def foretold_within(self) -> float | None:
+        """The error of one climb foretold from the others, likewise."""
+        return None if self.holdout is None else max(self.holdout, FINEST_SHARE)
+
+    @property
     def moving(self) -> tuple[Factor, ...]:
         """The factors of the channels that moved."""
         return tuple(factor for factor in self.factors if not factor.is_still)
@@ -170,7 +185,7 @@ def _check(samples: Samples) -> float:
     if move_w < LEAST_MOVE_W:
         raise CannotCalibrate(
             f"{samples.whole.label} saw hardly any difference between idle and full load "
-            f"({move_w:.2g} W). Is this machine plugged into it?"
+            f"({figures.power(move_w)}). Is this machine plugged into it?"
         )
     return move_w
 

@@ -217,7 +217,7 @@ def _column(
     return svg.Column(
         label=f"{start:{written}}",
         values=values,
-        tip=f"{start}: {marked}, {queries:,} queries",
+        tip=f"{start}: {marked}, {figures.things(queries, 'query', 'queries')}",
         low=_sum(bars, "energy_low_j") / size,
         high=_sum(bars, "energy_high_j") / size,
     )

@@ -17,7 +17,7 @@ def training_view(
     """Show a model's training with its source, and what it equals."""
     if training is None:
         return Text(f"{name}: training unknown")
-    lines = [Text(f"{name}: {figures.mass(training.grams)} CO2e ({training.source})")]
+    lines = [Text(f"{name}: {figures.mass(training.grams)} CO₂e ({training.source})")]
     lines.append(Text(method_words(training), style="dim"))
     if compared:
         lines += [Text(equals_words(compared)), Text(spread_words(compared), style="dim")]

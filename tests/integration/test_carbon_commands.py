@@ -241,7 +241,7 @@ def turned_on_hours_ago(grid: Grid, hours: float) -> None:
 def test_a_figure_too_old_to_be_used_is_said_to_be(grid: Grid) -> None:
     turned_on_hours_ago(grid, 3)
     shown = said(run("live"))
-    assert "302 g CO2e/kWh" in shown
+    assert "302 g CO₂e/kWh" in shown
     assert "too old, the yearly 342.06 g/kWh of Germany is used" in shown
     document = answer("live")
     assert not document["reading"]["is_usable"]

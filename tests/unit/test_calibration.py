@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +15,10 @@ from typing import cast
 import numpy as np
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from monitor.burn import Burner
+from monitor.cli import main
 from monitor.energy.account import Bill, Phase, account
 from monitor.energy.calibration import (
     CannotCalibrate,
@@ -42,6 +44,7 @@ from monitor.power.trace import Trace
 from monitor.staircase import Staircase, Work, await_whole, engine_loads, whole_channel
 from monitor.store.calibrations import Calibrations
 from monitor.store.database import Store
+from monitor.store.history import History
 from tests.unit.builders import channel
 from tests.unit.conftest import EXACT, Eventually
 
@@ -153,6 +156,21 @@ def test_a_channel_that_did_not_move_is_left_in_the_base() -> None:
     made = calibrate(still)
     assert [factor.is_still for factor in made.factors] == [False, False, True]
     assert np.abs(residuals(still, made).told_w - still.whole_w).mean() < 2.0
+
+
+def test_of_a_perfect_fit_no_more_is_told_than_a_plug_shows(tmp_path: Path) -> None:
+    samples = climbed(0)
+    straight_w = samples.channels_w @ np.array([1.2, 1.1, 1.3])
+    with closing(History(tmp_path / "history.db")) as history:
+        made = calibrate(replace(samples, whole_w=straight_w))
+        assert made.residual_w < 1e-9
+        Calibrations(history.store).keep(made, samples)
+    shown = CliRunner(env={"LLAMAWATT_HOME": str(tmp_path)}).invoke(main, ["calibrate", "--show"])
+    told = " ".join(shown.output.split())
+    assert "is told within 1.00 mW of what CPU package 0 read; one climb foretells the" in told
+    assert "other within 0.1 %." in told
+    base = next(line for line in shown.output.splitlines() if line.strip().startswith("base"))
+    assert base.split() == ["base", "0", "W", "0–0", "W"]
 
 
 def test_a_plug_that_feeds_another_machine_is_found_out() -> None:

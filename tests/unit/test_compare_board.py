@@ -678,6 +678,15 @@ def test_an_empty_store_says_what_to_do_next() -> None:
 
 
 @pytest.mark.usefixtures("filled")
+def test_a_test_whose_items_are_lost_says_why_it_lists_nothing(home: Path) -> None:
+    with closing(History(home / "history.db")) as history:
+        history.store.write(lambda db: db.execute("delete from bench_items")).result()
+    found = run()
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert "items of its runs are missing" in " ".join(found.stderr.split())
+
+
+@pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_leaderboard_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setattr(terminal.stdout, "_width", width)

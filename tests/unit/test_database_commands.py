@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from monitor.database_commands import database
 from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.errors import StoreError
 from monitor.store.history import History
 from monitor.store.retention import Rules, read_rules
 from tests.unit.builders import stored_query
@@ -111,6 +112,32 @@ def test_a_check_finds_damage_and_a_rescue_mends_it(run: Run, home: Path) -> Non
     assert saved["rows"]["queries"] == saved["unbilled"] == 1
     assert Path(saved["replaced"]).exists()
     assert document(run("check", "--json"))["problems"] == []
+
+
+def test_where_nothing_can_be_saved_the_backups_are_named(run: Run, home: Path) -> None:
+    path = home / "history.db"
+    (page,) = pages_of(path, "queries", "leaf")
+    with path.open("rb+") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(bytes(PAGE))
+    told = " ".join(run("rescue", home / "saved.db").stdout.split())
+    assert ": 0 queries." in told
+    assert "`llamawatt database backups` lists the backups" in told
+    assert "restore" not in told
+
+
+def test_a_copy_of_a_damaged_file_is_refused_with_what_is_the_matter(
+    run: Run, home: Path, tmp_path: Path
+) -> None:
+    path = home / "history.db"
+    page = pages_of(path, "texts_data", "leaf")[0]
+    with path.open("rb+") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(b"\x0d" + bytes(PAGE - 1))
+    refused = run("copy", tmp_path / "mine.db")
+    assert isinstance(refused.exception, StoreError)
+    assert "***" not in str(refused.exception)
+    assert "***" not in run("check").stdout
 
 
 @pytest.mark.parametrize("command", ["info", "check", "backup", "vacuum", "rescue"])

@@ -81,6 +81,9 @@ def test_energies(joules: float | None, text: str) -> None:
         (None, DASH),
         (math.nan, DASH),
         (0.0, "0 W"),
+        (1.16e-14, "0 W"),
+        (-1.16e-14, "0 W"),
+        (0.0000123, "0.0123 mW"),
         (0.0123, "12.3 mW"),
         (0.9996, "1.00 W"),
         (47.25, "47.2 W"),
@@ -90,6 +93,29 @@ def test_energies(joules: float | None, text: str) -> None:
 )
 def test_powers(watts: float | None, text: str) -> None:
     assert figures.power(watts) == text
+
+
+@pytest.mark.parametrize(
+    ("low_w", "high_w", "of_w", "text"),
+    [
+        (11.96, 12.44, 12.2, "12.0–12.4 W"),
+        (0.4, 1200.0, 900.0, "0.400–1200 W"),
+        (0.0, 0.412, 0.0, "0–412 mW"),
+        (1.16e-14, 3.0, 1.5, "0–3.00 W"),
+        (0.0, 1.16e-14, 1.16e-14, "0–0 W"),
+    ],
+)
+def test_the_ends_of_a_power_are_in_its_own_unit(
+    low_w: float, high_w: float, of_w: float, text: str
+) -> None:
+    assert figures.power_span(low_w, high_w, of_w) == text
+
+
+@pytest.mark.parametrize(
+    ("g_per_kwh", "text"), [(472.94, "473"), (9.6, "10"), (9.4, "9.4"), (0.46, "0.46"), (0.0, "0")]
+)
+def test_a_small_intensity_is_not_nothing(g_per_kwh: float, text: str) -> None:
+    assert figures.intensity(g_per_kwh) == text
 
 
 @pytest.mark.parametrize(
@@ -159,6 +185,11 @@ def test_counts(value: int, text: str) -> None:
 )
 def test_sizes(size_bytes: int, text: str) -> None:
     assert figures.size(size_bytes) == text
+
+
+def test_one_thing_is_not_several() -> None:
+    told = [figures.things(number, "row", "rows") for number in (0, 1, 1204)]
+    assert told == ["0 rows", "1 row", "1,204 rows"]
 
 
 def test_a_column_keeps_the_unit_of_its_header() -> None:

@@ -5,6 +5,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -100,6 +101,24 @@ def test_a_narrow_list_leaves_columns_out_and_cuts_no_identifier_or_figure(
         assert line.split()[0] == identifier[-8:]
         assert "◐ 57.6 J" in line
     assert ("when" in lines[0], "model" in lines[0]) == (width >= 45, width >= 60)
+    told = " ".join(lines[4:])
+    for column in ("CO₂e", "tokens", "model", "when"):
+        assert (column in told) is (column not in lines[0])
+    assert ("--json shows" in told) is (width < 80)
+    assert ("Times are" in told) is (width >= 45)
+
+
+def test_quantisations_of_a_model_are_told_apart_where_its_name_is_cut(ids: list[str]) -> None:
+    with closing(History(database_path())) as history:
+        (row,) = history.browse.rows(EVERYTHING, 1)
+    rows = [replace(row, model="A" * 40, quantisation=name) for name in ("Q4_K_M", "Q8_0", "")]
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(rows_table(rows, 80))
+    first, second, third = captured.get().splitlines()[1:4]
+    assert "A… Q4_K_M" in first
+    assert "A… Q8_0" in second
+    assert "A… " in third
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -109,7 +128,7 @@ def test_narrow_sums_leave_columns_out_and_break_no_heading_or_figure(
 ) -> None:
     monkeypatch.setattr(terminal.stdout, "_width", width)
     header, *rows = run("sums", "--split", split).stdout.splitlines()
-    known = {"from", split, "energy", "CO2e", "queries", "tokens", "J/token", "speed"}
+    known = {"from", split, "energy", "CO₂e", "queries", "tokens", "J/token", "speed"}
     assert {"from", "energy"} <= set(header.split()) <= known
     assert ("speed" in header) is (width >= 80 and split != "component")
     assert max(map(len, (header, *rows))) <= width
@@ -127,7 +146,7 @@ def test_narrow_sums_say_what_they_leave_out_and_explain_nothing_else(
         return " ".join(run("sums").stdout.split())
 
     narrow = told(44)
-    assert "No room for: speed, queries, CO2e. A wider terminal or --json shows them." in narrow
+    assert "No room for: speed, queries, CO₂e. A wider terminal or --json shows them." in narrow
     assert "J/token: decode, over all queries of a row." in narrow
     assert "J/token and speed" not in narrow
     assert "emissions" not in narrow, "there is no column of them"
@@ -305,7 +324,7 @@ def test_what_training_took_is_entered_with_its_source(ids: list[str]) -> None:
     assert "tiny: training unknown" in training().stdout
     assert "Give --grams with --source" in training("--grams", "5").stderr
     told = training("--grams", "420e6", "--source", "its model card").stdout
-    assert "tiny: 420 t CO2e (its model card)" in told
+    assert "tiny: 420 t CO₂e (its model card)" in told
     with closing(History(database_path())) as history:
         assert history.trainings.known() == {"tiny": Training(420e6, "its model card")}
     assert "unknown" in training("--forget").stdout

@@ -43,7 +43,10 @@ with Sampler(50) as sampler:
     for line in sys.stdin:  # the machine has slept before each
         time.sleep(0.25)
         recorder.mark()
-        print(time.time(), flush=True)
+        marked_s = time.time()
+        for _ in range(3):  # it sleeps again after the mark, whatever was being read at it
+            assert sampler.wait_until(time.monotonic(), 10.0)
+        print(marked_s, flush=True)
     recorder.stop()
 recorded = Recordings(history.store).load(recorder.id)
 rows = io.StringIO()

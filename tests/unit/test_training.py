@@ -271,7 +271,7 @@ def tiny(home: Path) -> None:
 def test_the_command_reckons_keeps_and_compares(tiny: None) -> None:
     given = "--hardware H100 --count 512 --hours 1000 --zone USA --pue 1.1"
     told = " ".join(command(given).stdout.split())
-    assert "tiny: 151 t CO2e (512 × H100 SXM" in told
+    assert "tiny: 151 t CO₂e (512 × H100 SXM" in told
     assert UPPER in told
     assert "As much as about 140 billion of your answers" in told
     document = json.loads(command("--json").stdout)
@@ -359,7 +359,7 @@ def test_a_model_of_the_library_that_was_not_asked_yet_can_have_one(
 ) -> None:
     path = write_gguf(tmp_path / "new.gguf")
     arguments = ["models", "training", str(path), "--grams", "5000", "--source", "mine"]
-    assert "5.00 kg CO2e (mine)" in CliRunner().invoke(main, arguments).stdout
+    assert "5.00 kg CO₂e (mine)" in CliRunner().invoke(main, arguments).stdout
     with closing(History(database_path())) as history:
         assert history.trainings.known() == {read_model_info(path).name: entered(5000, "mine")}
 
