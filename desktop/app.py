@@ -14,6 +14,7 @@ from PySide6.QtCore import QByteArray, QSettings, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from desktop.other_window import WindowLock, tell_of_another
 from desktop.platform import platform_problem
 from desktop.screenshots import draw_pages
 from desktop.services import start_services
@@ -21,7 +22,7 @@ from desktop.theme.style import apply_theme, wanted_theme
 from desktop.window import PAGES, MainWindow
 from monitor.display import display_problem
 from monitor.logs import logging_to_file
-from monitor.paths import database_path
+from monitor.paths import database_path, home
 from monitor.store.backups import restore
 from monitor.store.database import StoreError
 
@@ -93,6 +94,7 @@ def make_application() -> QApplication:
 def run_window(app: QApplication) -> int:
     """Open the window and run until it is closed; open it again over a backup that was chosen."""
     drafts: dict[str, str] = {}
+    lock = WindowLock(home())  # freed with this process, however that ends
     while True:
         try:
             services = start_services()
@@ -100,6 +102,7 @@ def run_window(app: QApplication) -> int:
             QMessageBox.critical(None, "LlamaWatt", str(error))
             return 1
         window = MainWindow(services, wanted_theme())
+        tell_of_another(window.notice, lock)
         # Those that were kept lie in the file that was put aside.
         window.chat_page.composer.restore(drafts)
         status = _run(app, window)

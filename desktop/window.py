@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.advice import Advice
+from desktop.bench.deeds import BenchDeeds
 from desktop.bench.model import BenchModel
 from desktop.bench.page import BenchPage
 from desktop.bridge import Bridge
@@ -45,14 +46,13 @@ from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import DARK, LIGHT, Theme
-from desktop.theme.style import apply_theme, keep_theme
+from desktop.theme.style import apply_theme, keep_theme, without_style_sheet
 from desktop.watch.deeds import WatchDeeds
-from monitor.bench.summary import SuiteResult
 from monitor.details import Details, details_of
 from monitor.store.backups import Backup
 from monitor.store.database import StoreError
 from monitor.store.filters import EVERYTHING
-from monitor.store.records import QueryRecord, Status
+from monitor.store.records import QueryRecord
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,14 @@ UPKEEP_MS = 20_000
 
 PLACE_PREFERENCE = "history_place"
 
-BENCHMARK, BUSY = "benchmark", "busy"
+BUSY, UNSTORED = "busy", "unstored"
 """What is said of these besides pages; see :meth:`desktop.notice.Notice.settle`."""
+
+
+def _application() -> QApplication:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    return app
 
 
 class MainWindow(QMainWindow):
@@ -86,7 +92,8 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("LlamaWatt")
         self.resize(1180, 760)
         self.setMinimumSize(900, 560)
-        self._build()
+        with without_style_sheet(_application()):
+            self._build()
         self._connect()
         self._restore_state()
 
@@ -125,6 +132,7 @@ class MainWindow(QMainWindow):
             self.sensors_page,
         ):
             self.pages.addWidget(page)
+        self.bench_deeds = BenchDeeds(self.bench, self.bench_page, self.chat, self.notice, self)
         self.dock = LiveDock(self.live, self.moments, self._theme)
         self.models = ModelDeeds(
             self.chat, self.strip, self.notice, self.bridge, self._services, self._theme, self
@@ -175,10 +183,8 @@ class MainWindow(QMainWindow):
         self.deeds.answered.connect(self.strip.add_answer)
         self.bridge.benched.connect(self.live.follow_bench)
         self.bridge.idle.connect(self.live.end_phase)
-        self.bench.began.connect(self._on_bench_began)
-        self.chat.busy_changed.connect(self.bench.changed)
-        self.bench.ended.connect(self._on_benched)
-        self.bench_page.report.failed.connect(self.notice.say)
+        self.bench_deeds.wanted.connect(lambda: self.show_page("bench"))
+        self.bench.ended.connect(lambda _result: self._refresh_stored())
         self.bridge.failed.connect(self.notice.say)
         self.advice.wanted.connect(lambda: self.show_page("sensors"))
         self.deeds.compare_wanted.connect(self._compare)
@@ -265,9 +271,7 @@ class MainWindow(QMainWindow):
         """Change from light to dark or back, and stay with it."""
         theme = LIGHT if self._theme is DARK else DARK
         keep_theme(theme)
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        apply_theme(app, theme)
+        apply_theme(_application(), theme)
         self.set_theme(theme)
 
     # --- what happens --------------------------------------------------------------------
@@ -278,7 +282,7 @@ class MainWindow(QMainWindow):
         if left != name:
             self.notice.settle(left)
         if name == "bench":
-            self.notice.settle(BENCHMARK)
+            self.bench_deeds.settle()
         self.pages.setCurrentIndex(PAGES.index(name))
         self.navigation.show_page(name)
 
@@ -297,43 +301,24 @@ class MainWindow(QMainWindow):
             if self.bench_page.isVisible():
                 self.bench.stop()
             elif not self.chat_page.leave():
-                self._say_of_benchmark(self._bench_words())
+                self.bench_deeds.say_it_runs()
         elif self.chat.busy:
             self.chat.stop()
         else:
             self.chat_page.leave()
 
-    def _bench_words(self) -> str:
-        return self.tr("A benchmark is running; it can be stopped on the Bench page.")
-
-    def _say_of_benchmark(self, text: str) -> None:
-        self.notice.say(
-            text, self.tr("Go there"), partial(self.show_page, "bench"), topic=BENCHMARK
-        )
-
-    def _on_bench_began(self) -> None:
-        self.chat.look_busy(self._bench_words())
-
-    def _on_benched(self, result: SuiteResult) -> None:
-        self.notice.settle(BENCHMARK)
-        if not self.bench_page.isVisible():
-            has_ended = self.tr("The benchmark has ended; its report is on the Bench page.")
-            was_stopped = self.tr(
-                "The benchmark was stopped; what is done is on the Bench page and can be gone on "
-                "with."
-            )
-            is_stopped = result.suite.status is Status.STOPPED
-            self._say_of_benchmark(was_stopped if is_stopped else has_ended)
-        if self.history_page.isVisible():
-            self.history_page.refresh()
-        if self.compare_page.isVisible():
-            self.compare_page.refresh()
+    def _refresh_stored(self) -> None:
+        for page in (self.history_page, self.compare_page):
+            if page.isVisible():
+                page.refresh()
 
     def _on_answered(self, record: QueryRecord) -> None:
         self.strip.add_answer(record)
         self.settings.show_zone()
         if record.notice:
-            self.notice.say(record.notice)
+            self.notice.say(record.notice, topic=UNSTORED)
+        elif not self._services.history.unstored():
+            self.notice.settle(UNSTORED)
         if self.history_page.isVisible():
             self.history_page.refresh()
 

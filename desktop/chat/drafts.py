@@ -1,8 +1,9 @@
 """What is being typed, kept for the next start in case the program ends before it is sent."""
 
+import json
 import logging
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QSettings, QTimer
 
 from desktop.bridge import Bridge
 from desktop.chat.composer import Composer
@@ -14,6 +15,9 @@ AUTOSAVE_MS = 2000
 """What is typed is kept so long after the last key."""
 
 DRAFT_PREFERENCE = "draft"
+
+ASIDE = "unsent"
+"""Where among the window's settings the last of it lies if the history could not be written to."""
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +47,9 @@ class Drafts(QObject):
 
     def _restore(self, drafts: dict[str, str] | str) -> None:
         """Take up what was being typed; an earlier version kept one text only."""
-        self._composer.restore({"": drafts} if isinstance(drafts, str) else drafts)
+        aside = json.loads(str(QSettings().value(ASIDE, "{}")))
+        kept = {"": drafts} if isinstance(drafts, str) else drafts
+        self._composer.restore(kept | aside)
 
     def keep(self) -> None:
         """Keep what is being typed, beside the window's thread."""
@@ -60,15 +66,20 @@ class Drafts(QObject):
         self._bridge.change(keep, self._on_kept)
 
     def _on_kept(self, problem: str) -> None:
+        if not problem:
+            QSettings().remove(ASIDE)
         # It is tried again with what is typed next; what is said already may not come again.
-        if problem and not self._notice.text():
+        elif not self._notice.text():
             self._notice.say(problem)
 
     def keep_last(self) -> None:
         """Keep what was typed before this returns: the program ends."""
         self._autosave.stop()
+        unsent = self._composer.unsent()
         try:
-            self._history.set_preference(DRAFT_PREFERENCE, self._composer.unsent())
+            self._history.set_preference(DRAFT_PREFERENCE, unsent)
+            QSettings().remove(ASIDE)
         except StoreError as error:
             # Told of while it could still be read; it must not keep the window from closing.
-            log.warning("What was typed could not be kept: %s", error)
+            log.warning("What was typed is kept among the window's settings: %s", error)
+            QSettings().setValue(ASIDE, json.dumps(unsent))

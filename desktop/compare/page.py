@@ -224,8 +224,13 @@ class ComparePage(QWidget):
         self.models.setText(text if hidden else self.tr("Models ▾"))
         if standing:
             self.good_enough.show_standing(standing)
-            self._notes.setText("\n".join(standing.board.notes))
-            self._notes.setVisible(bool(standing.board.notes))
+            notes = list(standing.board.notes)
+            if not self._model_names():
+                notes.append(
+                    self.tr("No model can be listed: items of its runs are missing in the history.")
+                )
+            self._notes.setText("\n".join(notes))
+            self._notes.setVisible(bool(notes))
 
     # --- models --------------------------------------------------------------------------
 

@@ -1,5 +1,8 @@
 """Two to four queries side by side: curves, phases, and what differs."""
 
+import textwrap
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -22,11 +25,15 @@ from desktop.compare.sides_rows import SidesRows
 from desktop.theme.palette import Theme
 from desktop.theme.runs import translate
 from desktop.theme.widgets import ChoiceBox, label, named
+from monitor.attachments import split_attachments
 from monitor.compare.report import side_lines
 
 ROW_HEIGHT, LINE_HEIGHT = 28, 16
 NAME_WIDTH, SIDE_WIDTH, CURVE_WIDTH = 124, 160, 250
 """Pixels a column has, and the curves at least."""
+
+MOST_ASKED = 240
+"""Characters of what was asked, of all queries together: two lines of a narrow window."""
 
 HEADER_PADDING = 22
 """Pixels of a header's section that are left and right of its text."""
@@ -94,6 +101,19 @@ class SidesTable(QTableView):
                 self.setColumnWidth(at + 1, width + more)
 
 
+def asked(prompts: Sequence[str]) -> str:
+    """Say what was asked, or run: once where it is the same, else by letters; "" for nothing."""
+    questions = []
+    for prompt in prompts:
+        files, question = split_attachments(prompt)
+        questions.append(question or ", ".join(files))
+    if len(set(questions)) == 1:
+        return textwrap.shorten(questions[0], MOST_ASKED, placeholder=" …")
+    most = MOST_ASKED // len(questions) - len(" · A: ")
+    cut = (textwrap.shorten(text, most, placeholder=" …") for text in questions)
+    return " · ".join(f"{letter}: {text}" for letter, text in zip(LETTERS, cut, strict=False))
+
+
 class SidesView(QWidget):
     """Shows what is :class:`Laid` side by side; how to get there before anything is."""
 
@@ -109,6 +129,8 @@ class SidesView(QWidget):
         self.align.addItem(self.tr("from prefill"), Align.PREFILL)
         self.align.addItem(self.tr("from the first token"), Align.FIRST_TOKEN)
         self.align.activated.connect(self._draw_curves)
+        self._asked = label("", "muted", wrap=True)
+        self._asked.hide()
         self._curve_note = label("", "muted", wrap=True)
         self._notes = label("", "warning", wrap=True)
         empty = label(
@@ -126,6 +148,7 @@ class SidesView(QWidget):
         self._stack.addWidget(self._full())
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._asked)
         layout.addWidget(self._stack)
 
     def _full(self) -> QWidget:
@@ -186,6 +209,8 @@ class SidesView(QWidget):
         self._laid = laid
         self.rows.show_sides(laid.sides)
         self.bars.show_records([side.record for side in laid.sides])
+        self._asked.setText(asked([side.record.prompt for side in laid.sides]))
+        self._asked.setVisible(bool(self._asked.text()))
         notes: dict[str, list[str]] = {}
         for letter, side in zip(LETTERS, laid.sides, strict=False):
             for line in side_lines(side, translate):

@@ -161,6 +161,7 @@ class SidesRows(QAbstractTableModel):
         return [
             SideRow(name, [Cell(text) for text in texts], [""] * len(texts), 0)
             for name, texts in rows
+            if set(texts) != {figures.UNKNOWN}
         ]
 
     def _prompt_tokens(self, record: QueryRecord) -> str:

@@ -24,6 +24,10 @@ MOST_PIECES = 7
 
 OTHERS = "…"
 
+MOST_DOTS = 62
+"""Points of a row that are marked each: of days, as many as a chart of days spans by itself. More
+of them run into one another, and a thousand take longer to draw than the window may stand still."""
+
 
 def value_of(totals: Totals, measure: Measure) -> float | None:
     """Return the figure a bar's height stands for."""
@@ -215,20 +219,16 @@ class BarChart(pg.PlotWidget):
         return self._ceiling(float(base.max(initial=0.0)))
 
     def _draw_rates(self) -> float:
-        """Joules a token cannot be stacked: each piece is a row of points."""
+        """Joules a token cannot be stacked: each piece is a line, its points marked if few."""
         top = 0.0
         for key, color in self.colors().items():
             height = self._columns.heights[key]
             x = np.flatnonzero(~np.isnan(height))
-            self.plot(
-                x,
-                height[x],
-                pen=pg.mkPen(color),
-                symbol="o",
-                symbolSize=5,
-                symbolBrush=QColor(color),
-                symbolPen=None,
-            )
+            # Apart rather than by plot(), which lays every point out several times.
+            self.addItem(pg.PlotCurveItem(x, height[x], pen=pg.mkPen(color)))
+            if len(x) <= MOST_DOTS:
+                brush = QColor(color)
+                self.addItem(pg.ScatterPlotItem(x, height[x], size=5, brush=brush, pen=None))
             top = max(top, float(np.nanmax(height)))
         return self._ceiling(top)
 

@@ -30,7 +30,7 @@ def grid(rows: Sequence[Sequence[str]], header: bool = True, bold_last: bool = F
     made = QWidget()
     layout = QGridLayout(made)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.setHorizontalSpacing(14)
+    layout.setHorizontalSpacing(10)
     layout.setVerticalSpacing(4)
     for at, cells in enumerate(rows):
         for column, cell in enumerate(cells):

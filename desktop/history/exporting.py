@@ -194,9 +194,9 @@ class Exporter(QObject):
     def _tell(self, read: tuple[int, int, list[str]]) -> str:
         stored, known, broken = read
         self.changed.emit()
-        text = self.tr("Took in %1 queries; %2 were here already.")
+        text = self.tr("Queries taken in: %1; here already: %2.")
         text = text.replace("%1", f"{stored:,}").replace("%2", f"{known:,}")
         if broken:
-            left = self.tr("%1 rows were left out, the first being row %2.")
+            left = self.tr("Rows left out: %1, the first being row %2.")
             text += " " + left.replace("%1", f"{len(broken):,}").replace("%2", broken[0])
         return text

@@ -64,6 +64,7 @@ class LimitedText(QPlainTextEdit):
             policy.ScrollBarAsNeeded if is_long else policy.ScrollBarAlwaysOff
         )
         lines = min(lines, MOST_LINES)
-        frame = self.height() - self.viewport().height()
+        # Not what is around the viewport: a page that is being put together has no room for it.
+        frame = 2 * self.frameWidth()
         margins = 2 * int(self.document().documentMargin())
         self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + margins + frame)

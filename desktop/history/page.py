@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QFileDialog,
     QHBoxLayout,
     QSplitter,
@@ -38,6 +39,9 @@ from monitor.store.history import History
 from monitor.store.records import QueryRow
 
 VIEWS = tuple(View)
+
+VIEW_WIDTH = 416
+"""Pixels in which the tables of a query's page stand without being scrolled sideways."""
 
 
 class HistoryPage(QWidget):
@@ -104,13 +108,13 @@ class HistoryPage(QWidget):
         self._connect()
 
     def _build(self) -> None:
-        self.view.setMinimumWidth(400)
+        self.view.setMinimumWidth(VIEW_WIDTH)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self.table)
         splitter.addWidget(self.view)
         splitter.setChildrenCollapsible(False)
         splitter.setStretchFactor(0, 1)
-        splitter.setSizes([690, 400])
+        splitter.setSizes([690, VIEW_WIDTH])
         self._nothing = _hint(self.tr("No query matches. Remove a condition to see more."))
         self._list = QStackedWidget()
         self._list.addWidget(splitter)
@@ -198,13 +202,22 @@ class HistoryPage(QWidget):
         self.tabs.blockSignals(True)
         self.tabs.setCurrentIndex(VIEWS.index(place.view))
         self.tabs.blockSignals(False)
-        self.views.setCurrentIndex(VIEWS.index(place.view))
+        self._show_view(place.view)
         self.actions_bar.setVisible(place.view is View.LIST)
         self._picture.setVisible(place.view is View.CHART)
         self.over_time.show_place(place)
         if place.view is View.LIST and self._listed != place.chosen:
             self._list_queries()
         self._read_sums()
+
+    def _show_view(self, view: View) -> None:
+        """Change to another view; the keys stay with the page if they were in the one before."""
+        focused = QApplication.focusWidget()
+        was_within = focused is not None and self.views.isAncestorOf(focused)
+        before = self.views.currentIndex()
+        self.views.setCurrentIndex(VIEWS.index(view))
+        if was_within and before != self.views.currentIndex():
+            self.tabs.setFocus()
 
     def _list_queries(self) -> None:
         self._listed = self.state.place.chosen
@@ -297,17 +310,27 @@ class HistoryPage(QWidget):
     def delete_selected(self) -> None:
         """Delete the selected queries; :attr:`deleted` tells which, so that it can be undone."""
         numbers = [row.number for row in self.table.rows_selected()]
-        edits = self._history.edits
+        edits, beside = self._history.edits, self._beside(numbers)
 
         def tell(gone: list[int]) -> None:
+            self._wanted = beside if gone else self._wanted
             self.refresh()
             self.deleted.emit(gone)
 
         if numbers:
             self._bridge.change(lambda: edits.delete(numbers), tell)
 
+    def _beside(self, numbers: list[int]) -> int | None:
+        """Return the query that takes the place of some in the list, ``None`` if none is left."""
+        listed = [self.model.row(at).number for at in range(self.model.rowCount())]
+        places = [at for at, number in enumerate(listed) if number in numbers]
+        below = listed[places[-1] + 1 :] if places else []
+        above = [number for number in listed if number not in numbers]
+        return next(iter(below or above[::-1]), None)
+
     def restore(self, numbers: list[int]) -> None:
         """Bring deleted queries back."""
+        self._wanted = next(iter(numbers), None)
         self._change(lambda: self._history.edits.restore(numbers))
 
     def _restore_last(self) -> None:

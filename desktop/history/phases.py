@@ -42,7 +42,7 @@ class Phases(QWidget):
     def _rows(self) -> list[tuple[str, ...]]:
         seconds, tokens = self._record.seconds, self._record.tokens
         fresh = self._record.fresh_tokens
-        reused = self.tr(" + %1 reused").replace("%1", str(tokens.reused)) if tokens.reused else ""
+        reused = self.tr("+ %1 reused").replace("%1", f"{tokens.reused:,}") if tokens.reused else ""
         if fresh is None:
             reused = self.tr("stopped within %1").replace("%1", f"{tokens.prompt:,}")
         told: tuple[tuple[str, str, float | None, int | None, str], ...] = (
@@ -57,12 +57,12 @@ class Phases(QWidget):
             if lasted_s is None:
                 continue
             total = self._record.bill.total(name)
-            counted = more if count is None else f"{count}{more}\n{_rate(count, lasted_s)}"
+            counted = [more] if count is None else [f"{count:,}", more, _rate(count, lasted_s)]
             rows.append(
                 (
                     title,
                     figures.duration(lasted_s),
-                    counted.strip(),
+                    "\n".join(filter(None, counted)),
                     energy_cell(total.kind, total.energy),
                 )
             )
@@ -96,7 +96,7 @@ class Phases(QWidget):
         return (
             self.tr("of it thinking"),
             figures.duration(lasted_s),
-            f"{count}\n{_rate(count, lasted_s)}".strip(),
+            f"{count:,}\n{_rate(count, lasted_s)}".strip(),
             energy,
         )
 

@@ -35,11 +35,13 @@ from desktop.theme.widgets import label, named, tool_button
 from monitor import figures, report
 from monitor.attachments import split_attachments
 from monitor.details import Details
+from monitor.energy.account import PREFILL
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.forecast import Forecast
 from monitor.energy.parts import is_lower_bound
 from monitor.energy.wall import wall_words
 from monitor.gauge_report import throttle_words
+from monitor.power.channel import Kind
 from monitor.repeat import REPEATABLE
 from monitor.store.records import QueryRecord, QueryRow, Status
 
@@ -251,19 +253,21 @@ class QueryView(QScrollArea):
         """Say what the grams were reckoned with, and the hardware's share, which is not in them."""
         notes = []
         if carbon := record.footprint:
-            notes.append(f"{carbon.zone} {carbon.year}, {carbon.intensity_g_per_kwh:.0f} g/kWh")
+            intensity = figures.intensity(carbon.intensity_g_per_kwh)
+            notes.append(f"{carbon.zone} {carbon.year}, {intensity} g/kWh")
         elif record.bill.total().energy:
             why = no_footprint(record)
             notes.append(why[:1].upper() + why[1:])
         if record.embodied_g is not None:
             share = self.tr("beside it the hardware's share: %1")
             notes.append(share.replace("%1", figures.mass(record.embodied_g)))
-            sci = self.tr("SCI, both together: %1 a query")
+            sci = self.tr("SCI, both together: %1 %2")
         else:
-            sci = self.tr("SCI without the hardware: %1 a query")
+            sci = self.tr("SCI without the hardware: %1 %2")
+        of_what = self.tr("a query") if record.kind in REPEATABLE else self.tr("a run")
         if record.sci_g is not None:
             grams = figures.at_least(figures.mass(record.sci_g), is_lower_bound(record.bill))
-            notes.append(sci.replace("%1", grams))
+            notes.append(sci.replace("%1", grams).replace("%2", of_what))
         return "\n".join(notes)
 
     def _figures(self, record: QueryRecord) -> QWidget:
@@ -274,7 +278,6 @@ class QueryView(QScrollArea):
         note = "\n".join((note, *unread_notes(record.bill)))
         if total.energy and not total.resolved:
             note += "\n" + self.tr("too short to resolve")
-        per_token = record.joules_per_token
         tiles = [
             (self.tr("Energy"), energy, note, kind_words(total.kind)),
             (
@@ -283,20 +286,7 @@ class QueryView(QScrollArea):
                 self._carbon_note(record),
                 carbon and carbon.source,
             ),
-            (
-                self.tr("Decode energy a token"),
-                figures.at_least(figures.marked(total.kind, figures.energy(per_token)), is_partial),
-                self.tr("%1 tokens").replace("%1", str(record.tokens.completion)),
-                "",
-            ),
-            (
-                self.tr("Speed"),
-                figures.rate(record.tokens_per_s),
-                self.tr("first token after %1").replace(
-                    "%1", figures.duration(record.seconds.first_token)
-                ),
-                "",
-            ),
+            *self._rates(record, total.kind, is_partial),
         ]
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
@@ -315,6 +305,27 @@ class QueryView(QScrollArea):
         holder = QWidget()
         holder.setLayout(grid)
         return holder
+
+    def _rates(
+        self, record: QueryRecord, kind: Kind | None, is_partial: bool
+    ) -> list[tuple[str, str, str, str]]:
+        """Return tiles of energy a token and speed: of prefill where nothing was to be written."""
+        fresh, prefill_s = record.fresh_tokens, record.seconds.prefill
+        if record.tokens.completion or not (fresh and prefill_s):
+            name, count = self.tr("Decode energy a token"), record.tokens.completion
+            per_token, per_s = record.joules_per_token, record.tokens_per_s
+            small = self.tr("first token after %1").replace(
+                "%1", figures.duration(record.seconds.first_token)
+            )
+        else:
+            energy = record.bill.total(PREFILL).energy
+            name, count = self.tr("Prefill energy a token"), fresh
+            per_token = energy.joules / fresh if energy else None
+            per_s = fresh / prefill_s
+            small = self.tr("of prefill; nothing was written")
+        joules = figures.at_least(figures.marked(kind, figures.energy(per_token)), is_partial)
+        tokens = self.tr("%1 tokens").replace("%1", f"{count:,}")
+        return [(name, joules, tokens, ""), (self.tr("Speed"), figures.rate(per_s), small, "")]
 
     def _channels(self, record: QueryRecord) -> QWidget:
         rows = [(self.tr("Channel"), self.tr("Mean"), self.tr("Peak"), self.tr("Energy"))]

@@ -11,7 +11,7 @@ from desktop.theme.plots import freeze
 from monitor import figures
 from monitor.power.gauge import Gauge, Quantity
 
-LEAST_LANE_PX, LANE_PX, MARGIN_PX = 24, 44, 8
+LEAST_LANE_PX, LANE_PX, MARGIN_PX = 20, 44, 8
 """Height of a lane: what its figures need, and the most that is of use; and of what lies above and
 below all of them."""
 

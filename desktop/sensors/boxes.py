@@ -15,7 +15,7 @@ from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.power.channel import Channel, Domain
 
-BOX_WIDTH = 176
+BOX_WIDTH, FRAME_PAD = 176, 2
 
 WIDEST_WATTS = "● 888 mW"
 """Room is kept for so much, so that no box moves when its watts do."""
@@ -114,41 +114,35 @@ class Boxes(QFrame):
         column = QVBoxLayout(machine)
         column.setContentsMargins(12, 8, 12, 12)
         column.setSpacing(8)
-        column.addLayout(self._whole())
-        holder = QWidget()
-        flow = FlowLayout(holder, gap=8)
+        column.addWidget(self._whole())
+        holder, flow = _flowing()
         for at, part in enumerate(self._scheme.parts):
             flow.addWidget(self._part(part, at))
         if self._scheme.spread:
             flow.addWidget(self._spread())
         for domain in self._scheme.missing:
             flow.addWidget(self._absent(domain))
-        policy = holder.sizePolicy()
-        policy.setHeightForWidth(True)
-        holder.setSizePolicy(policy)
         column.addWidget(holder)
         return machine
 
-    def _whole(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+    def _whole(self) -> QWidget:
         if not self._machines:
             words = self.tr(
                 "The whole machine is not measured here: a wall plug would be a cross-check"
             )
-            row.addWidget(label(words, "muted", wrap=True), 1)
-            return row
-        row.addWidget(label(self.tr("The whole machine"), "muted"))
+            return label(words, "muted", wrap=True)
+        holder, flow = _flowing()
+        flow.addWidget(_beside_frames(self.tr("The whole machine")))
         for channel in self._machines:
-            holder = named(QFrame(), "whole")
-            inner = QHBoxLayout(holder)
-            inner.setContentsMargins(8, 2, 8, 2)
+            frame = named(QFrame(), "whole")
+            inner = QHBoxLayout(frame)
+            inner.setContentsMargins(8, FRAME_PAD, 8, FRAME_PAD)
             inner.addWidget(label(channel.label))
             inner.addWidget(self._value(channel))
-            row.addWidget(holder)
+            flow.addWidget(frame)
         note = self.tr("is meant to hold every part already: a cross-check, not added")
-        row.addWidget(label(note, "muted", wrap=True), 1)
-        return row
+        flow.addWidget(_beside_frames(note))
+        return holder
 
     def _part(self, part: Part, at: int) -> QFrame:
         box, column = _box(f"part{at}")
@@ -230,6 +224,23 @@ def _around(scheme: Scheme) -> dict[str, tuple[Channel, ...]]:
         if not channel.is_machine:
             found[channel.device] = (*found.get(channel.device, ()), channel)
     return found
+
+
+def _flowing() -> tuple[QWidget, FlowLayout]:
+    """A widget whose children stand in lines, and its layout."""
+    holder = QWidget()
+    flow = FlowLayout(holder, gap=8)
+    policy = holder.sizePolicy()
+    policy.setHeightForWidth(True)
+    holder.setSizePolicy(policy)
+    return holder, flow
+
+
+def _beside_frames(text: str) -> QLabel:
+    """A lesser text, as high as what has a frame beside it in its line."""
+    made = label(text, "muted")
+    made.setContentsMargins(0, FRAME_PAD + 1, 0, FRAME_PAD + 1)
+    return made
 
 
 def _box(name: str) -> tuple[QFrame, QVBoxLayout]:

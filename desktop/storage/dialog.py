@@ -105,7 +105,7 @@ class StorageDialog(QDialog):
         row = QHBoxLayout()
         row.addWidget(self._told, 1)
         for widget in (self._bar, self._cancel, self._close):
-            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignBottom)
+            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
         return row
 
     def _on_began(self, words: str) -> None:
@@ -165,6 +165,9 @@ class StorageDialog(QDialog):
         if merged.gone_on:
             more = self.tr("%1 that were not over have gone on there and are up to date now.")
             text += " " + more.replace("%1", f"{merged.gone_on:,}")
+        if merged.running:
+            more = self.tr("%1 still run over there: merge again when they have ended.")
+            text += " " + more.replace("%1", f"{merged.running:,}")
         return text.replace("%3", f"{merged.known:,}")
 
     def _ask_copy(self) -> None:

@@ -1,5 +1,7 @@
 """Icons drawn in the theme's colours from the SVG files in ``resources/icons``."""
 
+from functools import cache
+
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
@@ -9,8 +11,9 @@ from resources import resource_text
 SIZES = (16, 20, 24, 32, 48, 64)
 
 
+@cache
 def icon(name: str, color: str) -> QIcon:
-    """Return an icon in one colour, sharp at every usual size and scaling.
+    """Return an icon in one colour, sharp at every usual size and scaling; drawn once.
 
     :param name: the file's name without ``.svg``
     :param color: drawn wherever the file says ``currentColor``

@@ -77,6 +77,12 @@ class DecimalField(QDoubleSpinBox):
         """Leave what is no number alone: Qt's would strike commas out and so make another one."""
         return text
 
+    def settle(self) -> bool:
+        """Take what was typed, as when the field is left; return whether it could be taken."""
+        is_taken = self.hasAcceptableInput()
+        self._typing.settle()
+        return is_taken
+
     def stepBy(self, steps: int) -> None:
         """Go on from what was typed, or from what stood there if that was no number."""
         self._typing.settle()
@@ -119,6 +125,12 @@ class WholeField(QSpinBox):
     def fixup(self, text: str) -> str:
         """Leave what is no number alone: Qt's would strike commas out and so make another one."""
         return text
+
+    def settle(self) -> bool:
+        """Take what was typed, as when the field is left; return whether it could be taken."""
+        is_taken = self.hasAcceptableInput()
+        self._typing.settle()
+        return is_taken
 
     def stepBy(self, steps: int) -> None:
         """Go on from what was typed, or from what stood there if that was no number."""

@@ -1,5 +1,8 @@
 """Gives the program a theme: the palette and style sheet its widgets are drawn with."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,9 +35,46 @@ def keep_theme(theme: Theme) -> None:
 
 def apply_theme(app: QApplication, theme: Theme) -> None:
     """Give the whole program a theme."""
-    app.setStyle("Fusion")
-    app.setPalette(_palette(theme))
-    app.setStyleSheet(_style_sheet(theme))
+    with _all_widgets_kept():
+        app.setStyle("Fusion")
+        app.setPalette(_palette(theme))
+        app.setStyleSheet(_style_sheet(theme))
+
+
+@contextmanager
+def without_style_sheet(app: QApplication) -> Iterator[None]:
+    """Take the style sheet from the program while many widgets are put together; then give it back.
+
+    Under one Qt styles all that a part holds anew each time the part is put into another: it is
+    the half of what the window costs to build.
+    """
+    sheet = app.styleSheet()
+    _set_style_sheet(app, "")
+    try:
+        yield
+    finally:
+        _set_style_sheet(app, sheet)
+
+
+def _set_style_sheet(app: QApplication, sheet: str) -> None:
+    with _all_widgets_kept():
+        app.setStyleSheet(sheet)
+
+
+@contextmanager
+def _all_widgets_kept() -> Iterator[None]:
+    """Leave dead widgets to a later collection of garbage while Qt styles all there are.
+
+    It goes through a list made at the beginning, and comes to grief on one that is deleted
+    meanwhile, as are the menus of a plot whose dialog has long been closed.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _palette(theme: Theme) -> QPalette:

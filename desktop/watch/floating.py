@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.live.moments import Moments
 from desktop.theme.bill import kind_words
-from desktop.theme.gauges import gauge_name
+from desktop.theme.gauges import device_name
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
@@ -68,7 +68,7 @@ def hottest(sampler: Sampler) -> tuple[str, float] | None:
     """Return name and degrees Celsius of the hottest device, ``None`` if no gauge tells."""
     now_s = time.monotonic()
     found = [
-        (gauge_name(gauge), reading.value)
+        (device_name(gauge), reading.value)
         for gauge in sampler.gauges()
         if gauge.quantity is Quantity.TEMPERATURE
         and (reading := present_reading(sampler.gauge_trace, gauge, now_s))
@@ -96,6 +96,7 @@ class FloatingMeter(QWidget):
         self._sampler, self._moments, self._reckon, self._theme = sampler, moments, reckon, theme
         self._is_reading = False
         self._dragged: QPoint | None = None
+        self._put_at: QPoint | None = None
         self._begin()
         self.setWindowTitle(self.tr("LlamaWatt meter"))
         self.setAccessibleName(self.tr("LlamaWatt meter"))
@@ -204,6 +205,8 @@ class FloatingMeter(QWidget):
         before = self.size()
         self.adjustSize()
         if self.size() != before and self._dragged is None:
+            if self.pos() != self._put_at:
+                self._remember()  # the system moved it for a person, as with Alt and the mouse
             self._come_back()  # what has grown may reach beyond the screen
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -228,7 +231,7 @@ class FloatingMeter(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember where it was."""
-        QSettings().setValue(PLACE, self.pos())
+        self._remember()
         super().closeEvent(event)
 
     def open(self) -> None:
@@ -246,6 +249,10 @@ class FloatingMeter(QWidget):
         screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
         if screens:
             self.move(place_on(screens, wanted, self.size()))
+            self._put_at = self.pos()
+
+    def _remember(self) -> None:
+        QSettings().setValue(PLACE, self.pos())
 
     # --- moving and keys -----------------------------------------------------------------
 
@@ -276,7 +283,7 @@ class FloatingMeter(QWidget):
         """Stay, and remember where."""
         if self._dragged is not None:
             self._dragged = None
-            QSettings().setValue(PLACE, self.pos())
+            self._remember()
 
     def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
         """Count the joules from zero."""
@@ -295,7 +302,7 @@ class FloatingMeter(QWidget):
             self.close()
         elif step := steps.get(Qt.Key(event.key())):
             self.move(self.pos() + step)
-            QSettings().setValue(PLACE, self.pos())
+            self._remember()
         else:
             super().keyPressEvent(event)
 

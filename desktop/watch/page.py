@@ -3,9 +3,11 @@
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QFrame,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -110,12 +112,22 @@ class WatchPage(QWidget):
         body = QHBoxLayout()
         body.setSpacing(12)
         body.addWidget(side)
-        body.addWidget(self.shown, 1)
+        body.addWidget(self._scrolled(), 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 16, 8)
         layout.setSpacing(10)
         layout.addLayout(top)
         layout.addLayout(body, 1)
+
+    def _scrolled(self) -> QScrollArea:
+        """Let what is shown be scrolled where the window, or a high dock, leaves it no room."""
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(named(self.shown, "page"))
+        scroll.setMinimumWidth(self.shown.minimumSizeHint().width())
+        return scroll
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""

@@ -13,6 +13,7 @@ from desktop.theme.numbers import SecondsField
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button, named, tool_button
 from desktop.watch.model import LATELY, RUNNING, Shown, WatchModel
+from desktop.watch.notes import NotesArea
 from desktop.watch.plot import RecordingPlot
 from desktop.watch.tables import BillTable, PartsTable
 from desktop.watch.words import detail_of, energy_words, notes_of, title_of
@@ -45,7 +46,7 @@ class ShownRecording(QWidget):
         self.words = label("", wrap=True)
         self.words.setAccessibleName(self.tr("Cost of the span"))
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._notes = label("", "muted", wrap=True)
+        self.notes = NotesArea()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName(self.tr("Bill and marks"))
@@ -62,9 +63,9 @@ class ShownRecording(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(self._head())
-        layout.addWidget(self.plot, 3)
+        layout.addWidget(self.plot, 1)
         layout.addLayout(self._span_row())
-        layout.addWidget(self.tabs, 2)
+        layout.addWidget(self.tabs, 1)
         self.plot.selected.connect(self._on_selected)
         self.parts.chosen.connect(self.plot.select)
         self.parts.named.connect(self._name_mark)
@@ -77,7 +78,7 @@ class ShownRecording(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.bill, 1)
-        column.addWidget(self._notes)
+        column.addWidget(self.notes)
         return holder
 
     def _head(self) -> QHBoxLayout:
@@ -182,7 +183,7 @@ class ShownRecording(QWidget):
         self.words.setAccessibleName(self.tr("Cost of the span: %1").replace("%1", words))
         recording = self.shown.recorded.recording if self.shown else None
         notes = recording.notes_within(cost.bill) if recording else NO_NOTES
-        self._notes.setText(notes_of(cost, notes))
+        self.notes.set_text(notes_of(cost, notes))
         self.bill.show_cost(cost)
 
     # --- choosing ------------------------------------------------------------------------

@@ -148,6 +148,29 @@ def test_a_figure_of_ones_own_is_used_once_it_is_whole(
     assert tab.figure.value() == 3000
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)
+def test_no_figure_is_used_that_is_another_than_was_typed(
+    qtbot: QtBot, dialog: CarbonDialog, services: Services
+) -> None:
+    """Though 1000, on the way to 10000, could be; on macOS a click leaves no field."""
+    dialog.tabs.setCurrentWidget(dialog.own_tab)
+    tab = dialog.own_tab
+    tab.name.setText("Roof")
+    tab.source.setText("panels")
+    for typed in ("10000", "-5"):
+        tab.figure.setValue(20)
+        tab.figure.selectAll()
+        qtbot.keyClicks(tab.figure, typed)
+        tab.use.click()
+        assert tab.figure.value() == 20
+        assert chosen_zone(services.history).code == "WORLD"
+    tab.figure.selectAll()
+    qtbot.keyClicks(tab.figure, "0.5")
+    with qtbot.waitSignal(dialog.changed):
+        tab.use.click()
+    qtbot.waitUntil(lambda: "Reckoned with now: Roof, 0.5 g/kWh" in dialog.told.text())
+
+
 def test_ones_own_figure_is_chosen_from_the_list(
     qtbot: QtBot, bridge: Bridge, services: Services, host: QWidget
 ) -> None:

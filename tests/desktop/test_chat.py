@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 import psutil
-from PySide6.QtCore import Qt
+import pytest
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -17,6 +18,7 @@ from desktop.services import start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
 from monitor.presets import Preset, checked
+from monitor.store.database import Store
 from monitor.store.records import Status
 from tests.desktop.talking import ANSWER_MS, send, views, wait_idle
 
@@ -216,8 +218,8 @@ def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWind
     """A connection that refuses to write stands for a disk that is full."""
     send(qtbot, window, "What is a watt?")
     qtbot.waitUntil(lambda: bool(window.chat.turns[0].answer), timeout=ANSWER_MS)
-    store = window._services.history._store
-    store._writer.submit(lambda: store._connection().execute("PRAGMA query_only = ON")).result()
+    store = window._services.history.store
+    refuse_to_write(store, True)
     wait_idle(qtbot, window)
     turn = window.chat.turns[0]
     assert turn.answer
@@ -234,14 +236,32 @@ def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWind
     window.bridge.change(lambda: None, done.append)
     qtbot.waitUntil(lambda: bool(done))
     assert "cannot be written at the moment" in window.notice.text()
+    # With room again it is stored, and nothing is said of it any more.
+    refuse_to_write(store, False)
+    qtbot.waitUntil(lambda: not window._services.history.unstored(), timeout=ANSWER_MS)
+    assert not list(store.path.parent.glob("unsaved-*.json"))
+    send(qtbot, window, "And a joule?")
+    wait_idle(qtbot, window)
+    assert "cannot be written at the moment" not in window.notice.text()
 
 
-def test_what_was_typed_is_there_again_at_the_next_start(qtbot: QtBot, window: MainWindow) -> None:
+def refuse_to_write(store: Store, does_refuse: bool) -> None:
+    statement = f"pragma query_only = {int(does_refuse)}"
+    store.maintain(lambda db: db.execute(statement)).result()
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_what_was_typed_is_there_again_at_the_next_start(
+    qtbot: QtBot, window: MainWindow, is_full: bool
+) -> None:
+    refuse_to_write(window._services.history.store, is_full)
     window.chat_page.prompt.setPlainText("Half a thought")
     window.close()
     again = MainWindow(start_services(), LIGHT)
     qtbot.waitUntil(lambda: again.chat_page.prompt.toPlainText() == "Half a thought", timeout=5_000)
     again.close()
+    assert not QSettings().contains("unsent")
+    again.deleteLater()
 
 
 def has_ended(process: psutil.Process) -> bool:

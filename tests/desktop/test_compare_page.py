@@ -18,7 +18,7 @@ from desktop.compare.model import Laid
 from desktop.compare.overlay import Align, curve_of, total_power
 from desktop.compare.page import ComparePage
 from desktop.compare.rows import KEYS, MODEL, RANK, Heading
-from desktop.compare.sides import SidesView
+from desktop.compare.sides import MOST_ASKED, SidesView, asked
 from desktop.compare.standing import family_of
 from desktop.compare.ticks import energy_ticks, round_powers, share_ticks
 from desktop.theme import runs
@@ -570,3 +570,26 @@ def test_a_long_model_name_ends_in_an_ellipsis_and_is_whole_in_the_tooltip(
     assert second.endswith("…")
     assert name in view.rows.headerData(1, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
     view.grab()
+
+
+def test_a_test_whose_items_are_lost_says_why_it_lists_nothing(
+    qtbot: QtBot, page: ComparePage, history: History
+) -> None:
+    assert "missing" not in page._notes.text()
+    history.store.write(lambda db: db.execute("delete from bench_items")).result()
+    page.refresh()
+    qtbot.waitUntil(lambda: "items of its runs are missing" in page._notes.text(), timeout=5_000)
+
+
+def test_what_was_asked_stands_over_queries_side_by_side(
+    qtbot: QtBot, bridge: Bridge, history: History
+) -> None:
+    ids = [stored_query(history, prompt).id for prompt in ("What is\na watt?",) * 2 + ("And",)]
+    page = opened(qtbot, bridge, history)
+    page.show_ids(ids[:2])
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
+    assert page.sides._asked.text() == "What is a watt?"
+    page.show_ids(ids[1:])
+    qtbot.waitUntil(lambda: page.sides._asked.text() == "A: What is a watt? · B: And")
+    assert asked(["x " * 400, "y"]).startswith("A: x x")
+    assert len(asked(["x " * 400] * 4)) <= MOST_ASKED

@@ -26,8 +26,10 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support raise", ext
 CPU = replace(channel(label="CPU 0"), kind=Kind.COUNTER, period_s=0.001)
 GPU = replace(CPU, key="t:gpu", label="GPU 0", domain=Domain.GPU, device="gpu-0", kind=Kind.POWER)
 PLUG = replace(GPU, key="t:plug", label="Plug", domain=Domain.SYSTEM, role=Role.WHOLE)
-COOL = Gauge("t:cpu:temperature", "CPU 0", Quantity.TEMPERATURE, Domain.CPU, "package-0")
-HOT = Gauge("t:gpu:temperature", "GPU 0", Quantity.TEMPERATURE, Domain.GPU, "gpu-0")
+COOL = Gauge(
+    "t:cpu:temperature", "CPU 0 temperature", Quantity.TEMPERATURE, Domain.CPU, "package-0"
+)
+HOT = Gauge("t:gpu:temperature", "GPU 0 temperature", Quantity.TEMPERATURE, Domain.GPU, "gpu-0")
 CLOCK = Gauge("t:gpu:clock", "GPU 0", Quantity.CLOCK, Domain.GPU, "gpu-0")
 
 
@@ -177,6 +179,20 @@ def test_it_is_dragged_and_comes_back_where_it_was(
     again.open()
     assert again.pos() == QPoint(112, 80)
     again.close()
+
+
+def test_where_the_system_moved_it_it_stays_as_its_figures_grow(
+    qtbot: QtBot, meter: FloatingMeter
+) -> None:
+    QSettings().setValue(PLACE, QPoint(10, 10))
+    meter.open()
+    qtbot.waitUntil(lambda: bool(meter.heat.text()))
+    meter.move(140, 90)  # with Alt and the mouse, say: no event of the mouse comes here
+    meter.energy.setMinimumWidth(meter.energy.minimumWidth() + 120)
+    width_px = meter.width()
+    meter.refresh()
+    assert meter.width() > width_px
+    assert meter.pos() == QPoint(140, 90)
 
 
 SCREENS = [QRect(0, 0, 1920, 1040), QRect(1920, 0, 1280, 1024)]

@@ -77,6 +77,7 @@ def on_page(window: MainWindow) -> list[str]:
 def test_watts_are_one_figure_wherever_they_are_shown(qtbot: QtBot, window: MainWindow) -> None:
     window.watch.open_meter()
     qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "" in window.dock._entries, timeout=5_000)
     # Between two beats: the page that comes shows what the others do.
     window.show_page("sensors")
     qtbot.waitUntil(lambda: len(totals(window)) == 4)

@@ -17,6 +17,7 @@ from desktop.chat.answer import AnswerText
 from desktop.chat.energy.forecast import ForecastLabel
 from desktop.history.headline import Headline
 from desktop.history.limited_text import MOST_LINES, LimitedText
+from desktop.history.page import VIEW_WIDTH
 from desktop.history.query_view import QueryDialog, QueryView
 from desktop.history.scrub import Scrub
 from desktop.history.timed_text import TimedText
@@ -427,6 +428,8 @@ def test_the_hardware_s_share_stands_beside_the_grams_and_not_in_them(
     assert figures.mass(carbon.grams) in told
     assert f"SCI without the hardware: {figures.mass(carbon.grams)} a query" in bare
     assert f"SCI, both together: {figures.mass(carbon.grams + 0.012)} a query" in told
+    run = shown(replace(kept.record, kind="bench"))
+    assert f"SCI without the hardware: {figures.mass(carbon.grams)} a run" in run
 
 
 def test_a_query_that_lacks_a_part_is_marked_and_one_without_grams_says_why(
@@ -479,7 +482,7 @@ def test_phases_tell_thinking_and_what_reuse_saved(qtbot: QtBot, kept: Kept) -> 
     assert "3\n1.50 t/s" in told
     # 20 J of prefill, and 400 J of decode.
     assert "● 40.0 J\n10 % of the total" in told
-    assert "100 + 200 reused\n100 t/s" in told
+    assert "100\n+ 200 reused\n100 t/s" in told
     assert "Reused: 200 tokens, about ● 40.0 J" in told
 
 
@@ -590,3 +593,50 @@ def test_the_wheel_scrolls_the_page_where_a_text_has_no_more_or_came_below_a_sti
     assert bar.value() > 0
     bar.setValue(bar.maximum())
     assert not turn(text, -1), "there is no more of it"
+
+
+def test_a_query_that_writes_nothing_tells_what_reading_its_prompt_took(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    trace = Trace()
+    read(trace, CPU, 0.25)
+    kept = ask(
+        tmp_path / "history.db",
+        text="",
+        bill=account(trace, [CPU], PHASES[:1]),
+        tokens=Tokens(prompt=300, reused=200),
+        seconds=Seconds(None, 1.0, None, None, 1.0),
+    )
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_details(Details(kept.record))
+    shown = texts(view)
+    assert "Prefill energy a token" in shown
+    assert "● 200 mJ" in shown  # 20 J of prefill over the 100 tokens that were computed
+    assert figures.rate(100.0) in shown
+    assert "first token" not in shown
+
+
+def test_the_page_of_a_long_benchmark_is_not_scrolled_sideways(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    kept = ask(tmp_path / "history.db", tokens=Tokens(prompt=1_124_459, reused=1_022_550))
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.resize(VIEW_WIDTH, 400)
+    view.show_details(Details(kept.record))
+    view.settle()
+    view.show()
+    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0)
+    assert view.horizontalScrollBar().maximum() == 0
+
+
+def test_no_line_of_a_text_is_cut_that_began_with_no_room(qtbot: QtBot) -> None:
+    text = LimitedText("One\nTwo")
+    qtbot.addWidget(text)
+    text.setStyleSheet("border: 1px solid black; padding: 4px;")
+    text.resize(300, 3)
+    text.show()
+    lines = 2 * text.fontMetrics().lineSpacing()
+    qtbot.waitUntil(lambda: text.height() > lines)
+    assert text.viewport().height() >= lines + text.document().documentMargin()

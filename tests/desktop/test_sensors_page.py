@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QPoint, QRect
 from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -72,6 +73,7 @@ def counted(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         window = open_window(qtbot)
         yield window
         window.close()
+        window.deleteLater()
 
 
 OpenPage = Callable[..., SensorsPage]
@@ -248,6 +250,23 @@ def test_a_module_is_drawn_around_its_gpu_and_is_not_the_machine(qtbot: QtBot) -
         assert "gpu a" in texts(held)
         assert "gpu b" not in texts(held)
         assert "what lies around one holds it already" in texts(boxes)
+
+
+def test_however_many_measure_the_whole_machine_the_drawing_gets_no_wider(qtbot: QtBot) -> None:
+    plugs = [
+        channel(f"plug of the {room}", room, Domain.SYSTEM, Role.WHOLE, Kind.POWER)
+        for room in ("cellar", "kitchen", "office", "attic", "hall", "garage", "garden", "loft")
+    ]
+    boxes = Boxes(scheme_of([channel("cpu", "package-0"), *plugs]), LIGHT)
+    qtbot.addWidget(boxes)
+    boxes.resize(680, boxes.heightForWidth(680))
+    boxes.show()
+    assert boxes.minimumSizeHint().width() <= 680
+    drawn = [each for each in boxes.findChildren(QLabel) if each.isVisible()]
+    assert {plug.label for plug in plugs} <= {each.text() for each in drawn}
+    for each in drawn:
+        assert boxes.rect().contains(QRect(each.mapTo(boxes, QPoint(0, 0)), each.size()))
+        assert each.width() >= each.minimumSizeHint().width(), each.text()
 
 
 def test_each_term_of_the_sum_is_as_weak_as_its_weakest_part(qtbot: QtBot) -> None:

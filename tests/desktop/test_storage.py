@@ -16,7 +16,7 @@ from monitor.store.backups import list_backups
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from monitor.store.retention import Rules, read_rules
-from tests.unit.builders import stored_query
+from tests.unit.builders import query_start, stored_query
 
 
 @pytest.fixture
@@ -106,11 +106,11 @@ def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path:
         rows[at] = ",".join(cells)
     path.write_text("\n".join([header, *rows]) + "\n")
     filled.deeds.exporter.take_in(path)
-    qtbot.waitUntil(lambda: "Took in 2 queries" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Queries taken in: 2" in filled.notice.text(), timeout=5_000)
     assert len(filled._services.history.browse.numbers(Filter(kinds=("import",)))) == 2
     filled.notice.hide()
     filled.deeds.exporter.take_in(path)
-    qtbot.waitUntil(lambda: "2 were here already" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "here already: 2" in filled.notice.text(), timeout=5_000)
 
 
 def test_a_chart_is_saved_as_a_picture(qtbot: QtBot, filled: MainWindow, tmp_path: Path) -> None:
@@ -160,8 +160,10 @@ def test_another_machines_history_is_merged(
 ) -> None:
     with closing(History(tmp_path / "other.db")) as other:
         stored_query(other, "from elsewhere")
+        other.begin(query_start(prompt="still running"))
     dialog.merge(tmp_path / "other.db")
     qtbot.waitUntil(lambda: "1 queries" in texts(dialog), timeout=5_000)
+    assert "1 still run over there: merge again" in texts(dialog)
     assert filled._services.history.browse.rows(limit=1)[0].prompt == "from elsewhere"
     dialog.merge(tmp_path / "nothing.db")
     qtbot.waitUntil(lambda: "There is no file" in texts(dialog), timeout=5_000)

@@ -1,15 +1,17 @@
 """What the style sheet makes of widgets, in both themes."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QApplication,
     QFormLayout,
     QLabel,
     QLineEdit,
+    QMenu,
     QSlider,
     QStyleOptionComboBox,
     QToolButton,
@@ -20,12 +22,19 @@ from pytestqt.qtbot import QtBot
 from desktop.history.filter_bar import DaysDialog
 from desktop.theme.numbers import WholeField
 from desktop.theme.palette import DARK, LIGHT, Theme
-from desktop.theme.style import apply_theme
+from desktop.theme.style import apply_theme, without_style_sheet
 from desktop.theme.widgets import FIELD_PX, ChoiceBox, add_field, label
 from monitor.store.filters import EVERYTHING
 from tests.desktop.test_rendering_written import contrast
 
 UNITS = ("mJ.", "MB", "%", "min", "s", "J")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _widgets_of_other_tests_are_gone(qapp: QApplication) -> None:
+    """A theme is given to all widgets there are, those that nobody needs any more as well."""
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gc.collect()
 
 
 @pytest.fixture(params=[LIGHT, DARK], ids=lambda theme: theme.name)
@@ -44,6 +53,46 @@ def strongest(widget: QWidget, ground: str) -> float:
     places = [(x, y) for x in range(picture.width()) for y in range(picture.height())]
     colors = {picture.pixelColor(*place).name() for place in places}
     return max(contrast(color, ground) for color in colors)
+
+
+class Allocating(QWidget):
+    """Has Python look for garbage whenever it gets a style, as any code at work does at times."""
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        assert len([[] for _ in range(10_000)]) == 10_000
+
+
+def test_a_dead_widget_is_not_deleted_while_all_are_styled(qtbot: QtBot) -> None:
+    """Qt crashes then: it goes on to the dead widget."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    styled = Allocating()
+    qtbot.addWidget(styled)
+    is_styling, deleted = False, []
+    for _ in range(10):
+        menu = QMenu()
+        menu.destroyed.connect(lambda: deleted.append(is_styling))
+        menu.itself = menu  # type: ignore[attr-defined]  # garbage, as the menus of a plot are
+    del menu
+    is_styling = True
+    apply_theme(app, LIGHT)
+    is_styling = False
+    gc.collect()
+    assert deleted == [False] * 10
+
+
+def test_what_is_built_without_the_style_sheet_has_it_in_the_end(qtbot: QtBot) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    sheet = app.styleSheet()
+    with without_style_sheet(app):
+        assert not app.styleSheet()
+        field = ChoiceBox()
+        qtbot.addWidget(field)
+    assert app.styleSheet() == sheet
+    field.show()
+    assert abs(field.height() - FIELD_PX) <= 1
 
 
 def test_month_and_year_of_the_calendar_can_be_read(qtbot: QtBot, theme: Theme) -> None:

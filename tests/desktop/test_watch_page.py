@@ -273,6 +273,35 @@ def test_another_tab_moves_nothing_and_the_field_for_a_name_says_what_it_is_for(
     assert field.width() >= wide + 20
 
 
+def test_long_notes_are_scrolled_and_cover_no_row_of_the_bill(
+    qtbot: QtBot, watch: WatchDeeds
+) -> None:
+    shown = watch.page.shown
+    watch.model.priced.disconnect(shown.show_cost)  # it would say what is to be said of the span
+    shown.resize(680, shown.minimumSizeHint().height())
+    notes = shown.notes
+    for lines in (1, 2, 12):
+        notes.set_text("\n".join("Something was not read for a while." for _ in range(lines)))
+        qtbot.wait(20)
+        assert shown.bill.geometry().bottom() < notes.geometry().top()
+        assert notes.geometry().bottom() < shown.bill.parentWidget().height()
+        assert bool(notes.verticalScrollBar().maximum()) is (lines == 12)
+        wants_keys = notes.focusPolicy() is not Qt.FocusPolicy.NoFocus
+        assert wants_keys is (lines == 12)
+    assert shown.bill.height() >= 72, "its head and two rows"
+
+
+def test_in_a_low_window_what_is_shown_is_scrolled_and_not_pressed_together(
+    qtbot: QtBot, watch: WatchDeeds
+) -> None:
+    shown = watch.page.shown
+    watch.page.window().resize(900, 300)
+    qtbot.wait(20)
+    assert shown.height() >= shown.minimumSizeHint().height() > shown.parentWidget().height()
+    for above, below in ((shown.plot, shown.start), (shown.start, shown.tabs)):
+        assert above.geometry().bottom() < below.geometry().top()
+
+
 def test_rename_note_and_undo_of_delete(
     qtbot: QtBot, watch: WatchDeeds, services: Services
 ) -> None:
