@@ -1,5 +1,6 @@
 """What every test relies on: no screen, a data folder of its own, and the real starter model."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,21 +46,21 @@ OTHER_PROGRAMS = (
 
 
 WITH_ENGINE = {
-    "engine-benchmarks": (
+    "engine-alone": (
         "integration/test_bench.py",
+        "integration/test_engine",
+        "integration/test_load_options",
         "integration/test_meter",
         "integration/test_repeat",
         "integration/test_scoring",
     ),
-    "engine-answers": (
+    "engine-asked": (
         "desktop/test_bench_page",
         "desktop/test_bench_running",
         "desktop/test_chat.py",
         "desktop/test_conversations",
         "desktop/test_measuring",
         "integration/test_commands",
-        "integration/test_engine",
-        "integration/test_load_options",
     ),
 }
 """Beginnings of the files whose tests compute with llama.cpp, in groups of one worker each."""
@@ -74,6 +75,12 @@ class Sharing(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.removeprefix("tests/")
         return next((name for name, files in WITH_ENGINE.items() if path.startswith(files)), nodeid)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was made by now, which lasts to the end, out of each later look for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing | None:

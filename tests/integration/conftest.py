@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from monitor.cli import main
 from monitor.engine.client import Engine
 from monitor.engine.messages import Load
+from tests.integration.shallow import write_shallow
 
 COMMAND = Path(sys.executable).parent / "llamawatt"
 
@@ -71,6 +72,15 @@ def start_llamawatt() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def shallow(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A model of the starter's first layers, for tests that do not read its answers."""
+    path = tmp_path_factory.mktemp("shallow") / "Shallow-Q4_1.gguf"
+    write_shallow(starter, path)
+    yield path
+    path.unlink()
 
 
 @pytest.fixture(scope="module")

@@ -141,13 +141,13 @@ def bench(engine: Engine) -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def whole(
-    engine: Engine, starter: Path, tmp_path_factory: pytest.TempPathFactory
+    engine: Engine, shallow: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Bench, SuiteResult]]:
     """The suite run without a break, which nothing changes any more."""
     folder = tmp_path_factory.mktemp("whole")
     made = Bench(folder / "history.db", engine)
     suite = find_suite(str(write_suite(write_items(folder))))
-    yield made, made.run(suite, [Entrant(starter, TWO_THREADS)])
+    yield made, made.run(suite, [Entrant(shallow, TWO_THREADS)])
     made.close()
 
 
@@ -224,11 +224,11 @@ def test_speed_and_prompts_and_written_answers(bench: Bench, starter: Path, tmp_
 
 
 def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
-    bench: Bench, starter: Path, suite_file: Path, whole: tuple[Bench, SuiteResult]
+    bench: Bench, shallow: Path, suite_file: Path, whole: tuple[Bench, SuiteResult]
 ) -> None:
     stopped = bench.run(
         find_suite(str(suite_file)),
-        [Entrant(starter, TWO_THREADS)],
+        [Entrant(shallow, TWO_THREADS)],
         react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
     )
     assert stopped.suite.status is Status.STOPPED
@@ -247,7 +247,7 @@ def test_stopped_and_gone_on_with_it_ends_as_an_unbroken_run(
 
 
 def test_what_a_stop_cuts_off_is_billed_and_was_told_meanwhile(
-    bench: Bench, starter: Path, tmp_path: Path
+    bench: Bench, shallow: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "speed.toml"
     path.write_text(
@@ -276,7 +276,7 @@ def test_what_a_stop_cuts_off_is_billed_and_was_told_meanwhile(
             if is_item and len(since_warm_up) == 3:  # the prefill is done; now come answer tokens
                 threading.Thread(target=look).start()
 
-    stopped = bench.run(find_suite(str(path)), [Entrant(starter, TWO_THREADS)], react=react)
+    stopped = bench.run(find_suite(str(path)), [Entrant(shallow, TWO_THREADS)], react=react)
     assert stopped.suite.status is Status.STOPPED
     run = stopped.runs[0]
     assert run.row.sums.done == 1, "the prefill"
@@ -296,10 +296,12 @@ def test_what_a_stop_cuts_off_is_billed_and_was_told_meanwhile(
 def test_killed_by_the_system_and_gone_on_with(
     bench: Bench,
     suite_file: Path,
+    shallow: Path,
     start_llamawatt: Callable[..., subprocess.Popen[str]],
     whole: tuple[Bench, SuiteResult],
 ) -> None:
-    process = start_llamawatt("bench", "run", str(suite_file), "--threads", "2")
+    asked = ("bench", "run", str(suite_file), "--model", str(shallow), "--threads", "2")
+    process = start_llamawatt(*asked)
     deadline_s = time.monotonic() + 60
     done = 0
     while not done and time.monotonic() < deadline_s:
@@ -409,11 +411,11 @@ def test_a_budget_spent_before_anything_is_compared_is_told(
 
 
 def test_models_that_differ_are_told_apart_before_all_is_done(
-    bench: Bench, starter: Path, tmp_path: Path
+    bench: Bench, starter: Path, shallow: Path, tmp_path: Path
 ) -> None:
     hollow = tmp_path / "hollow.gguf"
-    weights = bytearray(starter.read_bytes())
-    weights[-30_000_000:] = bytes(30_000_000)
+    weights = bytearray(shallow.read_bytes())
+    weights[-15_000_000:] = bytes(15_000_000)
     hollow.write_bytes(weights)
     entrants = [Entrant(starter, TWO_THREADS), Entrant(hollow, TWO_THREADS)]
     result = bench.run(easy_suite(tmp_path), entrants, 3600.0)
@@ -424,10 +426,10 @@ def test_models_that_differ_are_told_apart_before_all_is_done(
     assert all(run.row.sums.done < 200 for run in result.runs)
 
 
-def test_what_changed_since_is_refused(bench: Bench, starter: Path, suite_file: Path) -> None:
+def test_what_changed_since_is_refused(bench: Bench, shallow: Path, suite_file: Path) -> None:
     stopped = bench.run(
         find_suite(str(suite_file)),
-        [Entrant(starter, TWO_THREADS)],
+        [Entrant(shallow, TWO_THREADS)],
         react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
     )
     data = suite_file.with_name("animals.jsonl")
@@ -439,11 +441,11 @@ def test_what_changed_since_is_refused(bench: Bench, starter: Path, suite_file: 
 
 
 def test_what_was_deleted_is_not_gone_on_with(
-    bench: Bench, starter: Path, suite_file: Path
+    bench: Bench, shallow: Path, suite_file: Path
 ) -> None:
     stopped = bench.run(
         find_suite(str(suite_file)),
-        [Entrant(starter, TWO_THREADS)],
+        [Entrant(shallow, TWO_THREADS)],
         react=lambda event: bench.runner.cancel() if isinstance(event, Scored) else None,
     )
     run = stopped.runs[0]
@@ -457,24 +459,24 @@ def test_what_was_deleted_is_not_gone_on_with(
 
 
 def test_nothing_is_stored_of_what_cannot_begin(
-    bench: Bench, starter: Path, suite_file: Path
+    bench: Bench, shallow: Path, suite_file: Path
 ) -> None:
     data = suite_file.with_name("animals.jsonl")
     data.write_text(data.read_text() + '{"question": "half a ro')
     with pytest.raises(DatasetError, match=r"(row|line) 41"):
-        list(bench.runner.run(find_suite(str(suite_file)), [Entrant(starter)]))
+        list(bench.runner.run(find_suite(str(suite_file)), [Entrant(shallow)]))
     assert not bench.history.benchmarks.suites()
     assert not bench.history.records()
 
 
 def test_an_engine_that_dies_leaves_what_was_done(
-    bench: Bench, starter: Path, suite_file: Path
+    bench: Bench, shallow: Path, suite_file: Path
 ) -> None:
     def kill(event: BenchEvent) -> None:
         if isinstance(event, Scored) and bench.engine.pid:
             bench.engine._process._popen.send_signal(signal.SIGKILL)  # type: ignore[union-attr]
 
-    result = bench.run(find_suite(str(suite_file)), [Entrant(starter, TWO_THREADS)], react=kill)
+    result = bench.run(find_suite(str(suite_file)), [Entrant(shallow, TWO_THREADS)], react=kill)
     assert result.suite.status is Status.FAILED
     assert "ended from outside" in result.suite.error
     assert result.runs[0].row.sums.done > 0
@@ -490,12 +492,12 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_quality_in_the_form_others_read(
-    llamawatt: Command, here: Command, items: Path, tmp_path: Path
+    llamawatt: Command, here: Command, shallow: Path, items: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.jsonl"
     done = llamawatt(
-        "bench", "quality", "--task", "custom", "--data", str(items), "--limit", "6",
-        "--shots", "2", "--items", str(out), "--threads", "2", "--json",
+        "bench", "quality", "--model", str(shallow), "--task", "custom", "--data", str(items),
+        "--limit", "6", "--shots", "2", "--items", str(out), "--threads", "2", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -526,10 +528,13 @@ def test_quality_in_the_form_others_read(
     assert json.loads(again.stdout)["differences"]["runs"][0]["changed"] == []
 
 
-def test_speed_in_the_form_others_read(llamawatt: Command, here: Command, tmp_path: Path) -> None:
+def test_speed_in_the_form_others_read(
+    llamawatt: Command, here: Command, shallow: Path, tmp_path: Path
+) -> None:
     done = llamawatt(
-        "bench", "speed", "--pp", "32", "--tg", "8", "--repeat", "2", "--threads", "2", "--json"
-    )
+        "bench", "speed", "--model", str(shallow), "--pp", "32", "--tg", "8", "--repeat", "2",
+        "--threads", "2", "--json",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     for phase, tokens in (("pp", 32), ("tg", 8)):
@@ -550,9 +555,12 @@ def test_speed_in_the_form_others_read(llamawatt: Command, here: Command, tmp_pa
 
 
 def test_a_run_is_replayed_and_compared(
-    llamawatt: Command, here: Command, suite_file: Path, tmp_path: Path
+    llamawatt: Command, here: Command, shallow: Path, suite_file: Path, tmp_path: Path
 ) -> None:
-    first = llamawatt("bench", "run", str(suite_file), "--limit", "4", "--threads", "2", "--json")
+    first = llamawatt(
+        "bench", "run", str(suite_file), "--model", str(shallow), "--limit", "4",
+        "--threads", "2", "--json",
+    )  # fmt: skip
     assert first.returncode == 0, first.stderr
     path = tmp_path / "run.json"
     path.write_text(first.stdout)
@@ -570,7 +578,7 @@ def test_a_run_is_replayed_and_compared(
     compared = here("bench", "compare", *runs, "--json")
     assert json.loads(compared.stdout)["flips"] == []
     other = here(
-        "bench", "quality", "--task", "custom",
+        "bench", "quality", "--model", str(shallow), "--task", "custom",
         "--data", str(suite_file.with_name("animals.jsonl")),
         "--limit", "4", "--shots", "1", "--threads", "2", "--json",
     )  # fmt: skip

@@ -32,10 +32,10 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Meter, 
         engine.close()
 
 
-def question(starter: Path, tokens: int = 16) -> Ask:
+def question(model: Path, tokens: int = 16) -> Ask:
     return Ask(
         kind="ask",
-        model=starter,
+        model=model,
         messages=(ChatMessage("user", "What is a watt?"),),
         sampling=Sampling(seed=7, max_tokens=tokens),
         options=LoadOptions(context=256, threads=2),
@@ -43,10 +43,10 @@ def question(starter: Path, tokens: int = 16) -> Ask:
 
 
 def test_runs_start_cold_give_the_same_answer_and_are_kept_together(
-    services: tuple[Meter, History], starter: Path
+    services: tuple[Meter, History], shallow: Path
 ) -> None:
     meter, history = services
-    events = list(Repeater(meter, history).run(question(starter), Plan(times=3)))
+    events = list(Repeater(meter, history).run(question(shallow), Plan(times=3)))
     steps = [event for event in events if isinstance(event, Repeated)]
     found = steps[-1]
     # The run that loaded the model is kept, marked, and no part of the mean.
@@ -84,13 +84,13 @@ def test_nothing_warms_up_what_is_warm_and_short_answers_are_resolved_together(
 
 
 def test_a_person_stops_it_and_what_ended_is_kept(
-    services: tuple[Meter, History], starter: Path
+    services: tuple[Meter, History], shallow: Path
 ) -> None:
     meter, history = services
     repeater = Repeater(meter, history)
     runs = 0
     found = None
-    for event in repeater.run(question(starter, 60), Plan(times=20)):
+    for event in repeater.run(question(shallow, 100), Plan(times=20)):
         if isinstance(event, Repeated):
             found, runs = event, len(event.records)
         if isinstance(event, Text) and runs == 1:
@@ -102,8 +102,10 @@ def test_a_person_stops_it_and_what_ended_is_kept(
     assert found.broken
 
 
-def test_the_command_tells_mean_and_runs_needed(llamawatt: Command, here: Command) -> None:
-    ran = llamawatt(*SHORT, "--repeat", "3", "--json")
+def test_the_command_tells_mean_and_runs_needed(
+    llamawatt: Command, here: Command, shallow: Path
+) -> None:
+    ran = llamawatt(*SHORT, "--model", str(shallow), "--repeat", "3", "--json")
     assert ran.returncode == 0, ran.stderr
     document = json.loads(ran.stdout)
     assert len(document["repeats"]) == 3
@@ -118,9 +120,9 @@ def test_the_command_tells_mean_and_runs_needed(llamawatt: Command, here: Comman
 
 
 def test_a_precision_that_sensors_do_not_have_is_said_and_the_scatter_narrowed(
-    here: Command,
+    here: Command, shallow: Path
 ) -> None:
-    ran = here(*SHORT, "--until-precision", "60%", "--max-repeats", "4")
+    ran = here(*SHORT, "--model", str(shallow), "--until-precision", "60%", "--max-repeats", "4")
     assert ran.returncode == 0, ran.stderr
     assert "Mean of " in ran.stderr
     # On a machine without sensors the model's own doubt is far larger.
@@ -145,9 +147,9 @@ def test_what_makes_no_plan_is_said(here: Command, options: tuple[str, ...], sen
 
 
 def test_ctrl_c_tells_what_there_is(
-    start_llamawatt: Callable[..., "subprocess.Popen[str]"],
+    start_llamawatt: Callable[..., "subprocess.Popen[str]"], shallow: Path
 ) -> None:
-    process = start_llamawatt(*SHORT, "--repeat", "50")
+    process = start_llamawatt(*SHORT, "--model", str(shallow), "--repeat", "50")
     assert process.stderr
     told = ""
     while "Run 1:" not in told:

@@ -4,8 +4,10 @@ Run with ``pytest tests/speed/test_history.py -m speed -n 0 -s``; the files take
 to make and three gigabytes of disk.
 """
 
+import gc
 import itertools
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,10 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPoint, QTimer
 from pytestqt.qtbot import QtBot
 
-from desktop.history.state import View
+from desktop.app import SWITCH_S, keep_garbage_small
+from desktop.history.state import Measure, Place, View
 from desktop.services import start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
@@ -231,10 +234,24 @@ def test_bytes_a_query(many: History) -> None:
     assert each < BYTES_A_QUERY
 
 
+@pytest.fixture
+def as_the_app_does(qtbot: QtBot) -> Iterator[None]:
+    """Share the interpreter among threads as the program does."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    yield
+    sys.setswitchinterval(before_s)
+    gc.unfreeze()
+
+
 def test_the_window_is_never_blocked(
-    qtbot: QtBot, many: History, home: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, many: History, home: Path, as_the_app_does: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Budget: 50 ms, whatever is scrolled, searched, drawn or gone back to."""
+    """Budget: 50 ms, whatever is scrolled, searched, drawn, pointed at or gone back to.
+
+    Printed beside is the longest that its thread reckoned itself: what a halt has beyond that is
+    waiting, which takes long on a machine that is busy with other things.
+    """
     monkeypatch.setenv("LLAMAWATT_HOME", str(many._store.path.parent))
     window = MainWindow(start_services(), LIGHT)
     window.show()
@@ -242,37 +259,59 @@ def test_the_window_is_never_blocked(
     page = window.history_page
     window.show_page("history")
     qtbot.waitUntil(lambda: page.model.rowCount() > 0, timeout=5_000)
-    last_s, gaps = time.perf_counter(), []
+    keep_garbage_small()
+    last, halts = (0.0, 0.0), list[tuple[float, float]]()
 
     def tick() -> None:
-        nonlocal last_s
-        now_s = time.perf_counter()
-        gaps.append(1000 * (now_s - last_s))
-        last_s = now_s
+        nonlocal last
+        now = (time.perf_counter(), time.thread_time())
+        halts.append((1000 * (now[0] - last[0]), 1000 * (now[1] - last[1])))
+        last = now
 
     timer = QTimer(interval=0)
     timer.timeout.connect(tick)
-    timer.start()
     place = page.state.place
+    days = replace(place, view=View.CHART, period=Period.DAY)
+    chart = page.over_time.chart
+
+    def go(to: Place) -> Callable[[], None]:
+        return lambda: page.state.go(to)
+
+    def point() -> None:
+        for x in range(80, chart.width(), 40):
+            qtbot.mouseMove(chart.viewport(), QPoint(x, chart.height() // 2))
+            tick()
+
     worst = {}
     for name, does in {
         "scroll": lambda: page.table.scrollToBottom(),
+        "a query": lambda: page.table.selectRow(7),
         "search": lambda: page.state.narrow(Filter(text="wala")),
         "unfinished word": lambda: page.state.narrow(Filter(text="wa")),
         "filter": lambda: page.state.narrow(FILTERS["all of them"]),
-        "chart by day": lambda: page.state.go(
-            replace(place, view=View.CHART, period=Period.DAY, stack=Stack.MODEL)
-        ),
-        "chart by month": lambda: page.state.go(replace(place, view=View.CHART)),
-        "calendar": lambda: page.state.go(replace(place, view=View.CALENDAR)),
+        **{f"days by {stack}": go(replace(days, stack=stack)) for stack in Stack},
+        **{
+            f"days of {measure}": go(replace(days, stack=Stack.MODEL, measure=measure))
+            for measure in Measure
+        },
+        "pointing at days": point,
+        "days of a machine": go(replace(days, stack=Stack.MODEL, chosen=FILTERS["machine"])),
+        "chart by month": go(replace(place, view=View.CHART)),
+        "calendar": go(replace(place, view=View.CALENDAR)),
         "back": page.state.back,
-        "list": lambda: page.state.go(place),
+        "list": go(place),
+        "compare": lambda: window.show_page("compare"),
+        "history": lambda: window.show_page("history"),
     }.items():
-        gaps.clear()
+        halts.clear()
+        last = (time.perf_counter(), time.thread_time())
+        timer.start()
         does()
         qtbot.wait(1_500)
-        worst[name] = max(gaps)
-    timer.stop()
+        timer.stop()
+        worst[name] = tuple(map(max, zip(*halts, strict=True)))
     window.close()
-    print("\n" + "\n".join(f"{name:16} {gap:6.1f} ms" for name, gap in worst.items()))
-    assert max(worst.values()) < BLOCK_MS
+    print()
+    for name, (halt_ms, reckons_ms) in worst.items():
+        print(f"{name:22} {halt_ms:6.1f} ms, reckoned {reckons_ms:5.1f} ms")
+    assert max(halt_ms for halt_ms, _ in worst.values()) < BLOCK_MS

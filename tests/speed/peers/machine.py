@@ -56,6 +56,10 @@ a reader that looks every 15 s can miss a whole turn."""
 JITTER_S, JITTER = 0.05, 0.02
 """A GPU's watts change this often, by this fraction: real ones are never the same twice."""
 
+WATTS_STEP_S = 0.02
+"""The GPU without an energy counter refreshes its watts this often, the least that is known of any
+(20 to 100 ms by card, arXiv 2312.02741, table 2), and they are another each time."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -64,7 +68,7 @@ class Machine:
     Attributes:
         zones: What powercap shows.
         gpus: What NVML shows: with an energy counter; with one that moves every 0.1 s, of a
-            GPU that is lost for a while; of an older kind that tells its watts only.
+            GPU that is lost for a while; of an older kind that tells its watts only, every 20 ms.
         windows: What is measured, by what happens in it.
     """
 
@@ -153,7 +157,8 @@ def machine(seed: int) -> Machine:
             name="NVIDIA GeForce GTX 1080 Ti",
             uuid="GPU-00000000-0000-4000-8000-000000000002",
             pci_bus_id="00000000:03:00.0",
-            curve=jittered(chance, scripted(chance, 12.0, 250.0)),
+            curve=jittered(chance, scripted(chance, 12.0, 250.0), WATTS_STEP_S),
+            power_step_s=WATTS_STEP_S,
             has_energy=False,
             has_instant=False,
             architecture=4,
@@ -189,7 +194,7 @@ def scripted(chance: random.Random, idle_w: float, load_w: float) -> PowerCurve:
     return PowerCurve((*steps, (now_s, idle_w)))
 
 
-def jittered(chance: random.Random, curve: PowerCurve) -> PowerCurve:
+def jittered(chance: random.Random, curve: PowerCurve, every_s: float = JITTER_S) -> PowerCurve:
     """Return a curve that is never quite still."""
     steps = [*curve.steps, (LEAD_S + SECONDS + 5.0, curve.steps[-1][1])]
     fine = []
@@ -197,7 +202,7 @@ def jittered(chance: random.Random, curve: PowerCurve) -> PowerCurve:
         at_s = start_s
         while at_s < end_s:
             fine.append((at_s, power_w * (1 + chance.uniform(-JITTER, JITTER))))
-            at_s += JITTER_S
+            at_s += every_s
     return PowerCurve(tuple(fine))
 
 

@@ -101,10 +101,15 @@ def watch(machine: Machine, peers: str, folder: Path) -> Outcome:
 
 
 def used_by(process: subprocess.Popen[str]) -> float:
-    """Return processor seconds of a process and those it started."""
-    tree = [psutil.Process(process.pid)]
+    """Return processor seconds of a process and those it started that have not ended."""
+    tree, used_s = [psutil.Process(process.pid)], 0.0
     tree += tree[0].children(recursive=True)
-    return sum(times.user + times.system for times in (one.cpu_times() for one in tree))
+    for one in tree:
+        # Some readers start programs that end at once.
+        with suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            used_s += times.user + times.system
+    return used_s
 
 
 def jobs(machine: Machine, rapl: Path, start_s: float, folder: Path) -> list[Job]:
