@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from tests.unit.conftest import Eventually
 from tests.unit.test_bench_store import PLAN, item, run_start
 
 WATTS = 10.0
-CPU = channel("steady:cpu")
+CPU = replace(channel("steady:cpu"), range_j=None)
 
 
 class SteadySource:
