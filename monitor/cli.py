@@ -9,29 +9,29 @@ from typing import Any
 import click
 
 from monitor import __version__
-from monitor.command_group import LazyGroup
+from monitor.commands.group import LazyGroup
+from monitor.commands.terminal import INTERRUPTED, json_option
 from monitor.display import display_problem
 from monitor.logs import logging_to_file
 from monitor.paths import database_path
 from monitor.problem import Problem
 from monitor.store.errors import explain
-from monitor.terminal import INTERRUPTED, json_option
 
 COMMANDS = {
-    "ask": "monitor.asking:ask",
-    "baseline": "monitor.baseline_commands:baseline",
-    "bench": "monitor.benchmarks:bench",
-    "calibrate": "monitor.baseline_commands:calibrate_wall",
-    "carbon": "monitor.carbon_commands:carbon",
-    "chats": "monitor.chat_commands:chats",
-    "compare": "monitor.compare_lookups:compare",
-    "database": "monitor.database_commands:database",
-    "export": "monitor.exchange_commands:export",
-    "history": "monitor.history_commands:history",
-    "import": "monitor.exchange_commands:import_file",
-    "models": "monitor.model_commands:models",
-    "sensors": "monitor.sensor_commands:sensors",
-    "watch": "monitor.watching:watch",
+    "ask": "monitor.commands.ask:ask",
+    "baseline": "monitor.commands.baseline:baseline",
+    "bench": "monitor.commands.bench:bench",
+    "calibrate": "monitor.commands.baseline:calibrate_wall",
+    "carbon": "monitor.commands.carbon:carbon",
+    "chats": "monitor.commands.chats:chats",
+    "compare": "monitor.commands.compare:compare",
+    "database": "monitor.commands.database:database",
+    "export": "monitor.commands.exchange:export",
+    "history": "monitor.commands.history:history",
+    "import": "monitor.commands.exchange:import_file",
+    "models": "monitor.commands.models:models",
+    "sensors": "monitor.commands.sensors:sensors",
+    "watch": "monitor.commands.watch:watch",
 }
 
 PAGES = ("chat", "bench", "history", "compare", "watch", "sensors")

@@ -1,7 +1,9 @@
 """What is being typed, kept for the next start in case the program ends before it is sent."""
 
+import hashlib
 import json
 import logging
+import os
 
 from PySide6.QtCore import QObject, QSettings, QTimer
 
@@ -16,8 +18,9 @@ AUTOSAVE_MS = 2000
 
 DRAFT_PREFERENCE = "draft"
 
-ASIDE = "unsent"
-"""Where among the window's settings the last of it lies if the history could not be written to."""
+ASIDE = "unsent/"
+"""Where among the window's settings the last of it lies if the history could not be written to:
+under the name of that history."""
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class Drafts(QObject):
         super().__init__(parent)
         self._composer, self._bridge = composer, bridge
         self._history, self._notice = history, notice
+        digest = hashlib.sha256(os.fsencode(history.store.path.resolve())).hexdigest()
+        self._aside = ASIDE + digest[:16]
         bridge.read(lambda: history.preference(DRAFT_PREFERENCE, ""), self._restore)
         self._autosave = QTimer(self, singleShot=True, interval=AUTOSAVE_MS)
         self._autosave.timeout.connect(self.keep)
@@ -47,7 +52,7 @@ class Drafts(QObject):
 
     def _restore(self, drafts: dict[str, str] | str) -> None:
         """Take up what was being typed; an earlier version kept one text only."""
-        aside = json.loads(str(QSettings().value(ASIDE, "{}")))
+        aside = json.loads(str(QSettings().value(self._aside, "{}")))
         kept = {"": drafts} if isinstance(drafts, str) else drafts
         self._composer.restore(kept | aside)
 
@@ -67,7 +72,7 @@ class Drafts(QObject):
 
     def _on_kept(self, problem: str) -> None:
         if not problem:
-            QSettings().remove(ASIDE)
+            QSettings().remove(self._aside)
         # It is tried again with what is typed next; what is said already may not come again.
         elif not self._notice.text():
             self._notice.say(problem)
@@ -78,8 +83,8 @@ class Drafts(QObject):
         unsent = self._composer.unsent()
         try:
             self._history.set_preference(DRAFT_PREFERENCE, unsent)
-            QSettings().remove(ASIDE)
+            QSettings().remove(self._aside)
         except StoreError as error:
             # Told of while it could still be read; it must not keep the window from closing.
             log.warning("What was typed is kept among the window's settings: %s", error)
-            QSettings().setValue(ASIDE, json.dumps(unsent))
+            QSettings().setValue(self._aside, json.dumps(unsent))

@@ -31,8 +31,8 @@ from desktop.history.totals import TotalsStrip, read_balance
 from desktop.history.year import YearView
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button
+from monitor.commands.filter_options import filter_arguments
 from monitor.details import Details, details_of
-from monitor.filter_options import filter_arguments
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.filters import Filter
 from monitor.store.history import History

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor.baseline_commands import baseline, calibrate_wall
 from monitor.cli import main
+from monitor.commands.baseline import baseline, calibrate_wall
 from monitor.power.sampler import Sampler
 from monitor.quiet import IdleMeasurement
 from tests.hardware.curve import PowerCurve
@@ -57,12 +57,12 @@ def test_a_gpu_at_a_steady_load_is_no_idle_unless_a_person_says_so(
 ) -> None:
     monkeypatch.setattr("monitor.quiet.SETTLE_S", 0.1)
     monkeypatch.setattr("monitor.energy.baseline.BLOCK_S", 0.1)
-    monkeypatch.setattr("monitor.baseline_commands.LOOK_S", 0.1)
+    monkeypatch.setattr("monitor.commands.baseline.LOOK_S", 0.1)
     monkeypatch.setattr(
-        "monitor.baseline_commands.sampler_for", lambda history: Sampler(50, [SilentGpu(300.0)])
+        "monitor.commands.baseline.sampler_for", lambda history: Sampler(50, [SilentGpu(300.0)])
     )
     monkeypatch.setattr(
-        "monitor.baseline_commands.IdleMeasurement",
+        "monitor.commands.baseline.IdleMeasurement",
         lambda sampler, seconds: IdleMeasurement(sampler, 0.8),
     )
     refused = run(baseline, "--json")
@@ -100,7 +100,7 @@ def test_calibrating_waits_for_a_plug_which_is_asked_last(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("monitor.power.sources.plug.PERIOD_S", 0.4)
-    monkeypatch.setattr("monitor.baseline_commands.QUICK_S", 0.1)
+    monkeypatch.setattr("monitor.commands.baseline.QUICK_S", 0.1)
     with serving(shelly()) as device:
         assert run(main, *PLUG_ADD, device.address).exit_code == 0
         ran = run(calibrate_wall, "--quick", "--no-model")

@@ -20,9 +20,9 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor import hub_commands
 from monitor.carbon.training import Method, Training
 from monitor.cli import main
+from monitor.commands import hub as hub_commands
 from monitor.exchange.model_card import model_card
 from monitor.hub import transfer
 from monitor.hub.access import PUBLIC, HubError

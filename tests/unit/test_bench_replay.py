@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from monitor import terminal
 from monitor.bench import forms
 from monitor.bench.download import fetched
 from monitor.bench.plan import make_plan
@@ -20,8 +19,9 @@ from monitor.bench.suites import Part, Suite, list_suites
 from monitor.bench.summary import summarise
 from monitor.bench.task import DatasetError
 from monitor.bench.tasks import TASKS
-from monitor.bench_lookups import list_benchmarks
-from monitor.benchmarks import run_suite
+from monitor.commands import terminal
+from monitor.commands.bench import run_suite
+from monitor.commands.bench_lookups import list_benchmarks
 from monitor.engine.gguf import ModelFileError
 from monitor.exchange.capsule import capsule_of
 from monitor.exchange.node import Node, read_document

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor.chat_commands import chats
+from monitor.commands.chats import chats
 from monitor.paths import database_path
 from monitor.store.history import Began, History
 from tests.unit.builders import NOTHING_KNOWN

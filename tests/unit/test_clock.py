@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from monitor.clock import clock_seconds
-from monitor.number_option import Seconds
+from monitor.commands.number_option import Seconds
 
 
 @pytest.mark.parametrize(

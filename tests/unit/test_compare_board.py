@@ -15,10 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from monitor import terminal
 from monitor.bench import report as bench_report
 from monitor.bench.suites import Part, Suite
 from monitor.bench.summary import summarise
+from monitor.commands import terminal
+from monitor.commands.compare import compare
 from monitor.compare.board import Board, Leaderboard, UnknownExam
 from monitor.compare.cascade import cascades
 from monitor.compare.columns import find_column
@@ -26,7 +27,6 @@ from monitor.compare.forms import entry_json, sides_json
 from monitor.compare.ranks import rank
 from monitor.compare.report import board_table, difference_text, side_lines, sides_table
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
-from monitor.compare_lookups import compare
 from monitor.energy.account import DECODE, PREFILL, Bill
 from monitor.energy.difference import Verdict
 from monitor.engine.gguf import ModelInfo

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor.database_commands import database
+from monitor.commands.database import database
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.errors import StoreError
 from monitor.store.history import History

@@ -16,12 +16,12 @@ from click.testing import CliRunner, Result
 from monitor import figures
 from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
+from monitor.commands.exchange import export
+from monitor.commands.filter_options import Day
 from monitor.energy.account import Bill
 from monitor.exchange import tables
 from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.reading import CHUNK, numbers_of
-from monitor.exchange_commands import export
-from monitor.filter_options import Day
 from monitor.forms import told_json
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter

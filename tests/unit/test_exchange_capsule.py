@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.bench.replay import differences as bench_differences
+from monitor.commands.exchange import export, import_file
 from monitor.energy.account import Bill, Phase
 from monitor.energy.baseline import above_idle
 from monitor.energy.difference import Verdict
@@ -22,7 +23,6 @@ from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.exchange.sealed import digest
-from monitor.exchange_commands import export, import_file
 from monitor.loading import LoadOptions
 from monitor.models.library import Found
 from monitor.paths import database_path

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.commands.exchange import export, import_file
 from monitor.exchange.codecarbon import COLUMNS
 from monitor.exchange.codecarbon_import import OTHERS_METHOD
 from monitor.exchange.files import ExchangeError
-from monitor.exchange_commands import export, import_file
 from monitor.paths import database_path
 from monitor.power.channel import Kind
 from monitor.store.filters import Filter

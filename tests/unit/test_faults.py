@@ -19,6 +19,7 @@ from typing import Any
 import click
 import pytest
 
+from monitor.commands.terminal import open_history
 from monitor.logs import logging_to_file
 from monitor.store import database as database_module
 from monitor.store import history as history_module
@@ -33,7 +34,6 @@ from monitor.store.records import Status
 from monitor.store.rescue import rescue
 from monitor.store.sums import DAY
 from monitor.store.upkeep import purge_deleted, vacuum
-from monitor.terminal import open_history
 from tests.unit.builders import outcome, query_start, said, stored_query
 from tests.unit.conftest import Eventually
 from tests.unit.test_copies import old_history

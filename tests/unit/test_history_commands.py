@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from monitor import terminal
 from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.cli import main
-from monitor.filter_options import filter_arguments, filter_options
+from monitor.commands import terminal
+from monitor.commands.filter_options import filter_arguments, filter_options
 from monitor.paths import database_path
 from monitor.report import rows_table
 from monitor.store.filters import EVERYTHING, Filter

@@ -61,6 +61,13 @@ def test_monitor_knows_neither_the_window_nor_qt() -> None:
     assert {path: names for path, names in found.items() if names} == {}
 
 
+def test_nothing_that_measures_or_keeps_knows_a_command() -> None:
+    folder = REPOSITORY / "monitor"
+    rooms = [path for path in SOURCES["monitor"] if path.parent != folder / "commands"]
+    knowing = [path.name for path in rooms if "monitor.commands" in path.read_text("utf-8")]
+    assert knowing == ["cli.py"]
+
+
 def test_the_window_opens_no_database_sensor_or_engine_itself() -> None:
     found = {path: imported(path) & OF_MONITOR_ALONE for path in SOURCES["desktop"]}
     assert {path: names for path, names in found.items() if names} == {}
@@ -104,4 +111,4 @@ def test_a_command_reads_only_what_it_needs() -> None:
         "modules = {place.partition(':')[0] for place in COMMANDS.values()}\n"
         "print(sorted(modules & set(sys.modules)))\n"
     )
-    assert printed_by(code) == "['monitor.sensor_commands']\n"
+    assert printed_by(code) == "['monitor.commands.sensors']\n"

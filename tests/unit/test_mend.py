@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.commands.sensors import sensors
 from monitor.power.channel import Probe, ProbeState
 from monitor.power.mend import (
     BY_HAND,
@@ -26,7 +27,6 @@ from monitor.power.mend import (
     rapl_mend,
     run,
 )
-from monitor.sensor_commands import sensors
 from tests.hardware.curve import PowerCurve
 from tests.hardware.sysfs import RaplZone, build_tree, can_deny
 

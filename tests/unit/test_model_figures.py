@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.commands.models import models
 from monitor.energy.account import Bill
-from monitor.model_commands import models
 from monitor.models.overview import Measured, overview
 from monitor.models.places import FILES_PREFERENCE
 from monitor.models.report import token_energy

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from monitor import mend_commands
 from monitor.cli import main
+from monitor.commands import mend
 from monitor.power import feed, reader, sampler
 from monitor.power.channel import Channel, Probe, ProbeState, Reading
 from monitor.power.deadline import within
@@ -180,7 +180,7 @@ def test_what_answers_in_time_is_returned_and_what_it_raises_is_raised() -> None
 def test_the_mend_of_counters_that_hang_ends_and_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mend_commands, "READ_S", 0.3)
+    monkeypatch.setattr(mend, "READ_S", 0.3)
     shown = run("mend")
     assert shown.exit_code == 0
     assert "reading them hangs" in told(shown.output)

@@ -203,8 +203,8 @@ def test_a_model_stands_in_when_every_counter_has_stopped(
         # What was counted before stays.
         after = sampler.trace.window("rapl:package-0", start_s, start_s + 0.2)
         assert before.joules is not None
-        # To a refresh: what was read since tells more of the last one.
-        assert after.joules == pytest.approx(before.joules, abs=50.0 * 0.001)
+        # To some refreshes: what was read since tells more of the last ones.
+        assert after.joules == pytest.approx(before.joules, abs=50.0 * 0.01)
 
 
 # Counters that misbehave: what is not known is a gap with its reason, and nothing is below zero.

@@ -6,7 +6,7 @@ import time
 import pytest
 from rich.console import Console
 
-from monitor import answer_screen
+from monitor.commands import answer_screen
 from monitor.engine.messages import DecodeStarted, PrefillStarted, PromptRead
 from monitor.reading import Reading
 from tests.unit.conftest import Eventually

@@ -13,6 +13,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.commands.sensor_test import HINT
+from monitor.commands.sensor_test import test_sensors as sensors_test_command
+from monitor.commands.sensors import sensors
+from monitor.commands.terminal import open_history
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.selftest import (
     PLAUSIBLE,
@@ -29,12 +33,8 @@ from monitor.power.selftest import (
 from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
-from monitor.sensor_commands import sensors
-from monitor.sensor_test_commands import HINT
-from monitor.sensor_test_commands import test_sensors as sensors_test_command
 from monitor.sensor_testing import SensorTest, untested
 from monitor.store.sensor_traits import SensorTraits
-from monitor.terminal import open_history
 from tests.hardware.curve import PowerCurve
 from tests.hardware.hwmon import INTEL, FakeCard, say
 from tests.hardware.nvml import FakeGpu

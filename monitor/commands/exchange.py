@@ -12,6 +12,8 @@ from typing import Any, TextIO
 import click
 from rich.markup import escape
 
+from monitor.commands.filter_options import filter_options, known_filter
+from monitor.commands.terminal import echo_json, json_option, open_history, stderr
 from monitor.exchange import tables
 from monitor.exchange.capsule import capsule_of, write_capsule
 from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
@@ -23,10 +25,8 @@ from monitor.exchange.intake import take_in
 from monitor.exchange.model_card import filter_of_model, model_card
 from monitor.exchange.reading import numbers_of, partly_read_of
 from monitor.figures import things
-from monitor.filter_options import filter_options, known_filter
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.terminal import echo_json, json_option, open_history, stderr
 from monitor.totals_report import partly_read_note
 
 STDOUT = Path("-")

@@ -12,6 +12,9 @@ from rich.text import Text
 
 from monitor import report as reports
 from monitor.clock import local_minute
+from monitor.commands.filter_options import Day, known_filter
+from monitor.commands.number_option import Number
+from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.compare import forms, report
 from monitor.compare.board import Board, Leaderboard, UnknownExam
 from monitor.compare.cascade import cascades as find_cascades
@@ -30,11 +33,8 @@ from monitor.compare.pick import pick_good_enough
 from monitor.compare.ranks import Ranked, rank
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.figures import UNKNOWN
-from monitor.filter_options import Day, known_filter
-from monitor.number_option import Number
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
 
 EMPTY = "Nothing was judged yet. Try: llamawatt bench run quick"
 

@@ -18,12 +18,20 @@ from rich.text import Text
 
 from monitor import figures
 from monitor.carbon.training import Training, training_json
+from monitor.commands.terminal import (
+    INTERRUPTED,
+    ctrl_c,
+    echo_json,
+    json_option,
+    open_history,
+    show,
+    stderr,
+)
 from monitor.hub.card import Card, read_card
 from monitor.hub.catalog import Listing, RemoteModel, choose, list_models, search
 from monitor.hub.models import Stopped, fetch_model, keep_training
 from monitor.hub.names import shown
 from monitor.hub.report import hit_json, hits_view, listing_json, listing_view, model_json
-from monitor.terminal import INTERRUPTED, ctrl_c, echo_json, json_option, open_history, show, stderr
 
 
 @click.command("search")

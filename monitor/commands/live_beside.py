@@ -10,8 +10,8 @@ from monitor.carbon.feed import LiveFeed
 from monitor.carbon.forms import stand_in_note
 from monitor.carbon.intensity import CarbonError
 from monitor.carbon.state import read_state
+from monitor.commands.terminal import stderr
 from monitor.store.history import History
-from monitor.terminal import stderr
 
 
 @contextmanager

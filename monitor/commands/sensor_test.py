@@ -8,12 +8,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures
-from monitor.number_option import Seconds
+from monitor.commands.number_option import Seconds
+from monitor.commands.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
 from monitor.power.selftest import SECONDS, Finding, Verdict
 from monitor.report import make_table
 from monitor.sensor_testing import SensorTest
 from monitor.store.sensor_traits import SensorTraits
-from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
 
 NO_SENSOR = (
     "There is no sensor to test here: nothing measures power, it can only be modelled. "

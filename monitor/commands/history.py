@@ -10,15 +10,15 @@ from rich.markup import escape
 from rich.text import Text
 
 from monitor import figures, forms, report
-from monitor.command_group import LazyGroup
+from monitor.commands.filter_options import filter_options, known_filter
+from monitor.commands.group import LazyGroup
+from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.details import walls_of
-from monitor.filter_options import filter_options, known_filter
 from monitor.report import GAP, LEGEND, make_table, no_room_note
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.totals_report import (
     counts_json,
     energy_notes,
@@ -38,7 +38,7 @@ MOST_IDS = 20
 NOTHING_MATCHES = "No query matches. Leave out a condition to see more."
 
 
-@click.group(cls=LazyGroup, lazy={"again": "monitor.asking:again"})
+@click.group(cls=LazyGroup, lazy={"again": "monitor.commands.ask:again"})
 def history() -> None:
     """Look through the stored queries, and what they came to."""
 

@@ -11,6 +11,15 @@ from rich.text import Text
 
 from monitor import figures, report
 from monitor.clock import local_minute
+from monitor.commands.terminal import (
+    echo_json,
+    inert,
+    json_option,
+    open_history,
+    stderr,
+    stdout,
+    tell_more,
+)
 from monitor.engine.thinking import split_thinking
 from monitor.exchange.capsule import write_capsule
 from monitor.exchange.conversation import (
@@ -25,15 +34,6 @@ from monitor.store.branches import Branch
 from monitor.store.conversation_search import HIT_END, HIT_START
 from monitor.store.conversations import Listed, Talk, TalkTurn
 from monitor.store.history import History
-from monitor.terminal import (
-    echo_json,
-    inert,
-    json_option,
-    open_history,
-    stderr,
-    stdout,
-    tell_more,
-)
 
 EMPTY = "There is no conversation yet. Begin one in the window: llamawatt"
 NOTHING_MATCHES = "No conversation holds that. Try fewer or shorter words."

@@ -10,13 +10,13 @@ from rich.console import Group
 from rich.markup import escape
 from rich.text import Text
 
-from monitor.database_work import ask_first, existing, working, yes_option
+from monitor.commands.database_work import ask_first, existing, working, yes_option
+from monitor.commands.terminal import json_option, show
 from monitor.figures import size
 from monitor.paths import database_path
 from monitor.report import make_table
 from monitor.store import backups
 from monitor.store.backups import Backup, list_backups
-from monitor.terminal import json_option, show
 
 
 @click.command()

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from monitor.bench_terminal import progress_bar
+from monitor.commands.bench_terminal import progress_bar
+from monitor.commands.terminal import INTERRUPTED, ctrl_c, stderr
 from monitor.paths import database_path
 from monitor.store.copies import Progress
 from monitor.store.errors import StoreStopped
-from monitor.terminal import INTERRUPTED, ctrl_c, stderr
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 

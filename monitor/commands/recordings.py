@@ -4,6 +4,15 @@ from pathlib import Path
 
 import click
 
+from monitor.commands.terminal import (
+    echo_json,
+    json_option,
+    open_history,
+    show,
+    stderr,
+    stdout,
+    tell_more,
+)
 from monitor.recorded import Recording, State
 from monitor.recording_forms import (
     recording_json,
@@ -14,7 +23,6 @@ from monitor.recording_forms import (
 from monitor.store.history import History
 from monitor.store.identifiers import utc_now
 from monitor.store.recordings import Recordings
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout, tell_more
 
 EMPTY = "Nothing is recorded yet. Try: llamawatt watch --seconds 10 --record"
 

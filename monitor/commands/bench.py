@@ -8,7 +8,6 @@ import click
 from rich.markup import escape
 from rich.text import Text
 
-from monitor import bench_lookups
 from monitor.bench import forms
 from monitor.bench.download import fetch
 from monitor.bench.plan import Entrant
@@ -25,15 +24,16 @@ from monitor.bench.suites import (
 from monitor.bench.summary import SuiteResult
 from monitor.bench.task import LLAMACPP, LMH
 from monitor.bench.tasks import TASKS, find_task
-from monitor.bench_lookups import known
-from monitor.bench_terminal import follow, progress_bar, show_run, show_suite, write_items
-from monitor.energy_option import Energy
+from monitor.commands import bench_lookups
+from monitor.commands.bench_lookups import known
+from monitor.commands.bench_terminal import follow, progress_bar, show_run, show_suite, write_items
+from monitor.commands.energy_option import Energy
+from monitor.commands.terminal import json_option, open_history, show
 from monitor.exchange.capsule import FORM
 from monitor.exchange.node import read_document
 from monitor.loading import LoadOptions
 from monitor.models.library import list_models, model_places, resolve_model
 from monitor.store.history import History
-from monitor.terminal import json_option, open_history, show
 
 T = TypeVar("T")
 

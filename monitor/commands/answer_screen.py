@@ -3,12 +3,12 @@
 import click
 from rich.console import RenderableType
 
+from monitor.commands.terminal import inert, stderr
 from monitor.engine.messages import Loaded, LoadProgress, PrefillStarted, PromptRead, Text
 from monitor.loading import Identifying
 from monitor.meter import Event, Finished
 from monitor.reading import Reading
 from monitor.running import SoFar
-from monitor.terminal import inert, stderr
 
 
 class AnswerScreen:

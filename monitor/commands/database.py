@@ -12,8 +12,9 @@ import click
 from rich.console import Group
 from rich.text import Text
 
-from monitor.backup_commands import backup, backup_json, list_, restore
-from monitor.database_work import FILE, Stoppable, ask_first, existing, working, yes_option
+from monitor.commands.backups import backup, backup_json, list_, restore
+from monitor.commands.database_work import FILE, Stoppable, ask_first, existing, working, yes_option
+from monitor.commands.terminal import json_option, show
 from monitor.figures import size, things
 from monitor.report import make_table
 from monitor.store import backups, retention, upkeep
@@ -25,7 +26,6 @@ from monitor.store.merge import merge
 from monitor.store.rescue import rescue
 from monitor.store.retention import Freed, Rules
 from monitor.store.schema import SCHEMA_VERSION
-from monitor.terminal import json_option, show
 
 
 @click.group(cls=Stoppable)

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from monitor.commands.terminal import echo_json, json_option, stderr, stdout
 from monitor.power.channel import Probe, ProbeState
 from monitor.power.deadline import within
 from monitor.power.mend import (
@@ -21,7 +22,6 @@ from monitor.power.mend import (
     run,
 )
 from monitor.power.sources.rapl import Rapl
-from monitor.terminal import echo_json, json_option, stderr, stdout
 
 WAYS = (
     "`llamawatt sensors mend --apply` asks, and then runs this as root through pkexec or sudo; "

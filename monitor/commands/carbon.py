@@ -29,14 +29,14 @@ from monitor.carbon.live import Live, LiveError, Provider, live_for
 from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, OwnFigure
 from monitor.carbon.recost import check_year, figure_given, recost
 from monitor.carbon.state import LiveState, read_state, refresh
+from monitor.commands.filter_options import filter_options, known_filter
+from monitor.commands.history import EMPTY, NOTHING_MATCHES, found_record
+from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr
 from monitor.energy.parts import is_lower_bound
-from monitor.filter_options import filter_options, known_filter
-from monitor.history_commands import EMPTY, NOTHING_MATCHES, found_record
 from monitor.repeat import REPEATABLE
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord
-from monitor.terminal import echo_json, json_option, open_history, show, stderr
 
 PER_TOKENS = 1000
 

@@ -14,12 +14,20 @@ from monitor.bench.comparison import compare_runs
 from monitor.bench.suites import QUALITY, list_suites
 from monitor.bench.summary import RunResult, SuiteResult, result_of, summarise
 from monitor.bench.verdict import is_right
-from monitor.bench_terminal import show_suite, write_items
 from monitor.clock import local_minute
+from monitor.commands.bench_terminal import show_suite, write_items
+from monitor.commands.terminal import (
+    echo_json,
+    json_option,
+    open_history,
+    show,
+    stderr,
+    stdout,
+    tell_more,
+)
 from monitor.report import make_table, times_note
 from monitor.store.history import History
 from monitor.store.records import Status
-from monitor.terminal import echo_json, json_option, open_history, show, stderr, stdout, tell_more
 
 T = TypeVar("T")
 

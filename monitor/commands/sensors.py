@@ -6,22 +6,22 @@ from collections.abc import Container
 import click
 
 from monitor import forms, report
+from monitor.commands.mend import mend
+from monitor.commands.plugs import plug
+from monitor.commands.sensor_test import HINT, test_sensors
+from monitor.commands.terminal import json_option, open_history, show, stderr
 from monitor.energy.present import present
 from monitor.engine.backends import offload_advice
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.messages import Hello
-from monitor.mend_commands import mend
-from monitor.plug_commands import plug
 from monitor.power.channel import ProbeState
 from monitor.power.local_http import ALTOGETHER_S
 from monitor.power.sampler import Sampler
 from monitor.power.sources.plug import PERIOD_S, PREFIX
 from monitor.sensing import sampler_for
-from monitor.sensor_test_commands import HINT, test_sensors
 from monitor.sensor_testing import untested
 from monitor.store.database import StoreError
 from monitor.store.sensor_traits import SensorTraits
-from monitor.terminal import json_option, open_history, show, stderr
 
 SENSORS_S = 2.0
 """So long a second reading is waited for; most sensors have one after a fifth of that."""

@@ -20,15 +20,15 @@ from monitor.bench.prepare import prepare
 from monitor.bench.runner import Runner
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, summarise
+from monitor.commands.live_beside import live_beside
+from monitor.commands.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
 from monitor.energy.parts import is_lower_bound
 from monitor.engine.client import Engine
-from monitor.live_beside import live_beside
 from monitor.loading import Stopped
 from monitor.report import WIDE, footprint_line, make_table, unread_notes
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.records import Status
-from monitor.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
 
 LESSER = ("g CO₂e/1,000", "points/Wh", "Wh/1,000")
 """Columns a narrow terminal does without; --json and --markdown have them."""

@@ -17,21 +17,21 @@ from monitor import report
 from monitor.carbon.choice import chosen_pue
 from monitor.carbon.footprint import known_footprint
 from monitor.carbon.late import late_figure
+from monitor.commands.live_beside import live_beside
+from monitor.commands.number_option import Number, Seconds
+from monitor.commands.recordings import COMMANDS
+from monitor.commands.terminal import ctrl_c, json_option, open_history, show, stderr
 from monitor.energy.notes import Notes
 from monitor.energy.present import present
-from monitor.live_beside import live_beside
 from monitor.meter import chosen_zone
-from monitor.number_option import Number, Seconds
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.quiet import above_last_idle
 from monitor.recorded import Cost, Recorded
 from monitor.recorder import Recorder
-from monitor.recording_commands import COMMANDS
 from monitor.recording_forms import cost_json, cost_view, recording_json, recording_view
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.tally import Tally, settled_s
-from monitor.terminal import ctrl_c, json_option, open_history, show, stderr
 from monitor.watch_notes import notes_of
 
 LOOK_S = 0.1

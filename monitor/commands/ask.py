@@ -10,12 +10,23 @@ from typing import Any
 import click
 
 from monitor import figures, forms, repeat_report, report
-from monitor.answer_screen import AnswerScreen
+from monitor.commands.answer_screen import AnswerScreen
+from monitor.commands.energy_option import Energy
+from monitor.commands.history import found_record
+from monitor.commands.live_beside import live_beside
+from monitor.commands.number_option import Number
+from monitor.commands.terminal import (
+    INTERRUPTED,
+    ctrl_c,
+    echo_json,
+    json_option,
+    open_history,
+    stderr,
+)
 from monitor.details import walls_of
 from monitor.energy.budget import Budget
 from monitor.energy.comparison import Comparison
 from monitor.energy.wall import AtTheWall, wall_words
-from monitor.energy_option import Energy
 from monitor.engine.client import Engine
 from monitor.engine.memory import KV_SHARE
 from monitor.engine.messages import (
@@ -30,12 +41,9 @@ from monitor.engine.messages import (
 from monitor.exchange.capsule_reading import BenchmarkCapsule, read_capsule
 from monitor.exchange.intake import Machine
 from monitor.exchange.replay import difference_lines, differences, replay_of
-from monitor.history_commands import found_record
-from monitor.live_beside import live_beside
 from monitor.loading import LoadOptions, Stopped
 from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
-from monitor.number_option import Number
 from monitor.repeat import repeat
 from monitor.repeating import MOST, Plan, Repeated, Repeater, earlier_runs
 from monitor.running import BUDGET
@@ -43,14 +51,6 @@ from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.machine import this_machine
 from monitor.store.records import QueryRecord, Status
-from monitor.terminal import (
-    INTERRUPTED,
-    ctrl_c,
-    echo_json,
-    json_option,
-    open_history,
-    stderr,
-)
 
 
 def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:

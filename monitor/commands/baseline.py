@@ -12,13 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures, forms
+from monitor.commands.number_option import Seconds
+from monitor.commands.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
 from monitor.energy.baseline import Baseline, Stale, is_stale, stale_words, why_stale
 from monitor.energy.calibration import Calibration, CannotCalibrate, calibrate
 from monitor.engine.client import Engine
 from monitor.engine.gguf import read_model_info
 from monitor.loading import LoadOptions
 from monitor.models.library import model_places, resolve_model
-from monitor.number_option import Seconds
 from monitor.power.channel import Channel
 from monitor.power.sampler import Sampler
 from monitor.power.sources.battery import KEY as BATTERY
@@ -37,7 +38,6 @@ from monitor.staircase import (
 from monitor.store.baselines import LOOKED_AT, Baselines
 from monitor.store.calibrations import Calibrations
 from monitor.store.history import History
-from monitor.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
 
 LOOK_S = 0.5
 

@@ -6,13 +6,16 @@ from typing import Any
 import click
 from rich.text import Text
 
-from monitor import hub_commands
 from monitor.carbon.training import compare_answers, comparison_json, training_json
+from monitor.commands import hub
+from monitor.commands.filter_options import known_filter
+from monitor.commands.number_option import Number
+from monitor.commands.terminal import json_option, open_history, show, stdout
+from monitor.commands.training_options import training_of
 from monitor.engine.client import check_context
 from monitor.engine.gguf import ModelInfo, read_model_info
 from monitor.engine.memory import KV_SHARE
 from monitor.engine.messages import F16
-from monitor.filter_options import known_filter
 from monitor.models.chosen import add_path, forget_path
 from monitor.models.fit import Fit, fit, free_memory, usual_context
 from monitor.models.forms import entry_json, figures_json, fit_json, model_json, visit_json
@@ -21,11 +24,8 @@ from monitor.models.overview import overview, read_figures
 from monitor.models.places import TITLES, read_program, unread_programs
 from monitor.models.report import folders_view, library_view, model_view
 from monitor.models.training_report import training_view
-from monitor.number_option import Number
 from monitor.store.filters import Filter
 from monitor.store.history import History
-from monitor.terminal import json_option, open_history, show, stdout
-from monitor.training_options import training_of
 
 program_choice = click.Choice(list(TITLES), case_sensitive=False)
 
@@ -196,5 +196,5 @@ def _model_name(stored: History, model: str) -> str:
     return name
 
 
-for command in (hub_commands.search_models, hub_commands.list_files, hub_commands.get_model):
+for command in (hub.search_models, hub.list_files, hub.get_model):
     models.add_command(command)

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from monitor import figures
+from monitor.commands.terminal import json_option, open_history, show
 from monitor.plugs import (
     Found,
     WallPlug,
@@ -21,7 +22,6 @@ from monitor.plugs import (
 from monitor.power.channel import Kind
 from monitor.power.local_http import NotLocal
 from monitor.report import make_table
-from monitor.terminal import json_option, open_history, show
 
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Ask it even if it is outside your own network."
