@@ -657,7 +657,7 @@ def test_the_command_lists_what_there_is_if_it_is_not_clear(hub: Hub, chosen: li
 def test_ctrl_c_keeps_what_came_and_says_how_to_go_on(hub: Hub) -> None:
     hub.pause_s = 0.02
     process = subprocess.Popen(
-        [sys.executable, "-c", "from monitor.hub_commands import *; get_model()", "who/quiz"],
+        [sys.executable, "-c", "from monitor.commands.hub import *; get_model()", "who/quiz"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
