@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from monitor.store.filters import Filter
 from monitor.store.sums import OWN
+from monitor.store.vocabulary import words_beginning
 
 FARTHEST_CLOCK = timedelta(hours=14)
 """No clock on Earth is farther from UTC, so that a day's queries began within it of that day."""
@@ -110,8 +111,13 @@ class Selection:
 
     def _match(self) -> str:
         """Write the words, and the marks that narrow them down, in the index's language."""
-        *whole, unfinished = (f'"{word.replace(chr(34), " ")}"' for word in self._filter.words)
-        words = " ".join([*whole, f"{unfinished}*"])
+        *whole, unfinished = self._filter.words
+        words = " ".join(map(_quoted, whole))
+        if known := words_beginning(self._db, unfinished):
+            either = f"({' OR '.join(map(_quoted, known))})"
+            words = f"({words}) AND {either}" if words else either
+        else:
+            words += f" {_quoted(unfinished)}*"
         match = f"{{prompt answer note}} : ({words})"
         chosen, marks = self._filter, list[list[str]]()
         if chosen.models or chosen.quantisations:
@@ -139,6 +145,11 @@ class Selection:
             return bool(self._db.execute(sql, [*days, number]).fetchone()[0])
 
         return filter(is_inside, numbers)
+
+
+def _quoted(word: str) -> str:
+    """Write a word so that nothing in it is taken for the index's language."""
+    return f'"{word.replace(chr(34), " ")}"'
 
 
 def models_of(db: Database, chosen: Filter) -> list[int]:

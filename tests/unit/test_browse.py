@@ -15,6 +15,7 @@ from monitor.attachments import Attachment, with_attachments
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.power.channel import Domain, Kind
+from monitor.store import vocabulary
 from monitor.store.chart_reader import PICK_LIMIT
 from monitor.store.charts import Period, Stack
 from monitor.store.filters import EVERYTHING, Filter
@@ -364,6 +365,33 @@ def test_words_are_found_in_prompt_answer_and_note(history: History) -> None:
     assert found(history, "ghent") == ["Écris un poème"]
     history.edits.note(newest, "")
     assert found(history, "ghent") == []
+
+
+@pytest.mark.parametrize("most", [vocabulary.MOST_WORDS, 1])
+def test_a_long_beginning_of_a_word_finds_each_that_it_fits(
+    history: History, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Whether the index is asked for the words one by one or, where they are many, at once."""
+    monkeypatch.setattr(vocabulary, "MOST_WORDS", most)
+    prompts = [
+        "ENERGY of a watt",
+        "energy2 of a watt",
+        "energétique",
+        "energies",
+        "enemies",
+        "a watt",
+    ]
+    for prompt in prompts:
+        stored_query(history, prompt)
+    assert found(history, "energ") == [
+        "energies",
+        "energétique",
+        "energy2 of a watt",
+        "ENERGY of a watt",
+    ]
+    assert found(history, "watt Energy") == ["energy2 of a watt", "ENERGY of a watt"]
+    assert found(history, "energé") == ["energétique"]
+    assert found(history, "energy3") == found(history, "watt energo") == []
 
 
 def test_a_row_shows_the_question_before_the_files_that_went_along(history: History) -> None:
