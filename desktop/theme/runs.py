@@ -18,7 +18,7 @@ TEXTS = (
     QT_TRANSLATE_NOOP(
         "Runs",
         "Two single runs: how much they scatter is not known, and so no verdict is given. Run the "
-        "suite again, with `repeats` in it or as it is.",
+        "suite again, as it is or with “repeats” in it.",
     ),
     QT_TRANSLATE_NOOP(
         "Runs",

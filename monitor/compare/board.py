@@ -54,7 +54,7 @@ class Board:
         if len(runs) > 1 and sum(count < 2 for count in runs) > 1:
             found.append(
                 "How much single runs scatter is not known: rows with one run each are not told "
-                "apart by energy. Run the suite again, with `repeats` in it or as it is."
+                "apart by energy. Run the suite again, as it is or with “repeats” in it."
             )
         if len(methods) > 1:
             found.append(

@@ -56,7 +56,7 @@ SINGLE = (
 )
 SINGLE_PARTS = (
     "Two single runs: how much they scatter is not known, and so no verdict is given. Run the "
-    "suite again, with `repeats` in it or as it is."
+    "suite again, as it is or with “repeats” in it."
 )
 FIRST_NOT_COUNTED = (
     "The first itself is not among its runs that count: those that ended, had the model loaded "
