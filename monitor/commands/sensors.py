@@ -8,7 +8,7 @@ import click
 from monitor import forms, report
 from monitor.commands.mend import mend
 from monitor.commands.plugs import plug
-from monitor.commands.sensor_test import HINT, test_sensors
+from monitor.commands.selftest import HINT, test_sensors
 from monitor.commands.terminal import json_option, open_history, show, stderr
 from monitor.energy.present import present
 from monitor.engine.backends import offload_advice

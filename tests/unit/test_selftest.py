@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.commands.sensor_test import HINT
-from monitor.commands.sensor_test import test_sensors as sensors_test_command
+from monitor.commands.selftest import HINT
+from monitor.commands.selftest import test_sensors as sensors_test_command
 from monitor.commands.sensors import sensors
 from monitor.commands.terminal import open_history
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
