@@ -79,7 +79,10 @@ class Pick:
         if self.is_by_shared:
             said = f"By the {self.score.items} items both have done: {said[0].lower()}{said[1:]}"
         if saving := self.energy.relative:
-            said += f", saving {-saving.value:.0f} % ({_range(-saving.high, -saving.low)})"
+            low, value, high = (
+                _hundredths(-each) for each in (saving.high, saving.value, saving.low)
+            )
+            said += f", saving {value} % ({low} to {high} %)"
         percent = min(int(100 * self.confidence), 99)
         if self.confidence < SURE:
             return f"{said}; but these results cannot tell: it is {percent} % sure only."
@@ -91,8 +94,10 @@ class Pick:
         return f"{said}; that is {percent} % sure."
 
 
-def _range(low: float, high: float) -> str:
-    return f"{low:.0f} to {high:.0f} %".replace("-", "−")
+def _hundredths(percent: float) -> str:
+    """Write a percentage, a small one to its tenth."""
+    told = f"{percent:.1f}" if abs(percent) < 9.95 else f"{percent:.0f}"
+    return "0.0" if told == "-0.0" else told.replace("-", "−")
 
 
 def pick_good_enough(board: Board, points: float) -> Pick | None:

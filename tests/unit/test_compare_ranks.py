@@ -256,6 +256,14 @@ def test_the_pick_saves_within_the_points() -> None:
     assert pick_good_enough(board(), 3) is None
 
 
+def test_a_small_saving_is_not_nothing() -> None:
+    found = board(entry("best", right(800, 1000), 1.0), entry("small", right(800, 1000), 0.996))
+    pick = pick_good_enough(found, 1)
+    assert pick
+    assert "saving 0.4 % (" in pick.sentence
+    assert "−0 " not in pick.sentence
+
+
 def test_the_pick_says_when_it_cannot_tell() -> None:
     found = board(entry("best", right(8, 10), 4.0), entry("small", [0.0, *right(8, 9)], 1.0))
     pick = pick_good_enough(found, 5)
