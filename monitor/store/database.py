@@ -59,6 +59,7 @@ class Store:
         self._open: list[tuple[threading.Thread, Database]] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._preceding: Callable[[Database], object] | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-writer")
         try:
             self._writer.submit(self._prepare).result()
@@ -173,49 +174,65 @@ class Store:
             try:
                 return self.write(change).result()
             except StoreError as error:
-                why = error.__cause__
-                is_held = isinstance(why, sqlite3.Error) and code_of(why) in (BUSY, LOCKED)
-                if not is_held or time.monotonic() > deadline_s:
+                if not _is_held(error) or time.monotonic() > deadline_s:
                     raise
                 self._closing.wait(TRY_AGAIN_S)
 
-    def write_until_stored(
-        self, change: Callable[[Database], T], wait_s: float | None = None
-    ) -> "Future[T]":
+    def write_until_stored(self, change: Callable[[Database], T]) -> "Future[T]":
         """Run a change as :meth:`write` does, again and again until SQLite takes it.
 
         Other changes get their turn in between.
 
-        :param wait_s: how long it waits each time for another program's transaction, which
-            :meth:`close` then waits for at most; as long as any change unless given
         :return: its result; a :class:`StoreError` only if the store was closed before
         """
         stored: Future[T] = Future()
-        self._writer.submit(self._try_again, change, stored, wait_s)
+        self._writer.submit(self._try_again, change, stored, self._busy_timeout_s, _always)
         return stored
 
+    def write_once_free(self, change: Callable[[Database], T], wait_s: float) -> "Future[T]":
+        """Run a change as :meth:`write` does, again and again while another program holds the file.
+
+        Other changes get their turn in between.
+
+        :param wait_s: how long each attempt waits for it, and :meth:`close` for the attempt
+        :return: its result, or its error
+        """
+        stored: Future[T] = Future()
+        self._writer.submit(self._try_again, change, stored, wait_s, _is_held)
+        return stored
+
+    def precede(self, change: Callable[[Database], object]) -> None:
+        """Have a change made once, in the transaction of the next that is written.
+
+        It takes the place of one that is still to be made so.
+        """
+        self._preceding = change
+
     def _try_again(
-        self, change: Callable[[Database], T], stored: "Future[T]", wait_s: float | None
+        self,
+        change: Callable[[Database], T],
+        stored: "Future[T]",
+        wait_s: float,
+        may_help: Callable[[StoreError], bool],
     ) -> None:
+        """Write a change, or have it written after the others that wait, if that may help."""
         try:
             with self._waiting(wait_s):
                 stored.set_result(self._transact(change))
         except StoreError as error:
-            self._closing.wait(TRY_AGAIN_S)
-            with self._lock:
-                if not self._closing.is_set():
-                    self._writer.submit(self._try_again, change, stored, wait_s)
-                    return
+            if may_help(error):
+                self._closing.wait(TRY_AGAIN_S)
+                with self._lock:
+                    if not self._closing.is_set():
+                        self._writer.submit(self._try_again, change, stored, wait_s, may_help)
+                        return
             stored.set_exception(error)
         except BaseException as error:
             stored.set_exception(error)
 
     @contextmanager
-    def _waiting(self, wait_s: float | None) -> Iterator[None]:
+    def _waiting(self, wait_s: float) -> Iterator[None]:
         """Have this thread wait so long for other programs within the block."""
-        if wait_s is None:
-            yield
-            return
         db = self._connection()
         db.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
         try:
@@ -230,12 +247,18 @@ class Store:
     def _transact(self, change: Callable[[Database], T]) -> T:
         if self.is_read_only:
             raise StoreError(self.notice)
+        preceding = self._preceding
 
         def transact() -> T:
             with _immediate(self._connection()) as db:
+                if preceding:
+                    preceding(db)
                 return change(db)
 
-        return self._explained(transact)
+        result = self._explained(transact)
+        if self._preceding is preceding:
+            self._preceding = None
+        return result
 
     def _explained(self, work: Callable[[], T]) -> T:
         try:
@@ -276,6 +299,16 @@ def migrate(db: Database, path: Path) -> None:
             )
     db.execute("PRAGMA legacy_alter_table = OFF")
     db.execute("PRAGMA foreign_keys = ON")
+
+
+def _is_held(error: StoreError) -> bool:
+    """Whether another program's transaction was in the way."""
+    why = error.__cause__
+    return isinstance(why, sqlite3.Error) and code_of(why) in (BUSY, LOCKED)
+
+
+def _always(_: StoreError) -> bool:
+    return True
 
 
 def _probe(db: Database, version: int) -> None:

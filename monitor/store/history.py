@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -25,18 +24,19 @@ from monitor.store.bills import read_bills
 from monitor.store.browse import Browse
 from monitor.store.conversations import Conversations
 from monitor.store.curves import StoredTrace, decode_trace
-from monitor.store.database import Store, StoreError
+from monitor.store.database import Store
 from monitor.store.edits import Edits
-from monitor.store.endings import Endings, Message, add_answer, add_message, ended
+from monitor.store.endings import Endings, Message, add_message, ended
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.forecasts import Forecasts, insert_prediction
 from monitor.store.gauges import read_gauges
 from monitor.store.identifiers import new_id, utc_now
+from monitor.store.introduction import Introduction
 from monitor.store.lacking import PARTLY_READ, UNREAD
 from monitor.store.machine import this_machine
 from monitor.store.marks import TextMarks, decode_marks
 from monitor.store.outcomes import Outcome, query_number, update_query
-from monitor.store.processes import is_alive, this_process
+from monitor.store.processes import this_process
 from monitor.store.records import QueryRecord, Status
 from monitor.store.references import free_number, intensity_id, model_id, settings_id
 from monitor.store.standings import Standings
@@ -45,12 +45,6 @@ from monitor.store.trainings import Trainings
 log = logging.getLogger(__name__)
 
 TITLE_LENGTH = 60
-
-INTRODUCTION_S = 2.0
-"""So long the window waits to enter its machine, which it goes on trying meanwhile."""
-
-ATTEMPT_S = 0.25
-"""So long each attempt to enter it waits for another program, and closing for the attempt."""
 
 CHAT = "chat"
 """The kind of query that belongs to a conversation."""
@@ -120,42 +114,7 @@ class History:
         if not self._store.is_read_only:
             # First of all: what has ended must not be taken for interrupted.
             self._endings.take_in()
-            self._enter()
-
-    def _enter(self) -> None:
-        """Have this machine in the file. Whoever only looks at one that knows it, writes nothing:
-        it may be damaged, or held by another program."""
-        try:
-            if not self._is_introduced():
-                self._store.write_until_stored(self._introduce, ATTEMPT_S).result(INTRODUCTION_S)
-        except (StoreError, TimeoutError, sqlite3.Error) as error:
-            # Another program holds the file, merging perhaps; it can be read all the same.
-            log.warning("This machine is not entered yet: %r", error)
-
-    def _is_introduced(self) -> bool:
-        """Whether this machine is entered as it is, and nothing of it has died running."""
-        db = self._store.read()
-        entered = list(db.query("select * from machines where id = ?", [self._machine["id"]]))
-        return entered == [self._machine] and not (self._died(db) or self.benchmarks.died(db))
-
-    def _introduce(self, db: Database) -> None:
-        """Enter this machine, and mark what died running as interrupted."""
-        db.table("machines").upsert(self._machine, pk="id")
-        self.benchmarks.mark_interrupted(db)
-        for row in self._died(db):
-            db.table("queries").update(row["started_ms"], {"status": str(Status.INTERRUPTED)})
-            if row["conversation_id"] and row["answer_text"]:
-                _keep_answer(db, row)
-
-    def _died(self, db: Database) -> list[dict[str, Any]]:
-        """Return the queries of this machine whose program ended before they did."""
-        running = db.query(
-            "select started_ms, id, process_id, process_started, conversation_id, answer_text "
-            "from queries where facet_id in "
-            "(select id from facets where status = ? and machine_id = ?)",
-            [Status.RUNNING, self._machine["id"]],
-        )
-        return [row for row in running if not is_alive(row["process_id"], row["process_started"])]
+            Introduction(self._store, self._machine, self.benchmarks).make()
 
     @property
     def store(self) -> Store:
@@ -184,8 +143,6 @@ class History:
         if start.kind == CHAT and conversation_id is None:
             conversation_id = _new_conversation(db, start.prompt)
         began = datetime.now(UTC)
-        # It may not be entered yet, where another program has held the file since the start.
-        db.table("machines").insert(self._machine, pk="id", ignore=True)
         db.table("queries").insert(
             {
                 "started_ms": free_number(db, began),
@@ -378,16 +335,6 @@ class History:
 def _log_failure(written: "Future[None]") -> None:
     if not written.cancelled() and (error := written.exception()):
         log.warning("How far a query has come was not stored: %s", error)
-
-
-def _keep_answer(db: Database, row: Mapping[str, Any]) -> None:
-    """Show in its conversation what was written of an answer before the program ended."""
-    written = db.execute(
-        "update messages set content = ? where query_id = ? and role = 'assistant'",
-        [row["answer_text"], row["id"]],
-    ).rowcount
-    if not written:
-        add_answer(db, row["conversation_id"], row["id"], row["answer_text"])
 
 
 def _new_conversation(db: Database, first_prompt: str) -> str:

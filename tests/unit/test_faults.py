@@ -22,7 +22,7 @@ import pytest
 from monitor.commands.terminal import open_history
 from monitor.logs import logging_to_file
 from monitor.store import database as database_module
-from monitor.store import history as history_module
+from monitor.store import introduction
 from monitor.store.backups import list_backups
 from monitor.store.benchmarks import Benchmarks
 from monitor.store.copies import copy_database
@@ -195,8 +195,8 @@ def test_while_another_holds_the_file_reading_goes_on_and_writing_says_why(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a history that starts wait for nobody, but go on trying."""
-    monkeypatch.setattr(history_module, "INTRODUCTION_S", 0.02)
-    monkeypatch.setattr(history_module, "ATTEMPT_S", 0.02)
+    monkeypatch.setattr(introduction, "WAIT_S", 0.02)
+    monkeypatch.setattr(introduction, "ATTEMPT_S", 0.02)
     monkeypatch.setattr(database_module, "TRY_AGAIN_S", 0.02)
 
 
@@ -212,6 +212,29 @@ def test_who_only_reads_a_held_file_need_not_wait_for_it_to_leave(
         assert time.monotonic() - begun_s < database_module.BUSY_TIMEOUT_S / 2
     with closing(History(path)) as reading:
         assert reading.store.read().table("machines").get(machine_of(history))["name"] != "before"
+
+
+def test_what_is_written_first_into_a_file_that_was_held_finds_its_machine_there(
+    history: History, path: Path, impatient: None
+) -> None:
+    """A file of another machine, which another program merges perhaps as this one starts."""
+    history.store.write(lambda db: db.execute("delete from machines")).result()
+    with ExitStack() as stack:
+        with locked(path):
+            started = stack.enter_context(closing(History(path)))
+            begun = started.store.write(
+                lambda db: db.table("bench_suites").insert(
+                    {
+                        "id": "s", "name": "quick", "title": "Quick", "status": "done",
+                        "error": "", "started_at": "2026-01-01", "plan": "{}", "versions": "{}",
+                        "machine_id": machine_of(history),
+                    }
+                )
+            )  # fmt: skip
+        begun.result()
+        assert [row["id"] for row in started.store.read().table("machines").rows] == [
+            machine_of(history)
+        ]
 
 
 def test_looking_at_a_history_writes_nothing_into_it(path: Path) -> None:
@@ -234,13 +257,6 @@ def test_what_died_is_interrupted_as_soon_as_a_held_file_is_free(
             started = stack.enter_context(closing(History(path)))
             assert started.record(left).status is Status.RUNNING
         eventually(lambda: started.record(left).status is Status.INTERRUPTED)
-
-
-def test_a_query_of_a_machine_that_is_not_entered_yet_is_stored(
-    history: History, path: Path
-) -> None:
-    history.store.write(lambda db: db.execute("delete from machines")).result()
-    assert stored_query(history).status is Status.DONE
 
 
 def test_a_benchmark_waits_longer_for_the_file_and_then_says_how_to_go_on(
