@@ -1,7 +1,7 @@
 """What was recorded of the machine without a model, and the bill of any span of it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from monitor.energy.standing import billed_curves
 from monitor.power.channel import Channel, Role
 from monitor.power.curve import Curve, Gap
 from monitor.power.present import total_w
-from monitor.power.trace import AROUND, AROUND_PERIODS, Trace
+from monitor.power.trace import AROUND, AROUND_PERIODS, Trace, Unread
 from monitor.power.window import EMPTY, Window, window_of
 
 WELL_READ = 0.995
@@ -180,10 +180,15 @@ def _as_opened(channels: Sequence[Channel]) -> tuple[Channel, ...]:
 class _StillTrace(Trace):
     """A trace to which nothing is added: the curves of a recording, on the recording's clock."""
 
-    def __init__(self, channels: Sequence[Channel], curves: Mapping[str, Curve]) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], curves: Mapping[str, Curve], unread: Sequence[Unread]
+    ) -> None:
         super().__init__(capacity=0)
         self._channels = {channel.key: channel for channel in _as_opened(channels)}
         self._curves = curves
+        for each in unread:
+            self.note_unread(each.channel, each.from_s)
+            self.note_unread(None, each.until_s)
 
     def channels(self) -> tuple[Channel, ...]:
         """Return the channels that have a curve."""
@@ -211,11 +216,13 @@ class Recorded:
 
     :param curves: by channel key; their times are seconds since the recording began
     :param sleeps: in the order of time
+    :param unread: times in which a part was at work that nobody read, on the recording's clock
     """
 
     recording: Recording
     curves: Mapping[str, Curve]
     sleeps: tuple[Sleep, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     def moment(self, at_s: float) -> datetime:
         """Return the UTC time at which the recording's clock showed so many seconds."""
@@ -228,7 +235,7 @@ class Recorded:
         last_s = self.recording.duration_s
         low_s, high_s = sorted(min(max(at_s, 0.0), last_s) for at_s in (start_s, end_s))
         channels = _as_opened(self.recording.channels)
-        trace = _StillTrace(channels, self.curves)
+        trace = _StillTrace(channels, self.curves, self.unread)
         bill = account(trace, channels, [Phase(WATCH, low_s, high_s)])
         return self.recording.cost_of(low_s, high_s, bill)
 
@@ -264,36 +271,51 @@ class Recorded:
             for key, curve in self.curves.items()
             if len((around := _cut(curve, cost.start_s, cost.end_s)).time_s)
         }
-        return Recorded(recording, curves, sleeps)
+        unread = unread_within(self.unread, cost.start_s, cost.end_s)
+        return Recorded(recording, curves, sleeps, unread)
 
 
 def recorded_of(
-    recording: Recording, pieces: Sequence[Mapping[str, Curve]], sleeps: Sequence[Sleep]
+    recording: Recording, pieces: Sequence[Mapping[str, Curve]], phases: Sequence[Phase]
 ) -> Recorded:
     """Return a recording with the curves of what it is billed by.
 
     :param pieces: of the curves, in their order; of a model also what a sensor had measured
+    :param phases: what is stored beside them; see :func:`stored_phases`
     """
     channels = _as_opened(recording.channels)
-    trace = _StillTrace(channels, joined_pieces(pieces))
+    sleeps = tuple(Sleep(p.start_s, p.end_s - p.start_s) for p in phases if p.name == SLEEP)
+    known = {channel.key: channel for channel in channels}
+    unread = tuple(Unread(known[p.name], p.start_s, p.end_s) for p in phases if p.name in known)
+    trace = _StillTrace(channels, joined_pieces(pieces), unread)
     spans = [(0.0, recording.duration_s)]
     curves = billed_curves(trace, channels, spans, (-math.inf, math.inf))
-    return Recorded(recording, curves, tuple(sleeps))
+    return Recorded(recording, curves, sleeps, unread)
 
 
 SLEEP = "asleep"
 """What a sleep is called among the phases that are stored with a curve."""
 
 
-def sleep_phases(sleeps: Sequence[Sleep]) -> tuple[Phase, ...]:
-    """Return sleeps as they are stored with a curve; see :func:`sleeps_of`."""
-    return tuple(Phase(SLEEP, each.at_s, each.at_s + each.length_s) for each in sleeps)
+def stored_phases(sleeps: Iterable[Sleep], unread: Iterable[Unread]) -> tuple[Phase, ...]:
+    """Return what is stored with the curves beside them: sleeps, and when a part was not read.
+
+    The latter by the part's key.
+    """
+    return (
+        *(Phase(SLEEP, each.at_s, each.at_s + each.length_s) for each in sleeps),
+        *(Phase(each.channel.key, each.from_s, each.until_s) for each in unread),
+    )
 
 
-def sleeps_of(phases: Sequence[Phase]) -> tuple[Sleep, ...]:
-    """Return the sleeps among the phases that were stored with a curve."""
+def unread_within(unread: Iterable[Unread], start_s: float, end_s: float) -> tuple[Unread, ...]:
+    """Return the share of unread times in a span, on a clock that begins with it."""
     return tuple(
-        Sleep(phase.start_s, phase.end_s - phase.start_s) for phase in phases if phase.name == SLEEP
+        Unread(
+            each.channel, max(each.from_s, start_s) - start_s, min(each.until_s, end_s) - start_s
+        )
+        for each in unread
+        if each.from_s < end_s and start_s < each.until_s
     )
 
 

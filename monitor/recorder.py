@@ -27,7 +27,8 @@ from monitor.recorded import (
     Sleep,
     State,
     recorded_of,
-    sleep_phases,
+    stored_phases,
+    unread_within,
 )
 from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace, encode_trace
@@ -171,7 +172,8 @@ class Recorder:
         with self._lock:
             recording = self.now()
             last = self._open_piece(recording, self._start_s + recording.duration_s)
-            return recorded_of(recording, [*self._pieces, last], self._sleeps)
+            phases = self._phases(self._start_s + recording.duration_s)
+            return recorded_of(recording, [*self._pieces, last], phases)
 
     def stop(self) -> Recording:
         """End the recording and store the last of it.
@@ -203,6 +205,10 @@ class Recorder:
                 if not self.problem:
                     log.warning("A recording cannot be stored now: %s", error)
                 self.problem = str(error)
+            except Exception as error:  # none of ours is to end it: what is read is not lost yet
+                if not self.problem:
+                    log.exception("A recording cannot be stored now")
+                self.problem = f"The recording cannot be stored now: {error}"
 
     def _write(self, until_s: float, ended_at: str | None = None) -> None:
         """Store what is new up to a moment, and begin a new piece when this one is full."""
@@ -210,7 +216,7 @@ class Recorder:
             recording = self._until(until_s, self._tally.bill(until_s))
             self._drop_withdrawn()
             self._pieces.append(self._open_piece(recording, until_s))
-            phases = sleep_phases(self._sleeps)
+            phases = self._phases(until_s)
             pieces = {
                 number: encode_trace(StoredTrace(self._pieces[number], phases), 0.0)
                 for number in range(self._stored, len(self._pieces))
@@ -242,16 +248,24 @@ class Recorder:
     def _open_piece(self, recording: Recording, until_s: float) -> dict[str, Curve]:
         """Return the curves since the last full piece, beginning with its last readings.
 
-        :param recording: of what is billed; a source that has gone meanwhile has readings too
+        :param recording: of what is billed; a source that has gone meanwhile has readings too, and
+            a part that nobody reads has none
         """
+        has_curve = {channel.key for channel in self._sampler.trace.channels()}
         for channel in recording.channels:
-            self._taken_until_s.setdefault(channel.key, self._start_s)
+            if channel.key in has_curve:
+                self._taken_until_s.setdefault(channel.key, self._start_s)
         found = {}
         for key, from_s in self._taken_until_s.items():
             curve = self._sampler.trace.curve(key, from_s, until_s)
             found[key] = replace(curve, time_s=curve.time_s - self._start_s)
         self._note_sleep(found)
         return found
+
+    def _phases(self, until_s: float) -> tuple[Phase, ...]:
+        """Return what there was beside the curves up to a moment."""
+        unread = unread_within(self._sampler.trace.unread(), self._start_s, until_s)
+        return stored_phases(self._sleeps, unread)
 
     def _note_sleep(self, piece: Mapping[str, Curve]) -> None:
         """Note how long the machine has slept, and where: before the first reading after it."""
@@ -325,11 +339,12 @@ def keep(history: History, recorded: Recorded, name: str = "") -> Recording:
     """
     recordings, found = Recordings(history.store), recorded.recording
     made = recordings.begin(name, found.started_at, found.zone, found.pue)
+    phases = stored_phases(recorded.sleeps, recorded.unread)
     progress = Progress(
         found.duration_s,
         found.bill,
         found.marks,
-        {0: encode_trace(StoredTrace(recorded.curves, sleep_phases(recorded.sleeps)), 0.0)},
+        {0: encode_trace(StoredTrace(recorded.curves, phases), 0.0)},
         (found.baseline, found.stale) if found.baseline else None,
         recorded.moment(found.duration_s).isoformat(timespec="milliseconds"),
         found.notes,
@@ -372,4 +387,5 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
         stale=stale,
         notes=notes_of(sampler, bill, start_s, end_s),
     )
-    return Recorded(recording, curves, tuple(sleeps))
+    unread = unread_within(trace.unread(), start_s, end_s)
+    return Recorded(recording, curves, tuple(sleeps), unread)

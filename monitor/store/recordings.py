@@ -12,7 +12,7 @@ from monitor.energy.account import METHOD, WATCH, Bill, Line
 from monitor.energy.baseline import Baseline, Conditions, IdleLine, Stale
 from monitor.energy.interval import Interval
 from monitor.energy.notes import NO_NOTES, Notes, pack_notes, unpack_notes
-from monitor.recorded import Mark, Recorded, Recording, State, recorded_of, sleeps_of
+from monitor.recorded import Mark, Recorded, Recording, State, recorded_of
 from monitor.store.bills import channel_id, channel_of
 from monitor.store.curves import decode_trace
 from monitor.store.database import Store
@@ -169,9 +169,9 @@ class Recordings:
             [recording.id],
         )
         pieces = [decode_trace(blob) for (blob,) in blobs]
-        # Each piece tells of every sleep up to its end.
-        sleeps = sleeps_of(pieces[-1].phases) if pieces else ()
-        return recorded_of(recording, [piece.curves for piece in pieces], sleeps)
+        # Each piece tells of all there was beside the curves up to its end.
+        phases = pieces[-1].phases if pieces else ()
+        return recorded_of(recording, [piece.curves for piece in pieces], phases)
 
     def _read(self, where: str, parameters: Sequence[Any]) -> list[Recording]:
         db = self._store.read()

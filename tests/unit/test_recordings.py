@@ -25,6 +25,9 @@ from monitor.cli import main
 from monitor.energy.account import METHOD, WATCH, Bill, Line
 from monitor.energy.baseline import Baseline, IdleLine
 from monitor.energy.interval import Interval
+from monitor.energy.parts import is_lower_bound
+from monitor.engine.messages import Load
+from monitor.loading import Loader
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.curve import Curve, Gap
@@ -40,6 +43,7 @@ from monitor.store.recordings import Recordings
 from monitor.tally import Tally, settled_s
 from tests.unit.builders import REPOSITORY, half_read
 from tests.unit.conftest import Eventually, MakeChannel
+from tests.unit.test_unread import Offloading
 
 CPU_W, DRAM_W = 50.0, 4.0
 
@@ -117,6 +121,31 @@ def stored_pieces(history: History) -> int:
 
 
 # --- recording ---------------------------------------------------------------------------
+
+
+def test_a_gpu_that_nobody_reads_is_missing_in_the_spans_it_was_at_work_in(
+    quick: Recorder, recordings: Recordings, sampler: Sampler, history: History
+) -> None:
+    quick.start("A model comes and goes")
+    time.sleep(0.3)
+    engine = Offloading(layers_offloaded=12)
+    loaded_s = quick.elapsed_s
+    list(Loader(sampler, engine, history).load(Load("m.gguf", 512, 2)))  # type: ignore[arg-type]
+    time.sleep(0.3)
+    engine.loaded = None
+    sampler.mark()
+    gone_s = quick.elapsed_s
+    time.sleep(0.3)
+    running = quick.recorded()
+    stopped = quick.stop()
+    assert is_lower_bound(stopped.bill)
+    for recorded in (running, recordings.load(stopped.id)):
+        last_s = recorded.recording.duration_s
+        spans_s = [(0.0, loaded_s - 0.1), (loaded_s, gone_s), (gone_s + 0.05, last_s)]
+        bills = [recorded.cost(*span_s).bill for span_s in spans_s]
+        assert [is_lower_bound(bill) for bill in bills] == [False, True, False]
+        assert not is_lower_bound(recorded.part(*spans_s[2]).cost(0.0, last_s).bill)
+        assert is_lower_bound(recorded.part(*spans_s[1]).cost(0.0, last_s).bill)
 
 
 def test_what_is_recorded_is_billed_and_read_again_in_one_piece(
