@@ -10,7 +10,7 @@ from monitor.power.channel import Channel, Kind, Role
 from monitor.power.trace import Trace
 from monitor.power.window import Window
 
-METHOD = 5
+METHOD = 6
 """Version of the accounting below, kept with every bill. Raise it when a figure would change.
 
 2: intervals know of bursts between readings and of how late a sensor is; joules are those of 1.
@@ -21,7 +21,9 @@ bends where the power stepped; intervals of watts take no burst for late, and kn
 reading met.
 5: where a counter's power may have stepped at the moment itself, what is known before and after is
 weighed by its doubt; it bends while it is not read as well; its intervals take no doubt about when
-it was refreshed for a step."""
+it was refreshed for a step.
+6: a reading that tells the same as the one before bounds when a counter was refreshed; where only
+watts were read between two counts, intervals know of what those missed."""
 
 LOAD, PREFILL, DECODE, WATCH = "load", "prefill", "decode", "watch"
 

@@ -14,7 +14,7 @@ from functools import partial
 from sqlite_utils import Database
 
 from monitor.energy.account import METHOD, OUTSIDE_TOTAL, Bill, Line, Phase, interval_of
-from monitor.power.channel import Kind
+from monitor.power.channel import Channel, Domain, Kind
 from monitor.power.window import window_of
 from monitor.store.bills import read_bills, write_bill
 from monitor.store.copies import never
@@ -31,6 +31,10 @@ SAME = 0.005
 NOISE_KEPT = 3
 """The first method by which how restless watts are is kept with the channel. Bills of methods
 before may have it in their intervals all the same."""
+
+GLANCED = 5
+"""By this method GPUs' counters were asked seldom, and their curves do not tell when: what they say
+of an interval is too little. Such bills keep their number."""
 
 LOOKED_FOR = f"method {METHOD}"
 """What curves are looked at for: by a later method once more."""
@@ -97,6 +101,8 @@ def _line_anew(line: Line, method: int, trace: StoredTrace, phase: Phase | None)
     if line.energy is None:
         return line
     curve = trace.curves.get(line.channel.key)
+    if method == GLANCED and _may_be_sketched(line.channel):
+        return None
     if phase is None or curve is None:
         # A load long before is on no curve; it is beside the total, and stays as it was.
         return line if line.phase in OUTSIDE_TOTAL else None
@@ -111,6 +117,10 @@ def _line_anew(line: Line, method: int, trace: StoredTrace, phase: Phase | None)
         # How restless the watts were is not known any more, and may be part of what is stored.
         random_j = max(random_j, line.energy.random_j)
     return replace(line, energy=replace(energy, joules=line.energy.joules, random_j=random_j))
+
+
+def _may_be_sketched(channel: Channel) -> bool:
+    return channel.kind is Kind.COUNTER and channel.domain is Domain.GPU
 
 
 def _replace(db: Database, changed: list[tuple[_Old, Bill]], since: int, until: int) -> None:

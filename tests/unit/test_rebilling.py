@@ -16,7 +16,7 @@ from monitor.power.selftest import Traits, Verdict, refined
 from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, encode_trace, thin_trace
 from monitor.store.history import History
-from monitor.store.rebilling import rebill
+from monitor.store.rebilling import GLANCED, rebill
 from monitor.store.recordings import Progress, Recordings
 from monitor.store.records import QueryRecord
 from monitor.store.retention import look_again
@@ -45,7 +45,9 @@ def measured(channel: Channel = GPU) -> tuple[Bill, StoredTrace]:
     return bill, StoredTrace({channel.key: trace.curve(channel.key)}, PHASES)
 
 
-def by_method_1(history: History, bill: Bill, trace: StoredTrace | None) -> QueryRecord:
+def by_method_1(
+    history: History, bill: Bill, trace: StoredTrace | None, method: int = 1
+) -> QueryRecord:
     """Store a query as it was billed before, with intervals that were too narrow."""
     lines = (
         replace(line, energy=Interval(line.joules or 0.0, 0.1, 0.1, 0.0)) for line in bill.lines
@@ -53,7 +55,7 @@ def by_method_1(history: History, bill: Bill, trace: StoredTrace | None) -> Quer
     blob = trace and encode_trace(trace, 0.0)
     record = stored_query(history, bill=Bill(tuple(lines)), trace=blob)
     history.store.write(
-        lambda db: db.execute("update queries set method = 1 where id = ?", [record.id])
+        lambda db: db.execute("update queries set method = ? where id = ?", [method, record.id])
     ).result()
     return history.record(record.id)
 
@@ -90,6 +92,19 @@ def test_what_has_no_curve_or_a_thinned_one_keeps_its_method(history: History) -
     assert rebill(history.store) == 0
     for record in kept:
         assert history.record(record.id) == record
+
+
+@pytest.mark.parametrize(
+    ("channel", "method"),
+    [(GPU, METHOD), (CPU, METHOD), (replace(GPU, kind=Kind.COUNTER), GLANCED)],
+    ids=["watts of a card", "a processor's counter", "a card's counter"],
+)
+def test_curves_that_do_not_tell_what_watts_have_placed_are_left_alone(
+    history: History, channel: Channel, method: int
+) -> None:
+    record = by_method_1(history, *measured(channel), method=GLANCED)
+    rebill(history.store)
+    assert history.record(record.id).bill.method == method
 
 
 def test_a_curve_that_does_not_lead_to_its_joules_is_not_believed(history: History) -> None:
