@@ -272,10 +272,10 @@ class Loader:
         self._computed_on = None
         for message in self._engine.load(request):
             if isinstance(message, Loaded):
-                self._sampler.mark()
                 self._load_phase = Phase(LOAD, message.start_s, message.end_s)
                 self._computed_on = _computed_on(message, self._engine.hello())
                 self._sampler.ask_computed_on(self._gpus_in_use, message.start_s)
+                self._sampler.mark()
             elif self._cancelled.is_set():
                 self._engine.cancel()  # again: the first may have come before the load began
             yield message

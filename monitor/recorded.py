@@ -17,7 +17,7 @@ from monitor.energy.standing import billed_curves
 from monitor.power.channel import Channel, Role
 from monitor.power.curve import Curve, Gap
 from monitor.power.present import total_w
-from monitor.power.trace import AROUND, AROUND_PERIODS, Trace, Unread
+from monitor.power.trace import AROUND, Trace, Unread, around_s
 from monitor.power.window import EMPTY, Window, window_of
 
 WELL_READ = 0.995
@@ -205,8 +205,8 @@ class _StillTrace(Trace):
         channel, curve = self._channels.get(key), self._curves.get(key)
         if channel is None or curve is None:
             return EMPTY
-        around_s = AROUND_PERIODS * channel.period_s
-        around = _cut(curve, start_s - around_s, end_s + around_s, AROUND)
+        beside_s = around_s(channel, curve.sketched is not None)
+        around = _cut(curve, start_s - beside_s, end_s + beside_s, AROUND)
         return window_of(channel, around, start_s, end_s)
 
 

@@ -216,7 +216,8 @@ def bill_json(bill: Bill) -> dict[str, Any]:
 def trace_json(trace: StoredTrace | None) -> dict[str, Any] | None:
     """Return power curves as arrays. Times count from the start of the first phase; ``energy_j``
     is cumulative from the curve's first reading; ``gap`` tells why the time before a reading was
-    not observed (0: it was), see :class:`monitor.power.trace.Gap`."""
+    not observed (0: it was), see :class:`monitor.power.trace.Gap`; ``sketched``, where there is
+    any, which readings are told by a counter's watts alone (1: it was not asked)."""
     if trace is None:
         return None
     return {
@@ -232,6 +233,11 @@ def trace_json(trace: StoredTrace | None) -> dict[str, Any] | None:
                 ],
                 "energy_j": np.round(curve.energy_j, ENERGY_DECIMALS).tolist(),
                 "gap": curve.gap.tolist(),
+                **(
+                    {"sketched": curve.is_sketch.astype(int).tolist()}
+                    if curve.is_sketch.any()
+                    else {}
+                ),
             }
             for key, curve in trace.curves.items()
         ],

@@ -266,16 +266,27 @@ def _trace(trace: Node | None) -> StoredTrace | None:
 
 
 def _curve(curve: Node) -> Curve:
-    columns = {name: curve.numbers(name) for name in ("time_s", "energy_j", "power_w", "gap")}
+    names = ["time_s", "energy_j", "power_w", "gap"]
+    if "sketched" in curve.value:  # earlier versions did not tell
+        names.append("sketched")
+    columns = {name: np.array(curve.numbers(name)) for name in names}
     if len({len(column) for column in columns.values()}) > 1:
         raise curve.problem("its columns are not of one length")
-    time_s, energy_j, power_w = (np.array(columns[n]) for n in ("time_s", "energy_j", "power_w"))
-    gap = np.array(columns["gap"])
+    time_s, energy_j, gap = (columns[name] for name in ("time_s", "energy_j", "gap"))
     if np.isnan(time_s).any() or np.isnan(energy_j).any() or np.isnan(gap).any():
         raise curve.problem("times, energies and gaps are always known")
     if (np.diff(time_s) < 0).any():
         raise curve.problem("its times go back")
-    return Curve(time_s, energy_j, power_w, gap.astype(np.uint8))
+    sketched = columns.get("sketched")
+    if sketched is not None and not np.isin(sketched, (0, 1)).all():
+        raise curve.problem("“sketched” should be 0 or 1 for each reading")
+    return Curve(
+        time_s,
+        energy_j,
+        columns["power_w"],
+        gap.astype(np.uint8),
+        None if sketched is None else sketched.astype(bool),
+    )
 
 
 def moment_of(node: Node, name: str) -> str:

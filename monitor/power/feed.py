@@ -223,9 +223,9 @@ class Feed:
         known = self._reader.known
         there = [channel for channel in known.channels if channel not in known.missing]
         told = [(channel, self._desk.trace.latest(channel.key)) for channel in there]
-        read_s = {channel.label: latest[0] for channel, latest in told if latest}
-        newest_s = max(read_s.values(), default=-math.inf)
-        return [label for label, at_s in read_s.items() if newest_s - at_s > UNREAD_S]
+        read_s = [(channel.label, latest[0]) for channel, latest in told if latest]
+        newest_s = max((at_s for _, at_s in read_s), default=-math.inf)
+        return [label for label, at_s in read_s if newest_s - at_s > UNREAD_S]
 
     def _last_read_s(self) -> float:
         """Monotonic time of the last reading it gave; minus infinity if it never gave one."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from monitor.power import clock
 from monitor.power.alarm import Alarm
+from monitor.power.bridge import LONGEST_WHOLE_S
 from monitor.power.channel import Channel, Kind, OpenAnew, Probe, ProbeState, Reading, Role
 from monitor.power.curve import Gap
 from monitor.power.following import Following, is_followed, told_after_s
@@ -41,9 +42,10 @@ HEALTHY_S = 60.0
 COSTLY_S = 1e-3
 """Counters that cost more of a processor's time are not asked with each reading of the watts."""
 
-WHOLE_SHARE, LONGEST_WHOLE_S = 0.0075, 0.8
-"""They are asked so seldom that they take this share of a processor, or after so long. At a mark
-they are asked all the same: bills rest on them."""
+WHOLE_SHARE = 0.0075
+"""They are asked so seldom that they take this share of a processor, or after
+:data:`~monitor.power.bridge.LONGEST_WHOLE_S`. At a mark they are asked all the same: bills rest on
+them."""
 
 
 def delay_s(failed: int) -> float:

@@ -47,7 +47,7 @@ class Refreshed(NamedTuple):
 def refreshed(period_s: float, curve: Curve) -> Refreshed:
     """Find out when a counter was refreshed.
 
-    :param period_s: its refresh period, or what that does not exceed
+    :param period_s: its refresh period in the mean, or what that does not exceed
     :param curve: its readings, one or more
     """
     starts = np.flatnonzero(curve.gap[1:] != Gap.NONE) + 1
@@ -120,10 +120,8 @@ def _bounds(period_s: float, read_s: Floats, is_new: Flags, kept: Rows) -> tuple
     new = is_new[kept]
     after = new & (kept > 0)
     low_s[after] = np.maximum(low_s[after], read_s[kept[after] - 1])
-    # Nor was it a period before the last reading that still tells the same: there it had not been
-    # refreshed again. One that tells it for longer is of a counter that stands still.
-    same_s = read_s[np.append(kept[1:], len(read_s)) - 1] - period_s
-    low_s = np.where(new & (same_s < high_s), np.maximum(low_s, same_s), low_s)
+    told_s = _soonest_s(period_s, read_s, kept)
+    low_s = np.where(new & (told_s < high_s), np.maximum(low_s, told_s), low_s)
     if len(kept) < 3:
         return low_s, high_s
     middle_s = (low_s + high_s) / 2
@@ -137,3 +135,16 @@ def _bounds(period_s: float, read_s: Floats, is_new: Flags, kept: Rows) -> tuple
     low_s[:-2] = np.where(fits, np.maximum(low_s[:-2], least_s), low_s[:-2])
     high_s[:-2] = np.where(fits, np.minimum(high_s[:-2], most_s), high_s[:-2])
     return low_s, high_s
+
+
+def _soonest_s(period_s: float, read_s: Floats, kept: Rows) -> Floats:
+    """Return after when each refresh was, by the last reading that still tells of it.
+
+    It was not a period before that, uneven as that is: there the counter had not been refreshed
+    again. One that tells the same for longer stands still, and no such moment is known of it: then
+    it is later than the first reading that tells of the refresh.
+
+    :return: seconds, shape (k,)
+    """
+    last_same_s: Floats = read_s[np.append(kept[1:], len(read_s)) - 1]
+    return last_same_s - (1 + UNEVEN) * period_s

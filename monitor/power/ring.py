@@ -121,6 +121,11 @@ class Ring:
             return None
         return self._time_at[at], self._power_at[at]
 
+    @property
+    def is_sketched(self) -> bool:
+        """Whether its counter was not asked at some reading, and only the watts were."""
+        return self._is_sketch is not None
+
     def miss(self, reason: Gap) -> None:
         """Note that the time since the last sample was not observed."""
         self._pending = max(self._pending, reason)

@@ -171,7 +171,7 @@ class Sampler:
         for feed in self._feeds:
             if feed.use is not Use.NONE:
                 feed.mark()
-        self._note_unread(self._read_channels(), time.monotonic())
+        self._note_unread()
 
     def wait_ready(self, timeout_s: float = 5.0) -> bool:
         """Wait until every source has answered its probe and was asked for a first reading.
@@ -232,11 +232,10 @@ class Sampler:
     def channels(self) -> tuple[Channel, ...]:
         """Return the channels in use: modelled ones give way to measured ones.
 
-        Among them is the GPU that a model is on where nothing reads it.
+        Among them is the GPU that a model is on where nothing reads it. Whether there is one is
+        noted in the trace as well, so that what is billed by these channels is billed by that.
         """
-        read = self._read_channels()
-        unread = self._note_unread(read, time.monotonic())
-        return (*read, unread) if unread else read
+        return self._note_unread()
 
     def _read_channels(self) -> tuple[Channel, ...]:
         opened: dict[str, Channel] = {}
@@ -252,20 +251,22 @@ class Sampler:
         """
         with self._asking:
             self._computed_on = ask
-            self._note_unread(self._read_channels(), from_s)
+            self._note_unread(from_s)
 
-    def _note_unread(self, read: tuple[Channel, ...], now_s: float) -> Channel | None:
-        """Find out whether a model is on a GPU that nothing reads, and return that part.
+    def _note_unread(self, from_s: float | None = None) -> tuple[Channel, ...]:
+        """Note whether a model is on a GPU that nothing reads, and return the channels in use.
 
         It is noted while it lasts: a bill that began then does not forget it once the model is
         unloaded, and one that begins after that (at a mark) knows nothing of it.
+
+        :param from_s: monotonic, since when; since now if not given
         """
-        # Nobody is to note what another has just found to be over.
+        # Nobody is to note what another has just found to be over, nor of an earlier moment.
         with self._asking:
-            computed_on = self._computed_on()
+            read, computed_on = self._read_channels(), self._computed_on()
             part = unread_part(computed_on, read) if computed_on else None
-            self.trace.note_unread(part, now_s)
-        return part
+            self.trace.note_unread(part, time.monotonic() if from_s is None else from_s)
+        return (*read, part) if part else read
 
     def _opened(self) -> tuple[Channel, ...]:
         """Return every channel, as the sources opened them and as was found since."""

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from monitor.power.bridge import LONGEST_WHOLE_S
 from monitor.power.channel import Channel, Reading
 from monitor.power.curve import Curve, Gap
 from monitor.power.ring import Ring
@@ -23,8 +24,21 @@ readings every window makes the same of a moment, so that windows add up to thei
 AROUND_PERIODS = 4
 """And those of so many refreshes."""
 
+AROUND_COUNTS = 4
+"""And so many counts of a counter that is asked now and then: enough to learn from them how far
+the watts stray that are read between (:mod:`monitor.power.bridge`), however closely."""
+
 ASLEEP_S = 0.5
 """A suspend is longer than this; less is what two clocks read one after the other differ by."""
+
+
+def around_s(channel: Channel, is_sketched: bool) -> float:
+    """Return how many seconds before and after a window its readings are wanted of.
+
+    :param is_sketched: whether some of them are watts that were read between two counts
+    """
+    counts_s = AROUND_COUNTS * LONGEST_WHOLE_S if is_sketched else 0.0
+    return max(AROUND_PERIODS * channel.period_s, counts_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +177,25 @@ class Trace:
     def note_unread(self, part: Channel | None, from_s: float) -> None:
         """Note which part nobody reads from a moment on; it goes on until another is noted.
 
+        What was noted of the time from then on is forgotten: when a load began is known only once
+        it is done. A part that goes on stays as it is, unless it began sooner than was known.
+
         :param part: ``None`` for no part
-        :param from_s: monotonic; no earlier than the one before began
+        :param from_s: monotonic
         """
         with self._lock:
-            last = self._unread[-1] if self._unread else None
-            if last and last.until_s == math.inf:
-                if last.channel == part:
-                    return
-                self._unread[-1] = replace(last, until_s=from_s)
+            noted = self._unread
+            if noted and noted[-1].until_s == math.inf and noted[-1].channel == part:
+                from_s = min(from_s, noted[-1].from_s)
+            while noted and noted[-1].from_s >= from_s:
+                noted.pop()
+            if noted and noted[-1].until_s >= from_s:
+                if noted[-1].channel == part:
+                    from_s = noted.pop().from_s
+                else:
+                    noted[-1] = replace(noted[-1], until_s=from_s)
             if part:
-                self._unread.append(Unread(part, from_s, math.inf))
+                noted.append(Unread(part, from_s, math.inf))
 
     def unread(self) -> tuple[Unread, ...]:
         """Return the times in which a part was not read by anyone, in their order."""
@@ -231,9 +253,9 @@ class Trace:
         trapezium rule. Outside what was read nothing is assumed: that part is not covered.
         """
         with self._lock:
-            channel = self._rings[key].channel if key in self._rings else None
-        if channel is None:
-            return EMPTY
-        around_s = AROUND_PERIODS * channel.period_s
-        curve = self.curve(key, start_s - around_s, end_s + around_s, AROUND)
+            ring = self._rings.get(key)
+            if ring is None:
+                return EMPTY
+            channel, context_s = ring.channel, around_s(ring.channel, ring.is_sketched)
+        curve = self.curve(key, start_s - context_s, end_s + context_s, AROUND)
         return window_of(channel, curve, start_s, end_s)

@@ -115,7 +115,8 @@ def decode_trace(blob: bytes) -> StoredTrace:
 def thin_trace(trace: StoredTrace, step_s: float) -> StoredTrace:
     """Keep one reading each so many seconds, with the mean watts since the one before.
 
-    Cumulative joules are those that were read. The readings around gaps and around the ends of
+    Cumulative joules are those that were read; of a counter that was not asked each time, those
+    that it counted, where it was asked in a step. The readings around gaps and around the ends of
     phases stay as they are, so that every phase has the joules it had, as nearly as it is known
     when within a refresh they were drawn.
     """
@@ -134,13 +135,23 @@ def _thin(curve: Curve, step_s: float, edges_s: npt.NDArray[np.float64]) -> Curv
     as_read = np.zeros(last + 1, bool)
     around = [after + beside for beside in (-2, -1, 0, 1)]
     as_read[np.clip(np.concatenate([*around, [0, last]]), 0, last).astype(int)] = True
-    steps = np.floor(curve.time_s / step_s)
-    kept = np.flatnonzero(as_read | np.append(steps[1:] != steps[:-1], True))
+    steps, counts = np.floor(curve.time_s / step_s), np.flatnonzero(~curve.is_sketch)
+    last_counts = counts[_ends(steps[counts])]
+    is_kept = as_read | (_ends(steps) & ~np.isin(steps, steps[last_counts]))
+    is_kept[last_counts] = True
+    kept = np.flatnonzero(is_kept)
     power_w = curve.power_w[kept]
     means_w = np.diff(curve.energy_j[kept]) / np.diff(curve.time_s[kept])
     is_mean = ~as_read[kept[1:]] & (np.diff(kept) > 1)
     power_w[1:][is_mean] = means_w[is_mean]
-    return Curve(curve.time_s[kept], curve.energy_j[kept], power_w, curve.gap[kept])
+    return replace(curve.rows(kept), power_w=power_w)
+
+
+def _ends(steps: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which are the last of their step; of some that do not fall."""
+    is_last = np.ones(len(steps), bool)
+    is_last[:-1] = steps[1:] != steps[:-1]
+    return is_last
 
 
 Whole = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.energy.account import Phase
 from monitor.power.curve import Curve, Gap
-from monitor.store.curves import StoredTrace, decode_trace, encode_trace
+from monitor.store.curves import StoredTrace, decode_trace, encode_trace, thin_trace
 
 TIME_STEP_S, ENERGY_STEP_J, POWER_STEP_W = 1e-4, 1e-3, 1e-2
 HALF = 0.5 + 1e-6
@@ -116,6 +116,24 @@ def test_which_readings_were_told_by_watts_alone_is_kept() -> None:
     assert third.sketched is None
     np.testing.assert_array_equal(second.sketched, sketched)
     assert_kept(third, plain)
+
+
+def test_a_curve_that_is_thinned_keeps_its_counts_and_what_was_between_at_the_ends() -> None:
+    time_s = np.arange(0.0, 60.0, 0.1)
+    is_count = (np.arange(len(time_s)) % 8 == 0) & ((time_s < 10.0) | (time_s > 12.5))
+    whole = Curve(
+        time_s, 50 * time_s, np.full(len(time_s), 50.0), np.zeros(len(time_s), np.uint8), ~is_count
+    )
+    thinned = thin_trace(StoredTrace({"c": whole}, (Phase("decode", 20.0, 40.0),)), 1.0).curves["c"]
+    assert 60 <= len(thinned.time_s) < 80
+    assert thinned.sketched is not None
+    counted_s = thinned.time_s[~thinned.sketched]
+    np.testing.assert_array_equal(counted_s, np.intersect1d(thinned.time_s, time_s[is_count]))
+    # Where it was asked in each second, and no phase begins or ends.
+    assert not thinned.sketched[(thinned.time_s > 1.0) & (thinned.time_s < 10.0)].any()
+    assert thinned.sketched[(thinned.time_s > 10.0) & (thinned.time_s < 12.5)].sum() == 2
+    assert thinned.sketched[np.abs(thinned.time_s - 20.0) < 0.25].any()
+    np.testing.assert_allclose(thinned.energy_j, 50 * thinned.time_s)
 
 
 @given(

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,25 @@ def test_a_question_that_fails_now_and_then_makes_no_source_silent(
             states.add(running.probes()[0].state)
             time.sleep(0.02)
     assert states == {ProbeState.AVAILABLE}
+
+
+class Fading(Scripted):
+    """A source of which the first channel tells nothing any more after a while."""
+
+    def read(self) -> list[Reading]:
+        self.reads += 1
+        now_s = time.monotonic()
+        told = self.channels[1 if self.reads > 1 else 0 :]
+        return [Reading(each.key, now_s, counter_j=now_s) for each in told]
+
+
+def test_a_channel_that_falls_silent_is_named_beside_one_of_the_same_label(
+    make_channel: MakeChannel, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "UNREAD_S", 0.2)
+    alike = (replace(make_channel(key), label="GPU") for key in ("dev:one", "dev:two"))
+    with Sampler(50, [Fading(tuple(alike))]) as running:
+        eventually(lambda: "Not read at present: GPU." in running.probes()[0].reason)
 
 
 def test_what_was_never_there_stays_absent() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.power.bridge import LONGEST_WHOLE_S
 from monitor.power.channel import Kind, Reading
 from monitor.power.curve import Gap
 from monitor.power.trace import Trace
@@ -190,21 +191,24 @@ def bursts_w(random: np.random.Generator, length_s: float) -> tuple[Floats, Floa
     return time_s, power_w
 
 
-def test_spans_are_as_sure_as_the_watts_see_what_is_drawn(make_channel: MakeChannel) -> None:
-    """Watts of a moment in ten, where they change fifty times a second."""
+@pytest.mark.parametrize("step_ms", [50, 100])
+def test_spans_are_as_sure_as_the_watts_see_what_is_drawn(
+    make_channel: MakeChannel, step_ms: int
+) -> None:
+    """Watts of a moment in fifty or a hundred, where they change fifty times a second."""
     random = np.random.default_rng(1)
     off_j, doubt_j = [], []
     for _ in range(6):
         time_s, power_w = bursts_w(random, 40.0)
         energy_j = np.cumsum(power_w) * 0.001
         trace = Trace()
-        trace.add(make_channel(KEY, period_s=0.1))
+        trace.add(make_channel(KEY, period_s=step_ms / 1000))
         whole_s = 0.0
-        for row in range(random.integers(100), len(time_s), 100):
-            now_s, shown = float(time_s[row]), row - row % 100
+        for row in range(random.integers(step_ms), len(time_s), step_ms):
+            now_s, shown = float(time_s[row]), row - row % step_ms
             if now_s >= whole_s:
                 count(trace, now_s, float(energy_j[shown]), float(power_w[shown]))
-                whole_s = now_s + 0.8
+                whole_s = now_s + LONGEST_WHOLE_S
             else:
                 glance(trace, now_s, float(power_w[shown]))
         for start in random.integers(2_000, 20_000, 50):
@@ -214,6 +218,45 @@ def test_spans_are_as_sure_as_the_watts_see_what_is_drawn(make_channel: MakeChan
             doubt_j.append(1.96 * window.edge_j)
     assert np.mean(np.abs(off_j) <= doubt_j) >= 0.93
     assert np.mean(doubt_j) <= 3 * np.sqrt(np.mean(np.square(off_j)))
+
+
+def test_however_closely_watts_are_read_the_counts_around_tell_how_they_stray(
+    make_channel: MakeChannel,
+) -> None:
+    """Between two counts lie more readings than the ends of a window need for themselves."""
+    trace = Trace()
+    trace.add(make_channel(KEY, period_s=0.01))
+    for row in range(1000):
+        time_s = row * 0.02
+        if row % 45:
+            glance(trace, time_s, 100.0)
+        else:
+            count(trace, time_s, 100.0 * time_s + 10.0 * math.sin(row), 100.0)
+    end_s = 900 * 0.02
+    at_a_count = trace.window(KEY, 495 * 0.02, end_s).edge_j
+    for row in (498, 517, 537):
+        assert trace.window(KEY, row * 0.02 + 0.005, end_s).edge_j > 2 * at_a_count
+
+
+def test_before_a_second_count_what_the_watts_tell_is_doubted_all_the_same(trace: Trace) -> None:
+    count(trace, 0.0, 500.0, 100.0)
+    for tenth in range(1, 7):
+        glance(trace, tenth / 10, 100.0)
+    sooner, later = (trace.window(KEY, 0.0, at_s) for at_s in (0.3, 0.6))
+    assert sooner.joules == pytest.approx(30.0)
+    assert 10.0 < sooner.edge_j < later.edge_j < 60.0
+
+
+def test_two_counts_alone_tell_little_of_how_far_watts_stray(trace: Trace) -> None:
+    """The doubt of what one difference tells is six times as large, and not as sure as of five."""
+    doubts_j = []
+    for second in range(7):
+        count(trace, float(second), 110.0 * second, 100.0)
+        for tenth in range(1, 10):
+            glance(trace, second + tenth / 10, 100.0)
+        if second:
+            doubts_j.append(trace.window(KEY, second - 0.5, second + 0.5).edge_j)
+    assert doubts_j[0] > 2 * doubts_j[1] > 2 * doubts_j[2] > 2 * doubts_j[4]
 
 
 def test_what_the_watts_missed_is_doubted_between_the_counts_only(trace: Trace) -> None:

@@ -1,5 +1,6 @@
 """A model on a GPU that tells no power: the total is known from below only, and says so."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ from monitor.loading import Loader
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.sampler import Sampler
+from monitor.power.trace import Trace
 from monitor.power.unread import ComputedOn, unread_part
 from monitor.report import total_words, unread_notes
 from monitor.store.history import History
@@ -154,6 +156,71 @@ def test_a_model_loaded_again_leaves_the_time_between_whole(
     assert not is_lower_bound(between)
     assert is_lower_bound(whole)
     assert [line.channel.key for line in whole.lines].count("unread:gpu") == 1
+
+
+class Slow(Offloading):
+    """One whose loads take a moment, in which the sampler finds that no model is there."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        super().__init__(12)
+        self._sampler = sampler
+
+    def load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
+        self.loaded, start_s = None, time.monotonic()
+        self._sampler.mark()
+        read_on(self._sampler)
+        self.loaded = Loaded(start_s, time.monotonic(), 512, 2, 12)
+        yield self.loaded
+
+
+def test_each_load_onto_a_silent_gpu_is_one_from_its_beginning(
+    home: Path, make_channel: MakeChannel
+) -> None:
+    """The loader that is asked last knows of its own load only once that is done."""
+    model = make_channel("model:cpu", kind=Kind.MODELLED, period_s=0.01)
+    with (
+        Sampler(sources=[Model(model)], hz=50) as sampler,
+        closing(History(database_path())) as history,
+    ):
+        sampler.wait_ready()
+        engine = Slow(sampler)
+        of_chat, of_benchmark = (
+            Loader(sampler, engine, history)  # type: ignore[arg-type]
+            for _ in range(2)
+        )
+        for loader in (of_chat, of_benchmark, of_chat):
+            list(loader.load(Load("m.gguf", 512, 2)))
+            phase = loader.take_load()
+            assert phase
+            read_on(sampler)
+            bill = account(sampler.trace, sampler.channels(), [phase])
+            (unread,) = (line for line in bill.lines if line.channel.key == "unread:gpu")
+            assert unread.duration_s == pytest.approx(phase.end_s - phase.start_s, abs=1e-6)
+
+
+def test_what_is_known_of_a_part_only_later_takes_the_place_of_what_was_noted(
+    make_channel: MakeChannel,
+) -> None:
+    trace, card, other = Trace(), make_channel("card"), make_channel("other")
+
+    def noted() -> list[tuple[str, float, float]]:
+        return [(each.channel.key, each.from_s, each.until_s) for each in trace.unread()]
+
+    trace.note_unread(card, 1.0)
+    trace.note_unread(card, 2.0)
+    assert noted() == [("card", 1.0, math.inf)]
+    trace.note_unread(None, 3.0)
+    trace.note_unread(card, 5.0)
+    trace.note_unread(card, 4.0)
+    assert noted() == [("card", 1.0, 3.0), ("card", 4.0, math.inf)]
+    trace.note_unread(card, 2.5)
+    assert noted() == [("card", 1.0, math.inf)]
+    trace.note_unread(None, 6.0)
+    trace.note_unread(card, 8.0)
+    trace.note_unread(other, 7.0)
+    assert noted() == [("card", 1.0, 6.0), ("other", 7.0, math.inf)]
+    trace.note_unread(None, 6.5)
+    assert noted() == [("card", 1.0, 6.0)]
 
 
 @pytest.mark.parametrize(
