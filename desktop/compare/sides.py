@@ -1,6 +1,5 @@
 """Two to four queries side by side: curves, phases, and what differs."""
 
-import textwrap
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
@@ -27,6 +26,7 @@ from desktop.theme.runs import translate
 from desktop.theme.widgets import ChoiceBox, label, named
 from monitor.attachments import split_attachments
 from monitor.compare.report import side_lines
+from monitor.figures import UNKNOWN
 
 ROW_HEIGHT, LINE_HEIGHT = 28, 16
 NAME_WIDTH, SIDE_WIDTH, CURVE_WIDTH = 124, 160, 250
@@ -106,12 +106,17 @@ def asked(prompts: Sequence[str]) -> str:
     questions = []
     for prompt in prompts:
         files, question = split_attachments(prompt)
-        questions.append(question or ", ".join(files))
+        questions.append(" ".join((question or ", ".join(files)).split()))
     if len(set(questions)) == 1:
-        return textwrap.shorten(questions[0], MOST_ASKED, placeholder=" …")
+        return _cut(questions[0], MOST_ASKED)
     most = MOST_ASKED // len(questions) - len(" · A: ")
-    cut = (textwrap.shorten(text, most, placeholder=" …") for text in questions)
+    cut = (_cut(text, most) or UNKNOWN for text in questions)
     return " · ".join(f"{letter}: {text}" for letter, text in zip(LETTERS, cut, strict=False))
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut a text to so many characters, wherever that is: not every script has blanks."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 class SidesView(QWidget):

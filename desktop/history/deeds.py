@@ -70,7 +70,6 @@ class HistoryDeeds(QObject):
 
     def _on_deleted(self, numbers: list[int]) -> None:
         def undo() -> None:
-            self._notice.hide()
             self._page.restore(numbers)
 
         if numbers:
@@ -132,7 +131,7 @@ class HistoryDeeds(QObject):
 
     def _on_repeated(self, event: Event) -> None:
         if isinstance(event, Finished):
-            self._notice.hide()
+            self._notice.settle("")
             self.answered.emit(event.record)
             self._page.show_latest()
 

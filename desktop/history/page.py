@@ -31,8 +31,8 @@ from desktop.history.totals import TotalsStrip, read_balance
 from desktop.history.year import YearView
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button
-from monitor.commands.filter_options import filter_arguments
 from monitor.details import Details, details_of
+from monitor.filter_flags import filter_arguments
 from monitor.store.charts import Chart, Period, Stack
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -323,9 +323,10 @@ class HistoryPage(QWidget):
     def _beside(self, numbers: list[int]) -> int | None:
         """Return the query that takes the place of some in the list, ``None`` if none is left."""
         listed = [self.model.row(at).number for at in range(self.model.rowCount())]
-        places = [at for at, number in enumerate(listed) if number in numbers]
+        going = set(numbers)
+        places = [at for at, number in enumerate(listed) if number in going]
         below = listed[places[-1] + 1 :] if places else []
-        above = [number for number in listed if number not in numbers]
+        above = [number for number in listed if number not in going]
         return next(iter(below or above[::-1]), None)
 
     def restore(self, numbers: list[int]) -> None:

@@ -244,11 +244,14 @@ def verdicts(result: SuiteResult) -> list[str]:
     verdict = result.suite.verdict
     if not verdict:
         return []
-    sentences = [_verdict(pair, result.models) for pair in verdict["pairs"]]
-    ended = {
-        "settled": "It ended as soon as the models were told apart.",
-        "budget": "It ended because the budget was spent.",
-    }.get(verdict["reason"])
+    try:
+        sentences = [_verdict(pair, result.models) for pair in verdict["pairs"]]
+        ended = {
+            "settled": "It ended as soon as the models were told apart.",
+            "budget": "It ended because the budget was spent.",
+        }.get(verdict["reason"])
+    except (KeyError, IndexError, TypeError):  # it, or the plan that names the models, is damaged
+        return ["Whether its models are told apart was stored, but can no longer be read."]
     return [*sentences, ended] if ended else sentences
 
 
@@ -278,7 +281,8 @@ def idle_line(result: SuiteResult) -> str:
     not to be measured, or no energy could be."""
     suite = result.suite
     is_read = any(run.record.bill.total().joules is not None for run in result.runs)
-    if not is_read or not suite.plan.get("suite", {}).get("idle_s"):
+    asked = suite.plan.get("suite")
+    if not is_read or not isinstance(asked, dict) or not asked.get("idle_s"):
         return ""
     kind = Kind(suite.idle_kind) if suite.idle_kind else None
     told, restless = [], []

@@ -26,8 +26,9 @@ from monitor.bench.task import LLAMACPP, LMH
 from monitor.bench.tasks import TASKS, find_task
 from monitor.commands import bench_lookups
 from monitor.commands.bench_lookups import known
-from monitor.commands.bench_terminal import follow, progress_bar, show_run, show_suite, write_items
+from monitor.commands.bench_terminal import follow, show_run, show_suite, write_items
 from monitor.commands.energy_option import Energy
+from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import json_option, open_history, show
 from monitor.exchange.capsule import FORM
 from monitor.exchange.node import read_document

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from monitor import figures
@@ -21,6 +21,7 @@ from monitor.bench.runner import Runner
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, summarise
 from monitor.commands.live_beside import live_beside
+from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
 from monitor.energy.parts import is_lower_bound
 from monitor.engine.client import Engine
@@ -66,19 +67,6 @@ def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) ->
         stderr.print(f"Stopped. {again} goes on with it.")
         sys.exit(INTERRUPTED)
     return result
-
-
-def progress_bar() -> Progress:
-    """Return a bar that is drawn where the terminal can, and nothing elsewhere."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=stderr,
-        transient=True,
-        disable=not stderr.is_terminal,
-    )
 
 
 class _Display:

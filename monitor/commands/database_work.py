@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from monitor.commands.bench_terminal import progress_bar
+from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, stderr
 from monitor.paths import database_path
 from monitor.store.copies import Progress

@@ -1,7 +1,6 @@
 """The options with which a command is narrowed down to some queries."""
 
 import difflib
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
@@ -10,24 +9,12 @@ from typing import Any
 
 import click
 
+from monitor.filter_flags import FLAGS
 from monitor.store.filters import NAMES, Filter
 from monitor.store.history import History
 from monitor.store.records import Status
 
 KINDS = ("ask", "chat", "bench", "import")
-
-
-FLAGS = {
-    "models": "--model",
-    "quantisations": "--quantisation",
-    "kinds": "--kind",
-    "statuses": "--status",
-    "machines": "--machine",
-    "tags": "--tag",
-    "since": "--since",
-    "until": "--until",
-    "text": "--text",
-}
 
 
 class Day(click.ParamType[date]):
@@ -82,17 +69,6 @@ _OPTIONS = (
     click.option(FLAGS["until"], type=Day(), help="Last day."),
     click.option(FLAGS["text"], default="", help="Words in prompt, answer or note."),
 )
-
-
-def filter_arguments(chosen: Filter) -> str:
-    """Write a filter as the options of a command, quoted for a shell."""
-    words = []
-    for name, flag in FLAGS.items():
-        value = getattr(chosen, name)
-        for each in value if isinstance(value, tuple) else (value,):
-            if each:
-                words += [flag, str(each)]
-    return shlex.join(words)
 
 
 def known_filter(history: History, chosen: Filter) -> Filter:

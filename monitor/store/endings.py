@@ -85,7 +85,8 @@ class Endings:
             if path
             else f"The answer of the query {query_id} is lost: it could be written nowhere. Free "
             "some space and ask again."
-            for query_id, path in self._waiting.items()
+            # Of a copy: the writer's thread strikes out what it has stored meanwhile.
+            for query_id, path in self._waiting.copy().items()
         ]
 
     def store(self, query_id: str, outcome: Outcome) -> str:

@@ -39,8 +39,12 @@ class Filter:
 
     @property
     def words(self) -> list[str]:
-        """The text's words, as far as there is anything in them to look for."""
-        return [word for word in self.text.split() if any(map(str.isalnum, word))]
+        """The text's words, as far as there is anything in them to look for.
+
+        A NUL parts words as a blank does: SQLite would take it for the end of what is asked.
+        """
+        words = self.text.replace("\0", " ").split()
+        return [word for word in words if any(map(str.isalnum, word))]
 
     @property
     def picks(self) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -323,13 +323,31 @@ class History:
 
     def preference(self, key: str, default: Any = None) -> Any:
         """Return a preference, or ``default`` if it was never set."""
-        rows = self._store.read().query("select value from preferences where key = ?", [key])
-        return next((json.loads(row["value"]) for row in rows), default)
+        return _preference(self._store.read(), key, default)
 
     def set_preference(self, key: str, value: Any) -> None:
         """Store a preference: anything JSON can hold."""
-        row = {"key": key, "value": json.dumps(value)}
-        self._store.write(lambda db: db.table("preferences").upsert(row, pk="key")).result()
+        self._store.write(lambda db: _set_preference(db, key, value)).result()
+
+    def change_preference(self, key: str, change: Callable[[Any], Any], default: Any) -> None:
+        """Store what ``change`` makes of a preference, which no other program changes meanwhile.
+
+        :param change: called with the preference, or with ``default`` if it was never set
+        """
+
+        def store(db: Database) -> None:
+            _set_preference(db, key, change(_preference(db, key, default)))
+
+        self._store.write(store).result()
+
+
+def _preference(db: Database, key: str, default: Any) -> Any:
+    rows = db.query("select value from preferences where key = ?", [key])
+    return next((json.loads(row["value"]) for row in rows), default)
+
+
+def _set_preference(db: Database, key: str, value: Any) -> None:
+    db.table("preferences").upsert({"key": key, "value": json.dumps(value)}, pk="key")
 
 
 def _log_failure(written: "Future[None]") -> None:

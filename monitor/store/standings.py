@@ -39,13 +39,20 @@ SETUP = {
 
 SETUP_COLUMNS = ", ".join(f"{source} {name}" for name, source in SETUP.items())
 
+OBJECT = "iif({row}.type = 'object', {row}.value, null)"
+"""A row of a JSON list as far as it can be looked into: a bare text is no JSON."""
+
 READ = (
-    # The plan of each suite is read once, whatever the number of its runs.
-    "with plans as materialized (select id, json_extract(plan, '$.models') models, "
+    # The plan of each suite is read once, whatever the number of its runs. Of a damaged one nothing
+    # is known, where SQLite would refuse to read those of all others with it.
+    "with plans as materialized (select id, "
+    "iif(json_type(plan, '$.models') = 'array', json_extract(plan, '$.models'), '[]') models, "
     "(select count(*) from json_each(plan, '$.suite.parts') part "
-    "where json_extract(part.value, '$.kind') = 'quality') parts "
-    "from bench_suites), chosen as materialized (select distinct p.id, "
-    "json_extract(each.value, '$.sha256') sha256, json_extract(each.value, '$.context') context "
+    f"where json_extract({OBJECT.format(row='part')}, '$.kind') = 'quality') parts "
+    "from (select id, iif(json_valid(plan), plan, '{{}}') plan from bench_suites)), "
+    "chosen as materialized (select distinct p.id, "
+    f"json_extract({OBJECT.format(row='each')}, '$.sha256') sha256, "
+    f"json_extract({OBJECT.format(row='each')}, '$.context') context "
     "from plans p, json_each(p.models) each where context is not null) "
     "select {columns} "
     # A cross join keeps its order in SQLite: the few runs first, never all queries.

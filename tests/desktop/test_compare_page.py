@@ -593,3 +593,14 @@ def test_what_was_asked_stands_over_queries_side_by_side(
     qtbot.waitUntil(lambda: page.sides._asked.text() == "A: What is a watt? · B: And")
     assert asked(["x " * 400, "y"]).startswith("A: x x")
     assert len(asked(["x " * 400] * 4)) <= MOST_ASKED
+
+
+def test_a_question_without_blanks_is_cut_and_one_without_words_is_a_dash() -> None:
+    sky = "请解释为什么天空是蓝色的以及日落时为什么会变红" * 12
+    assert asked([sky, sky]) == f"{sky[: MOST_ASKED - 1]}…"
+    both = asked([sky, f"https://example.org/{'long' * 60}"])
+    assert both.startswith(f"A: {sky[:100]}")
+    assert "… · B: https://example.org/longlong" in both
+    assert len(both) <= MOST_ASKED
+    assert asked(["", "Which\n\n unit?"]) == "A: — · B: Which unit?"
+    assert asked(["", " "]) == ""

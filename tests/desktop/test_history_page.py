@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pyqtgraph as pg
 import pytest
-from PySide6.QtCore import QItemSelectionModel, QRect, Qt
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QRect, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.history.bars import OTHERS, BarChart, arrange
 from desktop.history.calendar import Calendar
-from desktop.history.model import PAGE
+from desktop.history.model import PAGE, HistoryModel
 from desktop.history.over_time import MARGIN, SHARPNESS
 from desktop.history.page import HistoryPage
 from desktop.history.state import Measure, Place, View
+from desktop.history.table import QueryTable
 from desktop.history.totals import Balance, TotalsStrip, period_before
 from desktop.theme.palette import DARK
 from desktop.window import MainWindow
@@ -240,6 +241,7 @@ def test_deleted_queries_come_back_with_undo(
     flags = QItemSelectionModel.SelectionFlag
     page.table.selectionModel().select(page.model.index(4, 0), flags.Select | flags.Rows)
     assert page.actions_bar.compare.isEnabled()
+    few.notice.say("An answer is not stored.", topic="unstored")
     page.actions_bar.delete.click()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 2, timeout=20_000)
     assert {"Question 7", "Question 5"}.isdisjoint(prompts(page))
@@ -247,7 +249,7 @@ def test_deleted_queries_come_back_with_undo(
     undo = next(b for b in few.notice.findChildren(QToolButton) if b.text() == "Undo")
     undo.click()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
-    assert few.notice.text() == ""
+    assert few.notice.text() == "An answer is not stored."
     page.table.selectRow(0)
     page.delete_selected()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1, timeout=20_000)
@@ -278,6 +280,73 @@ def test_the_list_stays_where_something_was_deleted(qtbot: QtBot, page: HistoryP
     page.restore([last.number])
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1, timeout=20_000)
     assert page.table.rows_selected() == [last]
+
+
+def test_rows_selected_here_and_there_are_returned_from_the_top(page: HistoryPage) -> None:
+    flags = QItemSelectionModel.SelectionFlag
+    page.table.clearSelection()
+    for first, last in ((6, 8), (2, 3), (3, 4), (7, 7)):
+        block = QItemSelection(page.model.index(first, 0), page.model.index(last, 0))
+        page.table.selectionModel().select(block, flags.Toggle | flags.Rows)
+    listed = prompts(page)
+    assert [row.prompt for row in page.table.rows_selected()] == [listed[at] for at in (2, 4, 6, 8)]
+    page.table.selectAll()
+    assert [row.prompt for row in page.table.rows_selected()] == listed
+
+
+def test_what_is_selected_stays_so_at_once_when_it_is_tagged(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    page.table.selectAll()
+    told: list[int] = []
+    page.table.selected.connect(lambda rows: told.append(len(rows)))
+    page.actions_bar.tag_wanted.emit("for Ghent")
+    qtbot.waitUntil(lambda: page.model.row(0).tags == ("for Ghent",), timeout=20_000)
+    assert len(page.table.rows_selected()) == FEW
+    assert told[-1] == FEW
+    assert len(told) < FEW  # row by row, thousands would hold the window up
+
+
+def test_the_header_is_drawn_without_a_look_at_every_selected_row(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    looked_at = 0
+
+    class Model(HistoryModel):
+        def flags(self, index: QModelIndex) -> Qt.ItemFlag:  # type: ignore[override]
+            nonlocal looked_at
+            looked_at += 1
+            return super().flags(index)
+
+    model = Model(page._bridge, page._history)
+    table = QueryTable(model)
+    qtbot.addWidget(table)
+    row = page.model.row(0)
+    model._replace([replace(row, number=row.number - place) for place in range(1_000)])
+    table.selectAll()
+    table.horizontalHeader().grab()
+    assert looked_at < 1_000
+    assert len(table.rows_selected()) == 1_000
+
+
+def test_deleting_thousands_compares_no_two_of_them(page: HistoryPage) -> None:
+    compared = 0
+
+    class Number(int):
+        __hash__ = int.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return int(self) == other
+
+    row = page.model.row(0)
+    rows = [replace(row, number=Number(row.number - place)) for place in range(1_000)]
+    page.model._replace(list(rows))
+    gone = [each.number for each in rows[10:990]]
+    compared = 0
+    assert page._beside(gone) == rows[990].number
+    assert compared < 2 * len(rows)
 
 
 def test_keys_stay_with_the_page_when_its_view_is_changed(

@@ -324,6 +324,40 @@ def test_a_report_holds_every_figure_and_breaks_on_no_text(history: History, sui
     assert "`dd`" in text
 
 
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        {"suite": "x"},
+        {"pairs": 3, "reason": "budget"},
+        {"pairs": ["lost"], "reason": "budget"},
+        {"pairs": [{"part": "Sounds"}], "reason": "budget"},
+        {"pairs": [{"part": "Sounds", "first": 0, "second": 7}], "reason": "budget"},
+        {"pairs": [], "reason": ["budget"]},
+    ],
+)
+def test_a_damaged_verdict_is_said_and_keeps_nothing_else_from_the_report(
+    history: History, suite_id: str, verdict: dict[str, Any]
+) -> None:
+    stored_run(history, suite_id, FIRST)
+    history.benchmarks.finish_suite(suite_id, Status.DONE, "", verdict)
+    result = summarise(history, suite_id)
+    assert "50.0 %" in report.markdown(result)
+    (sentence,) = report.verdicts(result)
+    assert "can no longer be read" in sentence
+
+
+def test_a_plan_whose_suite_is_damaged_keeps_the_figures_of_its_runs(
+    history: History, suite_id: str
+) -> None:
+    stored_run(history, suite_id, FIRST)
+    history.store.write(
+        lambda db: db.execute("update bench_suites set plan = ?", ['{"suite": "lost"}'])
+    ).result()
+    result = summarise(history, suite_id)
+    assert "50.0 %" in report.markdown(result)
+    assert report.idle_line(result) == ""
+
+
 def test_the_total_is_the_sum_of_the_table_and_loading_stands_beside_it(
     history: History, suite_id: str
 ) -> None:

@@ -406,12 +406,18 @@ def test_a_row_shows_the_question_before_the_files_that_went_along(history: Hist
 
 
 @pytest.mark.parametrize(
-    "text", ['"', "a AND", "NEAR(", "prompt:", "-", "*", "'; drop table", "(", "…"]
+    "text", ['"', "a AND", "NEAR(", "prompt:", "-", "*", "'; drop table", "(", "…", "a\0b", "\0"]
 )
 def test_no_text_is_a_mistake(history: History, text: str) -> None:
     stored_query(history, "What is a watt?")
     history.browse.rows(Filter(text=text))
     history.browse.totals(Filter(text=text))
+
+
+def test_a_nul_parts_words(history: History) -> None:
+    stored_query(history, "What is a watt?")
+    assert found(history, "what\0wat") == ["What is a watt?"]
+    assert found(history, "what\0ampere") == []
 
 
 def test_a_query_is_found_once_it_has_ended(history: History) -> None:

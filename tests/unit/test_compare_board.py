@@ -173,6 +173,31 @@ def test_a_suites_score_is_the_mean_of_its_parts(history: History) -> None:
     assert "5-shot" in board(history, "Facts").exam.title
 
 
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"suite": {"parts": [\x00\x00\x00',
+        "[]",
+        '{"suite": {"parts": "lost"}, "models": "lost"}',
+        '{"suite": {"parts": ["lost", 3]}, "models": ["lost", 3]}',
+    ],
+)
+def test_a_damaged_plan_takes_no_row_from_the_leaderboard(history: History, plan: str) -> None:
+    damaged = begin_suite(history)
+    stored_run(history, damaged, "c", items(5))
+    for model, right in (("a", 10), ("b", 15)):
+        suite_id = begin_suite(history, context=4096)
+        stored_run(history, suite_id, model, items(right), settings={"context": 4096})
+        stored_run(history, suite_id, model, items(right), settings={"context": 4096}, **FACTS)
+    history.store.write(
+        lambda db: db.execute("update bench_suites set plan = ? where id = ?", [plan, damaged])
+    ).result()
+    found = board(history, "hellaswag")
+    assert rows(found) == {"b Q4_K_M": 0.75, "a Q4_K_M": 0.5, "c Q4_K_M": 0.25}
+    assert [entry.setup.context for entry in found.entries] == [4096, 4096, None]
+    assert rows(board(history, "mean of 2")) == {"b Q4_K_M": 0.75, "a Q4_K_M": 0.5}
+
+
 def test_repeats_are_pooled_and_their_scatter_counts(history: History) -> None:
     suite_id = begin_suite(history)
     runs = [stored_run(history, suite_id, "a", items(10, energy_j=j)) for j in (1.0, 3.0)]

@@ -291,6 +291,7 @@ def test_the_pinned_come_first_then_the_latest_used(history: History, talks: Con
         ("NEAR(caramel", []),
         ("marks : kchat", []),
         ("-caramel", ["Crème brûlée"]),
+        ("sugar\0caram", ["Crème brûlée"]),
         ("elsewhere", []),
     ],
 )

@@ -45,6 +45,7 @@ TRACE = StoredTrace(
             np.array([0.0, 5.0, 6.5, 8.25]),
             np.array([np.nan, 10.0, 15.0, 17.5]),
             np.array([0, 0, 1, 0], np.uint8),
+            np.array([False, True, False, False]),
         )
     },
     (Phase("prefill", 0.0, 0.1), Phase("decode", 0.1, 0.2)),
@@ -124,6 +125,24 @@ def test_a_capsule_comes_back_as_it_was(record: QueryRecord, tmp_path: Path) -> 
     assert read.origin.model_file.size_bytes == 1000
 
 
+def test_a_capsule_of_an_earlier_version_has_no_readings_between_counts(
+    record: QueryRecord, tmp_path: Path
+) -> None:
+    path = written(record.id, tmp_path / "capsule.json")
+    assert sketched_of(path) == [False, True, False, False]
+    document = json.loads(path.read_text())
+    document["trace"]["curves"][0].pop("sketched")
+    path.write_text(json.dumps({**document, "content_sha256": digest(document)}))
+    assert sketched_of(path) is None
+
+
+def sketched_of(path: Path) -> list[bool] | None:
+    trace = query_capsule(path).trace
+    assert trace
+    sketched = trace.curves[CPU.key].sketched
+    return None if sketched is None else sketched.tolist()
+
+
 def test_what_a_self_test_found_travels_along(history: History, tmp_path: Path) -> None:
     restless = replace(BILL.lines[0], channel=replace(BILL.lines[0].channel, noise_w=1.5))
     bill = replace(BILL, lines=(restless, *BILL.lines[1:]))
@@ -145,6 +164,7 @@ def test_a_capsule_can_be_read_without_our_program(record: QueryRecord, tmp_path
     assert curve["time_s"] == [-0.5, 0.0, 0.1, 0.2]
     assert curve["power_w"] == [None, 10.0, 15.0, 17.5]
     assert curve["energy_j"] == [0.0, 5.0, 6.5, 8.25]
+    assert curve["sketched"] == [0, 1, 0, 0]
 
 
 def test_a_capsule_tells_the_idle_machine_its_query_is_above(
@@ -197,6 +217,9 @@ MISTAKES: list[tuple[Change, str]] = [
     (lambda d: d["bill"]["channels"][0].update(kind="guess"), "“kind” should be one of"),
     (lambda d: d["trace"]["curves"][0]["time_s"].pop(), "not of one length"),
     (lambda d: d["trace"]["curves"][0].update(time_s=[3, 2, 1, 0]), "its times go back"),
+    (lambda d: d["trace"]["curves"][0]["sketched"].pop(), "not of one length"),
+    (lambda d: d["trace"]["curves"][0].update(sketched=[0, 2, 0, 0]),
+     "“sketched” should be 0 or 1 for each reading"),
     (lambda d: d.update(messages=[]), "its “messages” are empty"),
     (lambda d: d.update(version=2), "later version of LlamaWatt"),
     (lambda d: d.update(kind="dream"), "“kind” should be query or benchmark"),

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -296,6 +296,34 @@ def test_a_querys_end_waits_for_the_file_and_is_kept_beside_it_meanwhile(
     assert stored.bill == end.bill
     assert ended(running, end) == stored
     assert history.trace(began.query_id) == StoredTrace({}, ())
+
+
+def test_ends_may_be_stored_while_those_that_are_not_are_told(
+    history: History, hasty: Store, path: Path, eventually: Eventually
+) -> None:
+    """The window asks on its own thread; the writer's strikes out what it has stored."""
+    endings = Endings(hasty, machine_of(history), patience_s=0.05)
+    begun = [history.begin(query_start()).query_id for _ in range(2)]
+    meanwhile: list[Callable[[], None]] = []
+
+    class Identifier(str):
+        def __format__(self, form: str) -> str:
+            while meanwhile:
+                meanwhile.pop()()
+            return str(self)
+
+    with ExitStack() as other:
+        other.enter_context(locked(path))
+
+        def store_them() -> None:
+            other.close()
+            eventually(lambda: not endings.unstored())
+
+        for query_id in begun:
+            endings.store(Identifier(query_id), outcome())
+        meanwhile.append(store_them)
+        assert len(endings.unstored()) == 2
+    assert endings.unstored() == []
 
 
 def test_other_changes_get_their_turn_while_an_end_waits(

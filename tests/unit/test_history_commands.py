@@ -18,7 +18,8 @@ from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.cli import main
 from monitor.commands import terminal
-from monitor.commands.filter_options import filter_arguments, filter_options
+from monitor.commands.filter_options import filter_options
+from monitor.filter_flags import filter_arguments
 from monitor.paths import database_path
 from monitor.report import rows_table
 from monitor.store.filters import EVERYTHING, Filter

@@ -61,9 +61,9 @@ def test_monitor_knows_neither_the_window_nor_qt() -> None:
     assert {path: names for path, names in found.items() if names} == {}
 
 
-def test_nothing_that_measures_or_keeps_knows_a_command() -> None:
-    folder = REPOSITORY / "monitor"
-    rooms = [path for path in SOURCES["monitor"] if path.parent != folder / "commands"]
+def test_nothing_that_measures_keeps_or_shows_knows_a_command() -> None:
+    commands = REPOSITORY / "monitor" / "commands"
+    rooms = [path for paths in SOURCES.values() for path in paths if path.parent != commands]
     knowing = [path.name for path in rooms if "monitor.commands" in path.read_text("utf-8")]
     assert knowing == ["cli.py"]
 
