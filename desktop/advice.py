@@ -11,6 +11,9 @@ from monitor.power.channel import ProbeState
 
 ADVICE_PREFERENCE = "advice_read"
 
+UNUSED = "unused"
+"""What is said of it covers what else is to be read; see :class:`desktop.notice.Notice`."""
+
 
 class Advice(QObject):
     """Looks whether a GPU lies idle, and shows how to use it.
@@ -57,7 +60,7 @@ class Advice(QObject):
     def _show(self, advice: str | None) -> None:
         if advice:
             self._said = advice
-            self._notice.say(advice, self.tr("Show how"), self.wanted.emit)
+            self._notice.say(advice, self.tr("Show how"), self.wanted.emit, UNUSED)
 
     def _keep_read(self, closed: str) -> None:
         """Remember that the advice was closed (the notice may have said something else since)."""

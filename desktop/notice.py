@@ -25,8 +25,9 @@ class _Said:
 class Notice(QFrame):
     """Hidden unless there is something to say.
 
-    What has a topic goes by itself once that is settled, and what it covered comes back; all else
-    stays until a person has closed it.
+    A text takes the place of what was said of its topic, and covers what was said of others, which
+    comes back after it. What has a topic goes by itself once that is settled; what has none stays
+    until a person has closed it or another text without a topic has taken its place.
     """
 
     closed = Signal(str)
@@ -66,7 +67,7 @@ class Notice(QFrame):
         does: Callable[[], None] | None = None,
         topic: str = "",
     ) -> None:
-        """Show a text in place of the one before.
+        """Show a text in place of the one of its topic.
 
         :param action: text of a button beside it, "" for none
         :param does: what pressing the button does
@@ -80,14 +81,21 @@ class Notice(QFrame):
         :param actions: what stands on each, and what pressing it does
         :param topic: see :meth:`settle`; "" for what a person has to read
         """
-        covered = [] if self.isHidden() or not topic else [s for s in self._said if not s.topic]
+        covered = [] if self.isHidden() else [said for said in self._said if said.topic != topic]
         self._said = [*covered, _Said(text, actions, topic)]
         self._show_last()
 
     def settle(self, topic: str) -> None:
-        """Take away what was said of this, which is over."""
-        if not self.isHidden() and self._said[-1].topic == topic:
-            self._take_away()
+        """Take away what was said of this, which is over, also where it is covered.
+
+        :param topic: "" for what was said of none
+        """
+        if self.isHidden():
+            return
+        shown = self._said[-1]
+        self._said = [said for said in self._said if said.topic != topic]
+        if shown not in self._said:
+            self._show_last()
 
     def _take_away(self) -> None:
         self._said.pop()

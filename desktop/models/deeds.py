@@ -117,7 +117,7 @@ class ModelDeeds(QObject):
                 self.tr("Stop what is running first; then another model can be chosen.")
             )
             return
-        self._notice.hide()
+        self._notice.settle("")
         history = self._history
         self._bridge.change(lambda: history.set_preference(MODEL_PREFERENCE, str(path)))
         self._use(path, load=True)
@@ -183,7 +183,6 @@ class ModelDeeds(QObject):
 
     def _try(self, remedy: Remedy) -> None:
         if self._chat.model and not self._chat.busy:
-            self._notice.hide()
             self._chat.choose_model(
                 self._chat.model, load=True, options=remedy.options, insist=True
             )

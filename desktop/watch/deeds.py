@@ -126,7 +126,6 @@ class WatchDeeds(QObject):
 
     def _on_deleted(self, recording: Recording) -> None:
         def undo() -> None:
-            self._notice.hide()
             self.model.restore(recording)
 
         self._notice.say(self.tr("The recording was deleted."), self.tr("Undo"), undo)
