@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import sqlite3
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,7 +12,7 @@ from PySide6.QtCore import QObject, QSettings, QTimer
 from desktop.bridge import Bridge
 from desktop.chat.composer import Composer
 from desktop.notice import Notice
-from monitor.store.errors import StoreError, told
+from monitor.store.errors import REFUSALS, told
 from monitor.store.history import History
 
 AUTOSAVE_MS = 2000
@@ -96,7 +95,7 @@ class Drafts(QObject):
         """Return the drafts in the history, and what is in the way of reading them."""
         try:
             return _by_conversation(self._history.preference(DRAFT_PREFERENCE, {})), ""
-        except (sqlite3.Error, StoreError, ValueError) as error:
+        except (*REFUSALS, ValueError) as error:
             log.warning("What was being typed could not be read: %s", error)
             return {}, told(self._history.store.path, error)
 
@@ -137,7 +136,7 @@ class Drafts(QObject):
                 lambda stored: replaced(_by_conversation(stored), own, typed),
                 {},
             )
-        except (sqlite3.Error, StoreError, ValueError) as error:
+        except (*REFUSALS, ValueError) as error:
             log.warning("What is being typed could not be kept: %s", error)
             return str(error)
         self._own = typed

@@ -14,6 +14,9 @@ class StoreStopped(StoreError):
     """A person stopped what was being done to the database; nothing is left half done."""
 
 
+REFUSALS = (sqlite3.Error, StoreError)
+"""What is raised where a history cannot be read or written."""
+
 BUSY, LOCKED, READ_ONLY, INTERRUPTED, DISK, DAMAGED, NO_SPACE = 5, 6, 8, 9, 10, 11, 13
 CANNOT_OPEN, CONSTRAINT, NO_DATABASE = 14, 19, 26
 """Primary result codes of SQLite (sqlite.org/rescode.html)."""

@@ -502,7 +502,7 @@ def test_a_query_after_its_sensor_has_gone_is_billed_by_the_model(
         sampler.remove(CPU.key)
         removed_s = time.monotonic()
         # The model is read as often as a sensor once the sampler has seen to it.
-        eventually(lambda: sampler.trace.latest(MODEL.key)[0] > removed_s)
+        eventually(lambda: sampler.trace.window(MODEL.key, removed_s, time.monotonic()).samples > 5)
         start_s = time.monotonic()
         query.note(PrefillStarted(start_s, tokens=4, reused=0))
         query.note(DecodeStarted(start_s + 0.2))
