@@ -46,7 +46,7 @@ from desktop.settings.deeds import SettingsDeeds
 from desktop.strip import StatusStrip
 from desktop.theme.icons import icon
 from desktop.theme.palette import DARK, LIGHT, Theme
-from desktop.theme.style import apply_theme, keep_theme, without_style_sheet
+from desktop.theme.style import apply_theme, keep_theme
 from desktop.watch.deeds import WatchDeeds
 from monitor.details import Details, details_of
 from monitor.store.backups import Backup
@@ -65,12 +65,6 @@ PLACE_PREFERENCE = "history_place"
 
 BUSY, UNSTORED = "busy", "unstored"
 """What is said of these besides pages; see :meth:`desktop.notice.Notice.settle`."""
-
-
-def _application() -> QApplication:
-    app = QApplication.instance()
-    assert isinstance(app, QApplication)
-    return app
 
 
 class MainWindow(QMainWindow):
@@ -92,8 +86,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("LlamaWatt")
         self.resize(1180, 760)
         self.setMinimumSize(900, 560)
-        with without_style_sheet(_application()):
-            self._build()
+        self._build()
         self._connect()
         self._restore_state()
 
@@ -271,7 +264,9 @@ class MainWindow(QMainWindow):
         """Change from light to dark or back, and stay with it."""
         theme = LIGHT if self._theme is DARK else DARK
         keep_theme(theme)
-        apply_theme(_application(), theme)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, theme)
         self.set_theme(theme)
 
     # --- what happens --------------------------------------------------------------------

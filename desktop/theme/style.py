@@ -42,26 +42,6 @@ def apply_theme(app: QApplication, theme: Theme) -> None:
 
 
 @contextmanager
-def without_style_sheet(app: QApplication) -> Iterator[None]:
-    """Take the style sheet from the program while many widgets are put together; then give it back.
-
-    Under one Qt styles all that a part holds anew each time the part is put into another: it is
-    the half of what the window costs to build.
-    """
-    sheet = app.styleSheet()
-    _set_style_sheet(app, "")
-    try:
-        yield
-    finally:
-        _set_style_sheet(app, sheet)
-
-
-def _set_style_sheet(app: QApplication, sheet: str) -> None:
-    with _all_widgets_kept():
-        app.setStyleSheet(sheet)
-
-
-@contextmanager
 def _all_widgets_kept() -> Iterator[None]:
     """Leave dead widgets to a later collection of garbage while Qt styles all there are.
 

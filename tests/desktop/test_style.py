@@ -22,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from desktop.history.filter_bar import DaysDialog
 from desktop.theme.numbers import WholeField
 from desktop.theme.palette import DARK, LIGHT, Theme
-from desktop.theme.style import apply_theme, without_style_sheet
+from desktop.theme.style import apply_theme
 from desktop.theme.widgets import FIELD_PX, ChoiceBox, add_field, label
 from monitor.store.filters import EVERYTHING
 from tests.desktop.test_rendering_written import contrast
@@ -80,19 +80,6 @@ def test_a_dead_widget_is_not_deleted_while_all_are_styled(qtbot: QtBot) -> None
     is_styling = False
     gc.collect()
     assert deleted == [False] * 10
-
-
-def test_what_is_built_without_the_style_sheet_has_it_in_the_end(qtbot: QtBot) -> None:
-    app = QApplication.instance()
-    assert isinstance(app, QApplication)
-    sheet = app.styleSheet()
-    with without_style_sheet(app):
-        assert not app.styleSheet()
-        field = ChoiceBox()
-        qtbot.addWidget(field)
-    assert app.styleSheet() == sheet
-    field.show()
-    assert abs(field.height() - FIELD_PX) <= 1
 
 
 def test_month_and_year_of_the_calendar_can_be_read(qtbot: QtBot, theme: Theme) -> None:
