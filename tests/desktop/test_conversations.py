@@ -94,8 +94,8 @@ def test_conversations_are_found_renamed_pinned_deleted_and_brought_back(
     talks = window._services.history.talks
     side._change(talks.rename, row.id, "Mountains")
     side._change(talks.pin, row.id, True)
-    qtbot.waitUntil(lambda: titles(side)[0] == "Mountains", timeout=SHORT_MS)
-    assert side.model.rows[0].pinned
+    qtbot.waitUntil(lambda: side.model.rows[0].pinned, timeout=SHORT_MS)
+    assert titles(side)[0] == "Mountains"
     side.delete()
     qtbot.waitUntil(lambda: "Mountains" in window.notice.text(), timeout=SHORT_MS)
     qtbot.waitUntil(lambda: len(side.model.rows) == 1, timeout=SHORT_MS)
