@@ -45,8 +45,10 @@ def read_totals(db: Database, chosen: Filter) -> Chart:
     """Return the sum over everything a filter lets through, as a chart of one bar at most."""
     columns = ", ".join(f"sum({name}) {name}" for name in SUMS)
     source = _source(db, chosen, Stack.NOTHING, Period.MONTH)
-    row = next(db.query(f"select {columns} from {source.table}", source.values))
-    bars = (Bar(date.min, "", Totals.from_sums(row)),) if row["queries"] else ()
+    totals = Totals.from_sums(
+        db.execute(f"select {columns} from {source.table}", source.values).fetchone()
+    )
+    bars = (Bar(date.min, "", totals),) if totals.queries else ()
     return Chart(bars, source.limited_to)
 
 
@@ -71,10 +73,7 @@ def read_chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Ch
         known = pieces.get(piece)
         pieces[piece] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
     days = {start: EPOCH + timedelta(start) for start in {start for start, _ in pieces}}
-    bars = (
-        Bar(days[start], key, Totals.from_sums(dict(zip(SUMS, sums, strict=True))))
-        for (start, key), sums in pieces.items()
-    )
+    bars = (Bar(days[start], key, Totals.from_sums(sums)) for (start, key), sums in pieces.items())
     return Chart(tuple(bars), source.limited_to)
 
 
@@ -104,7 +103,7 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
             row["domain"],
             Totals(
                 unread_lines=row["unread"],
-                kind=weakest_of(row),
+                kind=weakest_of(row["counted"], row["integrated"], row["modelled"]),
                 energy_j=row["joules"] if row["measured"] else None,
             ),
         )

@@ -1,6 +1,6 @@
 """Charts of the history: sums over queries by day, week or month. Totals are a chart of one bar."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -82,34 +82,40 @@ class Totals(NamedTuple):
     tokens_per_s: float | None = None
 
     @classmethod
-    def from_sums(cls, sums: Mapping[str, Any]) -> "Totals":
-        """Make it of the columns of ``sums``, added up."""
-        if not sums["queries"]:
+    def from_sums(cls, sums: Sequence[Any]) -> "Totals":
+        """Make it of the columns of ``sums``, added up.
+
+        :param sums: in the order of :data:`monitor.store.sums.SUMS`; nothing is named, as a chart
+          of days is made of thousands of them
+        """
+        (
+            queries, measured, costed, counted, integrated, modelled,
+            energy_j, energy_low_j, energy_high_j, grams, prompt_tokens, completion_tokens, total_s,
+            decode_j, decode_j_tokens, decode_s, decode_s_tokens,
+            partly_read, unread, shared, beside,
+        ) = sums  # fmt: skip
+        if not queries:
             return cls()
-        known = bool(sums["measured"])
         return cls(
-            queries=sums["queries"],
-            measured=sums["measured"],
-            partly_read=sums["partly_read"],
-            unread=sums["unread"],
-            shared=sums["shared"],
-            beside=sums["beside"],
-            costed=sums["costed"],
-            kind=weakest_of(sums),
-            energy_j=sums["energy_j"] if known else None,
-            energy_low_j=sums["energy_low_j"] if known else None,
-            energy_high_j=sums["energy_high_j"] if known else None,
-            grams=sums["grams"] if sums["costed"] else None,
-            prompt_tokens=sums["prompt_tokens"],
-            completion_tokens=sums["completion_tokens"],
-            total_s=sums["total_s"],
-            joules_per_token=sums["decode_j"] / sums["decode_j_tokens"]
-            if sums["decode_j_tokens"]
-            else None,
+            queries,
+            measured,
+            partly_read,
+            unread,
+            0,  # lines: only a component's bar tells them
+            shared,
+            beside,
+            costed,
+            weakest_of(counted, integrated, modelled),
+            energy_j if measured else None,
+            energy_low_j if measured else None,
+            energy_high_j if measured else None,
+            grams if costed else None,
+            prompt_tokens,
+            completion_tokens,
+            total_s,
+            decode_j / decode_j_tokens if decode_j_tokens else None,
             # Seconds that were taken off again may leave a trace of rounding; tokens do not.
-            tokens_per_s=sums["decode_s_tokens"] / sums["decode_s"]
-            if sums["decode_s_tokens"]
-            else None,
+            decode_s_tokens / decode_s if decode_s_tokens else None,
         )
 
     @property
@@ -161,13 +167,10 @@ class Chart:
     limited_to: int | None = None
 
 
-def weakest_of(sums: Mapping[str, Any]) -> Kind | None:
-    """Return the weakest kind that counts in some sums: what they may be called."""
-    for name, kind in (
-        ("modelled", Kind.MODELLED),
-        ("integrated", Kind.POWER),
-        ("counted", Kind.COUNTER),
-    ):
-        if sums[name]:
-            return kind
-    return None
+def weakest_of(counted: int, integrated: int, modelled: int) -> Kind | None:
+    """Return the weakest kind of which there are some: what their sum may be called."""
+    if modelled:
+        return Kind.MODELLED
+    if integrated:
+        return Kind.POWER
+    return Kind.COUNTER if counted else None
