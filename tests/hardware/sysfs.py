@@ -136,13 +136,24 @@ class FakeSysfs:
         zones: Sequence[RaplZone],
         pci: Sequence[PciDevice] = (),
         update_s: float = 0.001,
+        goes_first: bool = False,
     ) -> None:
-        """Describe the tree; `update_s` is the seconds between two moves of a counter."""
+        """Describe the tree.
+
+        Args:
+            root: What stands in for /sys.
+            zones: Its RAPL counters.
+            pci: Its other devices.
+            update_s: Seconds between two moves of a counter.
+            goes_first: Whether the counters move in time however busy the processors are, as
+                those of hardware do. Where this user may not ask for that, they move when they can.
+        """
         self.root = root
         self.epoch_s = math.nan
         self._zones = tuple(zones)
         self._pci = tuple(pci)
         self._update_s = update_s
+        self._goes_first = goes_first
         self._writer: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> FakeSysfs:
@@ -201,6 +212,7 @@ class FakeSysfs:
         setup = {
             "parent_pid": os.getpid(),
             "update_s": self._update_s,
+            "goes_first": self._goes_first,
             "zones": [
                 {
                     "folder": zone.folder,

@@ -12,6 +12,7 @@ import os
 import select
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ def main(script: Path) -> None:
     setup = json.loads(script.read_text(encoding="utf-8"))
     counters = {zone["folder"]: _Counter(zone) for zone in setup["zones"]}
     update_s = float(setup["update_s"])
+    if setup["goes_first"]:
+        with suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     print("ready", flush=True)
     epoch_s = float(sys.stdin.readline())
     print("running", flush=True)

@@ -22,9 +22,6 @@ from tests.speed.peers.schedule import Measured, Task, Window, read_answer
 
 FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parents[2]
-WRITTEN_S = 0.002
-"""RAPL counters move this often: half as often as real ones, since all share few processors."""
-
 EARLY_S = 2.0
 """All readers are to be ready so long before the script begins."""
 
@@ -70,7 +67,7 @@ def watch(machine: Machine, peers: str, folder: Path) -> Outcome:
         RuntimeError: A reader was not ready in time, or ended badly.
     """
     library, script = build_library(folder / "nvml"), folder / "gpus.txt"
-    with FakeSysfs(folder / "sys", machine.zones, update_s=WRITTEN_S) as sysfs:
+    with FakeSysfs(folder / "sys", machine.zones, goes_first=True) as sysfs:
         write_script(script, machine.gpus, sysfs.epoch_s)
         start_s = sysfs.epoch_s + LEAD_S
         shown = os.environ | environment(library.parent, script)
