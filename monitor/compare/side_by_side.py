@@ -25,6 +25,9 @@ PER_PROMPT_TOKEN, PER_ANSWER_TOKEN, PER_ITEM = "prompt token", "answer token", "
 
 PHASES = (WHOLE, PREFILL, DECODE, LOAD)
 
+DIVIDED = {PER_PROMPT_TOKEN: PREFILL, PER_ANSWER_TOKEN: DECODE, PER_ITEM: WHOLE}
+"""Of which phase the energy is that each of these has its share of."""
+
 
 class CannotCompare(ValueError):
     """These cannot be laid side by side; the message says why."""
@@ -67,7 +70,7 @@ class Side:
 
     def lacks_per(self, what: str) -> bool:
         """Whether that is so of what :attr:`per` divides."""
-        return self.lacks(_counts(self.record, self.items)[what][0])
+        return self.lacks(DIVIDED[what])
 
     @property
     def leading(self) -> Contrast | None:
@@ -104,8 +107,8 @@ def _side(history: History, record: QueryRecord, machine_id: str) -> Side:
         energies=energies,
         per={
             what: per(energy, count)
-            for what, (phase, count) in counts.items()
-            if phase in energies and (energy := energies[phase].energy)
+            for what, count in counts.items()
+            if DIVIDED[what] in energies and (energy := energies[DIVIDED[what]].energy)
         },
         items=run.sums.done if run else None,
         differences={},
@@ -114,15 +117,14 @@ def _side(history: History, record: QueryRecord, machine_id: str) -> Side:
     )
 
 
-def _counts(record: QueryRecord, items: int | None) -> dict[str, tuple[str, int]]:
-    """Return by what each phase's energy is divided, without what there was none of."""
-    tokens = record.tokens
+def _counts(record: QueryRecord, items: int | None) -> dict[str, int]:
+    """Return how many of each there were, without what there was none of."""
     counts = {
-        PER_PROMPT_TOKEN: (PREFILL, record.fresh_tokens or 0),
-        PER_ANSWER_TOKEN: (DECODE, tokens.completion),
-        PER_ITEM: (WHOLE, items or 0),
+        PER_PROMPT_TOKEN: record.fresh_tokens or 0,
+        PER_ANSWER_TOKEN: record.tokens.completion,
+        PER_ITEM: items or 0,
     }
-    return {what: found for what, found in counts.items() if found[1] > 0}
+    return {what: count for what, count in counts.items() if count > 0}
 
 
 def _against(history: History, first: Side, side: Side) -> Side:
@@ -131,9 +133,7 @@ def _against(history: History, first: Side, side: Side) -> Side:
     both = _both(history, first, side)
     own, others = _counts(first.record, first.items), _counts(side.record, side.items)
     differences = {phase: both.contrast(phase) for phase in PHASES}
-    per_differences = {
-        what: both.contrast(phase, what) for what, (phase, _) in own.items() if what in others
-    }
+    per_differences = {what: both.contrast(DIVIDED[what], what) for what in own if what in others}
     return replace(
         side,
         differences={phase: found for phase, found in differences.items() if found},
@@ -226,7 +226,7 @@ def _count_of(side: Side, what: str) -> Counted:
     """Return by what the energy of each run of a side is divided; all have its number of items."""
     if not what:
         return once
-    return lambda record: _counts(record, side.items).get(what, ("", 0))[1]
+    return lambda record: _counts(record, side.items).get(what, 0)
 
 
 def _unlike(first: Side, side: Side) -> str:

@@ -30,6 +30,10 @@ that was (:mod:`monitor.power.refreshes`)."""
 LONGEST_BRIDGE_S = 2.5
 """Watts further apart than this (or 25 refresh periods) are not joined by a trapezium."""
 
+LIKELY_SHARE = 0.25
+"""Of the most a device may draw: what it may well have drawn throughout a silence. A counter that
+could have turned a whole time by it is not known to have turned less than once."""
+
 REFRESHES_PER_SLOPE, LONGEST_SLOPE_S = 50, 0.5
 """Watts of a counter are its slope over this many refreshes (an error of 2 %), if not too long."""
 
@@ -245,9 +249,8 @@ class Ring:
             return 0.0, pending
         delta_j = counter_j - self._counter_j
         if range_j := self.channel.range_j:
-            last_w = self._last_w
-            likely_w = max(3 * last_w, 100.0) if math.isfinite(last_w) else self._limit_w / 4
-            if dt_s * likely_w > range_j:
+            # What was drawn before tells nothing of a silence: work may have begun in it.
+            if dt_s * self._limit_w * LIKELY_SHARE > range_j:
                 return 0.0, _AMBIGUOUS
             if delta_j < 0:
                 delta_j += range_j

@@ -313,6 +313,7 @@ def test_a_counter_that_stops_later_is_a_gap_and_then_a_fault(
 ) -> None:
     meter = Meter(PACKAGE, (1e3, 7e2, 10.0, 90.0), (2.0, 1.5, 0.1, 0.2))
     source = opened(meter)
+    memory = next(channel for channel in source.open() if channel.domain is Domain.DRAM)
     assert len(source.read()) == 4
     meter.joules = (1e3, 7e2, 10.0, 90.0 + 0.2 * meter.measured)
     meter.step_j = (2.0, 1.5, 0.1, 0.0)
@@ -322,6 +323,10 @@ def test_a_counter_that_stops_later_is_a_gap_and_then_a_fault(
         monkeypatch.setattr(emi, name, 1e-9)
     with pytest.raises(OSError, match="DRAM 0 has stopped"):
         source.read()
+    # A model stands in for a processor, and none for memory: it is missing from then on.
+    source.close()
+    assert "because it stands still: DRAM 0" in source.probe().reason
+    assert not source.has_left(memory)
 
 
 def test_meters_that_all_stop_leave_no_channels_until_they_go_on(

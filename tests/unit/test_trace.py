@@ -354,6 +354,17 @@ def test_a_counter_unread_so_long_that_it_may_have_wrapped_twice_is_a_gap(
     assert trace.curve(channel.key).gap[2] == Gap.AMBIGUOUS
 
 
+def test_work_that_began_in_a_silence_may_have_turned_the_counter_unseen(
+    make_channel: MakeChannel,
+) -> None:
+    # Idle before it at 25 W, and 200 W for 25 minutes in it: that is more than the counter holds.
+    channel = make_channel(range_j=PACKAGE_RANGE_J)
+    later_j = (25.0 + 200.0 * 1500.0) % PACKAGE_RANGE_J
+    trace = traced(channel, (0.0, 0.0), (1.0, 25.0), (1501.0, later_j))
+    assert trace.curve(channel.key).gap[2] == Gap.AMBIGUOUS
+    assert trace.window(channel.key, 0.0, 1501.0).coverage == pytest.approx(1 / 1501.0)
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_a_suspend_is_a_gap(make_channel: MakeChannel, kind: Kind) -> None:
     channel = make_channel(kind=kind)

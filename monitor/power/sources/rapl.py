@@ -191,9 +191,14 @@ class Rapl:
         return readings
 
     def has_left(self, channel: Channel) -> bool:
-        """Say whether a counter stands still by now, as one that is not connected to anything."""
+        """Say whether a counter stands still by now, and the processor's model stands in for it.
+
+        Memory has no model: what was counted before is missing from a total from then on.
+        """
         dead = self._look.dead if self._look else ()
-        return any(counter.channel.key == channel.key for counter in dead)
+        return channel.domain is not Domain.DRAM and any(
+            counter.channel.key == channel.key for counter in dead
+        )
 
     def close(self) -> None:
         """Close what is open."""
