@@ -13,7 +13,7 @@ import numpy as np
 from monitor.carbon.choice import chosen_pue
 from monitor.carbon.late import late_figure
 from monitor.energy.account import WATCH, Bill, Phase, account
-from monitor.energy.standing import billed_curves
+from monitor.energy.standing import OPENING_S, billed_curves
 from monitor.meter import chosen_zone
 from monitor.power.clock import asleep_s
 from monitor.power.curve import Curve, Gap
@@ -185,7 +185,7 @@ class Recorder:
             self._stopping.set()
             if self._thread.ident is not None:
                 self._thread.join()
-            self._sampler.wait_until(self._end_s, timeout_s=2 / self._sampler.hz + 0.5)
+            self._sampler.wait_until(self._end_s)
             self._lay_beside(fitting_idle(self._history))
         with self._lock:
             if zone := late_figure(self._history, datetime.fromisoformat(self._begun().started_at)):
@@ -254,7 +254,7 @@ class Recorder:
         has_curve = {channel.key for channel in self._sampler.trace.channels()}
         for channel in recording.channels:
             if channel.key in has_curve:
-                self._taken_until_s.setdefault(channel.key, self._start_s)
+                self._taken_until_s.setdefault(channel.key, self._start_s - OPENING_S)
         found = {}
         for key, from_s in self._taken_until_s.items():
             curve = self._sampler.trace.curve(key, from_s, until_s)
@@ -363,7 +363,8 @@ def lately(sampler: Sampler, history: History, seconds: float) -> Recorded:
     found = billed_curves(trace, channels, [span], span)
     read = [curve.time_s for curve in found.values() if len(curve.time_s)]
     start_s = max(span[0], min((float(time_s[0]) for time_s in read), default=end_s))
-    curves = {key: replace(curve, time_s=curve.time_s - start_s) for key, curve in found.items()}
+    whole = {key: trace.curve(key, start_s - OPENING_S, end_s) for key in found}
+    curves = {key: replace(curve, time_s=curve.time_s - start_s) for key, curve in whole.items()}
     baseline, stale = fitting_idle(history) or (None, ())
     sleeps = [
         Sleep(each.woken_s - start_s - JUST_BEFORE_S, each.length_s)

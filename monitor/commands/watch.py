@@ -13,10 +13,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from monitor import report
 from monitor.carbon.choice import chosen_pue
 from monitor.carbon.footprint import known_footprint
 from monitor.carbon.late import late_figure
+from monitor.commands.group import NamingGroup
 from monitor.commands.live_beside import live_beside
 from monitor.commands.number_option import Number, Seconds
 from monitor.commands.recordings import COMMANDS
@@ -26,10 +26,12 @@ from monitor.energy.present import present
 from monitor.meter import chosen_zone
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.quiet import above_last_idle
+from monitor.record_view import note_lines
 from monitor.recorded import Cost, Recorded
 from monitor.recorder import Recorder
 from monitor.recording_forms import cost_json, cost_view, recording_json, recording_view
 from monitor.sensing import sampler_for
+from monitor.sensors_view import channels_table
 from monitor.store.history import History
 from monitor.tally import Tally, settled_s
 from monitor.watch_notes import notes_of
@@ -38,7 +40,31 @@ LOOK_S = 0.1
 BILLED_EVERY_S = 60.0
 
 
-@click.group(invoke_without_command=True)
+class _WatchGroup(NamingGroup):
+    """Takes a length of time for what it is, though not for a command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called.
+
+        :raises click.UsageError: if there is none of that name
+        """
+        if _is_length(args[0]):
+            text = f"How long is said by an option: llamawatt watch --seconds {args[0]}"
+            raise click.UsageError(text, ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _is_length(text: str) -> bool:
+    try:
+        Seconds(0.0).convert(text, None, None)
+    except click.BadParameter:
+        return False
+    return True
+
+
+@click.group(cls=_WatchGroup, invoke_without_command=True)
 @click.option("--seconds", type=Seconds(0.1), help="Stop by itself; else with Ctrl-C.")
 @click.option("--hz", type=Number(MIN_HZ, MAX_HZ), default=DEFAULT_HZ, show_default=True)
 @click.option("--record", "name", is_flag=False, flag_value="", metavar="[NAME]",
@@ -66,7 +92,7 @@ def watch(
         is_shown = not as_json and stderr.is_terminal
         if name is None:
             cost, notes = _watched(history, sampler, seconds, is_shown)
-            view = Group(cost_view(cost), *report.note_lines(notes))
+            view = Group(cost_view(cost), *note_lines(notes))
             show(view, lambda: cost_json(cost) | notes.to_json(), as_json)
         else:
             recorded = _recorded(history, sampler, seconds, is_shown, name, marks)
@@ -87,7 +113,7 @@ def _watched(
     start_s = time.monotonic()
     tally = Tally(sampler, start_s)
     end_s = _wait(sampler, start_s, seconds, is_shown, lambda: tally.bill(settled_s(sampler)))
-    sampler.wait_until(end_s, timeout_s=2 / sampler.hz + 0.5)
+    sampler.wait_until(end_s)
     bill = tally.bill(end_s)
     cost = Cost(
         start_s=0.0,
@@ -150,7 +176,7 @@ def _wait(
     ):
         while not stopped and (left_s := end_s - time.monotonic()) > 0:
             if is_shown:
-                display.update(report.channels_table(present(sampler).billed), refresh=True)
+                display.update(channels_table(present(sampler).billed), refresh=True)
             if time.monotonic() - billed_s > BILLED_EVERY_S:
                 billed_s = time.monotonic()
                 bill()

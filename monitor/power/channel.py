@@ -1,7 +1,7 @@
 """What a power reading is: the vocabulary shared by sources, sampler, trace and bill."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -79,6 +79,9 @@ class Channel:
     :param range_j: the counter returns to zero after this many joules; ``None`` if it does not
     :param noise_w: standard deviation of watts from one refresh to the next while the machine
       rests, as this machine's self-test found it; 0 where it is not known, and for counters
+    :param least_period_s: what no self-test makes ``period_s`` shorter than: watts that are a mean
+      over so long tell of that time however often they are renewed, and a counter was seen to
+      move no sooner as it was opened; 0 where ``period_s`` is only usual. Not stored
     """
 
     key: str
@@ -92,6 +95,7 @@ class Channel:
     accuracy: Accuracy
     range_j: float | None = None
     noise_w: float = 0.0
+    least_period_s: float = field(default=0.0, compare=False)
 
     @property
     def billed_as(self) -> tuple[str, Role]:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from monitor.power.channel import Channel, Doubt, Probe, ProbeState, Role
 from monitor.power.following import told_after_s
 from monitor.power.gauge import Gauge
-from monitor.power.known import Desk, Known, Use
-from monitor.power.reader import Reader, delay_s
+from monitor.power.known import Desk, Known, Rest, Use
+from monitor.power.reader import Reader, delay_s, spacing_s
 from monitor.power.sources import Source
 
 SILENT_S = 3.0
@@ -127,13 +127,18 @@ class Feed:
 
     @property
     def fastest_s(self) -> float:
-        """The shortest refresh of its channels: it is read no more often."""
-        return min((channel.period_s for channel in self.channels), default=0.0)
+        """The shortest time between two readings of it that may tell something."""
+        return min(map(spacing_s, self.channels), default=0.0)
 
     @property
     def told_after_s(self) -> float:
         """How long it takes at most until what a total rests on has told all of a moment."""
         return told_after_s(self.channels)
+
+    @property
+    def rest(self) -> Rest | None:
+        """When it last had nothing to tell, and nothing was wrong."""
+        return self._reader.known.rest
 
     def silent_s(self) -> float:
         """Seconds for which it has not returned from the present call; 0 without one."""
@@ -177,7 +182,7 @@ class Feed:
             return
         self._reader.end()
         self._left.append(self._reader)
-        known = replace(known, is_read=False, asked_s=None)
+        known = replace(known, is_read=False, asked_s=None, rest=None)
         self._reader = Reader(self.name, None, self._make, self._desk, known, wait_s)
         self._reader.start()
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from monitor.power.channel import Channel, Doubt, Probe, Role
@@ -41,6 +41,27 @@ class Desk:
     news: News = field(default_factory=News)
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A time in which a source had nothing to tell, and nothing was wrong with it.
+
+    :param from_s: monotonic, as ``until_s``, which is infinite while it goes on
+    :param reason: why, half a sentence
+    """
+
+    from_s: float
+    until_s: float
+    reason: str
+
+    def covers(self, start_s: float, end_s: float) -> bool:
+        """Whether it was so throughout a span."""
+        return self.from_s <= start_s and end_s <= self.until_s
+
+    def touches(self, start_s: float, end_s: float) -> bool:
+        """Whether it was so at any time of a span."""
+        return self.from_s < end_s and start_s < self.until_s
+
+
 @dataclass(slots=True)
 class Known:
     """What is known of a source. Written by its thread, read by all.
@@ -53,6 +74,7 @@ class Known:
     :param failing: why it cannot be read at present
     :param refused: the labels of channels whose last reading was impossible
     :param doubts: the last of each channel, kept to the end: what was billed meanwhile stands
+    :param rest: when it last had nothing to tell; ``None`` if that is not known of it
     :param restarts: how often it was opened anew because it had failed
     :param failed: how often in a row it failed without having been read well for long
     :param is_read: whether it is open, and asked for readings
@@ -71,6 +93,7 @@ class Known:
     failing: str = ""
     refused: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    rest: Rest | None = None
     restarts: int = 0
     failed: int = 0
     is_read: bool = False
@@ -93,6 +116,18 @@ class Known:
         devices = {channel.device for channel in left if channel.role is Role.PART}
         inside = [c for c in before if c.role is Role.INSIDE and c.device in devices]
         return [*left, *inside]
+
+    def note_rest(self, reason: str, now_s: float) -> None:
+        """Take in why it has nothing to tell now; "" if it has, or does not answer.
+
+        :param now_s: monotonic
+        """
+        last = self.rest
+        goes_on = last is not None and last.until_s == math.inf
+        if reason and not goes_on:
+            self.rest = Rest(now_s, math.inf, reason)
+        elif last and goes_on and not reason:
+            self.rest = replace(last, until_s=now_s)
 
     def keep(self, opened: tuple[Channel, ...], left: Sequence[Channel]) -> None:
         """Take in which channels are read now, and keep those that are not and have not left."""

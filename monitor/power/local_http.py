@@ -293,7 +293,9 @@ def _check(address: Address, status: int, location: str) -> None:
             "without one in its own settings."
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise DeviceError(f"{address} cannot answer now ({status}).")
+        raise DeviceError(
+            f"{address} cannot answer now ({status}). Try again in a moment, or restart the plug."
+        )
 
 
 def _json(body: bytes) -> Any:

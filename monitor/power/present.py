@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterable
 
-from monitor.power.channel import Channel
+from monitor.power.channel import Channel, Kind
 from monitor.power.gauge import GAP_S, Gauge, GaugeReading, GaugeTrace
 from monitor.power.trace import Trace
 
 MEAN_S = 1.0
-"""Watts now are the mean of the last second that was read: a figure that can be read."""
+"""Watts now are the mean of the last second that was told: a figure that can be read."""
 
 SLOW_S = 0.5
 """A channel that refreshes no oftener than this has its own last watts shown: plugs, batteries,
@@ -28,19 +28,24 @@ def present_w(trace: Trace, channel: Channel, now_s: float) -> float | None:
     """Return a channel's watts now, ``None`` if it was not read of late.
 
     Up to its own last reading, however long its refresh takes: a fixed second up to now would
-    hold no reading of a slow channel most of the time.
+    hold no reading of a slow channel most of the time. Of a counter that is dear to ask up to the
+    last count: watts that were read since are of another kind than what is told of a counter.
 
     :param now_s: monotonic
     """
     latest = trace.latest(channel.key)
-    if latest is None or now_s - latest[0] > fresh_s(channel):
+    if latest is None:
         return None
-    read_s, last_w = latest
-    mean_w = None
+    told_s, last_w = trace.settled_s(channel.key), latest[1]
+    if now_s - told_s > fresh_s(channel):
+        return None
     if channel.period_s < SLOW_S:
-        mean_w = trace.window(channel.key, read_s - MEAN_S, read_s).mean_w
-    # The first reading, and one after a gap, has no time before it to take the mean of.
-    return mean_w if mean_w is not None else last_w if math.isfinite(last_w) else None
+        mean_w = trace.window(channel.key, told_s - MEAN_S, told_s).mean_w
+        # The first reading, and one after a gap, has no time before it to take the mean of; of a
+        # counter it tells no joules either.
+        if mean_w is not None or channel.kind is Kind.COUNTER:
+            return mean_w
+    return last_w if math.isfinite(last_w) else None
 
 
 def total_w(parts_w: Iterable[float | None]) -> float | None:

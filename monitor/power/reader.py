@@ -15,7 +15,15 @@ from monitor.power.following import Following, is_followed, told_after_s
 from monitor.power.gauge import PERIOD_S as GAUGE_PERIOD_S
 from monitor.power.known import Desk, Known
 from monitor.power.own_time import ThreadTime
-from monitor.power.sources import Doubting, Gauged, Glancing, Parting, Remarking, Source
+from monitor.power.sources import (
+    Doubting,
+    Gauged,
+    Glancing,
+    Parting,
+    Remarking,
+    Resting,
+    Source,
+)
 from monitor.power.trace import ASLEEP_S
 
 log = logging.getLogger(__name__)
@@ -76,6 +84,7 @@ class Reader:
         self._labels: dict[str, str] = {}
         self._doubting: Doubting | None = None
         self._glancing: Glancing | None = None
+        self._resting: Resting | None = None
         self._cost_s = math.inf
         self._gauges_due_s = -math.inf
         self._alarm, self._ended = Alarm(), threading.Event()
@@ -178,6 +187,7 @@ class Reader:
             gauges = self._source.gauges() if isinstance(self._source, Gauged) else ()
             self._doubting = self._source if isinstance(self._source, Doubting) else None
             self._glancing = self._source if isinstance(self._source, Glancing) else None
+            self._resting = self._source if isinstance(self._source, Resting) else None
         has_left = self._source.has_left if isinstance(self._source, Parting) else _stays
         left = known.left(channels, has_left)
         if not self._ended.is_set():
@@ -217,8 +227,8 @@ class Reader:
     def _read_until_dead(self, time_used: ThreadTime) -> None:
         """Read in time, until the end or until the source has failed too often in a row."""
         known = self.known
-        fastest_s = min(map(_spacing_s, known.channels), default=GAUGE_PERIOD_S)
-        integrated = (max(_spacing_s(c), FASTEST_WATTS_S) for c in known.channels if _is_summed(c))
+        fastest_s = min(map(spacing_s, known.channels), default=GAUGE_PERIOD_S)
+        integrated = (max(spacing_s(c), FASTEST_WATTS_S) for c in known.channels if _is_summed(c))
         watts_s = min(integrated, default=math.inf)
         slept_s, began_s = clock.suspended_s(), time.monotonic()
         # One in which no source was open is told of as well.
@@ -294,9 +304,12 @@ class Reader:
             if not known.failing:
                 log.warning("Reading %s failed: %s", self.name, error)
             known.failing = str(error).rstrip(".") or type(error).__name__
+            known.note_rest("", began_s)
             desk.trace.miss([channel.key for channel in known.channels])
         else:
             known.failing = ""
+            if self._resting:
+                known.note_rest(self._resting.rests(), began_s)
         if is_whole:
             known.tried_s = began_s
         known.asked_s = None
@@ -361,6 +374,6 @@ def _is_summed(channel: Channel) -> bool:
     return channel.kind is Kind.POWER and channel.role is Role.PART
 
 
-def _spacing_s(channel: Channel) -> float:
+def spacing_s(channel: Channel) -> float:
     """Time after which another reading of a channel may tell something."""
     return channel.period_s / 2 if _is_summed(channel) else channel.period_s

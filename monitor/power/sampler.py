@@ -1,5 +1,6 @@
 """Reads every source, each in a thread of its own, into one trace."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from monitor.power.clock import beat_after
 from monitor.power.containment import Containment
 from monitor.power.feed import Feed
 from monitor.power.gauge import Gauge, GaugeTrace
-from monitor.power.known import Desk, Use
+from monitor.power.known import Desk, Rest, Use
 from monitor.power.own_time import ThreadTime
 from monitor.power.sources import SOURCES, Source
 from monitor.power.trace import Trace
@@ -186,15 +187,16 @@ class Sampler:
         A window can only be billed to its end once a reading beyond the end is there, and of a
         counter that is slow to refresh, one that is later by a refresh. Not waited for is what
         would not come in the time: a source that hangs already, one that is opened anew, and one
-        with a refresh longer than the time.
+        that is read more seldom.
 
-        :param timeout_s: :data:`WAIT_S` if not given, or as long as the slowest counter of a total
-          needs for two refreshes, but no longer than :data:`LONGEST_WAIT_S`
+        :param timeout_s: :data:`WAIT_S` if not given, or twice as long as the slowest part of a
+          total takes to be read and to have told all, but no longer than :data:`LONGEST_WAIT_S`
         :return: whether all the others were
         """
         used = [feed for feed in self._feeds if feed.use is not Use.NONE and self._answers(feed)]
         if timeout_s is None:
-            slowest_s = max((feed.told_after_s for feed in used), default=0.0)
+            parts_s = [feed.fastest_s for feed in used if feed.use is Use.TOTAL]
+            slowest_s = max([feed.told_after_s for feed in used] + parts_s, default=0.0)
             timeout_s = min(max(WAIT_S, 2 * slowest_s), LONGEST_WAIT_S)
         until_s = {
             feed: time_s + (feed.told_after_s if feed.told_after_s <= timeout_s / 2 else 0.0)
@@ -232,10 +234,11 @@ class Sampler:
     def channels(self) -> tuple[Channel, ...]:
         """Return the channels in use: modelled ones give way to measured ones.
 
-        Among them is the GPU that a model is on where nothing reads it. Whether there is one is
-        noted in the trace as well, so that what is billed by these channels is billed by that.
+        Among them is the GPU that a model is on where nothing reads it, as the trace has it noted:
+        what is billed by these channels is billed by that.
         """
-        return self._note_unread()
+        noted = [each.channel for each in self.trace.unread() if each.until_s == math.inf]
+        return (*self._read_channels(), *noted)
 
     def _read_channels(self) -> tuple[Channel, ...]:
         opened: dict[str, Channel] = {}
@@ -253,8 +256,9 @@ class Sampler:
             self._computed_on = ask
             self._note_unread(from_s)
 
-    def _note_unread(self, from_s: float | None = None) -> tuple[Channel, ...]:
-        """Note whether a model is on a GPU that nothing reads, and return the channels in use.
+    def _note_unread(self, from_s: float | None = None) -> None:
+        """Note whether a model is on a GPU that nothing reads: at a load, at each mark, and by the
+        watchdog, as a model may be gone and a card be read without anyone saying so.
 
         It is noted while it lasts: a bill that began then does not forget it once the model is
         unloaded, and one that begins after that (at a mark) knows nothing of it.
@@ -263,10 +267,9 @@ class Sampler:
         """
         # Nobody is to note what another has just found to be over, nor of an earlier moment.
         with self._asking:
-            read, computed_on = self._read_channels(), self._computed_on()
-            part = unread_part(computed_on, read) if computed_on else None
+            computed_on = self._computed_on()
+            part = unread_part(computed_on, self._read_channels()) if computed_on else None
             self.trace.note_unread(part, time.monotonic() if from_s is None else from_s)
-        return (*read, part) if part else read
 
     def _opened(self) -> tuple[Channel, ...]:
         """Return every channel, as the sources opened them and as was found since."""
@@ -291,6 +294,11 @@ class Sampler:
         """Return the gauges that can be read; their readings are in :attr:`gauge_trace`."""
         return tuple(gauge for feed in self._feeds for gauge in feed.gauges)
 
+    def rest_of(self, channel: Channel) -> Rest | None:
+        """Return when a channel's source last had nothing to tell, though nothing was wrong."""
+        keys = ((feed.rest, {each.key for each in feed.channels}) for feed in self._feeds)
+        return next((rest for rest, own in keys if channel.key in own), None)
+
     def probes(self, are_kept: bool = False) -> tuple[Probe, ...]:
         """Return each source's probe, with what has gone wrong since.
 
@@ -309,6 +317,7 @@ class Sampler:
         # Not beside a removal, which would end a reader that has just been replaced.
         with self._changing:
             self._containment.look(self.trace, self._opened(), time.monotonic())
+            self._note_unread()
             # Before those in use are listed: what is opened meanwhile is judged next time.
             opened = [(feed, feed.channels) for feed in self._feeds if self._running]
             used = {channel.key: channel.role for channel in self._in_use()}

@@ -130,18 +130,38 @@ class Finding:
     traits: Traits
 
 
+def used_period_s(channel: Channel, traits: Traits) -> float:
+    """Return the period that bills are reckoned with, in seconds.
+
+    It is what was learned, or what is documented where nothing was. A test sees how often a value
+    is renewed: watts that are a mean over longer are older than that, and a counter may move more
+    seldom now than it did then. So it never counts for less than what the source itself knows
+    (``least_period_s``), whenever it was learned.
+    """
+    learned_s = traits.period_s if fits(channel, traits) else None
+    return max(channel.period_s if learned_s is None else learned_s, channel.least_period_s)
+
+
+def fits(channel: Channel, traits: Traits) -> bool:
+    """Whether traits are of this channel, and not of a counter in whose place it tells watts.
+
+    What has a step was found of a counter, and says nothing of watts.
+    """
+    return traits.step_j is None or channel.kind is Kind.COUNTER
+
+
 def refined(channel: Channel, traits: Traits) -> Channel:
     """Return a channel with what was learned of it in the place of what is documented.
 
-    What has a step was found of a counter, and says nothing of watts: the channel stays as it is.
+    If that does not fit, the channel stays as it is.
 
     The noise of watts is taken to be white, another chance with each refresh: the mean of a second
     then varies less than one of them, by the root of how many the test read in it. What the
     resting machine really drew more and less is in it as well, so that it is rather too large.
     """
-    if traits.step_j is not None and channel.kind is not Kind.COUNTER:
+    if not fits(channel, traits):
         return channel
-    period_s = channel.period_s if traits.period_s is None else traits.period_s
+    period_s = used_period_s(channel, traits)
     noise_w = channel.noise_w
     if channel.kind is Kind.POWER and traits.spread_w is not None:
         noise_w = traits.spread_w * math.sqrt(max(1.0 / max(period_s, REST_S), 1.0))

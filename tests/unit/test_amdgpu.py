@@ -88,6 +88,13 @@ def test_what_is_drawn_now_is_read_before_a_mean(put: PutCard) -> None:
     assert [reading.power_w for reading in source.read()] == [55.5]
 
 
+@pytest.mark.parametrize("mean", [True, False])
+def test_a_mean_is_not_taken_to_be_as_young_as_it_is_renewed(put: PutCard, mean: bool) -> None:
+    put(card(**{"power1_average" if mean else "power1_input": 40_000_000}))
+    (channel,) = opened()[1].values()
+    assert channel.least_period_s == (channel.period_s if mean else 0.0)
+
+
 def test_a_power_that_does_not_answer_gives_way_to_the_other(put: PutCard) -> None:
     put(card(power1_input="", power1_average=40_000_000))
     source, _ = opened()

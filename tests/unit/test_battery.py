@@ -56,7 +56,8 @@ def test_a_battery_reads_the_whole_machine(put: Put) -> None:
     source, channel = opened()
     assert (channel.role, channel.kind, channel.domain) == (Role.WHOLE, Kind.POWER, Domain.SYSTEM)
     assert [reading.power_w for reading in source.read()] == [12.5]
-    assert "discharging" in source.probe().reason
+    assert "what the whole machine draws while the charger is unplugged" in source.probe().reason
+    assert (source.rests(), source.remarks()) == ("", ())
 
 
 # Which way the watts are told.
@@ -106,19 +107,34 @@ def test_only_a_battery_that_is_discharged_is_read(put: Put, status: str) -> Non
     assert read_w() == []
 
 
-def test_on_mains_the_reason_says_so(put: Put) -> None:
-    put("BAT0", **{**ON_BATTERY, "status": "Charging"})
-    put("AC", type="Mains", online=1)
-    probe = Battery().probe()
-    assert probe.state is ProbeState.AVAILABLE
-    assert "on mains it does not tell what the machine draws" in probe.reason
+@pytest.mark.parametrize("status", ["Charging", "Full", "Not charging"])
+def test_on_mains_it_rests(put: Put, status: str) -> None:
+    put("BAT0", **{**ON_BATTERY, "status": status})
+    source, _ = opened()
+    assert source.read() == []
+    assert source.rests() == "on mains it does not tell what the machine draws"
+    assert source.remarks() == ()
 
 
-def test_an_unknown_state_is_not_called_mains(put: Put) -> None:
-    put("BAT0", **{**ON_BATTERY, "status": "Unknown"})
-    reason = Battery().probe().reason
-    assert "mains" not in reason
-    assert "does not say" in reason
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ({"status": "Unknown"}, "does not say at present whether it is charged or discharged"),
+        ({"status": ""}, "does not say at present whether it is charged or discharged"),
+        ({"power_now": 0}, "tells no watts at present"),
+    ],
+)
+def test_what_is_not_told_off_mains_is_no_rest(
+    put: Put, says: dict[str, int | str], words: str
+) -> None:
+    battery = put("BAT0", **{**ON_BATTERY, **says})
+    source, _ = opened()
+    assert source.read() == []
+    assert source.rests() == ""
+    assert words in " ".join(source.remarks())
+    say(battery, ON_BATTERY)
+    assert source.read()
+    assert source.remarks() == ()
 
 
 @pytest.mark.parametrize("kind", ["Mains", "USB", "Wireless"])
@@ -263,6 +279,9 @@ def test_on_mains_nothing_waits_and_nothing_is_read(put: Put) -> None:
         (channel,) = sampler.channels()
         assert sampler.trace.latest(channel.key) is None
         assert "failing" not in sampler.probes()[0].reason
+        rest = sampler.rest_of(channel)
+        assert rest
+        assert rest.covers(time.monotonic(), time.monotonic())
 
 
 def test_a_battery_that_is_taken_out_is_a_fault(put: Put) -> None:

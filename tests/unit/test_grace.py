@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from monitor.power.board_meters import board_meters
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
 from monitor.power.hwmon import grace_meters
+from monitor.power.memory import lacks_memory
 from monitor.power.sources import SOURCES
 from monitor.power.sources.grace import Grace
 from monitor.power.trace import Trace
@@ -105,10 +107,24 @@ def test_meters_are_found_where_the_driver_has_its_files(put: Put, below: str) -
     assert (list(channels), read_w(source)) == (["grace:0"], {"grace:0": 88.0})
 
 
+def test_a_socket_holds_its_memory_though_no_meter_tells_that_alone(put: Put) -> None:
+    put("Module Power Socket 0", 450.0)
+    put("CPU Power Socket 0", 53.5)
+    assert lacks_memory([MODEL])
+    put("Grace Power Socket 0", 104.0)
+    _, channels = opened()
+    assert all(each.domain is not Domain.DRAM for each in channels.values())
+    assert not lacks_memory(counted((*channels.values(), MODEL)))
+    # Neither its cores hold it, nor what is not added.
+    socket = channels.pop("grace:0")
+    assert lacks_memory([*channels.values(), replace(socket, role=Role.INSIDE)])
+
+
 @pytest.mark.parametrize(("told_ms", "period_s"), [(50, 0.1), (1000, 1.0), (0, 0.1)])
 def test_a_meter_is_read_as_often_as_it_averages(put: Put, told_ms: int, period_s: float) -> None:
     put("Grace Power Socket 0", 88.0, power1_average_interval=told_ms)
-    assert opened()[1]["grace:0"].period_s == period_s
+    channel = opened()[1]["grace:0"]
+    assert (channel.period_s, channel.least_period_s) == (period_s, period_s)
 
 
 def test_what_does_not_answer_is_missing_and_so_is_what_is_made_of_it(put: Put) -> None:

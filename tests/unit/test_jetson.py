@@ -8,6 +8,7 @@ import pytest
 
 from monitor.power.board_meters import board_meters
 from monitor.power.channel import Channel, Domain, Kind, ProbeState, Role, counted
+from monitor.power.memory import lacks_memory
 from monitor.power.sources import SOURCES
 from monitor.power.sources.jetson import Jetson
 from monitor.power.unread import ComputedOn, unread_part
@@ -97,6 +98,23 @@ def test_a_module_is_one_part_with_its_rails_inside(put: PutBoard) -> None:
     assert unread_part(ComputedOn(("Orin",), is_in_processor=True), standing) is None
 
 
+@pytest.mark.parametrize(
+    ("board", "lacks"),
+    [
+        (({"VDD_IN": (5_000, 2_400)},), False),
+        ((ORIN_NX,), False),
+        (AGX_ORIN, False),
+        # What feeds its memory is shown, and not added.
+        (AGX_XAVIER, True),
+    ],
+    ids=["module alone", "module", "AGX Orin", "AGX Xavier"],
+)
+def test_a_module_holds_its_memory(put: PutBoard, board: tuple[Rails, ...], lacks: bool) -> None:
+    put(*board)
+    _, channels = opened()
+    assert lacks_memory(counted((*channels.values(), MODEL))) is lacks
+
+
 def test_an_agx_orin_is_the_sum_of_what_lies_beside_each_other(put: PutBoard) -> None:
     put(*AGX_ORIN)
     source, channels = opened()
@@ -140,7 +158,8 @@ def test_a_rail_is_read_as_often_as_it_is_measured(
     folder = put(ORIN_NX)
     if told is not None:
         say(folder / "hwmon0", {"update_interval": told})
-    assert {each.period_s for each in opened()[1].values()} == {period_s}
+    channels = opened()[1].values()
+    assert {(each.period_s, each.least_period_s) for each in channels} == {(period_s, period_s)}
 
 
 @pytest.mark.parametrize(

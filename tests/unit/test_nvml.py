@@ -230,6 +230,8 @@ def test_averaged_watts_are_as_old_as_what_they_average(
         (channel,) = nvml.open()
         (reading,) = nvml.read()
     assert channel.period_s == period_s
+    # A mean is no younger for being renewed often; watts of the moment are.
+    assert channel.least_period_s == (period_s if period_s == 1.0 else 0.0)
     assert reading.power_w == pytest.approx(20.0)
 
 

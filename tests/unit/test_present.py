@@ -80,6 +80,25 @@ def test_a_first_reading_and_one_after_a_gap_are_watts_and_a_counter_alone_is_no
     assert present_w(trace, power, 5.0) == 4.0
 
 
+def test_watts_between_two_counts_are_not_told_as_counted(make_channel: MakeChannel) -> None:
+    """A card's counter is dear to ask: the watts read meanwhile only tell how it advanced."""
+    card, trace = make_channel("t:card", period_s=0.02), Trace()
+    trace.add(card)
+    trace.record([Reading(card.key, 0.0, counter_j=0.0, power_w=100.0)])
+    assert present_w(trace, card, 0.0) is None, "these watts are not counted"
+    for tick in range(1, 17):
+        at_s = tick / 10
+        if tick % 8:
+            trace.sketch([Reading(card.key, at_s, power_w=100.0)])
+        else:
+            trace.record([Reading(card.key, at_s, counter_j=100.0 * at_s, power_w=100.0)])
+    assert present_w(trace, card, 1.6) == pytest.approx(100.0, rel=0.01)
+    for tick in range(17, 38):
+        trace.sketch([Reading(card.key, tick / 10, power_w=900.0)])
+    assert present_w(trace, card, 1.6 + FRESH_S - 0.01) == pytest.approx(100.0, rel=0.01)
+    assert present_w(trace, card, 1.6 + FRESH_S + 0.01) is None, "it was not counted of late"
+
+
 def test_a_part_that_is_not_known_makes_a_total_unknown() -> None:
     assert total_w([3.0, 4.0]) == 7.0
     assert total_w([3.0, None]) is None

@@ -177,6 +177,23 @@ def test_waiting_ends_once_every_channel_was_read_beyond(steady: MakeSource) -> 
             assert sampler.read_until_s() >= now_s
 
 
+def test_watts_that_are_old_are_waited_for_as_well(
+    steady: MakeSource, make_channel: MakeChannel
+) -> None:
+    """A mean over a second is read twice in it: a window ends with a reading beyond its end."""
+    mean = make_channel("mean:gpu", kind=Kind.POWER, period_s=1.0)
+    with Sampler(sources=[steady("mean", mean)]) as sampler:
+        assert sampler.wait_ready(timeout_s=10.0)
+        start_s = time.monotonic()
+        # Sooner than the next reading comes by itself.
+        end_s = start_s + 0.1
+        time.sleep(0.1)
+        assert sampler.wait_until(end_s)
+        last = sampler.trace.latest(mean.key)
+        assert last is not None
+        assert last[0] >= end_s
+
+
 def test_waiting_leaves_out_a_source_that_raises(
     steady: MakeSource, eventually: Eventually
 ) -> None:

@@ -1,10 +1,13 @@
 """What the self-test finds of sensors whose rhythm is known: real files, a compiled driver."""
 
+import io
 import json
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from monitor.commands import selftest
 from monitor.commands.selftest import HINT
 from monitor.commands.selftest import test_sensors as sensors_test_command
 from monitor.commands.sensors import sensors
@@ -29,6 +34,7 @@ from monitor.power.selftest import (
     refined,
     spread_of,
     step_of,
+    used_period_s,
 )
 from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.sources.modelled import ModelledCpu
@@ -39,6 +45,7 @@ from tests.hardware.curve import PowerCurve
 from tests.hardware.hwmon import INTEL, FakeCard, say
 from tests.hardware.nvml import FakeGpu
 from tests.hardware.sysfs import FakeSysfs, RaplZone
+from tests.unit import builders
 from tests.unit.conftest import FakeGpus, MakeChannel, StillSysfs
 
 SINUS = tuple((at / 50, 100 + 50 * float(np.sin(at / 3))) for at in range(200))
@@ -381,6 +388,70 @@ def test_what_watts_vary_by_at_rest_is_the_noise_of_a_refresh(make_channel: Make
     assert refined(make_channel(kind=Kind.POWER), busy).noise_w == 0.0
     # A counter has added up what its sensor saw.
     assert refined(make_channel(), found).noise_w == 0.0
+
+
+USUAL = replace(builders.channel("test:one"), period_s=0.1)
+SEEN_SLOW = replace(USUAL, period_s=1.0, least_period_s=1.0)
+MOMENT = replace(USUAL, kind=Kind.POWER)
+MEAN = replace(SEEN_SLOW, kind=Kind.POWER)
+
+
+@pytest.mark.parametrize(
+    ("sensor", "learned_s", "used_s"),
+    [
+        (MEAN, 0.1, 1.0),
+        (MEAN, 2.0, 2.0),
+        (MEAN, None, 1.0),
+        (MOMENT, 0.02, 0.02),
+        (MOMENT, 0.5, 0.5),
+        (SEEN_SLOW, 0.001, 1.0),
+        (USUAL, 0.02, 0.02),
+        (USUAL, 1.0, 1.0),
+    ],
+)
+def test_no_test_undercuts_what_a_source_knows_of_its_sensor(
+    sensor: Channel, learned_s: float | None, used_s: float
+) -> None:
+    found = Traits("test:one", Verdict.FOUND, learned_s, None, 20.0, 0.3, 300, 60.0)
+    used = refined(sensor, found)
+    assert used.period_s == used_period_s(sensor, found) == used_s
+    # What is sampled already is refined no further.
+    assert refined(used, found) == used
+
+
+def test_the_command_says_what_was_learned_of_a_mean_and_what_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_HOME", str(tmp_path / "home"))
+    sources = [lambda: Scripted(MEAN, lambda now_s: 40 + (7 * (now_s // 0.04)) % 5)]
+    monkeypatch.setattr(selftest, "SensorTest", partial(SensorTest, sources=sources))
+    done = CliRunner().invoke(sensors_test_command, ["--seconds", "1", "--json"])
+    (told,) = json.loads(done.stdout)["sensors"]
+    assert told["period_s"] < 0.1
+    assert told["used_period_s"] == MEAN.period_s
+
+
+@pytest.mark.parametrize(
+    ("sensor", "now_s", "known_s", "says"),
+    [
+        (MEAN, 0.1, 0.1, ("100 ms", "it tells a mean: bills take it to be up to 1.00 s old")),
+        (SEEN_SLOW, 0.02, 0.02, ("20.0 ms", "seen to move every 1.00 s only: bills reckon")),
+        (USUAL, None, 0.02, ("20.0 ms (learned before)",)),
+        (USUAL, None, None, ("100 ms (documented)",)),
+    ],
+)
+def test_a_row_of_the_command_tells_a_refresh_and_what_is_reckoned_with(
+    sensor: Channel, now_s: float | None, known_s: float | None, says: tuple[str, ...]
+) -> None:
+    now, known = (
+        Traits("test:one", Verdict.FOUND, period_s, None, None, None, 300, 60.0)
+        for period_s in (now_s, known_s)
+    )
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(selftest.findings_view((Finding(sensor, now),), (known,), ""))
+    shown = console.export_text()
+    assert all(each in shown for each in says)
+    assert ("bills" in shown) is (len(says) > 1)
 
 
 def test_what_was_found_of_a_counter_is_not_said_of_watts(make_channel: MakeChannel) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -81,6 +82,9 @@ def test_channels_take_what_was_learned_of_them(
     refine = traits_of(history)
     learned = refine(make_channel("rapl:package-0", period_s=0.001, step_j=1e-6))
     assert (learned.period_s, learned.step_j) == (0.00098, 2.0**-14)
+    # Stored by any version: what its source sees today counts.
+    slow = replace(make_channel(FOUND.key, period_s=1.0), least_period_s=1.0)
+    assert refine(slow).period_s == 1.0
     # Nothing was learned of these: what is documented stays.
     for key in ("rapl:package-0:dram", "nvml:unknown"):
         channel = make_channel(key, period_s=0.001, step_j=1e-6)

@@ -220,6 +220,60 @@ def test_spans_are_as_sure_as_the_watts_see_what_is_drawn(
     assert np.mean(doubt_j) <= 3 * np.sqrt(np.mean(np.square(off_j)))
 
 
+@pytest.mark.parametrize("rhythm_ms", [17, 20.5, 37])
+def test_a_rhythm_of_tokens_quicker_than_the_readings_is_in_the_interval(
+    make_channel: MakeChannel, rhythm_ms: float
+) -> None:
+    """Read each 100 ms, one of 20.5 ms seems to be one of 0.8 s, after which a count is told."""
+    random = np.random.default_rng(3)
+    time_s = np.arange(0.0, 30.0, 0.0005)
+    power_w = np.where(time_s * 1000 % rhythm_ms < 0.55 * rhythm_ms, 450.0, 200.0)
+    energy_j = np.concatenate([[0.0], np.cumsum(power_w) * 0.0005])
+    trace = Trace()
+    trace.add(make_channel(KEY, period_s=0.02))
+    whole_s = 0.0
+    for row in range(130, len(time_s), 200):
+        now_s, shown = float(time_s[row]), row - row % 40
+        if now_s >= whole_s:
+            count(trace, now_s, float(energy_j[shown]), float(power_w[shown]))
+            whole_s = now_s + LONGEST_WHOLE_S
+        else:
+            glance(trace, now_s, float(power_w[shown]))
+    off_j, doubt_j = [], []
+    for start in random.integers(8_000, 40_000, 120):
+        end = start + int(random.integers(2_000, 12_000))
+        window = trace.window(KEY, float(time_s[start]), float(time_s[end]))
+        off_j.append(window.joules - float(energy_j[end] - energy_j[start]))
+        doubt_j.append(1.96 * window.edge_j)
+    assert np.mean(np.abs(off_j) <= doubt_j) >= 0.93
+    assert np.mean(doubt_j) <= 3 * np.sqrt(np.mean(np.square(off_j)))
+
+
+def swaying(trace: Trace, counted_w: list[float], sways_w: float) -> float:
+    """Tell watts that sway within each second as counts do not; return the doubt between two."""
+    counted_j = 0.0
+    count(trace, 0.0, counted_j, 200.0)
+    for second, mean_w in enumerate(counted_w):
+        for tenth in range(1, 10):
+            glance(trace, second + tenth / 10, mean_w + (sways_w if tenth < 5 else -sways_w))
+        counted_j += mean_w
+        count(trace, second + 1.0, counted_j, mean_w)
+    return trace.window(KEY, 2.45, 4.45).edge_j
+
+
+def test_watts_that_sway_while_counts_stay_the_same_are_not_believed(trace: Trace) -> None:
+    assert swaying(trace, [200.0] * 8, 150.0) > 20.0
+
+
+def test_watts_that_sway_as_counts_do_are_believed(trace: Trace) -> None:
+    assert swaying(trace, [200.0, 330.0, 150.0, 280.0, 170.0, 320.0, 210.0, 160.0], 150.0) < 15.0
+
+
+def test_a_moment_beside_a_count_knows_nothing_of_what_sways_later(trace: Trace) -> None:
+    between_j = swaying(trace, [200.0] * 8, 150.0)
+    assert trace.window(KEY, 2.95, 4.95).edge_j < between_j / 4
+
+
 def test_however_closely_watts_are_read_the_counts_around_tell_how_they_stray(
     make_channel: MakeChannel,
 ) -> None:

@@ -247,7 +247,7 @@ def _part(
 ) -> tuple[Channel, float]:
     """Return the channel of the card, and over how long its watts reach back."""
     chip = _capability(handle)
-    averaged = chip > GA100 if field is None else field[0] == pynvml.NVML_FI_DEV_POWER_AVERAGE
+    averaged = chip > GA100 if field is None else _is_mean(field)
     power_period_s = AVERAGED_S if averaged else PERIOD_S
     is_sampled = chip in SAMPLED_QUARTER and not (counts and chip in COUNTED_WHOLE)
     channel = Channel(
@@ -258,10 +258,15 @@ def _part(
         kind=Kind.COUNTER if counts else Kind.POWER,
         role=Role.PART,
         period_s=PERIOD_S if counts else power_period_s,
+        least_period_s=AVERAGED_S if averaged and not counts else 0.0,
         step_j=STEP_J if counts else 0.0,
         accuracy=accuracy_of("nvml.sampled_quarter" if is_sampled else "nvml"),
     )
     return channel, power_period_s
+
+
+def _is_mean(field: Field) -> bool:
+    return bool(field[0] == pynvml.NVML_FI_DEV_POWER_AVERAGE)
 
 
 def _beside(uuid: str, name: str, offered: dict[int, Field]) -> tuple[Channel, ...]:
@@ -278,9 +283,8 @@ def _beside(uuid: str, name: str, offered: dict[int, Field]) -> tuple[Channel, .
             device=uuid,
             kind=Kind.POWER,
             role=role,
-            period_s=AVERAGED_S
-            if offered[scope][0] == pynvml.NVML_FI_DEV_POWER_AVERAGE
-            else PERIOD_S,
+            period_s=AVERAGED_S if _is_mean(offered[scope]) else PERIOD_S,
+            least_period_s=AVERAGED_S if _is_mean(offered[scope]) else 0.0,
             step_j=0.0,
             accuracy=accuracy_of(f"nvml.{word}"),
         )

@@ -167,7 +167,8 @@ class Look:
 
     def channel(self, counter: Counter) -> Channel:
         """Return the channel of a counter, with the period that was found."""
-        return replace(counter.channel, period_s=self.period_s)
+        least_s = self.period_s if self.period_s > PERIOD_S else 0.0
+        return replace(counter.channel, period_s=self.period_s, least_period_s=least_s)
 
     def has_changed(self) -> bool:
         """Compare again what may not stay as it was found, and say whether it has not.

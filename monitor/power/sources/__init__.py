@@ -100,6 +100,19 @@ class Doubting(Protocol):
 
 
 @runtime_checkable
+class Resting(Protocol):
+    """What a :class:`Source` has as well if at times it has nothing to tell, and that is no news:
+    the battery of a laptop that is on mains."""
+
+    def rests(self) -> str:
+        """Say why it had nothing to tell when it was read last, in half a sentence; "" if it had.
+
+        Called after each reading, from the source's own thread.
+        """
+        ...
+
+
+@runtime_checkable
 class Parting(Protocol):
     """What a :class:`Source` has as well if it can tell what is not there any more.
 

@@ -48,7 +48,9 @@ GIVEN_UP_S = 30.0
 """A counter that stands still so long beside cards that are read is given up for its watts: the
 source is opened anew, which costs the other cards a few seconds."""
 
-POWER_FILES = ("power1_input", "power1_average")
+MEAN_FILE = "power1_average"
+
+POWER_FILES = ("power1_input", MEAN_FILE)
 """What a card draws now, before a mean over a while. Some tell both, and 0 W in one of them."""
 
 ENERGY_FILE = "energy1_input"
@@ -285,6 +287,8 @@ def _channel(card: Card, monitor: Path, kind: Kind) -> Channel:
         kind=kind,
         role=Role.PART,
         period_s=PERIOD_S,
+        # Over how long the mean goes no document tells: that is not how often it is renewed.
+        least_period_s=PERIOD_S if kind is Kind.POWER and (monitor / MEAN_FILE).exists() else 0.0,
         step_j=STEP_J if kind is Kind.COUNTER else 0.0,
         accuracy=accuracy_of("amdgpu.apu" if is_apu else "amdgpu"),
     )

@@ -123,7 +123,7 @@ class Apple:
                 ProbeState.ABSENT,
                 "The package zeus-apple-silicon is not installed; it reads Macs with Apple "
                 "Silicon, none with an Intel processor.",
-                "On a Mac with Apple Silicon: pip install zeus-apple-silicon",
+                "On a Mac with Apple Silicon: `pip install zeus-apple-silicon`",
             )
         except Exception as error:  # what a compiled library raises is its own affair
             return self._absent(
@@ -197,6 +197,8 @@ def _joules(told_mj: int | list[int] | None) -> float | None:
 
 
 def _channel(field: _Field, batch_s: float) -> Channel:
+    # The GPU's is of the moment, and its short period has all of them asked for as often.
+    period_s = POLL_S if field.name == "gpu_mj" else batch_s
     return Channel(
         key=f"{Apple.name}:{field.name}",
         label=field.label,
@@ -204,8 +206,9 @@ def _channel(field: _Field, batch_s: float) -> Channel:
         device=field.device,
         kind=Kind.COUNTER,
         role=field.role,
-        # The GPU's is of the moment, and its short period has all of them asked for as often.
-        period_s=POLL_S if field.name == "gpu_mj" else batch_s,
+        period_s=period_s,
+        # A test finds the mean time between batches, which may be uneven: the longest counts.
+        least_period_s=period_s if period_s > POLL_S else 0.0,
         step_j=STEP_J,
         accuracy=accuracy_of("apple"),
     )

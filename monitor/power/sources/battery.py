@@ -3,8 +3,9 @@
 ``power_now`` in microwatts, or ``current_now`` in microamperes times ``voltage_now`` in
 microvolts; where a gauge tells neither, its mean over a while, ``power_avg`` or ``current_avg``
 (ABI file sysfs-class-power). All batteries of the machine are one channel. It is the machine's draw
-only while a battery is discharged and no charger is connected; at other times the
-reading is missing. A cross-check, never added: the parts are inside it.
+only while a battery is discharged and no charger is connected; at other times there is no reading,
+and on mains that is as it should be (:class:`monitor.power.sources.Resting`). A cross-check, never
+added: the parts are inside it.
 
 Not yet met on hardware: built from the kernel's documentation, tested on constructed trees
 (tests/hardware/hwmon.py).
@@ -37,9 +38,22 @@ DISCHARGING = "Discharging"
 IDLE = ("Full", "Not charging")
 """Neither charged nor discharged: a second battery that waits its turn."""
 
+UNTOLD = {"Unknown", ""}
+"""Nobody knows which way its watts flow."""
+
+
+ON_MAINS = "on mains it does not tell what the machine draws"
+
+UNCLEAR = "It does not say at present whether it is charged or discharged."
+SILENT = "It tells no watts at present."
+
 
 class NotTheDraw(Exception):
-    """What the battery says is not what the machine draws now; the message says why."""
+    """What the battery says is not what the machine draws now."""
+
+
+class OnMains(NotTheDraw):
+    """Nor is it meant to be: no battery is discharged, or a charger is connected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,7 @@ class Battery:
 
     def __init__(self) -> None:
         self._batteries: tuple[_Battery, ...] = ()
+        self._rests, self._remark = "", ""
 
     def probe(self) -> Probe:
         """Look for batteries of the machine that tell their power."""
@@ -108,16 +123,13 @@ class Battery:
                 ProbeState.ABSENT,
                 f"{silent}: the battery tells its charge, but neither its power nor its current.",
             )
+        self._draw_w()
         names = " and ".join(battery.name for battery in self._batteries)
-        try:
-            power_w = _draw_w(self._batteries)
-        except NotTheDraw as error:
-            return Probe(self.name, ProbeState.AVAILABLE, f"{names}: {error}")
-        state = "discharging" if power_w else "discharging, but silent at the moment"
         return Probe(
             self.name,
             ProbeState.AVAILABLE,
-            f"{names}: {state}. Read as the whole machine's draw, to compare the sum with.",
+            f"{names}: what the whole machine draws while the charger is unplugged, to compare "
+            "the sum with.",
         )
 
     def open(self) -> tuple[Channel, ...]:
@@ -143,11 +155,29 @@ class Battery:
         """
         if not any(battery.folder.exists() for battery in self._batteries):
             raise OSError("the battery is gone")
+        power_w = self._draw_w()
+        return [] if power_w is None else [Reading(KEY, time.monotonic(), power_w=power_w)]
+
+    def rests(self) -> str:
+        """Say that it was on mains when it was read last."""
+        return self._rests
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say why there is no reading where there ought to be one. From any thread."""
+        return (self._remark,) if self._remark else ()
+
+    def _draw_w(self) -> float | None:
+        """Return what the batteries give together, and keep why that is not known."""
+        power_w, rests, remark = None, "", ""
         try:
             power_w = _draw_w(self._batteries)
+            remark = "" if power_w else SILENT
+        except OnMains:
+            rests = ON_MAINS
         except NotTheDraw:
-            return []
-        return [] if power_w is None else [Reading(KEY, time.monotonic(), power_w=power_w)]
+            remark = UNCLEAR
+        self._rests, self._remark = rests, remark
+        return power_w
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -174,16 +204,14 @@ def _draw_w(batteries: tuple[_Battery, ...]) -> float | None:
 
     ``None`` if one of them does not say what it gives: the others would be too little.
 
-    :raises NotTheDraw: if none is discharged, or a charger is connected
+    :raises OnMains: if none is discharged, or a charger is connected
+    :raises NotTheDraw: if they do not say which way their watts flow
     """
     states = {battery: battery.status() for battery in batteries}
-    if _is_charger_connected() or not {DISCHARGING, "Unknown"} & set(states.values()):
-        raise NotTheDraw(
-            "on mains it does not tell what the machine draws. It is read while the charger is "
-            "unplugged."
-        )
+    if _is_charger_connected():
+        raise OnMains
     if DISCHARGING not in states.values():
-        raise NotTheDraw("it does not say whether it is charged or discharged.")
+        raise NotTheDraw if UNTOLD & set(states.values()) else OnMains
     total_w = 0.0
     for battery, state in states.items():
         power_w = battery.power_w()

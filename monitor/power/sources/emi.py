@@ -172,7 +172,11 @@ class Emi:
             for number, channel in reader.channels.items():
                 seen_s = renewal_s([samples[meter][number] for samples in looks])
                 free = _numbered_freely(channel, keys)
-                reader.channels[number] = replace(free, period_s=max(PERIOD_S, seen_s))
+                reader.channels[number] = replace(
+                    free,
+                    period_s=max(PERIOD_S, seen_s),
+                    least_period_s=seen_s if seen_s > PERIOD_S else 0.0,
+                )
                 keys.add(free.key)
         self._times = {}
         self._pulses = {

@@ -127,6 +127,7 @@ def _channel(meter: GraceMeter, measures: str) -> Channel:
         kind=Kind.POWER,
         role=role,
         period_s=meter.interval_s,
+        least_period_s=meter.interval_s,
         step_j=0.0,
         accuracy=accuracy_of("grace.rest" if measures == REST else "grace"),
     )

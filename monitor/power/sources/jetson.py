@@ -152,6 +152,7 @@ def _channel(label: str, kind: _Kind, interval_s: float) -> Channel:
         kind=Kind.POWER,
         role=kind.role,
         period_s=interval_s,
+        least_period_s=interval_s,
         step_j=0.0,
         accuracy=accuracy_of("jetson.rest" if is_rest else "jetson"),
     )

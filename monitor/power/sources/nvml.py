@@ -303,7 +303,7 @@ def _cannot_start(error: pynvml.NVMLError, has_gpu: bool) -> Probe:
             state, reason = ProbeState.DENIED, "The NVIDIA driver refuses this user."
             mend = (
                 "Give this user access to /dev/nvidiactl and /dev/nvidia0, usually by adding "
-                "it to the group that owns them: ls -l /dev/nvidia*"
+                "it to the group that owns them: `ls -l /dev/nvidia*`"
             )
         case pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
             state = ProbeState.DENIED
@@ -311,10 +311,10 @@ def _cannot_start(error: pynvml.NVMLError, has_gpu: bool) -> Probe:
             mend = "Restart the computer."
         case pynvml.NVML_ERROR_DRIVER_NOT_LOADED:
             reason, retry_s = f"The NVIDIA driver does not start: {error}.", RETRY_DRIVER_S
-            mend = "Load it: sudo modprobe nvidia" if has_gpu else ""
+            mend = "Load it: `sudo modprobe nvidia`" if has_gpu else ""
         case _:
             reason, retry_s = f"The NVIDIA driver does not start: {error}.", RETRY_DRIVER_S
-            mend = "See what it says: sudo dmesg | grep -i -e nvrm -e nvidia" if has_gpu else ""
+            mend = "See what it says: `sudo dmesg | grep -i -e nvrm -e nvidia`" if has_gpu else ""
     return Probe(Nvml.name, state, reason, mend, retry_s)
 
 

@@ -39,7 +39,7 @@ def main(path: str) -> None:
             sampler.mark()
 
         def end(name: str, start_s: float, end_s: float) -> dict[str, float]:
-            sampler.wait_until(end_s, timeout_s=2 / sampler.hz + 0.5)
+            sampler.wait_until(end_s)
             joules = {}
             for channel in sampler.channels():
                 window = sampler.trace.window(channel.key, start_s, end_s)
