@@ -13,7 +13,7 @@ from monitor.carbon.intensity import Zone
 from monitor.energy.account import WATCH, Bill, Phase, account
 from monitor.energy.baseline import AboveIdle, Baseline, Stale, above_idle
 from monitor.energy.notes import NO_NOTES, Notes
-from monitor.energy.standing import billed_curves
+from monitor.energy.standing import OPENING_S, billed_curves
 from monitor.power.channel import Channel, Role
 from monitor.power.curve import Curve, Gap
 from monitor.power.present import total_w
@@ -214,7 +214,9 @@ class _StillTrace(Trace):
 class Recorded:
     """A recording with its power curves.
 
-    :param curves: by channel key; their times are seconds since the recording began
+    :param curves: by channel key; their times are seconds since the recording began. All that was
+        read, of a model also what a sensor had measured, and from :data:`OPENING_S` before the
+        beginning on: whose a moment is, is told by these
     :param sleeps: in the order of time
     :param unread: times in which a part was at work that nobody read, on the recording's clock
     """
@@ -234,10 +236,24 @@ class Recorded:
         """Return what a span cost; its ends are put inside the recording, and in their order."""
         last_s = self.recording.duration_s
         low_s, high_s = sorted(min(max(at_s, 0.0), last_s) for at_s in (start_s, end_s))
-        channels = _as_opened(self.recording.channels)
-        trace = _StillTrace(channels, self.curves, self.unread)
-        bill = account(trace, channels, [Phase(WATCH, low_s, high_s)])
+        bill = account(self._trace, self._channels, [Phase(WATCH, low_s, high_s)])
         return self.recording.cost_of(low_s, high_s, bill)
+
+    def billed(self) -> dict[str, Curve]:
+        """Return the curves of what it is billed by, to be drawn, or added up as the bill is.
+
+        One reading before its beginning and one after its end are among them.
+        """
+        whole = (0.0, self.recording.duration_s)
+        return billed_curves(self._trace, self._channels, [whole], whole)
+
+    @property
+    def _channels(self) -> tuple[Channel, ...]:
+        return _as_opened(self.recording.channels)
+
+    @property
+    def _trace(self) -> _StillTrace:
+        return _StillTrace(self._channels, self.curves, self.unread)
 
     def part(self, start_s: float, end_s: float) -> "Recorded":
         """Return a span as if it alone had been recorded, on a clock of its own.
@@ -266,11 +282,11 @@ class Recorded:
             for sleep in self.sleeps
             if cost.start_s < sleep.at_s <= cost.end_s
         )
-        curves = {
-            key: replace(around, time_s=around.time_s - cost.start_s)
-            for key, curve in self.curves.items()
-            if len((around := _cut(curve, cost.start_s, cost.end_s)).time_s)
-        }
+        curves = {}
+        for channel in _as_opened(recording.channels):
+            if channel.key in self.curves:
+                read = _cut(self.curves[channel.key], cost.start_s - OPENING_S, cost.end_s)
+                curves[channel.key] = replace(read, time_s=read.time_s - cost.start_s)
         unread = unread_within(self.unread, cost.start_s, cost.end_s)
         return Recorded(recording, curves, sleeps, unread)
 
@@ -280,16 +296,14 @@ def recorded_of(
 ) -> Recorded:
     """Return a recording with the curves of what it is billed by.
 
-    :param pieces: of the curves, in their order; of a model also what a sensor had measured
+    :param pieces: of the curves, in their order
     :param phases: what is stored beside them; see :func:`stored_phases`
     """
     channels = _as_opened(recording.channels)
     sleeps = tuple(Sleep(p.start_s, p.end_s - p.start_s) for p in phases if p.name == SLEEP)
     known = {channel.key: channel for channel in channels}
     unread = tuple(Unread(known[p.name], p.start_s, p.end_s) for p in phases if p.name in known)
-    trace = _StillTrace(channels, joined_pieces(pieces), unread)
-    spans = [(0.0, recording.duration_s)]
-    curves = billed_curves(trace, channels, spans, (-math.inf, math.inf))
+    curves = {key: curve for key, curve in joined_pieces(pieces).items() if key in known}
     return Recorded(recording, curves, sleeps, unread)
 
 

@@ -11,12 +11,15 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from monitor import figures, forms, report
+from monitor import figures, forms
+from monitor.bill_words import idle_words, total_words
 from monitor.clock import local_minute, local_second
+from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.exchange.files import new_file
+from monitor.plain_table import make_table, times_note
 from monitor.power.curve import Gap
+from monitor.record_view import bill_table, footprint_line, note_lines
 from monitor.recorded import Cost, Recorded, Recording, State, spans
-from monitor.report import make_table
 
 CSV_COLUMNS = (
     "time_utc",
@@ -90,12 +93,14 @@ def write_csv(recorded: Recorded, file: TextIO) -> int:
         (mark.at_s, ("", "", "", "", "", "", "", mark.name or f"Mark {number}"))
         for number, mark in enumerate(recording.marks, start=1)
     ]
+    curves = recorded.billed()
     for channel in recording.channels:
-        curve = recorded.curves.get(channel.key)
+        curve = curves.get(channel.key)
         if curve is None:
             continue
         told = (channel.key, channel.label, str(channel.kind), str(channel.role))
-        readings = zip(curve.time_s, curve.power_w, curve.energy_j, curve.gap, strict=True)
+        from_first_j = curve.energy_j - curve.energy_j[:1]
+        readings = zip(curve.time_s, curve.power_w, from_first_j, curve.gap, strict=True)
         for number, (time_s, power_w, energy_j, gap) in enumerate(readings):
             watts = "" if power_w != power_w else f"{power_w:.2f}"
             # The first reading has nothing before it; it is where the curve begins, no gap.
@@ -146,30 +151,31 @@ def recordings_table(recordings: Sequence[Recording]) -> RenderableType:
         right=("length", "energy", "CO₂e", "marks"),
     )  # fmt: skip
     for recording in recordings:
-        total, carbon = recording.bill.total(), recording.cost.footprint
+        bill, carbon = recording.bill, recording.cost.footprint
+        grams = figures.mass(carbon.grams if carbon else None)
         state = "" if recording.state is State.DONE else f"[{recording.state}] "
         table.add_row(
             recording.id[-8:],
             local_minute(recording.started_at),
             escape(state + recording.name),
             figures.duration(recording.duration_s),
-            figures.marked(total.kind, figures.energy(total.joules)),
-            figures.mass(carbon.grams if carbon else None),
+            total_words(bill),
+            figures.at_least(grams, is_lower_bound(bill)),
             str(len(recording.marks)),
         )
-    return Group(table, report.times_note(each.started_at for each in recordings))
+    return Group(table, times_note(each.started_at for each in recordings))
 
 
 def cost_view(cost: Cost) -> RenderableType:
     """Draw a bill with what it comes to above idle, and in grams."""
-    parts = [report.bill_table(cost.bill)]
+    parts = [bill_table(cost.bill)]
     total = cost.bill.total()
     if total.energy:
-        if not total.resolved:
+        if is_too_short(cost.bill):
             parts.append(Text(UNRESOLVED, style="yellow"))
-        parts.append(Text(report.idle_words(cost.above, total.kind)))
+        parts.append(Text(idle_words(cost.above, total.kind)))
     if cost.footprint:
-        parts.append(report.footprint_line(cost.footprint))
+        parts.append(footprint_line(cost.footprint, is_lower_bound(cost.bill)))
     return Group(*parts)
 
 
@@ -188,7 +194,7 @@ def recording_view(recorded: Recorded) -> RenderableType:
         facts,
         Text(),
         cost_view(recording.cost),
-        *report.note_lines(recording.notes),
+        *note_lines(recording.notes),
     ]
     if found := spans(recording):
         table = make_table(
@@ -202,11 +208,11 @@ def recording_view(recorded: Recorded) -> RenderableType:
                 escape(span_name(span.number, span.name)),
                 figures.duration(span.start_s),
                 figures.duration(span.end_s - span.start_s),
-                figures.marked(total.kind, figures.energy(total.joules)),
+                total_words(cost.bill),
                 figures.bounds(total.energy).strip("()"),
                 figures.marked(total.kind, figures.power(cost.mean_w)),
                 figures.percent(total.coverage),
-                "too short to resolve" if total.energy and not total.resolved else "",
+                "too short to resolve" if is_too_short(cost.bill) else "",
             )
         parts += [Text(), table]
     return Group(*parts)

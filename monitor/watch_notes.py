@@ -25,6 +25,8 @@ GAPS = {
 def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Notes:
     """Return what is to be said of a bill of what a sampler has just read.
 
+    That a battery is not read on mains is no news, and not said of a time that was all on mains.
+
     :param start_s: monotonic, as ``end_s``: the time that was billed
     """
     probes, lines = sampler.probes(are_kept=True), bill.by_channel()
@@ -39,15 +41,21 @@ def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Note
                 _reason(sampler, probes, line.channel, start_s, end_s),
             )
             for line in lines
-            if line.coverage < WELL_READ
+            if line.coverage < WELL_READ and not _rested(sampler, line.channel, start_s, end_s)
         ),
     )
+
+
+def _rested(sampler: Sampler, channel: Channel, start_s: float, end_s: float) -> bool:
+    """Whether a channel had nothing to tell all the time, by its source's own word."""
+    rest = sampler.rest_of(channel)
+    return rest is not None and rest.covers(start_s, end_s)
 
 
 def query_notes(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Notes:
     """Return the same of a query: of what was not read only the parts that its total lacks.
 
-    A few hundredths of a short answer are missing often, and a battery on mains always.
+    A few hundredths of a short answer are missing often.
     """
     notes = notes_of(sampler, bill, start_s, end_s)
     lacking = {line.channel.key for line in partly_read(bill)}
@@ -69,7 +77,11 @@ def _reason(
     late_s, early_s = curve.time_s[0] - start_s, end_s - curve.time_s[-1]
     reasons = [f"first after {figures.duration(late_s)}"] if late_s > 0 else []
     # What is before the first of these readings is before the time, or has just been told.
-    reasons += dict.fromkeys(GAPS[Gap(gap)] for gap in curve.gap[1:].tolist() if gap != Gap.NONE)
+    rest = sampler.rest_of(channel)
+    told = GAPS
+    if rest and rest.touches(start_s, end_s):
+        told = GAPS | {Gap.MISSED: rest.reason}
+    reasons += dict.fromkeys(told[Gap(gap)] for gap in curve.gap[1:].tolist() if gap != Gap.NONE)
     if early_s > 0:
         reasons.append(f"not in the last {figures.duration(early_s)}")
     return "; ".join(reasons)

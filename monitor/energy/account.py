@@ -31,7 +31,7 @@ OUTSIDE_TOTAL = {LOAD}
 """Phases billed beside the total, never inside."""
 
 REFRESHES_TO_RESOLVE = 10
-"""A window of fewer refreshes of a channel is marked unresolved."""
+"""A window of fewer refreshes of a channel is marked unresolved, and one without a reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Line:
     :param samples: readings inside the phase
     :param coverage: share of the phase that was read, 0 to 1
     :param duration_s: length of the phase, or of what it is billed for beside a model
-    :param resolved: whether the phase lasted ten refreshes or more
+    :param resolved: whether the phase lasted ten refreshes or more, and a reading lies inside
     """
 
     channel: Channel
@@ -165,19 +165,21 @@ def _line(trace: Trace, channel: Channel, phase: str, start_s: float, end_s: flo
         samples=window.samples,
         coverage=window.coverage,
         duration_s=duration_s,
-        resolved=window.joules is not None and _resolves(channel, duration_s, window.spacing_s),
+        resolved=window.joules is not None
+        and _resolves(channel, duration_s, window.samples, window.spacing_s),
     )
 
 
-def _resolves(channel: Channel, duration_s: float, spacing_s: float) -> bool:
-    """Whether a time is ten refreshes long.
+def _resolves(channel: Channel, duration_s: float, samples: int, spacing_s: float) -> bool:
+    """Whether a time is ten refreshes long, and was looked into.
 
     A counter is read where a phase begins and ends, so its own refresh counts; watts, and a
-    load, are known only as often as they are sampled.
+    load, are known only as often as they are sampled. What a counter came to in a silence is
+    known of all of it, and of no time within.
     """
     is_counter = channel.kind is Kind.COUNTER
     refresh_s = channel.period_s if is_counter else max(channel.period_s, spacing_s)
-    return duration_s >= REFRESHES_TO_RESOLVE * refresh_s
+    return samples > 0 and duration_s >= REFRESHES_TO_RESOLVE * refresh_s
 
 
 def interval_of(channel: Channel, window: Window, duration_s: float) -> Interval | None:
@@ -252,5 +254,5 @@ def join_phases(lines: Sequence[Line], name: str | None = None) -> Line:
         samples=samples,
         coverage=covered_s / duration_s,
         duration_s=duration_s,
-        resolved=energy is not None and _resolves(channel, duration_s, spacing_s),
+        resolved=energy is not None and _resolves(channel, duration_s, samples, spacing_s),
     )

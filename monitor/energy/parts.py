@@ -42,6 +42,11 @@ def is_lower_bound(bill: Bill) -> bool:
     return bill.total().energy is not None and bool(partly_read(bill))
 
 
+def is_too_short(bill: Bill) -> bool:
+    """Whether a part was read, but for too short to be resolved; one that was not read is not."""
+    return any(line.energy and not line.resolved for line in part_lines(bill))
+
+
 def run_of(bill: Bill, phase: str | None = None) -> dict[str, Interval]:
     """Return the energies of the parts by their channels' keys, to be compared with other runs'.
 

@@ -8,7 +8,8 @@ A moment of a part belongs to its sensor or to its model, never to both. It is t
 each of its readings to the next, but for no longer than :data:`SILENT_S`: a fault of a moment is a
 gap, and changes the kind of no bill. Later, and once the sensor has left, it is the model's, if
 that was read. In the same way a moment of a processor that lies within a ``soc`` is the latter's,
-and its own only where that was silent or had left.
+and its own only where that was silent or had left. None of them is waited for before it was read
+for the first time.
 
 Whose a moment is depends on nothing that comes after it: a span that is billed at once, in slices
 as time goes on, or watched live is billed by the same, so that slices add up to the whole. The one
@@ -118,6 +119,10 @@ class _Told:
     left: Sequence[Stretch]
     first_s: float
 
+    def opens_with(self, other: "_Told") -> bool:
+        """Whether the other's first reading comes after its own, but in the same opening."""
+        return self.first_s < other.first_s <= self.first_s + OPENING_S
+
 
 _NOTHING = _Told((), (), math.inf)
 
@@ -154,10 +159,12 @@ def _alone(
     """
     alone: dict[str, list[Stretch]] = {}
     for package in shares:
+        own = told[package]
         sockets = [key for key in known if is_within(known[package], known[key])]
-        begun = [told[key] for key in sockets if told[key].first_s <= span[1]]
+        read = [told[key] for key in sockets]
+        begun = [each for each in read if each.first_s <= span[1] or own.opens_with(each)]
         if begun:
-            alone[package] = _left_share(told[package], begun, span)
+            alone[package] = _left_share(own, begun, span)
             rest = _outside(alone[package], *span)
             shares |= {key: _both(shares[key], rest, span) for key in sockets if key in shares}
     return alone
@@ -210,17 +217,18 @@ def _within(curve: Curve, stretches: Sequence[Stretch]) -> Curve:
 def _left_share(own: _Told, others: Sequence[_Told], span: Stretch) -> list[Stretch]:
     """Return what of a span is left to a channel by others that come before it.
 
-    That is where it was read and none of them waited for, and where all of them had left.
+    That is where it was read and none of them waited for, and where all of them had left, or were
+    not read yet though it was.
     """
-    held = [stretch for each in others for stretch in each.held]
-    held += [
-        (own.first_s, each.first_s)
-        for each in others
-        if own.first_s < each.first_s <= own.first_s + OPENING_S
-    ]
-    gone = [span]
+    held, gone = [], [span]
     for each in others:
-        gone = _both(gone, each.left, span)
+        before = [(own.first_s, each.first_s)] if own.first_s < each.first_s else []
+        if own.opens_with(each):
+            held += [*before, *each.held]
+            gone = _both(gone, each.left, span)
+        else:
+            held += each.held
+            gone = _both(gone, [*before, *each.left], span)
     share = _both(_outside(held, *span), own.held, span)
     return _outside([*_outside([*share, *gone], *span), *own.left], *span)
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -35,7 +36,12 @@ from monitor.power.sampler import Sampler
 from monitor.quiet import present_conditions
 from monitor.recorded import Cost, Mark, Recorded, State, join_curves, spans
 from monitor.recorder import Recorder, keep, lately
-from monitor.recording_forms import recording_json, recording_view, write_csv
+from monitor.recording_forms import (
+    recording_json,
+    recording_view,
+    recordings_table,
+    write_csv,
+)
 from monitor.store.baselines import Baselines
 from monitor.store.database import StoreError
 from monitor.store.history import History
@@ -210,6 +216,23 @@ def test_a_part_that_was_half_read_is_shown_with_how_much_of_it_was(
     half, whole = (next(line for line in lines if name in line) for name in ("compile", "link"))
     assert half.rstrip().endswith(" 50 %")
     assert whole.rstrip().endswith(" 100 %")
+
+
+def test_a_sum_that_lacks_a_part_is_at_least_that_wherever_it_is_written(
+    make_channel: MakeChannel,
+) -> None:
+    recorded = half_read(make_channel("m:cpu", kind=Kind.POWER))
+    console = Console(width=140, file=io.StringIO())
+    console.print(recordings_table([recorded.recording]), recording_view(recorded))
+    lines = console.file.getvalue().splitlines()
+    half, whole, listed = (
+        next(line for line in lines if name in line) for name in ("compile", "link", "2 min")
+    )
+    assert "≥ ◐ 600 J" in half
+    assert "≥" not in whole
+    assert "≥ ◐ 1800 J" in listed
+    assert listed.count("≥") == 2, "so are the grams"
+    assert any(line.startswith("≥") and "CO₂e at" in line for line in lines)
 
 
 def test_a_recording_without_marks_has_no_parts(quick: Recorder) -> None:
@@ -429,6 +452,43 @@ def test_a_part_keeps_the_marks_inside_it(quick: Recorder, recordings: Recording
     assert part.cost(0, length_s).bill.total().joules == pytest.approx(
         part.recording.bill.total().joules, rel=0.001
     )
+
+
+RENEWED_S = 0.55
+
+
+class Slow(Machine):
+    """A processor whose counter moves seldom, as one of a virtual machine does each second."""
+
+    def __init__(self, make_channel: MakeChannel) -> None:
+        self.channels = (make_channel("m:cpu", period_s=RENEWED_S),)
+
+    def read(self) -> list[Reading]:
+        now_s = time.monotonic()
+        return [Reading("m:cpu", now_s, counter_j=CPU_W * (now_s // RENEWED_S) * RENEWED_S)]
+
+
+@pytest.fixture
+def slow(make_channel: MakeChannel) -> Iterator[Sampler]:
+    with Sampler(50, [Slow(make_channel)]) as running:
+        assert running.wait_ready(timeout_s=10.0)
+        yield running
+
+
+def test_a_recording_waits_for_the_last_of_a_slow_counter(slow: Sampler, history: History) -> None:
+    recorder = Recorder(slow, history)
+    recorder.start()
+    time.sleep(0.1)
+    assert recorder.stop().bill.total().coverage == pytest.approx(1.0)
+
+
+def test_a_watch_waits_for_the_last_of_a_slow_counter(
+    slow: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.commands.watch.sampler_for", lambda *_: nullcontext(slow))
+    done = CliRunner().invoke(main, ["watch", "--seconds", "0.1", "--json"])
+    (line,) = json.loads(done.stdout)["energy"]["channels"]
+    assert line["coverage"] == pytest.approx(1.0)
 
 
 # --- adding up ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from monitor.energy.account import DECODE, PREFILL, WATCH, Bill, Phase, account
 from monitor.energy.ledger import Ledger
 from monitor.energy.precision import join_bills
-from monitor.energy.standing import standing
+from monitor.energy.standing import OPENING_S, standing
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
 from monitor.power import reader
 from monitor.power.channel import (
@@ -49,6 +49,7 @@ CPU = replace(channel(key="cpu", label="CPU"), kind=Kind.COUNTER, period_s=0.001
 CARD = replace(CPU, key="card", label="Card", domain=Domain.GPU, device="card")
 
 MODEL = replace(CPU, key="model", label="CPU (modelled)", kind=Kind.MODELLED)
+SOCKET = replace(CPU, key="socket", label="APU", domain=Domain.SOC)
 SECOND = replace(CPU, key="second", label="CPU 1", device="package-1")
 
 CPU_W, CARD_W, MODEL_W = 50.0, 40.0, 20.0
@@ -363,6 +364,20 @@ def test_a_package_has_what_the_socket_it_lies_in_did_not_read_of_a_span(
     assert sum(each for each in joules if each) == pytest.approx(whole_j, rel=0.005)
 
 
+def test_a_socket_takes_nothing_of_a_silence_before_its_first_reading() -> None:
+    trace = Trace()
+    for of, power_w, read in (
+        (CPU, CPU_W, [(0.0, 10.0), (25.0, 60.0)]),
+        (SOCKET, 70.0, [(40.0, 60.0)]),
+    ):
+        trace.add(of)
+        times_s = np.concatenate([np.arange(from_s, to_s + 0.05, 0.1) for from_s, to_s in read])
+        trace.record(Reading(of.key, s, counter_j=power_w * s) for s in times_s)
+    bill = account(trace, [CPU, SOCKET], [Phase(WATCH, 0.0, 60.0)])
+    assert bill.total().joules == pytest.approx(40 * CPU_W + 20 * 70.0)
+    assert bill.total().coverage == pytest.approx(1.0)
+
+
 def test_a_model_keeps_what_it_read_before_its_sensor_was_there() -> None:
     bill = account(cpu_trace([(8.0, 60.0)]), [CPU], [Phase(WATCH, 0.0, 60.0)])
     assert bill.total().joules == pytest.approx(8 * MODEL_W + 52 * CPU_W, rel=0.01)
@@ -414,23 +429,12 @@ def test_slices_billed_as_time_goes_on_add_up_to_the_whole(
     cuts: list[float],
 ) -> None:
     """Nothing that comes later changes what a slice was billed by, and for how long."""
-    trace, events = Trace(), [(0.0, "opened", each) for each in (CPU, CARD, MODEL)]
+    events = [(0.0, "opened", each) for each in (CPU, CARD, MODEL)]
     for of, fates_of in ((CPU, cpu), (CARD, card)):
         events += happening(of, [("read", 1.0), *fates_of])
     # The model may fail some time as well.
     events += happening(MODEL, [("read", model), ("silent", 20.0), ("read", 60.0)])
-    events.sort(key=lambda event: event[0])
-    there: dict[str, Channel] = {}
-    slices, at = [], 0
-    for start_s, end_s in pairwise(sorted({4.0, *cuts, 60.0})):
-        # Billed when the next readings have come, and not what comes later.
-        while at < len(events) and events[at][0] <= end_s + READ_S:
-            befall(trace, there, *events[at])
-            at += 1
-        slices.append(
-            account(trace, counted(tuple(there.values())), [Phase(WATCH, start_s, end_s)])
-        )
-    whole = account(trace, counted(tuple(there.values())), [Phase(WATCH, 4.0, 60.0)])
+    whole, slices = billed_as_time_goes_on(events, cuts)
     sums = {line.channel.billed_as: line for line in join_bills(slices).by_channel()}
     assert sums.keys() == {line.channel.billed_as for line in whole.lines}
     for line in whole.lines:
@@ -440,9 +444,61 @@ def test_slices_billed_as_time_goes_on_add_up_to_the_whole(
         assert summed.joules == pytest.approx(line.joules)
 
 
-def happening(of: Channel, fates: list[tuple[str, float]]) -> list[tuple[float, str, Channel]]:
+@settings(max_examples=40)
+@given(
+    cpu=fates,
+    socket=fates,
+    socket_s=st.floats(0.0, 55.0),
+    model=st.floats(0.0, 60.0),
+    cuts=st.lists(st.floats(5.0, 60.0), max_size=6),
+)
+def test_slices_add_up_whenever_a_socket_is_read_for_the_first_time(
+    cpu: list[tuple[str, float]],
+    socket: list[tuple[str, float]],
+    socket_s: float,
+    model: float,
+    cuts: list[float],
+) -> None:
+    """It takes nothing from the package within it that was before."""
+    events = [(0.0, "opened", CPU), (0.0, "opened", MODEL), (socket_s, "opened", SOCKET)]
+    events += happening(CPU, [("read", 1.0), *cpu])
+    events += happening(SOCKET, [("read", 1.0), *socket], socket_s)
+    events += happening(MODEL, [("read", model), ("silent", 20.0), ("read", 60.0)])
+    whole, slices = billed_as_time_goes_on(events, cuts)
+    sums = {line.channel.billed_as: line for line in join_bills(slices).by_channel()}
+    for line in whole.lines:
+        summed = sums[line.channel.billed_as]
+        assert summed.joules == pytest.approx(line.joules)
+        # What neither socket nor model has ever read is either's gap.
+        if line.channel == CPU:
+            assert summed.duration_s == pytest.approx(line.duration_s)
+
+
+def billed_as_time_goes_on(
+    events: list[tuple[float, str, Channel]], cuts: list[float]
+) -> tuple[Bill, list[Bill]]:
+    """Return the bill of a minute but for its beginning, and those of its slices.
+
+    Each slice is billed when the next readings have come, and not what comes later.
+    """
+    trace, there, at = Trace(), {}, 0
+    events, slices = sorted(events, key=lambda event: event[0]), []
+    for start_s, end_s in pairwise(sorted({4.0, *cuts, 60.0})):
+        while at < len(events) and events[at][0] <= end_s + READ_S:
+            befall(trace, there, *events[at])
+            at += 1
+        slices.append(
+            account(trace, counted(tuple(there.values())), [Phase(WATCH, start_s, end_s)])
+        )
+    whole = account(trace, counted(tuple(there.values())), [Phase(WATCH, 4.0, 60.0)])
+    return whole, slices
+
+
+def happening(
+    of: Channel, fates: list[tuple[str, float]], at_s: float = 0.0
+) -> list[tuple[float, str, Channel]]:
     """Return what happens to a sensor, and when."""
-    events, at_s = [], 0.0
+    events = []
     for fate, length_s in fates:
         if fate == "read":
             events += [(at_s + s, "read", of) for s in np.arange(0.0, length_s, READ_S)]
@@ -467,6 +523,97 @@ def befall(trace: Trace, there: dict[str, Channel], at_s: float, what: str, of: 
         trace.record([Reading(of.key, at_s, counter_j=50.0 * at_s)])
 
 
+@settings(max_examples=20)
+@given(
+    cpu=fates,
+    cpu_s=st.floats(0.0, 5.0),
+    socket=fates,
+    socket_s=st.floats(7.5, 55.0),
+    model=st.floats(0.0, 60.0),
+    start_s=st.floats(1.0, 50.0),
+    cuts=st.lists(st.floats(0.0, 60.0), max_size=4, unique=True),
+)
+def test_spans_of_a_recording_are_billed_as_they_were_live(
+    cpu: list[tuple[str, float]],
+    cpu_s: float,
+    socket: list[tuple[str, float]],
+    socket_s: float,
+    model: float,
+    start_s: float,
+    cuts: list[float],
+) -> None:
+    trace, there = Trace(), {}
+    events = [(0.0, "opened", MODEL), (cpu_s, "opened", CPU), (socket_s, "opened", SOCKET)]
+    events += happening(CPU, [("read", 1.0), *cpu], cpu_s)
+    events += happening(SOCKET, [("read", 1.0), *socket], socket_s)
+    events += happening(MODEL, [("read", model), ("silent", 20.0), ("read", 60.0)])
+    for event in sorted(events, key=lambda event: event[0]):
+        befall(trace, there, *event)
+    channels = counted(tuple(there.values()))
+
+    def live(from_s: float, to_s: float) -> Bill:
+        return account(trace, channels, [Phase(WATCH, from_s, to_s)])
+
+    bill, length_s = live(start_s, 60.0), 60.0 - start_s
+    whole = Recording("", "", "", "2026-11-26T12:00:00+00:00", length_s, State.DONE, bill, ZONE, 1)
+    curves = {}
+    for key in {line.channel.key for line in bill.lines}:
+        read = trace.curve(key, start_s - OPENING_S, 60.0)
+        curves[key] = replace(read, time_s=read.time_s - start_s)
+    recorded = recorded_of(whole, [curves], ())
+    # One begins just before the socket's first reading.
+    inside = [max(cut, start_s) for cut in sorted([*cuts, socket_s - 1.0, 60.0])]
+    for from_s, to_s in [(start_s, 60.0), *pairwise(inside)]:
+        if to_s - from_s > 1e-3:
+            span = (from_s - start_s, to_s - start_s)
+            part = recorded.part(*span)
+            for again in (part.recording.bill, part.cost(0.0, to_s - from_s).bill):
+                assert read_of(again) == pytest.approx(read_of(live(from_s, to_s)), rel=1e-4)
+
+
+def read_of(bill: Bill) -> dict[tuple[str, Role, str], float]:
+    """Return joules of what was read, and seconds of what was added."""
+    read = [line for line in bill.lines if line.joules is not None]
+    joules = {(*line.channel.billed_as, "J"): line.joules for line in read}
+    return joules | {
+        (*line.channel.billed_as, "s"): line.duration_s
+        for line in read
+        if line.channel.role is Role.PART
+    }
+
+
+@pytest.mark.usefixtures("brief_opening")
+def test_a_sensor_found_as_a_recording_begins_takes_nothing_of_its_model(tmp_path: Path) -> None:
+    with (
+        Sampler(50, [Steady(MODEL, MODEL_W)]) as sampler,
+        closing(History(tmp_path / "history.db")) as history,
+    ):
+        assert sampler.wait_until(time.monotonic() + 3 * BRIEF_S, timeout_s=5)
+        recorder = Recorder(sampler, history)
+        recorder.start()
+        assert sampler.wait_until(time.monotonic() + BRIEF_S / 2, timeout_s=5)
+        sampler.add(Steady(CPU, CPU_W))
+        time.sleep(2 * BRIEF_S)
+        last = lately(sampler, history, recorder.elapsed_s)
+        recorder.stop()
+        stored = Recordings(history.store).load(recorder.id)
+    for each in (last, stored):
+        live, again = each.recording.bill, each.cost(0.0, each.recording.duration_s).bill
+        assert {line.channel.key for line in live.lines} == {CPU.key, MODEL.key}
+        assert read_of(again).keys() == read_of(live).keys()
+        assert again.total().joules == pytest.approx(live.total().joules, rel=1e-3)
+
+
+BRIEF_S = 0.15
+
+
+@pytest.fixture
+def brief_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sensors open much sooner than that after their model."""
+    for module in ("energy.standing", "recorded", "recorder"):
+        monkeypatch.setattr(f"monitor.{module}.OPENING_S", BRIEF_S)
+
+
 def test_spans_of_a_recording_add_up_though_a_model_stood_in() -> None:
     trace = cpu_trace([(0.0, 20.0)])
     bill = account(trace, [MODEL], [Phase(WATCH, 0.0, 60.0)])
@@ -482,7 +629,7 @@ def test_spans_of_a_recording_add_up_though_a_model_stood_in() -> None:
     assert joules(1.0, 11.0) == pytest.approx(10 * CPU_W)
     assert joules(0.0, 15.0) + joules(15.0, 60.0) == pytest.approx(bill.total().joules)
     # What is drawn and exported is what is billed.
-    model = recorded.curves[MODEL.key]
+    model = recorded.billed()[MODEL.key]
     assert model.time_s[0] == pytest.approx(30.0)
     assert model.energy_j[-1] - model.energy_j[0] == pytest.approx(30 * MODEL_W)
     assert model.gap[0] == Gap.MISSED

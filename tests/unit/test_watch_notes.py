@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,16 @@ from monitor.energy.notes import Notes, pack_notes, unpack_notes
 from monitor.paths import database_path
 from monitor.plugs import Found, add_plug
 from monitor.power.channel import Channel, Doubt, Kind, Probe, ProbeState, Reading
+from monitor.power.known import Use
 from monitor.power.plug_answers import PlugAnswer, PlugKind
 from monitor.power.sampler import Sampler
+from monitor.power.sources import battery
+from monitor.power.sources.battery import Battery
+from monitor.record_view import note_lines
 from monitor.recording_forms import recording_view
-from monitor.report import note_lines
 from monitor.store.history import History
 from monitor.watch_notes import notes_of
+from tests.hardware.hwmon import put_supply
 from tests.hardware.plug_server import Device, serving
 from tests.unit.builders import half_read
 from tests.unit.conftest import Eventually, MakeChannel
@@ -104,6 +109,87 @@ def test_of_what_was_read_well_nothing_is_said(
         assert sampler.wait_until(end_s, timeout_s=5.0)
         bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, start_s, end_s)])
         assert notes_of(sampler, bill, start_s, end_s).unread == ()
+
+
+@dataclass
+class Laptop:
+    """A battery of a real /sys tree that is read ten times as often as one is, and its charger."""
+
+    root: Path
+    sampler: Sampler
+    start_s: float = 0.0
+
+    def plug(self, is_in: bool) -> None:
+        put_supply(self.root, "BAT0", status="Full" if is_in else "Discharging")
+        put_supply(self.root, "AC", online=int(is_in))
+
+    def begin(self) -> None:
+        self.sampler.wait_until(time.monotonic())
+        self.start_s = time.monotonic()
+
+    def wait(self, seconds: float = 0.15) -> None:
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
+            self.sampler.wait_until(end_s)
+
+    def told(self) -> list[str]:
+        """What is noted of the time since the beginning."""
+        sampler, end_s = self.sampler, time.monotonic()
+        bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, self.start_s, end_s)])
+        return notes_of(sampler, bill, self.start_s, end_s).words()
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
+    monkeypatch.setattr(battery, "PERIOD_S", 0.02)
+    monkeypatch.setattr(Use.SHOWN, "_value_", 0.02)
+    root = tmp_path / "sys"
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
+    put_supply(root, "BAT0", type="Battery", status="Full", power_now=12_500_000)
+    put_supply(root, "AC", type="Mains", online=1)
+    with Sampler(50, [Battery()]) as sampler:
+        assert sampler.wait_ready()
+        yield Laptop(root, sampler)
+
+
+def test_a_battery_that_is_not_read_on_mains_is_no_news(laptop: Laptop) -> None:
+    laptop.begin()
+    laptop.wait()
+    assert laptop.told() == []
+
+
+def test_a_battery_that_came_into_use_is_told_and_that_it_went_out_of_it(laptop: Laptop) -> None:
+    laptop.begin()
+    laptop.wait()
+    laptop.plug(is_in=False)
+    laptop.wait()
+    (told,) = laptop.told()
+    assert re.match(r"Battery was read \d+ % of the time: first after ", told)
+    laptop.plug(is_in=True)
+    laptop.wait()
+    laptop.plug(is_in=False)
+    laptop.wait()
+    (told,) = laptop.told()
+    assert "on mains it does not tell what the machine draws" in told
+    assert "did not answer" not in told
+    laptop.plug(is_in=True)
+    laptop.wait()
+    (told,) = laptop.told()
+    assert "not in the last" in told
+    laptop.begin()
+    laptop.wait()
+    assert laptop.told() == []
+
+
+def test_a_battery_that_tells_no_watts_while_it_is_discharged_is_told(laptop: Laptop) -> None:
+    put_supply(laptop.root, "BAT0", power_now=0)
+    laptop.plug(is_in=False)
+    laptop.wait()
+    laptop.begin()
+    laptop.wait()
+    (told,) = laptop.told()
+    assert told.startswith("Battery was not read: BAT0: ")
+    assert told.endswith("It tells no watts at present.")
 
 
 @pytest.fixture
