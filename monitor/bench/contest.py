@@ -2,12 +2,12 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from monitor.bench.tasks import find_task
 from monitor.bench.verdict import Paired, compare, printed
 from monitor.store.bench_records import RunRow
 from monitor.store.benchmarks import Benchmarks
+from monitor.store.verdicts import PairVerdict
 
 FIRST_BLOCK = 16
 """Items before the models take turns for the first time; each block doubles what is done, so
@@ -42,20 +42,20 @@ def pair_up(benchmarks: Benchmarks, runs: Mapping[int, RunRow]) -> dict[tuple[in
     }
 
 
-def verdict_of(part: str, pairs: Mapping[tuple[int, int], Paired]) -> list[dict[str, Any]]:
-    """Return what comparing came to, as plain values to be stored."""
+def verdict_of(part: str, pairs: Mapping[tuple[int, int], Paired]) -> list[PairVerdict]:
+    """Return what comparing came to."""
     return [
-        {
-            "part": part,
-            "first": first,
-            "second": second,
-            "items": paired.items,
-            "wins": paired.wins,
-            "losses": paired.losses,
-            "evidence": paired.evidence,
-            "settled": paired.is_settled,
-            "better": _better(first, second, paired),
-        }
+        PairVerdict(
+            part=part,
+            first=first,
+            second=second,
+            items=paired.items,
+            wins=paired.wins,
+            losses=paired.losses,
+            evidence=paired.evidence,
+            settled=paired.is_settled,
+            better=_better(first, second, paired),
+        )
         for (first, second), paired in pairs.items()
     ]
 
@@ -66,6 +66,6 @@ def _better(first: int, second: int, paired: Paired) -> int | None:
     return first if paired.wins > paired.losses else second
 
 
-def all_settled(verdicts: Sequence[Mapping[str, Any]]) -> bool:
+def all_settled(verdicts: Sequence[PairVerdict]) -> bool:
     """Whether there are models that were compared, and every two of them are told apart."""
-    return bool(verdicts) and all(verdict["settled"] for verdict in verdicts)
+    return bool(verdicts) and all(verdict.settled for verdict in verdicts)

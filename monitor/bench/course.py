@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
 
 from monitor.bench.contest import all_settled, blocks, pair_up, verdict_of
 from monitor.bench.events import (
@@ -39,6 +38,7 @@ from monitor.store.bench_records import BENCH, ItemRate, ItemRecord, RunRow, Run
 from monitor.store.database import StoreError
 from monitor.store.history import History, QueryStart
 from monitor.store.records import Status
+from monitor.store.verdicts import Ending, PairVerdict, SuiteVerdict
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Course:
         self._loader, self._examiner = loader, examiner
         self._logs: dict[int, RunLog] = {}
         self._is_ended: set[int] = set()
-        self._verdicts: list[dict[str, Any]] = []
+        self._verdicts: list[PairVerdict] = []
         for number, row in rows.items():
             self._logs[number] = self._log(plan.steps[number], row)
             if row.status is Status.DONE:
@@ -140,16 +140,16 @@ class Course:
         verdict = None
         # A budget may be spent before there is anything to compare.
         if self._verdicts or (status is Status.DONE and self.is_spent):
-            verdict = {"pairs": self._verdicts, "reason": self._reason()}
+            verdict = SuiteVerdict(tuple(self._verdicts), self._reason())
         self._history.benchmarks.finish_suite(self._suite_id, status, error, verdict)
 
-    def _reason(self) -> str:
-        """Why the comparison ended: ``settled``, ``budget`` or ``complete``."""
+    def _reason(self) -> Ending:
+        """Why the comparison ended."""
         if self._plan.budget_j is None:
-            return "complete"
+            return Ending.COMPLETE
         if all_settled(self._verdicts):
-            return "settled"
-        return "budget" if self.is_spent else "complete"
+            return Ending.SETTLED
+        return Ending.BUDGET if self.is_spent else Ending.COMPLETE
 
     def _measure_idle(self, when: str) -> Iterator[BenchEvent]:
         seconds = self._plan.suite.idle_s
@@ -194,7 +194,7 @@ class Course:
             return False
         return all_settled(self._verdict(steps))
 
-    def _verdict(self, steps: list[Step]) -> list[dict[str, Any]]:
+    def _verdict(self, steps: list[Step]) -> list[PairVerdict]:
         benchmarks = self._history.benchmarks
         rows = {
             step.model_number: row

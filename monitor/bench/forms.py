@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from monitor.bench.prepare import Asked
-from monitor.bench.report import sci_per_item
 from monitor.bench.results import Accuracy
 from monitor.bench.summary import Rate, RunResult, SuiteResult
+from monitor.bench.tables import sci_per_item
 from monitor.bench.tasks import TASKS
 from monitor.bench.verdict import Flip, printed, taken
 from monitor.forms import energy_json, footprint_json, record_json
@@ -176,7 +177,7 @@ def suite_json(result: SuiteResult, items: Mapping[str, Sequence[ItemRecord]]) -
             "after_w": suite.idle_after_w,
             "kind": suite.idle_kind,
         },
-        "verdict": suite.verdict,
+        "verdict": suite.verdict and asdict(suite.verdict),
         "runs": [
             {
                 **run_json(run),

@@ -151,7 +151,7 @@ def summarise(history: History, suite_id: str) -> SuiteResult:
 
 def _setting(suite: SuiteRecord, record: QueryRecord) -> str:
     """Return in what the load of a run differs from others of its model, as it was in the end."""
-    models = suite.plan.get("models", ())
+    models = suite.plan["models"]
     same = [m for m in models if record.model and m["sha256"] == record.model.sha256]
     names = differing([LoadOptions.of(model) for model in same])
     return told(LoadOptions.of(record.settings), names)
