@@ -1,9 +1,11 @@
 """What the ``carbon`` commands say, as JSON and for a terminal."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.text import Text
 
 from monitor import figures
@@ -14,7 +16,7 @@ from monitor.carbon.leaderboard import LABEL, leaderboard_g
 from monitor.carbon.recost import Recosted
 from monitor.carbon.state import LiveState
 from monitor.forms import footprint_json, zone_json
-from monitor.report import make_table
+from monitor.plain_table import make_table
 from monitor.totals_report import counts_json, energy_notes, energy_words
 
 OFF = "Live figures are off."
@@ -25,6 +27,15 @@ def zone_line(zone: Zone) -> Text:
     return Text(
         f"{zone.name} ({zone.code}): {zone.g_per_kwh:g} g CO₂e/kWh, {zone.year}, {zone.source}"
     )
+
+
+def zones_table(zones: Sequence[Zone]) -> RenderableType:
+    """Draw zones with their carbon intensity."""
+    table = make_table("zone", "", "g CO₂e/kWh", "year", right=("g CO₂e/kWh",))
+    for zone in zones:
+        table.add_row(zone.code, escape(zone.name), f"{zone.g_per_kwh:g}", str(zone.year))
+    sources = "; ".join(dict.fromkeys(zone.source for zone in zones))
+    return Group(table, Text(f"Source: {sources}", style="dim"))
 
 
 def choice_lines(choice: Choice, zone: Zone) -> RenderableType:

@@ -27,6 +27,7 @@ from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import Origin, origin_of
 from monitor.exchange.sealed import Form, sealed
 from monitor.forms import baseline_json, told_json
+from monitor.power.channel import Channel
 from monitor.repeat import messages_of
 from monitor.store.baselines import Baselines
 from monitor.store.curves import StoredTrace
@@ -189,13 +190,20 @@ def _named_plan(plan: Mapping[str, Any]) -> dict[str, Any]:
 # --- bills and curves ------------------------------------------------------------------------
 
 
+def _channel_json(channel: Channel) -> dict[str, Any]:
+    told = asdict(channel)
+    # Of the sensor that is read now: a stored channel has none.
+    del told["least_period_s"]
+    return told
+
+
 def bill_json(bill: Bill) -> dict[str, Any]:
     """Return every line of a bill; ``channel`` is a place in the list of channels, from 0."""
     channels = list(dict.fromkeys(line.channel for line in bill.lines))
     places = {channel: place for place, channel in enumerate(channels)}
     return {
         "method": bill.method,
-        "channels": [asdict(channel) for channel in channels],
+        "channels": [_channel_json(channel) for channel in channels],
         "lines": [
             {
                 "channel": places[line.channel],

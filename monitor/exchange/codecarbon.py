@@ -6,13 +6,14 @@ powers have the PUE in them already. What LlamaWatt does not know is left empty.
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
 from monitor.carbon.footprint import J_PER_KWH
 from monitor.carbon.intensity import zones
-from monitor.exchange.reading import FlatRow, flat_rows
+from monitor.exchange.reading import FlatRow, Part, flat_rows
 from monitor.exchange.tables import TELL_EVERY, Told, safe
 from monitor.store.history import History
 
@@ -35,6 +36,15 @@ TIME = "%Y-%m-%dT%H:%M:%S"
 PROJECT = "llamawatt"
 
 ISO_LETTERS = 3
+
+IMPORTED = " (CodeCarbon)"
+"""What the name of a channel ends with that was read from such a table."""
+
+UNNAMED_GPU = "GPU"
+"""The name of its graphics cards where the table tells none."""
+
+COUNT = re.compile(r"\s*(\d+) x ")
+"""How it tells cards of one model: ``2 x NVIDIA A100``."""
 
 
 def write_emissions(history: History, numbers: Sequence[int], file: TextIO, told: Told) -> int:
@@ -80,8 +90,19 @@ def emissions_row(row: FlatRow) -> dict[str, Any]:
             found[f"{name}_energy"] = sum(known) * q["pue"] / J_PER_KWH
             found[f"{name}_power"] = sum(known) * q["pue"] / duration_s if duration_s else None
     if gpu := row.parts.get("gpu"):
-        found |= {"gpu_count": gpu.channels, "gpu_model": gpu.labels}
+        found |= _cards(gpu)
     return found | _emissions(q)
+
+
+def _cards(gpu: Part) -> dict[str, Any]:
+    """Return how many graphics cards there are and which; of an imported run, what it told."""
+    model = gpu.labels.removesuffix(IMPORTED)
+    if model == gpu.labels:
+        return {"gpu_count": gpu.channels, "gpu_model": model}
+    if model == UNNAMED_GPU:
+        return {}
+    counts = (COUNT.match(each) for each in model.split(","))
+    return {"gpu_count": sum(int(n[1]) if n else 1 for n in counts), "gpu_model": model}
 
 
 def _emissions(q: dict[str, Any]) -> dict[str, Any]:

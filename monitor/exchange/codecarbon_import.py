@@ -13,6 +13,7 @@ from monitor.carbon.footprint import J_PER_KWH
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import REFRESHES_TO_RESOLVE, WATCH, Bill, Line
 from monitor.energy.interval import Interval
+from monitor.exchange.codecarbon import IMPORTED, UNNAMED_GPU
 from monitor.exchange.files import ExchangeError, read_text
 from monitor.exchange.intake import IMPORT, Arrival, Machine, Origin
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
@@ -36,7 +37,7 @@ ACCURACY = Accuracy(
 
 COMPONENTS = {
     "cpu": ("CPU", Domain.CPU),
-    "gpu": ("GPU", Domain.GPU),
+    "gpu": (UNNAMED_GPU, Domain.GPU),
     "ram": ("Memory", Domain.DRAM),
     "energy_consumed": ("Machine", Domain.SYSTEM),
 }
@@ -226,7 +227,7 @@ class _Row:
             joules = kwh * J_PER_KWH / self._pue()
             lines.append(
                 Line(
-                    channel=_channel(name),
+                    channel=_channel(name, self.text("gpu_model") if name == "gpu" else ""),
                     phase=WATCH,
                     energy=Interval(joules, joules * ACCURACY.below, joules * ACCURACY.above, 0.0),
                     mean_w=joules / duration_s if duration_s else None,
@@ -273,7 +274,7 @@ class _Row:
         memory_gb, threads = self.number("ram_total_size"), self.number("cpu_count")
         return Machine(
             id=hashlib.sha256(content.encode()).hexdigest()[:16],
-            name=f"{self.text('cpu_model') or 'Unknown machine'} (CodeCarbon)",
+            name=f"{self.text('cpu_model') or 'Unknown machine'}{IMPORTED}",
             system=self.text("os"),
             processor=self.text("cpu_model"),
             threads=int(threads) if threads else None,
@@ -281,11 +282,15 @@ class _Row:
         )
 
 
-def _channel(component: str) -> Channel:
+def _channel(component: str, model: str) -> Channel:
+    """Return the channel of a component.
+
+    :param model: the name it is given in the file, "" without one
+    """
     label, domain = COMPONENTS[component]
     return Channel(
         key=f"codecarbon:{component.removesuffix('_consumed')}",
-        label=f"{label} (CodeCarbon)",
+        label=f"{model or label}{IMPORTED}",
         domain=domain,
         device="codecarbon",
         kind=Kind.MODELLED,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from monitor import __version__, figures
+from monitor.bill_words import LEGEND, headline
 from monitor.carbon.footprint import Footprint
 from monitor.details import Walls
 from monitor.energy.account import weakest
@@ -19,7 +20,6 @@ from monitor.exchange.capsule import query_json
 from monitor.exchange.files import ExchangeError
 from monitor.exchange.intake import origin_of
 from monitor.exchange.sealed import Form, sealed
-from monitor.report import LEGEND, headline
 from monitor.store.branches import Cost
 from monitor.store.conversations import Talk, TalkTurn
 from monitor.store.history import History

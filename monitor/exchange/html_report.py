@@ -6,15 +6,23 @@ from datetime import date, datetime
 from html import escape
 
 from monitor import __version__, figures
+from monitor.bill_words import LEGEND
 from monitor.energy.account import weakest
 from monitor.energy.interval import Interval
 from monitor.exchange import svg
 from monitor.exchange.benchmark_section import benchmark_section
 from monitor.exchange.markup import figure_cell, page, section, table
 from monitor.exchange.provenance import Provenance, Sensor, provenance
-from monitor.exchange.usage import ModelUsage, Usage, asked_of, by_model, usage_of
+from monitor.exchange.usage import (
+    ModelUsage,
+    NoQuestions,
+    Usage,
+    asked_of,
+    by_model,
+    no_questions_of,
+    usage_of,
+)
 from monitor.power.channel import Role
-from monitor.report import LEGEND
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -38,7 +46,7 @@ def html_report(history: History, chosen: Filter, title: str, now: datetime) -> 
     :param title: heads it
     :param now: when it is made, with its zone
     """
-    usage = usage_of(history, chosen)
+    usage, no_questions = usage_of(history, chosen), no_questions_of(history, chosen)
     used = provenance(history, chosen)
     days = history.browse.chart(chosen, Period.DAY, Stack.MODEL)
     period = _period(days)
@@ -47,9 +55,9 @@ def html_report(history: History, chosen: Filter, title: str, now: datetime) -> 
     order = {model.title: min(place, svg.SERIES - 1) for place, model in enumerate(models)}
     parts = [
         _head(title, chosen, used, days, now),
-        _cards(usage, asked_of(history, chosen)),
+        _cards(usage, asked_of(history, chosen), no_questions),
         _over_time(chart, period, order),
-        _models(models, usage),
+        _models(models, usage, no_questions),
         benchmark_section(history, chosen),
         _how(used, usage),
         _machines(used),
@@ -93,7 +101,7 @@ def describe(chosen: Filter, machines: Mapping[str, str]) -> str:
     return ", ".join(parts)
 
 
-def _cards(usage: Usage, asked: Usage) -> str:
+def _cards(usage: Usage, asked: Usage, no_questions: NoQuestions) -> str:
     totals, wh, energy = usage.totals, asked.wh_per_1000, usage.energy
     unmeasured = totals.queries - totals.measured
     missing = f"{unmeasured:,} of them not measured" if unmeasured else "all of them measured"
@@ -117,7 +125,7 @@ def _cards(usage: Usage, asked: Usage) -> str:
         (
             "A thousand questions",
             asked.least_mean(figures.marked(asked.totals.kind, watt_hours(wh))),
-            f"{watt_hours_bounds(wh)} {grams} CO₂e{_of_asked(usage, asked)}".strip(),
+            f"{watt_hours_bounds(wh)} {grams} CO₂e{_of_asked(asked, no_questions)}".strip(),
         ),
     )
     drawn = "".join(
@@ -128,17 +136,13 @@ def _cards(usage: Usage, asked: Usage) -> str:
     return f'<div class="cards">{drawn}</div>'
 
 
-def _of_asked(usage: Usage, asked: Usage) -> str:
+def _of_asked(asked: Usage, no_questions: NoQuestions) -> str:
     """Say from what a thousand questions are reckoned, where it is not from all the queries."""
-    left_out = usage.totals.queries - asked.totals.queries
-    if not (left_out > 0 and asked.totals.measured):
+    if not (no_questions and asked.totals.measured):
         return ""
     energy = figures.marked(asked.totals.kind, figures.energy(asked.totals.energy_j))
-    are = "is 1 benchmark run" if left_out == 1 else f"are {left_out:,} benchmark runs"
-    questions = (
-        "1 question" if asked.totals.measured == 1 else f"{asked.totals.measured:,} questions"
-    )
-    return f", from {questions} that took {energy}; not in it {are}"
+    questions = figures.things(asked.totals.measured, "question", "questions")
+    return f", from {questions} that took {energy}; not in it {no_questions}"
 
 
 def watt_hours(wh: Interval | None) -> str:
@@ -230,7 +234,7 @@ def _sum(bars: Sequence[Bar], name: str) -> float:
 # --- models ----------------------------------------------------------------------------------
 
 
-def _models(models: Sequence[ModelUsage], whole: Usage) -> str:
+def _models(models: Sequence[ModelUsage], whole: Usage, no_questions: NoQuestions) -> str:
     if not models:
         return ""
     most = max((m.usage.totals.energy_high_j or 0.0 for m in models), default=0.0)
@@ -259,19 +263,11 @@ def _models(models: Sequence[ModelUsage], whole: Usage) -> str:
                 figure_cell(figures.rate(totals.tokens_per_s)),
             )
         )
-    notes = _of_benchmarks(models) + _of_no_model(models, whole)
+    notes = _of_no_model(models, whole)
+    if no_questions:
+        reckoned = "What 1,000 questions take is reckoned from the others."
+        notes = f'<p class="note">Among the queries {no_questions}. {reckoned}</p>{notes}'
     return section("Models", table(header, rows, left=1) + notes)
-
-
-def _of_benchmarks(models: Sequence[ModelUsage]) -> str:
-    """Say that a thousand questions are not reckoned from benchmarks, where there are any."""
-    benchmarks = sum(m.usage.totals.queries - m.asked.totals.queries for m in models)
-    if benchmarks <= 0:
-        return ""
-    return (
-        f'<p class="note">Benchmarks among the queries: {benchmarks:,}. What 1,000 questions take '
-        "is reckoned from the others.</p>"
-    )
 
 
 def _of_no_model(models: Sequence[ModelUsage], whole: Usage) -> str:
@@ -318,8 +314,9 @@ def _how(used: Provenance, usage: Usage) -> str:
     if used.sensors and not any(s.domain in ("dram", "soc") for s in used.sensors):
         paragraphs.append("Memory (DRAM) was not measured and is not in the totals.")
     paragraphs += lacking_notes(usage.totals)
-    if usage.totals.grams is not None:
-        paragraphs += [_intensity_line(used)]
+    if used.intensities:
+        grids = used.grids()
+        paragraphs += [f"CO₂e is energy times the carbon intensity of the grid: {grids}."]
     if len(used.methods) > 1:
         listed = ", ".join(map(str, used.methods))
         paragraphs.append(f"The bills were reckoned by several methods ({listed}).")
@@ -334,15 +331,6 @@ def _accuracy(sensor: Sensor) -> str:
     share = f"±{below:.3g} %" if below == above else f"−{below:.3g} % to +{above:.3g} %"
     offset = f", ±{sensor.offset_w:g} W" if sensor.offset_w else ""
     return share + offset
-
-
-def _intensity_line(used: Provenance) -> str:
-    parts = [
-        f"{each.g_per_kwh:.3g} g/kWh ({each.zone} {each.year or 'of unknown year'}, {each.source}"
-        + (f", PUE {each.pue:g})" if each.pue != 1 else ")")
-        for each in used.intensities
-    ]
-    return f"CO₂e is energy times the carbon intensity of the grid: {'; '.join(parts)}."
 
 
 def _machines(used: Provenance) -> str:

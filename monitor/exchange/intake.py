@@ -1,9 +1,11 @@
 """Taking in queries that were measured elsewhere, each with the machine it came from."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from sqlite_utils import Database
@@ -78,9 +80,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """How many queries were stored, and how many were there already."""
+    """How many queries were stored, and of how many others more was told than there was.
+
+    :param known: how many were there already as they are
+    """
 
     stored: int
+    brought_up_to_date: int
     known: int
 
 
@@ -118,8 +124,8 @@ def take_in(store: Store, arrivals: Sequence[Arrival]) -> TakenIn:
 
 def take_in_all(db: Database, arrivals: Sequence[Arrival]) -> TakenIn:
     """Store queries that are not here yet, in a transaction that is open."""
-    stored = sum(_take_one(db, arrival) for arrival in arrivals)
-    return TakenIn(stored, len(arrivals) - stored)
+    came = Counter(_take_one(db, arrival) for arrival in arrivals)
+    return TakenIn(came[_Came.NEW], came[_Came.GROWN], came[_Came.KNOWN])
 
 
 IMPORT = "import"
@@ -132,10 +138,16 @@ HASH_AT = 15
 """Where the part of an identifier begins that does not tell the time."""
 
 
-def _grow(db: Database, record: QueryRecord, origin: Origin) -> bool:
-    """Bring up to date what was taken in while it still went on; return whether there is such."""
+class _Came(Enum):
+    """What became of an arrival."""
+
+    NEW, GROWN, KNOWN = range(3)
+
+
+def _grow(db: Database, record: QueryRecord, origin: Origin) -> _Came:
+    """Bring up to date what was taken in while it still went on."""
     if record.kind != IMPORT:
-        return False
+        return _Came.NEW
     began_ms = round(datetime.fromisoformat(record.started_at).timestamp() * 1000)
     found = db.execute(
         "select id, total_s from queries where kind = ? and substr(id, ?) = ? "
@@ -148,9 +160,12 @@ def _grow(db: Database, record: QueryRecord, origin: Origin) -> bool:
             began_ms + SAME_START_MS,
         ],
     ).fetchone()
-    if found and (record.seconds.total or 0.0) > (found[1] or 0.0):
-        update_query(db, origin.machine.id, found[0], _outcome(record))
-    return found is not None
+    if not found:
+        return _Came.NEW
+    if (record.seconds.total or 0.0) <= (found[1] or 0.0):
+        return _Came.KNOWN
+    update_query(db, origin.machine.id, found[0], _outcome(record))
+    return _Came.GROWN
 
 
 def _outcome(record: QueryRecord) -> Outcome:
@@ -169,13 +184,13 @@ def _outcome(record: QueryRecord) -> Outcome:
     )
 
 
-def _take_one(db: Database, arrival: Arrival) -> bool:
+def _take_one(db: Database, arrival: Arrival) -> _Came:
     record, origin = arrival.record, arrival.origin
-    if _grow(db, record, origin):
-        return False
+    if (came := _grow(db, record, origin)) is not _Came.NEW:
+        return came
     sql = "select 1 from queries where id in (?, ?)"
     if db.execute(sql, [record.id, arrival.alias]).fetchone():
-        return False
+        return _Came.KNOWN
     db.table("machines").insert(asdict(origin.machine), pk="id", ignore=True)
     began = datetime.fromisoformat(record.started_at)
     number = free_number(db, began)
@@ -204,7 +219,7 @@ def _take_one(db: Database, arrival: Arrival) -> bool:
     if arrival.trace is not None:
         look_again(db, number)
         db.table("traces").insert({"query_id": record.id, "data": arrival.trace})
-    return True
+    return _Came.NEW
 
 
 def _model_id(db: Database, record: QueryRecord, origin: Origin) -> int | None:

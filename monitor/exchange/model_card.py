@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitor import figures
+from monitor.bill_words import LEGEND
 from monitor.carbon.training import Training
 from monitor.compare.entries import Entry
 from monitor.energy.interval import Interval
 from monitor.exchange.benchmark_section import boards_of
 from monitor.exchange.files import ExchangeError
-from monitor.exchange.provenance import Intensity, Provenance, provenance
+from monitor.exchange.provenance import Provenance, provenance
 from monitor.exchange.usage import ModelUsage, Usage, asked_of, by_model
-from monitor.report import LEGEND
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.totals_report import lacking_notes, per_token_words
@@ -62,7 +62,7 @@ def filter_of_model(history: History, text: str) -> Filter:
         what = "Several models have" if len(found) > 1 else "No stored model has"
         raise ExchangeError(f"{what} the name or SHA-256 “{text}”. There are: {listed}.")
     name, quantisation = found[0]
-    return Filter(models=(name,), quantisations=(quantisation,) if quantisation else ())
+    return Filter(models=(name,), quantisations=(quantisation or "",))
 
 
 def model_card(history: History, chosen: Filter) -> str:
@@ -209,14 +209,7 @@ def _notes(used: Provenance, asked: Usage) -> list[str]:
     for note in lacking_notes(asked.totals):
         notes += ["", note]
     if used.intensities:
-        listed = "; ".join(_intensity(each) for each in used.intensities)
-        notes += ["", f"CO₂e: {listed}."]
+        notes += ["", f"CO₂e: {_plain(used.grids())}."]
     if used.limited_to:
         notes += ["", f"Hardware and zones are those of the newest {used.limited_to:,} queries."]
     return [*notes, "", "Measured with LlamaWatt."]
-
-
-def _intensity(each: Intensity) -> str:
-    pue = f", PUE {each.pue:g}" if each.pue != 1 else ""
-    year = each.year or "of unknown year"
-    return f"{each.g_per_kwh:.3g} g/kWh ({_plain(each.zone)} {year}, {_plain(each.source)}{pue})"

@@ -1,14 +1,17 @@
 """What some queries were measured with: machines, sensors, carbon intensities."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from monitor import figures
 from monitor.exchange.intake import Machine
 from monitor.power.channel import Kind, Role
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.store.sums import FIGURE
 
 LIMIT = 25_000
 """The newest so many queries are looked at: what measures them changes seldom."""
@@ -47,6 +50,11 @@ class Intensity:
     pue: float
     queries: int
 
+    def __str__(self) -> str:
+        origin = f"{self.zone} {self.year or 'of unknown year'}, {self.source}"
+        pue = f", PUE {self.pue:g}" if self.pue != 1 else ""
+        return f"{figures.significant(self.g_per_kwh)} g/kWh ({origin}{pue})"
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -61,6 +69,13 @@ class Provenance:
     intensities: tuple[Intensity, ...]
     methods: tuple[int, ...]
     limited_to: int | None
+
+    def grids(self) -> str:
+        """Name the intensities, those that read alike once: each imported run brings its own."""
+        queries: Counter[str] = Counter()
+        for each in self.intensities:
+            queries[str(each)] += each.queries
+        return "; ".join(name for name, _ in queries.most_common())
 
     def hardware(self) -> str:
         """Name the processors and graphics cards: ``AMD EPYC 9654, GPU 0 H100``."""
@@ -126,7 +141,7 @@ def _sensors(db: Database, asked: str) -> tuple[Sensor, ...]:
 def _intensities(db: Database, asked: str) -> tuple[Intensity, ...]:
     rows = db.query(
         f"select i.zone, i.g_per_kwh, i.year, i.source, q.pue, count(*) queries {_PICKED} "
-        "join intensities i on i.id = q.intensity_id where q.energy_j is not null "
+        f"join intensities i on i.id = q.intensity_id where q.energy_j is not null and {FIGURE} "
         "group by i.id, q.pue order by queries desc",
         [asked],
     )

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from monitor import figures
 from monitor.energy.difference import per
 from monitor.energy.interval import Interval
-from monitor.figures import J_PER_WH
+from monitor.exchange.intake import IMPORT
+from monitor.figures import J_PER_WH, things
+from monitor.store.bench_records import BENCH
 from monitor.store.charts import Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -64,6 +66,33 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class NoQuestions:
+    """How many queries are no single questions, which a thousand questions are not reckoned from.
+
+    :param imported: measured by another program, which does not tell what was asked
+    """
+
+    benchmark_runs: int
+    imported: int
+
+    def __bool__(self) -> bool:
+        return self.benchmark_runs + self.imported > 0
+
+    def __str__(self) -> str:
+        """Tell of them in a sentence: "are 3 benchmark runs and 1 imported query"."""
+        listed = [
+            things(count, one, many)
+            for count, one, many in (
+                (self.benchmark_runs, "benchmark run", "benchmark runs"),
+                (self.imported, "imported query", "imported queries"),
+            )
+            if count
+        ]
+        verb = "is" if self.benchmark_runs + self.imported == 1 else "are"
+        return f"{verb} {' and '.join(listed)}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelUsage:
     """What one model came to, on one machine or on all.
 
@@ -91,7 +120,17 @@ def usage_of(history: History, chosen: Filter) -> Usage:
 
 def asked_of(history: History, chosen: Filter) -> Usage:
     """Return the sums over those of a filter's queries that are single questions."""
-    kinds = tuple(kind for kind in ASKED if kind in chosen.kinds or not chosen.kinds)
+    return _of_kinds(history, chosen, ASKED)
+
+
+def no_questions_of(history: History, chosen: Filter) -> NoQuestions:
+    """Return how many of a filter's queries are none."""
+    runs, imported = (_of_kinds(history, chosen, (kind,)) for kind in (BENCH, IMPORT))
+    return NoQuestions(runs.totals.queries, imported.totals.queries)
+
+
+def _of_kinds(history: History, chosen: Filter, wanted: Sequence[str]) -> Usage:
+    kinds = tuple(kind for kind in wanted if kind in chosen.kinds or not chosen.kinds)
     return usage_of(history, replace(chosen, kinds=kinds)) if kinds else Usage(Totals())
 
 
@@ -99,9 +138,7 @@ def by_model(history: History, chosen: Filter) -> list[ModelUsage]:
     """Return each model of a filter's queries, the one that took most first."""
     found = []
     for name, quantisation in _models(history, chosen):
-        of_model = replace(
-            chosen, models=(name,), quantisations=(quantisation,) if quantisation else ()
-        )
+        of_model = replace(chosen, models=(name,), quantisations=(quantisation,))
         usage = usage_of(history, of_model)
         if usage.totals.queries:
             asked = asked_of(history, of_model)

@@ -211,12 +211,12 @@ def restore(
     """
     _check_backup(backup)
     if not database.exists():
-        copy_database(backup, database, False, progress, cancelled)
+        copy_database(backup, database, False, progress, cancelled, is_own=False)
         return None
     moment = (now or datetime.now()).strftime("%Y-%m-%d-%H%M%S")
     aside = _free_name(database.with_name(f"history-replaced-{moment}.db"))
     with _alone(database), finished(database) as part:
-        copy_pages(backup, part, progress, cancelled)
+        copy_pages(backup, part, progress, cancelled, is_own=False)
         _put_aside(database, aside)
     return aside
 

@@ -7,6 +7,7 @@ from typing import Any
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
 from monitor.store.records import Status
+from monitor.store.verdicts import SuiteVerdict
 
 BENCH = "bench"
 """The kind of query a run is."""
@@ -150,7 +151,7 @@ class SuiteRecord:
     finished_at: str | None
     plan: dict[str, Any]
     versions: dict[str, str]
-    verdict: dict[str, Any] | None
+    verdict: SuiteVerdict | None
     idle_before_w: float | None
     idle_after_w: float | None
     idle_kind: str | None

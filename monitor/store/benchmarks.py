@@ -28,6 +28,7 @@ from monitor.store.identifiers import new_id, utc_now
 from monitor.store.outcomes import Outcome, update_query
 from monitor.store.processes import is_alive, this_process
 from monitor.store.records import Status
+from monitor.store.verdicts import SuiteVerdict, read_verdict
 
 
 class Benchmarks:
@@ -91,7 +92,7 @@ class Benchmarks:
         self._update(suite_id, {f"idle_{when}_w": power_w, "idle_kind": str(kind)})
 
     def finish_suite(
-        self, suite_id: str, status: Status, error: str, verdict: Mapping[str, Any] | None
+        self, suite_id: str, status: Status, error: str, verdict: SuiteVerdict | None
     ) -> None:
         """Store how a suite ended.
 
@@ -101,7 +102,7 @@ class Benchmarks:
             "status": str(status),
             "error": error,
             "finished_at": utc_now(),
-            "verdict": json.dumps(verdict) if verdict else None,
+            "verdict": json.dumps(asdict(verdict)) if verdict else None,
         }
         try:
             self._update(suite_id, columns)
@@ -184,24 +185,7 @@ class Benchmarks:
             f"select * from bench_suites where {where} order by id desc limit ?",
             [*parameters, limit],
         )
-        return [
-            SuiteRecord(
-                id=row["id"],
-                name=row["name"],
-                title=row["title"],
-                status=Status(row["status"]),
-                error=row["error"] or "",
-                started_at=row["started_at"],
-                finished_at=row["finished_at"],
-                plan=_plan(row["plan"]),
-                versions=_object(row["versions"]),
-                verdict=_object(row["verdict"]) or None,
-                idle_before_w=row["idle_before_w"],
-                idle_after_w=row["idle_after_w"],
-                idle_kind=row["idle_kind"],
-            )
-            for row in rows
-        ]
+        return [_suite(row) for row in rows]
 
     def runs(self, suite_id: str) -> list[RunRow]:
         """Return a suite's runs in the order of their steps."""
@@ -270,9 +254,30 @@ class Benchmarks:
         return ItemRate(row["seconds"] / row["done"], row["joules"] / row["done"], sure)
 
 
+def _suite(row: Mapping[str, Any]) -> SuiteRecord:
+    plan = _plan(row["plan"])
+    return SuiteRecord(
+        id=row["id"],
+        name=row["name"],
+        title=row["title"],
+        status=Status(row["status"]),
+        error=row["error"] or "",
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        plan=plan,
+        versions=_object(row["versions"]),
+        verdict=read_verdict(row["verdict"], len(plan["models"])),
+        idle_before_w=row["idle_before_w"],
+        idle_after_w=row["idle_after_w"],
+        idle_kind=row["idle_kind"],
+    )
+
+
 def _plan(text: str) -> dict[str, Any]:
     """Read a suite's plan; what is damaged of it is “?” or empty, so that the rest can be seen."""
     plan = {"suite": {}, "models": [], "budget_j": None, **_object(text)}
+    if not isinstance(plan["suite"], dict):
+        plan["suite"] = {}
     models = plan["models"] if isinstance(plan["models"], list) else []
     plan["models"] = [
         model | {key: str(model.get(key) or "?") for key in ("name", "sha256", "path")}

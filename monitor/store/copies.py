@@ -74,9 +74,13 @@ def _state(path: Path) -> list[tuple[int, int]]:
     return [(each.st_mtime_ns, each.st_size) for each in found if each.st_size]
 
 
-def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
+def open_to_read(
+    path: Path, timeout_s: float = 10.0, bears_damage: bool = False
+) -> sqlite3.Connection:
     """Open a database for reading only; one on a read-only or a full disk too.
 
+    :param bears_damage: go on with the tables that are found where the list of them is damaged,
+      and with the pages that are there where the file is cut off
     :return: a :class:`Still` where nobody is writing and SQLite could not tell if somebody began
     :raises sqlite3.Error: if it cannot be read
     """
@@ -87,6 +91,9 @@ def open_to_read(path: Path, timeout_s: float = 10.0) -> sqlite3.Connection:
     ) -> sqlite3.Connection:
         connection = kind(address, uri=True, timeout=timeout_s, check_same_thread=False)
         try:
+            if bears_damage:
+                # Meant for another use, it has SQLite take such a file as far as it goes.
+                connection.execute("pragma writable_schema = on")
             connection.execute("pragma schema_version").fetchone()
         except sqlite3.Error:
             connection.close()
@@ -113,12 +120,14 @@ def copy_database(
     overwrite: bool = False,
     progress: Progress = unheard,
     cancelled: Callable[[], bool] = never,
+    is_own: bool = True,
 ) -> int:
     """Copy a database while others read and write it: all of it, checked, or nothing.
 
     The copy is of one moment; writers go on meanwhile and are not waited for.
 
     :param overwrite: replace the target if there is one
+    :param is_own: whether the source is the history this program keeps
     :return: the copy's bytes
     :raises StoreError: if there is no room, the target exists, the source is damaged, ...
     """
@@ -128,13 +137,21 @@ def copy_database(
         if target.samefile(source):
             raise StoreError(f"{target} is the history itself; choose another name.")
     with finished(target) as part:
-        copy_pages(source, part, progress, cancelled)
+        copy_pages(source, part, progress, cancelled, is_own)
     return target.stat().st_size
 
 
 @contextmanager
 def finished(target: Path) -> Iterator[Path]:
-    """Give a name to write to, which becomes the target once all went well."""
+    """Give a name to write to, which becomes the target once all went well.
+
+    :raises StoreError: if it cannot be written
+    """
+    if not target.parent.is_dir():
+        raise StoreError(
+            f"{target} cannot be written: there is no folder {target.parent}. Make it first, or "
+            "choose another."
+        )
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield part
@@ -142,19 +159,28 @@ def finished(target: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         part.replace(target)
     except sqlite3.Error as problem:
-        raise StoreError(explain(target, problem, "written")) from problem
+        advice = "Free some space there, or choose another folder."
+        if code_of(problem) not in (DISK, NO_SPACE):
+            advice = "See that you may write to its folder, or choose another."
+        raise StoreError(f"{target} cannot be written: {problem}. {advice}") from problem
     except OSError as problem:
         raise StoreError(f"{target} cannot be written: {problem}.") from problem
     finally:
         part.unlink(missing_ok=True)
 
 
-def copy_pages(source: Path, part: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
+def copy_pages(
+    source: Path,
+    part: Path,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    is_own: bool = True,
+) -> None:
     """Copy a database into a new file and check that; see :func:`copy_database`."""
     try:
         origin = open_to_read(source)
     except sqlite3.Error as problem:
-        raise StoreError(explain(source, problem, "read")) from problem
+        raise StoreError(explain(source, problem, "read", is_own)) from problem
 
     def step(_status: int, left: int, pages: int) -> None:
         progress(SHARE_OF_COPYING * (1 - left / max(pages, 1)))
@@ -174,7 +200,7 @@ def copy_pages(source: Path, part: Path, progress: Progress, cancelled: Callable
         origin.backup(copy, pages=PAGES_A_STEP, progress=step)
         copy.execute("pragma journal_mode = delete")
         if problems := problems_of(copy, cancelled):
-            raise damaged(source, problems[0], "copied")
+            raise damaged(source, problems[0], "copied", is_own)
     progress(1.0)
 
 

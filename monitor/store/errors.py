@@ -28,21 +28,41 @@ SAVE_WHAT_CAN_BE = (
     "a new one, `llamawatt database restore` goes back to a backup."
 )
 
+SAVE_OF_ANOTHER = (
+    "The file is damaged: `llamawatt database rescue --from {path}` saves what can still be read "
+    "of it into a new one."
+)
+
+GO_BACK = (
+    "`llamawatt database backups` lists the backups, `llamawatt database restore DATE` goes back "
+    "to one. Without any, move it away to start a new one."
+)
+
+SEE_ITS_DISK = "See that its disk has space and is in order."
+
 ADVICE = {
     BUSY: IN_USE,
     LOCKED: IN_USE,
     NO_SPACE: "Free some space on its disk.",
-    DISK: "See that its disk has space and is in order.",
+    DISK: SEE_ITS_DISK,
     READ_ONLY: "The file or its folder may not be written to: give yourself the right to.",
     CANNOT_OPEN: "See that its folder is there and may be written to, or copy the whole folder to "
     "where you may write and name the copy in LLAMAWATT_HOME.",
     DAMAGED: SAVE_WHAT_CAN_BE,
     # Nothing that is written breaks a rule of its table, unless what it adds to cannot be read.
     CONSTRAINT: SAVE_WHAT_CAN_BE,
-    NO_DATABASE: "Its beginning is damaged, or it is no history: `llamawatt database backups` "
-    "lists the backups, `llamawatt database restore DATE` goes back to one. Without any, move it "
-    "away to start a new one.",
+    NO_DATABASE: f"Its beginning is damaged, or it is no history: {GO_BACK}",
 }
+
+ADVICE_OF_ANOTHER = {
+    BUSY: IN_USE,
+    LOCKED: IN_USE,
+    DISK: SEE_ITS_DISK,
+    DAMAGED: SAVE_OF_ANOTHER,
+    CONSTRAINT: SAVE_OF_ANOTHER,
+    NO_DATABASE: "Its beginning is damaged, or it is no history of LlamaWatt.",
+}
+"""Of a file that is only read from: another machine's history, or a backup."""
 
 OTHER_FOLDER = "Move the file away to start a new one, or set LLAMAWATT_HOME to another folder."
 
@@ -52,12 +72,20 @@ def code_of(problem: Exception) -> int:
     return int(getattr(problem, "sqlite_errorcode", 0)) & 0xFF
 
 
-def explain(path: Path, problem: sqlite3.Error | OSError, doing: str) -> str:
+def explain(path: Path, problem: sqlite3.Error | OSError, doing: str, is_own: bool = True) -> str:
     """Say in two sentences what is the matter with a database, and what to do.
 
     :param doing: what could not be done, as in "cannot be *opened*"
+    :param is_own: whether it is the history this program keeps
     """
-    advice = ADVICE.get(code_of(problem), OTHER_FOLDER)
+    return _told(path, str(problem), doing, code_of(problem), is_own)
+
+
+def _told(path: Path, problem: str, doing: str, code: int, is_own: bool) -> str:
+    if is_own:
+        advice = ADVICE.get(code, OTHER_FOLDER)
+    else:
+        advice = ADVICE_OF_ANOTHER.get(code, "See that it may be read.").format(path=path)
     return f"The history {path} cannot be {doing}: {problem}. {advice}"
 
 
@@ -70,6 +98,6 @@ def told(path: Path, problem: Exception) -> str:
     return str(problem) or repr(problem)
 
 
-def damaged(path: Path, problem: str, doing: str) -> StoreError:
-    """Return the error for a database in which a check found something."""
-    return StoreError(f"The history {path} cannot be {doing}: {problem}. {ADVICE[DAMAGED]}")
+def damaged(path: Path, problem: str, doing: str, is_own: bool = True) -> StoreError:
+    """Return the error for a database in which a check found something; see :func:`explain`."""
+    return StoreError(_told(path, problem, doing, DAMAGED, is_own))

@@ -12,7 +12,7 @@ class Filter:
     """Conditions that must all hold; one that names several values holds for any of them.
 
     :param models: names of models
-    :param quantisations: as GGUF files call them
+    :param quantisations: as GGUF files call them; "" is that of models of which it is not known
     :param kinds: ``ask``, ``chat``, ``bench``, ``import``
     :param statuses: see :class:`monitor.store.records.Status`
     :param machines: identifiers of machines

@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 
 TITLE_LENGTH = 60
 
+LEAST_ID = 4
+"""Characters by which a query can be named at least."""
+
 CHAT = "chat"
 """The kind of query that belongs to a conversation."""
 
@@ -212,7 +215,8 @@ class History:
         :raises KeyError: if there is none, or several, with a sentence saying so
         """
         found = self._records("q.id = ?", [query_id])
-        if not found and len(query_id) >= 4:
+        is_long_enough = len(query_id) >= LEAST_ID
+        if not found and is_long_enough:
             length = len(query_id)
             found = self._records(
                 # The inner search reads the index of identifiers alone.
@@ -222,7 +226,10 @@ class History:
         if len(found) > 1:
             raise KeyError(f"{len(found)} queries match {query_id}; give more of the identifier.")
         if not found:
-            raise KeyError(f"There is no query {query_id}. `llamawatt history list` shows them.")
+            why = "" if is_long_enough else f": it takes {LEAST_ID} characters of an identifier"
+            raise KeyError(
+                f"There is no query {query_id}{why}. `llamawatt history list` shows them."
+            )
         return found[0]
 
     def records(self, limit: int = 20, chosen: Filter = EVERYTHING) -> list[QueryRecord]:

@@ -123,13 +123,13 @@ class _Merge:
             for row in self._source.execute(sql, values):  # noqa: UP028
                 yield row
         except sqlite3.DatabaseError as problem:
-            raise StoreError(explain(self._path, problem, "read")) from problem
+            raise StoreError(explain(self._path, problem, "read", is_own=False)) from problem
 
     def _make_way(self) -> None:
         try:
             self._earlier = make_way(self._db, self._source)
         except sqlite3.DatabaseError as problem:
-            raise StoreError(explain(self._path, problem, "read")) from problem
+            raise StoreError(explain(self._path, problem, "read", is_own=False)) from problem
         self._count(gone_on=len(self._earlier))
 
     def _columns(self, table: str, *without: str) -> list[str]:

@@ -43,10 +43,10 @@ def opened(own: Path, other: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as problem:
         if code_of(problem) == NO_DATABASE:
             raise StoreError(f"{other} is no history of LlamaWatt.") from problem
-        raise StoreError(explain(other, problem, "read")) from problem
+        raise StoreError(explain(other, problem, "read", is_own=False)) from problem
     with tempfile.TemporaryDirectory(prefix="llamawatt-merge-") as folder:
         copy = Path(folder) / "history.db"
-        copy_database(other, copy)
+        copy_database(other, copy, is_own=False)
         with closing(sqlite3.connect(copy, check_same_thread=False)) as source:
             migrate(Database(source), other)
             yield source

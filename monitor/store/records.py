@@ -132,7 +132,7 @@ class QueryRecord:
                 sha256=row["sha256"],
                 architecture=row["architecture"],
                 parameters=row["parameters"],
-                quantisation=row["quantisation"],
+                quantisation=row["quantisation"] or "",
             )
         return cls(
             id=row["id"],

@@ -1,8 +1,9 @@
 """Saving what can be read of a damaged database into a new one.
 
-Every table is walked in the order of its numbers. Where a page cannot be read, the walk goes on
-at the first number behind it that can be found; where only a row's long values cannot be read
-(they lie on pages of their own), the row is kept without them. Sums and words are made anew.
+Every table that is still listed is walked in the order of its numbers. Where a page cannot be
+read, the walk goes on at the first number behind it that can be found; where only a row's long
+values cannot be read (they lie on pages of their own), the row is kept without them. Sums and words
+are made anew.
 """
 
 import sqlite3
@@ -25,9 +26,9 @@ from monitor.store.copies import (
     version_of,
 )
 from monitor.store.database import migrate
-from monitor.store.errors import StoreError, StoreStopped, explain
+from monitor.store.errors import GO_BACK, StoreError, StoreStopped, explain
 from monitor.store.schema import SCHEMA_VERSION, migrations
-from monitor.store.sums import COUNTED
+from monitor.store.sums import COUNTED, DAY, OWN
 
 DERIVED = ("facets", "facet_members", "sums", "domain_sums", "texts", "_sqlite", "sqlite_")
 """Beginnings of the names of tables that are made anew."""
@@ -48,7 +49,9 @@ class Rescued:
 
     :param rows: saved, by table
     :param cut: rows of which some values were lost
-    :param holes: places where pages could not be read
+    :param holes: places where pages could not be read, and tables that could not be found
+    :param torn: the tables they are in
+    :param there_were: how many queries the file held, as far as what lies apart from them tells it
     :param orphans: rows left out because what they belong to was lost
     :param unbilled: queries whose bill lost lines: their totals are kept, half a bill is not
     """
@@ -56,6 +59,8 @@ class Rescued:
     rows: dict[str, int] = field(default_factory=dict)
     cut: int = 0
     holes: int = 0
+    torn: list[str] = field(default_factory=list)
+    there_were: int | None = None
     orphans: int = 0
     unbilled: int = 0
 
@@ -65,27 +70,60 @@ def rescue(
     target: Path,
     progress: Progress = unheard,
     cancelled: Callable[[], bool] = never,
+    is_own: bool = True,
 ) -> Rescued:
     """Save every row that can be read into a new database; the damaged one is only read.
 
     :param target: the new database, which must not exist
-    :raises StoreError: if not even the list of tables can be read, or the target is there
+    :param is_own: whether the damaged one is the history this program keeps
+    :raises StoreError: if not one table can be found, or the target is there
     """
     if target.exists():
         raise StoreError(f"{target} is there already. Choose another name.")
     found = Rescued()
     try:
-        with closing(open_to_read(damaged)) as source:
+        with closing(open_to_read(damaged, bears_damage=True)) as source:
             version = version_of(source)
             if version > SCHEMA_VERSION:
                 raise StoreError(f"{damaged} is of a later version of LlamaWatt. Update it.")
             source.text_factory = lambda data: data.decode("utf-8", "replace")
-            source.execute("select count(*) from sqlite_master").fetchone()
+            if not _has_tables(source):
+                advice = GO_BACK if is_own else "Nothing can be saved from it."
+                raise StoreError(f"No table of a history can be found in {damaged}. {advice}")
+            found.there_were = _count_queries(source)
             with finished(target) as part:
                 _Walk(source, found, cancelled).save(part, version, progress)
     except sqlite3.Error as problem:
-        raise StoreError(explain(damaged, problem, "read")) from problem
+        raise StoreError(explain(damaged, problem, "read", is_own)) from problem
     return found
+
+
+def _has_tables(source: sqlite3.Connection) -> bool:
+    with suppress(sqlite3.DatabaseError):
+        source.execute("select 1 from sqlite_master")  # where it is damaged, only the next works
+    return any(
+        source.execute(f"pragma table_info({name})").fetchone() for name in ("queries", "messages")
+    )
+
+
+def _count_queries(source: sqlite3.Connection) -> int | None:
+    """Return how many queries a file held: an index or the sums may tell it where rows are lost."""
+    indexes = source.execute("pragma index_list(queries)").fetchall()
+    asked = [
+        # Without the limit, SQLite would count by whatever index is the smallest.
+        f'select count(*) from (select rowid from queries indexed by "{name}" limit -1)'
+        for _, name, _, _, is_partial in indexes
+        if not is_partial
+    ]
+    asked.append(
+        "select sum(s.queries) from sums s join facets f on f.id = s.facet_id "
+        f"where {OWN} and s.period = {DAY}"
+    )
+    told = []
+    for sql in asked:
+        with suppress(sqlite3.DatabaseError):
+            told += source.execute(sql).fetchone()
+    return max((count for count in told if count is not None), default=None)
 
 
 class _Walk:
@@ -126,10 +164,12 @@ class _Walk:
         there = [row[1] for row in self._source.execute(f"pragma table_info({table})")]
         own = [column.name for column in db.table(table).columns]
         columns = [name for name in own if name in there and name != "facet_id"]
+        if not columns:
+            self._lost(table)
         marks = ", ".join("?" * len(columns))
         sql = f"insert into {table} ({', '.join(columns)}) values ({marks})"
         saved = 0
-        for row in self._rows(table, columns) if columns else ():
+        for row in self._rows(db, table, columns) if columns else ():
             try:
                 db.conn.execute(sql, row)
                 saved += 1
@@ -137,9 +177,9 @@ class _Walk:
                 self._found.cut += 1  # it lost what it cannot be without
         return saved
 
-    def _rows(self, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    def _rows(self, db: Database, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
         """Yield every row that can be read, in the order of their numbers."""
-        place, number = self._place(table)
+        place, number = _place(db, table)
         listed, at, seen = ", ".join(columns), FIRST, ALL
         while True:
             sql = f"select {number}, {listed} from {place} where {number} > ? order by {number}"
@@ -155,6 +195,7 @@ class _Walk:
                 yield from self._singly(place, number, at, columns, seen)
                 found = self._next(place, number, at + 1)
                 if found is None:
+                    self._lost(table)
                     found = self._behind_the_hole(place, number, at + 1)
                     at = found - 1
                 else:
@@ -166,14 +207,10 @@ class _Walk:
             else:
                 return
 
-    def _place(self, table: str) -> tuple[str, str]:
-        """Return where a table's rows are looked for, and by which number."""
-        if table == "tags":  # ordered by their texts; this index holds all there is of them
-            return "tags indexed by tags_by_query", "started_ms"
-        sql = "select sql like '%without rowid%' from sqlite_master where name = ?"
-        if self._source.execute(sql, [table]).fetchone()[0]:
-            return table, "started_ms"
-        return f"{table} not indexed", "rowid"
+    def _lost(self, table: str) -> None:
+        self._found.holes += 1
+        if table not in self._found.torn:
+            self._found.torn.append(table)
 
     def _next(self, place: str, number: str, at: int) -> int | None:
         """Return the number of the first row from a number on, ``None`` if it is unreadable."""
@@ -186,7 +223,6 @@ class _Walk:
 
     def _behind_the_hole(self, place: str, number: str, at: int) -> int:
         """Return the first number from which rows can be found again, :data:`LAST` if none."""
-        self._found.holes += 1
         lost, step = at, 1
         while self._next(place, number, at + step) is None:
             lost, step = at + step, 2 * step
@@ -227,6 +263,19 @@ class _Walk:
                 lost = 1
         self._found.cut += lost
         return values
+
+
+def _place(db: Database, table: str) -> tuple[str, str]:
+    """Return where a table's rows are looked for, and by which number.
+
+    :param db: one that is not damaged
+    """
+    if table == "tags":  # ordered by their texts; this index holds all there is of them
+        return "tags indexed by tags_by_query", "started_ms"
+    sql = "select sql like '%without rowid%' from sqlite_master where name = ?"
+    if db.execute(sql, [table]).fetchone()[0]:
+        return table, "started_ms"
+    return f"{table} not indexed", "rowid"
 
 
 def _create(db: Database, version: int) -> None:

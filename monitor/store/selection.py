@@ -156,7 +156,10 @@ def models_of(db: Database, chosen: Filter) -> list[int]:
     """Return the models a filter's names and quantisations fit, all of them if it has none."""
     conditions = ["1 = 1"]
     values: list[str] = []
-    for column, wanted in (("name", chosen.models), ("quantisation", chosen.quantisations)):
+    for column, wanted in (
+        ("name", chosen.models),
+        ("ifnull(quantisation, '')", chosen.quantisations),
+    ):
         if wanted:
             conditions.append(f"{column} in (select value from json_each(?))")
             values.append(json.dumps(wanted))

@@ -24,7 +24,7 @@ SETUP = {
     "machine_id": "q.machine_id",
     "machine": "h.name",
     "model": "m.name",
-    "quantisation": "m.quantisation",
+    "quantisation": "ifnull(m.quantisation, '')",
     "sha256": "m.sha256",
     "architecture": "m.architecture",
     "parameters": "m.parameters",
@@ -105,6 +105,8 @@ class JudgedRun:
 
     :param suite: the name of the suite it belongs to
     :param suite_parts: how many judged parts that suite has
+    :param is_planned: whether the suite's plan can be read. Of a damaged one it is not known how
+      many parts it has, nor whether a context was chosen
     :param started_at: UTC, ISO 8601
     """
 
@@ -113,6 +115,7 @@ class JudgedRun:
     suite: str
     suite_title: str
     suite_parts: int
+    is_planned: bool
     started_at: str
     method: int
 
@@ -169,7 +172,8 @@ class Standings:
         rows = self._store.read().query(
             READ.format(
                 columns=f"r.*, q.status, q.started_at, q.method, {SETUP_COLUMNS}, "
-                "b.name suite, b.title suite_title, p.parts suite_parts"
+                "b.name suite, b.title suite_title, p.parts suite_parts, "
+                "p.parts > 0 and p.models <> '[]' is_planned"
             )
             + f"r.kind = 'quality' and r.done > 0 and q.status <> ?{where} order by r.id",
             [Status.RUNNING, *values],
@@ -187,6 +191,7 @@ class Standings:
                 suite=row["suite"],
                 suite_title=row["suite_title"],
                 suite_parts=row["suite_parts"],
+                is_planned=bool(row["is_planned"]),
                 started_at=row["started_at"],
                 method=row["method"],
             )
@@ -240,7 +245,7 @@ def _conditions(chosen: Filter) -> tuple[str, list[str]]:
     values: list[str] = []
     for column, wanted in (
         ("m.name", chosen.models),
-        ("m.quantisation", chosen.quantisations),
+        (SETUP["quantisation"], chosen.quantisations),
         ("q.machine_id", chosen.machines),
     ):
         if wanted:

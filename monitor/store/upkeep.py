@@ -20,6 +20,7 @@ from monitor.store.recordings import Recordings
 from monitor.store.retention import Pace, read_rules, thin
 
 TEXTS, QUERIES, BILLS, TRACES = "texts", "queries", "bills", "traces"
+SUMS, BENCHMARKS = "sums", "benchmarks"
 INDEXES, WORDS, OTHER = "indexes", "words", "other"
 
 PARTS = {
@@ -29,14 +30,14 @@ PARTS = {
     "messages": TEXTS,
     "conversations": TEXTS,
     "predictions": BILLS,
-    "sums": "sums",
-    "domain_sums": "sums",
-    "facets": "sums",
-    "facet_members": "sums",
-    "bench_suites": "benchmarks",
-    "bench_runs": "benchmarks",
-    "bench_questions": "benchmarks",
-    "bench_items": "benchmarks",
+    "sums": SUMS,
+    "domain_sums": SUMS,
+    "facets": SUMS,
+    "facet_members": SUMS,
+    "bench_suites": BENCHMARKS,
+    "bench_runs": BENCHMARKS,
+    "bench_questions": BENCHMARKS,
+    "bench_items": BENCHMARKS,
 }
 """What each table counts as; the words of the texts have tables of their own."""
 
