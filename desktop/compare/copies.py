@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from desktop.compare.standing import Standing
 from monitor import figures
+from monitor.bill_words import LEGEND
 from monitor.compare.columns import COLUMNS
 from monitor.compare.report import FRONTIER_LEGEND, UNBOUNDED, board_table
 from monitor.exchange.tables import safe
-from monitor.report import LEGEND
 
 DECIMALS = 6
 """Significant digits for a spreadsheet, which reckons on with them."""

@@ -10,6 +10,7 @@ from desktop.compare.model import CompareModel
 from desktop.compare.rows import KEYS, MODEL, RANK
 from desktop.compare.table import LeaderboardTable
 from desktop.compare.weights import WeightsPanel
+from desktop.theme.hidden import HiddenColumns
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import ChoiceBox, label, menu_button, tool_button
 from monitor.compare.side_by_side import FEWEST, MOST
@@ -49,7 +50,7 @@ class LeaderboardView(QWidget):
         self.sides = tool_button(self.tr("Side by side"))
         self.sides.setToolTip(self.tr("The newest runs of two to four selected rows"))
         self.copy = self._copy_button()
-        self.hidden = label("", "muted")
+        self.hidden = HiddenColumns()
         self._build()
         self._connect()
         self._follow_selection([])
@@ -127,11 +128,7 @@ class LeaderboardView(QWidget):
         """Say which columns there is no room for, and how to see them."""
         shown = self.table.shown_keys()
         names = [self.table.rows.titles[key] for key in KEYS if key not in shown]
-        one, several = self.tr("1 column hidden"), self.tr("%1 columns hidden")
-        self.hidden.setText(several.replace("%1", str(len(names))) if names[1:] else one)
-        tip = self.tr("No room for: %1. Make the window wider, or rank by one of them.")
-        self.hidden.setToolTip(tip.replace("%1", ", ".join(names)))
-        self.hidden.setVisible(bool(names))
+        self.hidden.tell(names, self.tr("Make the window wider, or rank by one of them."))
 
     def _follow_selection(self, rows: list[int]) -> None:
         self.sides.setEnabled(FEWEST <= len(rows) <= MOST)

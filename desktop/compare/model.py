@@ -1,15 +1,17 @@
 """What the compare page knows, read and reckoned beside the window's thread."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.bridge import Bridge
 from desktop.compare.choice import PREFERENCE, Choice, View
-from desktop.compare.standing import Found, Standing, newest_alike, read_board, reckon
+from desktop.compare.standing import Alike, Found, Standing, newest_alike, read_board, reckon
 from monitor.compare.cascade import Cascade, cascades
+from monitor.compare.entries import Entry
+from monitor.compare.exams import Paper
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.store.curves import StoredTrace
 from monitor.store.history import History
@@ -20,10 +22,18 @@ KEEP_MS = 600
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """Queries side by side, each with its power curve if one is kept."""
+    """Queries side by side, each with its power curve if one is kept.
+
+    :param entries: the rows of which they are runs; none where queries were named
+    :param tests: what these rows may be compared by, by name
+    :param test: which of them these are runs of
+    """
 
     sides: tuple[Side, ...]
     traces: tuple[StoredTrace | None, ...]
+    entries: tuple[Entry, ...] = ()
+    tests: Mapping[Paper, str] = field(default_factory=dict)
+    test: Paper | None = None
 
 
 class CompareModel(QObject):
@@ -172,25 +182,33 @@ class CompareModel(QObject):
     def lay_rows(self, rows: Sequence[int]) -> None:
         """Lay the newest runs of some rows side by side."""
         if self.standing:
-            entries = [self.standing.entries[row] for row in rows]
-            self._lay(lambda: newest_alike(self._history, entries))
+            self.lay_entries([self.standing.entries[row] for row in rows])
+
+    def lay_entries(self, entries: Sequence[Entry], test: Paper | None = None) -> None:
+        """Lay the newest runs of some rows side by side.
+
+        :param test: what they are runs of, of a suite's tests; the last of them unless given
+        """
+        self._lay(lambda: newest_alike(self._history, entries, test), tuple(entries))
 
     def lay_ids(self, ids: Sequence[str]) -> None:
         """Lay queries side by side; :attr:`laid` follows, or :attr:`refused`."""
-        self._lay(lambda: list(ids))
+        self._lay(lambda: Alike(tuple(ids), {}, None))
 
-    def _lay(self, ids: Callable[[], list[str]]) -> None:
+    def _lay(self, find: Callable[[], Alike], entries: tuple[Entry, ...] = ()) -> None:
         self._lay_number += 1
         number = self._lay_number
 
         def read() -> Laid | str:
             try:
-                sides = lay_side_by_side(self._history, ids())
+                found = find()
+                sides = lay_side_by_side(self._history, found.ids)
             except CannotCompare as problem:
                 return str(problem)
             except KeyError as problem:
                 return str(problem.args[0])
-            return Laid(sides, tuple(self._history.trace(side.record.id) for side in sides))
+            traces = tuple(self._history.trace(side.record.id) for side in sides)
+            return Laid(sides, traces, entries, found.tests, found.test)
 
         def show(found: Laid | str) -> None:
             if isinstance(found, str):

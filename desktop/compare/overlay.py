@@ -18,6 +18,7 @@ from desktop.theme.plots import color_axes, hold_still
 from monitor.energy.account import DECODE, LOAD, Bill
 from monitor.power.channel import Kind, Role
 from monitor.power.curve import Curve, Gap
+from monitor.power.silences import levelled
 from monitor.store.curves import StoredTrace
 from monitor.store.records import QueryRecord
 
@@ -58,14 +59,18 @@ def total_power(trace: StoredTrace, bill: Bill) -> tuple[Floats, Floats] | None:
 
     :return: two arrays of shape (n,); ``None`` if there is no curve of some part that was billed
     """
-    keys = [
-        line.channel.key
+    billed = [
+        line.channel
         for line in bill.by_channel()
         if line.channel.role is Role.PART and line.energy is not None
     ]
-    curves = [trace.curves.get(key) for key in keys]
-    parts = [curve for curve in curves if curve is not None and len(curve.time_s) > 1]
-    if not parts or len(parts) < len(keys):
+    curves = [(channel, trace.curves.get(channel.key)) for channel in billed]
+    parts = [
+        levelled(channel, curve)
+        for channel, curve in curves
+        if curve is not None and len(curve.time_s) > 1
+    ]
+    if not parts or len(parts) < len(billed):
         return None
     # The clock of the part that was read most often: the others are read off between readings.
     time_s = max(parts, key=lambda curve: len(curve.time_s)).time_s
@@ -115,7 +120,7 @@ class OverlayPlot(pg.PlotWidget):
     """Draws a curve for each query, in its colour, with its letter at the end."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme = theme
         self._curves: list[Drawn] = []
         self._align = Align.PREFILL

@@ -62,10 +62,16 @@ class ComparePage(QWidget):
         self.machines = ChoiceBox()
         self.machines.setAccessibleName(self.tr("Machine"))
         self.models = menu_button(self.tr("Models ▾"))
+        self.one_test = ChoiceBox()
+        self.one_test.setMinimumContentsLength(16)
+        self.one_test.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.one_test.setMaximumWidth(420)
+        self.one_test.setAccessibleName(self.tr("Test laid side by side"))
         self.leaderboard = LeaderboardView(self.model, theme)
         self.plane_view = PlaneView(self.model, theme)
         self.sides = SidesView(theme)
         self.good_enough = GoodEnough()
+        self._laid: Laid | None = None
         self._notes = label("", "muted", wrap=True)
         self._build()
         self._connect()
@@ -73,8 +79,13 @@ class ComparePage(QWidget):
     # --- building ------------------------------------------------------------------------
 
     def _build(self) -> None:
+        # From the outside in: Qt styles all that a part holds anew whenever it is put into another.
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 12, 12, 10)
+        layout.setSpacing(8)
         top = QHBoxLayout()
         top.setSpacing(6)
+        layout.addLayout(top)
         top.addWidget(self.tabs)
         self._controls = QWidget()
         row = QHBoxLayout(self._controls)
@@ -85,26 +96,30 @@ class ComparePage(QWidget):
         row.addWidget(self.machines)
         row.addWidget(self.models)
         top.addWidget(self._controls, 1)
-        self._boards = QStackedWidget()
-        self._boards.addWidget(self.leaderboard)
-        self._boards.addWidget(self.plane_view)
-        judged = QWidget()
+        self._laid_by = QWidget()
+        row = QHBoxLayout(self._laid_by)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        self._of_tests = label("", "muted")
+        row.addStretch(1)
+        row.addWidget(self._of_tests)
+        row.addWidget(self.one_test, 100)
+        top.addWidget(self._laid_by, 1)
+        self._views = QStackedWidget()
+        layout.addWidget(self._views, 1)
+        self._waiting, self._empty, judged = QWidget(), self._empty_view(), QWidget()
+        for view in (self._waiting, self._empty, judged, self.sides):
+            self._views.addWidget(view)
         column = QVBoxLayout(judged)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        self._boards = QStackedWidget()
         column.addWidget(self._boards, 1)
+        self._boards.addWidget(self.leaderboard)
+        self._boards.addWidget(self.plane_view)
         column.addWidget(self._notes)
         column.addWidget(self.good_enough)
-        self._waiting, self._empty = QWidget(), self._empty_view()
-        self._views = QStackedWidget()
-        for view in (self._waiting, self._empty, judged, self.sides):
-            self._views.addWidget(view)
         self._judged = judged
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 12, 10)
-        layout.setSpacing(8)
-        layout.addLayout(top)
-        layout.addWidget(self._views, 1)
 
     def _empty_view(self) -> QWidget:
         words = label(
@@ -142,6 +157,7 @@ class ComparePage(QWidget):
         self.tests.activated.connect(lambda: model.choose(exam=self.tests.currentData()))
         self.machines.activated.connect(lambda: model.choose(machine=self.machines.currentData()))
         self.models.menu().aboutToShow.connect(self._list_models)
+        self.one_test.activated.connect(self._lay_other)
         self.good_enough.points_chosen.connect(lambda points: model.choose(points=points))
         self.leaderboard.sides_wanted.connect(model.lay_rows)
         self.leaderboard.rows_chosen.connect(self.plane_view.plane.select_rows)
@@ -175,8 +191,20 @@ class ComparePage(QWidget):
         self.model.lay_ids(ids)
 
     def _show_sides(self, laid: Laid) -> None:
+        self._laid = laid
         self.sides.show_laid(laid)
+        self.one_test.clear()
+        self.one_test.addItems(list(laid.tests.values()))
+        if laid.test is not None:
+            self.one_test.setCurrentIndex(list(laid.tests).index(laid.test))
+        words = self.tr("The newest runs of one of %1 tests:")
+        self._of_tests.setText(words.replace("%1", str(len(laid.tests))))
         self.model.choose(view=View.SIDES)
+        self._show_view()
+
+    def _lay_other(self, index: int) -> None:
+        if self._laid:
+            self.model.lay_entries(self._laid.entries, list(self._laid.tests)[index])
 
     def _show_choice(self) -> None:
         choice = self.model.choice
@@ -198,6 +226,7 @@ class ComparePage(QWidget):
             shown = self._judged if tests.board else self._empty
         self._views.setCurrentWidget(shown)
         self._controls.setVisible(shown is self._judged)
+        self._laid_by.setVisible(shown is self.sides and self.one_test.count() > 1)
         if view is not View.SIDES:
             self._boards.setCurrentIndex(VIEWS.index(view))
 

@@ -40,7 +40,7 @@ class EnergyPlane(pg.PlotWidget):
     """The place in the board of a row whose point was clicked."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme = theme
         self.standing: Standing | None = None
         self._spots: list[Spot] = []

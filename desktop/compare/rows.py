@@ -237,7 +237,7 @@ class LeaderboardRows(QAbstractTableModel):
         return Cell(figures.at_least(text, is_least(entry, key)), ends(key, figure))
 
     def _about(self, entry: Entry, label: str, is_picked: bool) -> str:
-        setup, runs = entry.setup, len(entry.run_ids)
+        setup = entry.setup
         parts = [self.tr("good enough")] if is_picked else []
         if told := label.removeprefix(entry.name).strip(" ()"):
             parts.append(told)
@@ -245,8 +245,20 @@ class LeaderboardRows(QAbstractTableModel):
             parts.append(self.tr("%1 parameters").replace("%1", figures.count(setup.parameters)))
         if self._standing and self._standing.board.is_uneven:
             parts.append(self.tr("%1 items").replace("%1", f"{entry.score.items:,}"))
-        counted = self.tr("1 run") if runs == 1 else self.tr("%1 runs").replace("%1", str(runs))
-        return " · ".join([*parts, counted])
+        return " · ".join([*parts, self._runs(entry)])
+
+    def _runs(self, entry: Entry) -> str:
+        """Say how often a row was measured; of a suite's mean, how often each of its tests."""
+        runs, standing = len(entry.run_ids), self._standing
+        tests = len(standing.board.exam.papers) if standing else 1
+        if tests > 1 and runs == tests * entry.repeats:
+            runs = entry.repeats
+            words = self.tr("%2 tests × 1 run") if runs == 1 else self.tr("%2 tests × %1 runs")
+        elif tests > 1:
+            words = self.tr("%2 tests, %1 runs")
+        else:
+            words = self.tr("1 run") if runs == 1 else self.tr("%1 runs")
+        return words.replace("%1", str(runs)).replace("%2", str(tests))
 
     def _is_picked(self, row: int) -> bool:
         pick = self._standing and self._standing.pick

@@ -1,7 +1,7 @@
 """The leaderboard as a person wants to see it: ranked, weighted, with what is good enough."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from desktop.compare.choice import Choice
@@ -9,7 +9,7 @@ from monitor.compare.board import Board, Leaderboard
 from monitor.compare.columns import Column
 from monitor.compare.efficiency import efficiencies
 from monitor.compare.entries import Entry
-from monitor.compare.exams import Exam, paper_of
+from monitor.compare.exams import Exam, Paper, paper_of
 from monitor.compare.frontier import Place, frontier
 from monitor.compare.pairs import Pairs
 from monitor.compare.pick import Pick, pick_good_enough
@@ -111,13 +111,34 @@ def family_of(setup: Setup) -> str:
     return " ".join(words[:at]) if at else setup.architecture or setup.model
 
 
-def newest_alike(history: History, entries: Sequence[Entry]) -> list[str]:
-    """Return the newest run of each entry, all of one paper: those of a suite have several."""
-    newest: list[dict[object, str]] = []
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Runs of several rows that were asked the same.
+
+    :param ids: the newest of each row
+    :param tests: what they may be of, by name: of a suite's mean there are several
+    :param test: which of those they are of
+    """
+
+    ids: tuple[str, ...]
+    tests: Mapping[Paper, str]
+    test: Paper | None
+
+
+def newest_alike(history: History, entries: Sequence[Entry], wanted: Paper | None = None) -> Alike:
+    """Return the newest run of each entry, all of one paper: those of a suite have several.
+
+    :param wanted: that paper; the one that was run last unless given
+    """
+    newest: list[dict[Paper, str]] = []
+    names: dict[Paper, str] = {}
     for entry in entries:
-        rows = (history.benchmarks.run(run_id) for run_id in entry.run_ids)
-        newest.append({paper_of(row.start): row.id for row in rows if row})
-    for paper in reversed(newest[0]):
-        if all(paper in of_entry for of_entry in newest):
-            return [of_entry[paper] for of_entry in newest]
-    return [entry.run_ids[-1] for entry in entries]
+        rows = [row for run_id in entry.run_ids if (row := history.benchmarks.run(run_id))]
+        newest.append({paper_of(row.start): row.id for row in rows})
+        names |= {paper_of(row.start): row.start.part for row in rows}
+    shared = [paper for paper in newest[0] if all(paper in of_entry for of_entry in newest)]
+    if not shared:
+        return Alike(tuple(entry.run_ids[-1] for entry in entries), {}, None)
+    paper = wanted if wanted in shared else shared[-1]
+    ids = tuple(of_entry[paper] for of_entry in newest)
+    return Alike(ids, {each: names[each] for each in shared}, paper)

@@ -10,6 +10,9 @@ from monitor.compare.pairs import Pairs
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 
+MOST_NAMED = 3
+"""Benchmarks that a note names."""
+
 
 class UnknownExam(ValueError):
     """Nothing was asked by that name; the message names what was."""
@@ -52,8 +55,9 @@ class Board:
                 "shows what its own came to, while ranks go by the items that two rows share."
             )
         if len(runs) > 1 and sum(count < 2 for count in runs) > 1:
+            once = "one run of a test" if self.exam.papers[1:] else "one run each"
             found.append(
-                "How much single runs scatter is not known: rows with one run each are not told "
+                f"How much single runs scatter is not known: rows with {once} are not told "
                 "apart by energy. Run the suite again, as it is or with “repeats” in it."
             )
         if len(methods) > 1:
@@ -68,6 +72,15 @@ class Board:
             )
         if any(entry.per_item and not entry.per_item.resolved for entry in self.entries):
             found.append("Some runs were too short for their sensors to resolve; repeat them.")
+        if any(entry.unplanned for entry in self.entries):
+            suites = list(dict.fromkeys(suite for e in self.entries for suite in e.unplanned))
+            named = ", ".join(suite[-8:] for suite in suites[:MOST_NAMED])
+            named += " …" if suites[MOST_NAMED:] else ""
+            found.append(
+                f"The plan of a benchmark can no longer be read ({named}): it alone makes no board "
+                "of a suite's mean, and contexts chosen for its models are not told. Run it again "
+                "for both."
+            )
         if len(machines) > 1:
             found.append(
                 "Energies of different machines have different sensors, whose errors may add up."

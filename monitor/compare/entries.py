@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -71,6 +72,8 @@ class Entry:
     :param tokens_per_s: answer tokens a second of decode
     :param memory_bytes: the most the engine's process held; see :class:`RunRow`
     :param training: what training the model took
+    :param unplanned: suites of its runs whose plan can no longer be read
+    :param repeats: how often all papers were run; of some there may be more runs
     """
 
     id: str
@@ -87,6 +90,8 @@ class Entry:
     memory_bytes: int | None = None
     training: Training | None = None
     per_token_is_least: bool = False
+    unplanned: tuple[str, ...] = ()
+    repeats: int = 1
 
     @property
     def name(self) -> str:
@@ -189,6 +194,8 @@ def _entry(
         if decoded and decoded.seconds
         else None,
         memory_bytes=max((run.row.memory_bytes or 0 for run in runs), default=0) or None,
+        unplanned=tuple(dict.fromkeys(r.row.start.suite_id for r in runs if not r.is_planned)),
+        repeats=min(Counter(papers).values()),
     )
 
 

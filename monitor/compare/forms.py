@@ -105,6 +105,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "memory_bytes": entry.memory_bytes,
         "training": training_json(entry.training),
         "left_out": entry.left_out,
+        "unplanned": list(entry.unplanned),
     }
 
 

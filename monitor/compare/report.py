@@ -31,6 +31,9 @@ UNBOUNDED = 10_000
 MODEL_LEAST = 20
 """Characters a model's name has at least, if it is as long, before a figure gives way to it."""
 
+WORD_MOST = 32
+"""Up to so many characters a word of a model's name is never broken: a figure gives way to it."""
+
 GAP = 2
 """Characters between two columns."""
 
@@ -76,26 +79,36 @@ Cell = Callable[[Entry, bool], str]
 class Shown:
     """A column of the leaderboard for a terminal.
 
+    :param key: what ``--sort`` calls it
     :param cell: writes a row's figure, with its interval if asked to
-    :param gives_way: place in the order in which columns make room, ``None`` if it never does
+    :param gives_way: place in the order in which columns make room
     """
 
+    key: str
     title: str
     cell: Cell
-    gives_way: int | None = None
+    gives_way: int
 
 
 def _kind(entry: Entry) -> Kind | None:
     return entry.per_item.kind if entry.per_item else None
 
 
-def _least(key: str, write: Cell) -> Cell:
-    """Mark a cell's figure where not every part was read that belongs to it."""
-    return lambda entry, full: figures.at_least(write(entry, full), is_least(entry, key))
+def _least(key: str, title: str, write: Cell, gives_way: int) -> Shown:
+    """Have a column mark a figure where not every part was read that belongs to it."""
+
+    def cell(entry: Entry, with_interval: bool) -> str:
+        return figures.at_least(write(entry, with_interval), is_least(entry, key))
+
+    return Shown(key, title, cell, gives_way)
 
 
 def _bytes(count: int | None) -> str:
     return figures.size(count) if count else figures.UNKNOWN
+
+
+def _training_g(entry: Entry) -> float | None:
+    return entry.training.grams if entry.training else None
 
 
 def _joules_per_item(entry: Entry, with_interval: bool) -> str:
@@ -104,18 +117,21 @@ def _joules_per_item(entry: Entry, with_interval: bool) -> str:
 
 
 COLUMNS = (
-    Shown("score", score_cell),
-    Shown("J/item", _least("energy", _joules_per_item)),
-    Shown("J/token", _least("token", lambda e, _: _joules(e.per_token, e.per_token_kind)), 7),
-    Shown("Wh/1,000", _least("wh", lambda e, _: _plain(e.wh_per_1000, _kind(e))), 2),
-    Shown("J/correct", _least("correct", lambda e, _: _joules(e.joules_per_correct, _kind(e))), 5),
-    Shown("g CO₂e/1,000", _least("grams", lambda e, _: _plain(e.grams_per_1000, _kind(e))), 4),
-    Shown("speed", lambda e, _: figures.rate(e.tokens_per_s), 6),
-    Shown("size", lambda e, _: _bytes(e.setup.size_bytes), 3),
-    Shown("memory", lambda e, _: _bytes(e.memory_bytes), 1),
-    Shown("training", lambda e, _: figures.mass(e.training.grams if e.training else None), 0),
+    Shown("score", "score", score_cell, 9),
+    _least("energy", "J/item", _joules_per_item, 8),
+    _least("token", "J/token", lambda e, _: _joules(e.per_token, e.per_token_kind), 7),
+    _least("wh", "Wh/1,000", lambda e, _: _plain(e.wh_per_1000, _kind(e)), 2),
+    _least("correct", "J/correct", lambda e, _: _joules(e.joules_per_correct, _kind(e)), 5),
+    _least("grams", "g CO₂e/1,000", lambda e, _: _plain(e.grams_per_1000, _kind(e)), 4),
+    Shown("speed", "speed", lambda e, _: figures.rate(e.tokens_per_s), 6),
+    Shown("size", "size", lambda e, _: _bytes(e.setup.size_bytes), 3),
+    Shown("memory", "memory", lambda e, _: _bytes(e.memory_bytes), 1),
+    Shown("training", "training", lambda e, _: figures.mass(_training_g(e)), 0),
 )
 """What the leaderboard tells; columns give way as those of the window do."""
+
+ITEMS = Shown("items", "items", lambda entry, _: f"{entry.score.items:,}", 10)
+"""How many items a row has done, where not all have done as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +153,35 @@ class BoardTable:
 
 
 def board_table(
-    board: Board, ranked: Sequence[Ranked], places: Sequence[Place | None], width: int
+    board: Board,
+    ranked: Sequence[Ranked],
+    places: Sequence[Place | None],
+    width: int,
+    sort: str = "score",
 ) -> BoardTable:
     """Return the leaderboard for a terminal so many characters wide.
 
-    Where there is no room for all of it intervals are left out, then a column after the other;
-    what is never left out may still be wider.
+    Where there is no room for all of it intervals are left out, then a column after the other.
+    The score and what it is weighed against stay, which may still be wider: the column that ranks,
+    or the energy an item.
+
+    :param sort: key of the column that ranks
     """
     shown, with_intervals = list(COLUMNS), True
     left_out: list[str] = []
+    against = sort if sort != "score" and sort in {column.key for column in COLUMNS} else "energy"
     if board.is_uneven:
-        shown.insert(1, Shown("items", lambda entry, _: f"{entry.score.items:,}"))
+        shown.insert(1, ITEMS)
     while True:
         header, rows = _table(board, ranked, places, shown, with_intervals)
-        dispensable = [column for column in shown if column.gives_way is not None]
+        dispensable = [each for each in shown if each.key not in ("score", "items", against)]
         if _width(header, rows) <= width or not (with_intervals or dispensable):
             return BoardTable(header, rows, tuple(left_out))
         if with_intervals:
             with_intervals = False
             left_out.append(INTERVALS)
         else:
-            first = min(dispensable, key=lambda column: column.gives_way or 0)
+            first = min(dispensable, key=lambda column: column.gives_way)
             shown.remove(first)
             left_out.append(first.title)
 
@@ -179,10 +203,12 @@ def _table(
 
 
 def _width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return the characters a table needs at least; only models' names may be broken."""
+    """Return the characters a table needs at least; only models' names may be broken, between
+    their words."""
     widths = [max(map(cell_len, cells)) for cells in zip(header, *rows, strict=True)]
     model = header.index("model")
-    widths[model] = min(widths[model], MODEL_LEAST)
+    longest = max(cell_len(word) for row in (header, *rows) for word in row[model].split())
+    widths[model] = min(widths[model], max(min(longest, WORD_MOST), MODEL_LEAST))
     return sum(widths) + GAP * (len(widths) - 1)
 
 
