@@ -123,9 +123,10 @@ def plugs(kept: Preferences) -> tuple[WallPlug, ...]:
 
 
 def find_plug(kept: Preferences, text: str) -> WallPlug | None:
-    """Return the plug of a name or address, if one is set up."""
-    sought = text.strip()
-    return next((p for p in plugs(kept) if sought in (p.name, p.address)), None)
+    """Return the plug of a name or address, if one is set up; small letters may be large ones."""
+    sought, there = text.strip(), plugs(kept)
+    exact = next((p for p in there if sought in (p.name, p.address)), None)
+    return exact or next((p for p in there if p.name.casefold() == sought.casefold()), None)
 
 
 def add_plug(kept: Preferences, found: Found, name: str = "") -> WallPlug:
@@ -192,8 +193,8 @@ def checked_name(name: str, others: tuple[WallPlug, ...]) -> str:
     name = " ".join(name.split())
     if not name or len(name) > MOST_LETTERS or not name.isprintable():
         raise PlugError(f"A plug's name has 1 to {MOST_LETTERS} letters.")
-    if any(other.name == name for other in others):
-        raise PlugError(f"Another plug is called “{name}”. Choose another name.")
+    if taken := next((o.name for o in others if o.name.casefold() == name.casefold()), ""):
+        raise PlugError(f"Another plug is called “{taken}”. Choose another name.")
     return name
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 
-from monitor import figures, forms, repeat_report, report
+from monitor import figures, forms, repeat_report
+from monitor.bill_words import ending_note, headline
 from monitor.commands.answer_screen import AnswerScreen
 from monitor.commands.energy_option import Energy
 from monitor.commands.history import found_record
 from monitor.commands.live_beside import live_beside
-from monitor.commands.number_option import Number
+from monitor.commands.number_option import Number, Whole
+from monitor.commands.query_id import QueryId
 from monitor.commands.terminal import (
     INTERRUPTED,
     ctrl_c,
@@ -44,6 +46,7 @@ from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.loading import LoadOptions, Stopped
 from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
+from monitor.record_view import beside_lines
 from monitor.repeat import repeat
 from monitor.repeating import MOST, Plan, Repeated, Repeater, earlier_runs
 from monitor.running import BUDGET
@@ -69,11 +72,11 @@ def _share(_context: click.Context, _option: click.Parameter, text: str | None) 
 def repeat_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that run a prompt several times."""
     for option in (
-        click.option("--max-repeats", type=click.IntRange(2),
+        click.option("--max-repeats", type=Whole(2),
                      help=f"Runs at most with --until-precision; {MOST} unless given."),
         click.option("--until-precision", "precision", metavar="PERCENT", callback=_share,
                      help="Run it until the mean is known this well: 5%."),
-        click.option("--repeat", "times", type=click.IntRange(1),
+        click.option("--repeat", "times", type=Whole(1),
                      help="Run it so often and tell the mean."),
     ):  # fmt: skip
         command = option(command)
@@ -119,12 +122,12 @@ class _Question(click.Command):
 @click.argument("prompt")
 @click.option("-m", "--model", default="starter", help="A path, a name in the library, or starter.")
 @click.option("--system", default="", help="A system prompt.")
-@click.option("--max-tokens", type=click.IntRange(1), help="Length of the answer at most.")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Same seed, same answer.")
+@click.option("--max-tokens", type=Whole(1), help="Length of the answer at most.")
+@click.option("--seed", type=Whole(0, 2**32 - 1), help="Same seed, same answer.")
 @click.option("--temp", type=Number(0, 5), default=0.7, show_default=True)
-@click.option("--ctx", type=click.IntRange(16), help="Tokens of context.")
-@click.option("--threads", type=click.IntRange(1, 512), help="Processor threads.")
-@click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit.")
+@click.option("--ctx", type=Whole(16), help="Tokens of context.")
+@click.option("--threads", type=Whole(1, 512), help="Processor threads.")
+@click.option("--gpu-layers", type=Whole(-1), default=-1, help="-1: all that fit.")
 @click.option(
     "--flash-attn",
     type=click.Choice(FLASH_ATTENTION),
@@ -200,7 +203,7 @@ def ask(
 
 
 @click.command()
-@click.argument("query_id")
+@click.argument("query_id", type=QueryId())
 @repeat_options
 @json_option
 def again(
@@ -293,12 +296,12 @@ def _tell(
         echo_json({**forms.told_json(record, wall), **(more or {})})
     else:
         if is_measured or record.status is Status.DONE:
-            stderr.print(report.headline(record))
-        for line in report.beside_lines(record.beside) if is_measured else ():
+            stderr.print(headline(record))
+        for line in beside_lines(record.beside) if is_measured else ():
             stderr.print(line)
         if wall:
             stderr.print(wall_words(wall), markup=False)
-        if note := _stop_note(record, budget_j) or report.ending_note(record):
+        if note := _stop_note(record, budget_j) or ending_note(record):
             stderr.print(note)
         if budget_j is not None and record.status is Status.DONE and not is_measured:
             stderr.print("No energy was measured: the budget could not be kept.")

@@ -14,7 +14,7 @@ from monitor.commands.database_work import ask_first, existing, working, yes_opt
 from monitor.commands.terminal import json_option, show
 from monitor.figures import size
 from monitor.paths import database_path
-from monitor.report import make_table
+from monitor.plain_table import make_table
 from monitor.store import backups
 from monitor.store.backups import Backup, list_backups
 

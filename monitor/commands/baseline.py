@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures, forms
 from monitor.commands.number_option import Seconds
+from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
 from monitor.energy.baseline import Baseline, Stale, is_stale, stale_words, why_stale
 from monitor.energy.calibration import Calibration, CannotCalibrate, calibrate
@@ -20,11 +20,11 @@ from monitor.engine.client import Engine
 from monitor.engine.gguf import read_model_info
 from monitor.loading import LoadOptions
 from monitor.models.library import model_places, resolve_model
+from monitor.plain_table import make_table
 from monitor.power.channel import Channel
 from monitor.power.sampler import Sampler
 from monitor.power.sources.battery import KEY as BATTERY
 from monitor.quiet import IdleMeasurement, NotQuiet, NotSure, present_conditions
-from monitor.report import make_table
 from monitor.sensing import sampler_for
 from monitor.staircase import (
     FULL_S,
@@ -118,13 +118,11 @@ def _measured(history: History, seconds: float, is_sure: bool, as_json: bool) ->
 @contextmanager
 def _bar(words: str, is_told: bool) -> Iterator[Any]:
     """Show progress on a terminal; yields what takes the share done, and new words."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %")
-    is_shown = is_told and stderr.is_terminal
-    with Progress(*columns, console=stderr, transient=True, disable=not is_shown) as progress:
-        task = progress.add_task(words, total=1.0)
+    with progress_bar(is_told) as bar:
+        task = bar.add_task(words, total=1.0, note="")
 
         def update(share: float, words: str | None = None) -> None:
-            progress.update(task, completed=share, description=words)
+            bar.update(task, completed=share, description=words)
 
         yield update
 

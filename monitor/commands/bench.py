@@ -28,7 +28,9 @@ from monitor.commands import bench_lookups
 from monitor.commands.bench_lookups import known
 from monitor.commands.bench_terminal import follow, show_run, show_suite, write_items
 from monitor.commands.energy_option import Energy
-from monitor.commands.progress import progress_bar
+from monitor.commands.group import NamingGroup
+from monitor.commands.number_option import Whole
+from monitor.commands.progress import download_bar
 from monitor.commands.terminal import json_option, open_history, show
 from monitor.exchange.capsule import FORM
 from monitor.exchange.node import read_document
@@ -42,9 +44,9 @@ T = TypeVar("T")
 def load_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say how models are loaded."""
     for option in (
-        click.option("--gpu-layers", type=click.IntRange(-1), default=-1, help="-1: all that fit."),
-        click.option("--threads", type=click.IntRange(1, 512), help="Processor threads."),
-        click.option("--ctx", type=click.IntRange(16), help="Tokens of context."),
+        click.option("--gpu-layers", type=Whole(-1), default=-1, help="-1: all that fit."),
+        click.option("--threads", type=Whole(1, 512), help="Processor threads."),
+        click.option("--ctx", type=Whole(16), help="Tokens of context."),
     ):
         command = option(command)
     return command
@@ -55,16 +57,16 @@ model_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def bench() -> None:
     """Measure what models can do, and what each right answer costs."""
 
 
 @bench.command()
 @model_option
-@click.option("--pp", type=click.IntRange(1), default=512, show_default=True, help="Prompt tokens.")
-@click.option("--tg", type=click.IntRange(1), default=128, show_default=True, help="Answer tokens.")
-@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--pp", type=Whole(1), default=512, show_default=True, help="Prompt tokens.")
+@click.option("--tg", type=Whole(1), default=128, show_default=True, help="Answer tokens.")
+@click.option("--repeat", type=Whole(1), default=5, show_default=True)
 @load_options
 @json_option
 def speed(
@@ -93,8 +95,8 @@ def speed(
 @click.option("--task", required=True, type=click.Choice(list(TASKS)), help="What is asked.")
 @click.option("--data", help="The file of its items; the fetched public set if left out.")
 @model_option
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many items.")
-@click.option("--shots", type=click.IntRange(0), help="Worked examples before each question.")
+@click.option("--limit", type=Whole(1), help="Only the first so many items.")
+@click.option("--shots", type=Whole(0), help="Worked examples before each question.")
 @click.option("--shots-file", help="Where they are taken from, if not from the items themselves.")
 @click.option("--protocol", type=click.Choice([LMH, LLAMACPP]), default=LMH, show_default=True)
 @click.option("--items", type=click.Path(dir_okay=False, path_type=Path), help="Write each item.")
@@ -145,8 +147,8 @@ def quality(
 @bench.command("run")
 @click.argument("suite", required=False)
 @click.option("-m", "--model", "models", multiple=True, help="May be given several times.")
-@click.option("--repeat", type=click.IntRange(1), help="How often the whole is run.")
-@click.option("--limit", type=click.IntRange(1), help="Only so many items of each task.")
+@click.option("--repeat", type=Whole(1), help="How often the whole is run.")
+@click.option("--limit", type=Whole(1), help="Only so many items of each task.")
 @click.option("--budget", type=Energy(), help="End when so much is spent: 5Wh, 300J.")
 @click.option(
     "--replay",
@@ -226,12 +228,12 @@ def get_set(task: str, as_json: bool) -> None:
     Example: llamawatt bench get hellaswag
     """
     kind = find_task(task)
-    with progress_bar() as bar:
+    with download_bar() as bar:
         tasks: dict[str, Any] = {}
 
         def advance(file: str, done: int, total: int | None) -> None:
             if file not in tasks:
-                tasks[file] = bar.add_task(escape(file), total=total, note="")
+                tasks[file] = bar.add_task(escape(file), total=total)
             bar.update(tasks[file], completed=done, total=total)
 
         files = fetch(kind, advance)

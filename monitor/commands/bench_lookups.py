@@ -7,15 +7,18 @@ from typing import Any, TypeVar
 import click
 from rich.console import Group
 from rich.markup import escape
-from rich.text import Text
 
-from monitor.bench import forms, report
+from monitor.bench import forms
 from monitor.bench.comparison import compare_runs
+from monitor.bench.markdown import markdown_report
+from monitor.bench.sentences import gist
 from monitor.bench.suites import QUALITY, list_suites
 from monitor.bench.summary import RunResult, SuiteResult, result_of, summarise
+from monitor.bench.tables import item_cells, signed
 from monitor.bench.verdict import is_right
 from monitor.clock import local_minute
 from monitor.commands.bench_terminal import show_suite, write_items
+from monitor.commands.number_option import Whole
 from monitor.commands.terminal import (
     echo_json,
     json_option,
@@ -25,7 +28,8 @@ from monitor.commands.terminal import (
     stdout,
     tell_more,
 )
-from monitor.report import make_table, times_note
+from monitor.jointed_cell import FIGURES, NAME, JointedCell
+from monitor.plain_table import make_table, times_note
 from monitor.store.history import History
 from monitor.store.records import Status
 
@@ -43,7 +47,7 @@ def known(question: Callable[[], T]) -> T:
 
 
 @click.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=Whole(1), default=20, show_default=True)
 @json_option
 def list_benchmarks(limit: int, as_json: bool) -> None:
     """List the benchmarks that were run, newest first.
@@ -67,8 +71,13 @@ def list_benchmarks(limit: int, as_json: bool) -> None:
             if deleted := sum(run.row.is_deleted for run in result.runs):
                 states.append(f"{deleted} of {len(result.runs)} runs deleted")
             title = f"[{', '.join(states)}] {suite.title}" if states else suite.title
-            cells = (suite.id[-8:], when, title, models, report.gist(result))
-            table.add_row(*map(escape, cells))
+            table.add_row(
+                suite.id[-8:],
+                when,
+                escape(title),
+                JointedCell(models, NAME),
+                JointedCell(gist(result), FIGURES),
+            )
         stdout.print(Group(table, times_note(each.suite.started_at for each in found)))
         tell_more(suites, limit)
 
@@ -97,7 +106,7 @@ def show_benchmark(suite_id: str, markdown: bool, items: Path | None, as_json: b
                 if run.row.start.kind == QUALITY:
                     write_items(history, result, run, items / f"{run.record.id}.jsonl")
         if markdown:
-            click.echo(report.markdown(result), nl=False)
+            click.echo(markdown_report(result), nl=False)
         else:
             show_suite(history, result, as_json)
 
@@ -119,7 +128,7 @@ def show_items(run_id: str, wrong: bool, as_json: bool) -> None:
     table = make_table(*ITEM_COLUMNS, right=("no.", "margin", "energy"))
     kind = run.record.bill.total().kind
     for item in found:
-        table.add_row(*map(escape, report.item_cells(item, run.by_length, kind)))
+        table.add_row(*map(escape, item_cells(item, run.by_length, kind)))
     show(table, lambda: [forms.stored_item_json(item) for item in found], as_json)
 
 
@@ -142,9 +151,9 @@ def compare(first: str, second: str, as_json: bool) -> None:
             str(flip.item.position + 1),
             escape(question[:60]),
             "now right" if flip.gained else "now wrong",
-            *(f"{m:+.3f}" if m is not None else "" for m in (flip.item.margin, flip.other.margin)),
+            *("" if m is None else signed(m, 3) for m in (flip.item.margin, flip.other.margin)),
         )
-    line = Text(found.sentence)
+    line = JointedCell(found.sentence, FIGURES)
     show(Group(table, line) if found.flips else line, found.to_json, as_json)
 
 

@@ -14,25 +14,40 @@ from rich.progress import Progress, TaskID
 from rich.text import Text
 
 from monitor import figures
-from monitor.bench import forms, report
+from monitor.bench import forms
 from monitor.bench.events import BenchEvent, Planned, Progressed, Resting, RunBegan, WarmUp
 from monitor.bench.prepare import prepare
 from monitor.bench.runner import Runner
+from monitor.bench.sentences import idle_line, total_line, verdicts
 from monitor.bench.suites import suite_from_json
 from monitor.bench.summary import RunResult, SuiteResult, summarise
+from monitor.bench.tables import (
+    QUALITY_HEADER,
+    SPEED_HEADER,
+    SUBJECTS_HEADER,
+    quality_cells,
+    score,
+    speed_cells,
+    subject_rows,
+    tables,
+)
+from monitor.bill_words import LEGEND, unread_notes
 from monitor.commands.live_beside import live_beside
 from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
 from monitor.energy.parts import is_lower_bound
 from monitor.engine.client import Engine
+from monitor.fitted_table import fitted_table
+from monitor.jointed_cell import FIGURES, JointedCell
 from monitor.loading import Stopped
-from monitor.report import WIDE, footprint_line, make_table, unread_notes
+from monitor.plain_table import make_table
+from monitor.record_view import footprint_line
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.records import Status
 
-LESSER = ("g CO₂e/1,000", "points/Wh", "Wh/1,000")
-"""Columns a narrow terminal does without; --json and --markdown have them."""
+LESSER = ("g CO₂e/1,000", "points/Wh", "Wh/1,000", "time", "J/correct")
+"""Columns a narrow terminal does without, the first of them first; --json has them."""
 
 
 def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) -> SuiteResult:
@@ -64,7 +79,7 @@ def follow(history: History, begin: Callable[[Runner], Iterator[BenchEvent]]) ->
             f"{result.suite.error} What was done is kept; {again} goes on from there."
         )
     if result.suite.status is Status.STOPPED:
-        stderr.print(f"Stopped. {again} goes on with it.")
+        stderr.print(f"Stopped. {again} goes on with it.", soft_wrap=True)
         sys.exit(INTERRUPTED)
     return result
 
@@ -138,16 +153,16 @@ def show_run(history: History, result: SuiteResult, as_json: bool) -> None:
 
 def _run_view(run: RunResult) -> RenderableType:
     is_speed = run.row.start.kind == "speed"
-    header = report.SPEED_HEADER if is_speed else report.QUALITY_HEADER
-    cells = report.speed_cells(run) if is_speed else report.quality_cells(run)
+    header = SPEED_HEADER if is_speed else QUALITY_HEADER
+    cells = speed_cells(run) if is_speed else quality_cells(run)
     facts = make_table("", "")
     for name, cell in zip(header, cells, strict=True):
-        facts.add_row(Text(name, style="dim"), escape(cell))
+        facts.add_row(Text(name, style="dim"), JointedCell(cell, FIGURES))
     for name, accuracy in run.by_rule.items():
-        facts.add_row(Text(f"score, {name}", style="dim"), escape(report.score(accuracy)))
+        facts.add_row(Text(f"score, {name}", style="dim"), JointedCell(score(accuracy), FIGURES))
     views: list[RenderableType] = [facts]
     if run.subjects:
-        views.append(_table(report.SUBJECTS_HEADER, report.subject_rows([run])))
+        views.append(_table(SUBJECTS_HEADER, subject_rows([run])))
     if carbon := run.record.footprint:
         views.append(footprint_line(carbon, is_lower_bound(run.record.bill)))
     views += [Text(note, style="yellow") for note in unread_notes(run.record.bill)]
@@ -170,12 +185,12 @@ def _suite_view(result: SuiteResult) -> RenderableType:
     suite = result.suite
     state = "" if suite.status is Status.DONE else f" ({suite.status})"
     views: list[RenderableType] = [Text(suite.title + state, style="bold")]
-    views += [_table(header, rows) for header, rows in report.tables(result)]
-    views += [Text(sentence) for sentence in report.verdicts(result)]
-    views += [Text(line) for line in (report.idle_line(result), report.total_line(result)) if line]
+    views += [_table(header, rows) for header, rows in tables(result)]
+    sentences = [*verdicts(result), idle_line(result), total_line(result)]
+    views += [JointedCell(sentence, FIGURES) for sentence in sentences if sentence]
     runs = ", ".join(f"{run.row.start.part} {run.record.id[-8:]}" for run in result.runs)
     views.append(Text(f"id {suite.id[-8:]} · runs: {runs}", style="dim"))
-    views.append(Text("● counted  ◐ integrated  ○ modelled", style="dim"))
+    views.append(Text(LEGEND, style="dim"))
     return Group(*views)
 
 
@@ -183,13 +198,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableTy
     """Draw a table; one model is named above it rather than in every row."""
     models = list(dict.fromkeys(row[0] for row in rows))
     is_single = header[0] == "model" and len(models) == 1
-    shown = [index for index in range(len(header)) if index or not is_single]
-    if stdout.width < WIDE:
-        shown = [index for index in shown if header[index] not in LESSER]
-    table = make_table(*(header[i] for i in shown), right=header[2:])
-    for row in rows:
-        table.add_row(*(escape(row[i]) for i in shown))
-    return Group(Text(models[0], style="dim"), table) if is_single else table
+    if not is_single:
+        return fitted_table(header, rows, LESSER, stdout.width)
+    table = fitted_table(header[1:], [row[1:] for row in rows], LESSER, stdout.width)
+    return Group(Text(models[0], style="dim"), table)
 
 
 # --- items ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import click
 from rich.console import Group
 from rich.text import Text
 
-from monitor import figures, forms, report
+from monitor import figures, forms
 from monitor.carbon import choice as choices
 from monitor.carbon import token as tokens
 from monitor.carbon.choice import read_choice, zone_at
@@ -23,6 +23,7 @@ from monitor.carbon.forms import (
     recost_view,
     sci_json,
     sci_view,
+    zones_table,
 )
 from monitor.carbon.intensity import ENTER, NoFigure, Zone, find_zone, without_figure, zones
 from monitor.carbon.live import Live, LiveError, Provider, live_for
@@ -30,7 +31,10 @@ from monitor.carbon.own import FIRST_YEAR, LAST_YEAR, OwnFigure
 from monitor.carbon.recost import check_year, figure_given, recost
 from monitor.carbon.state import LiveState, read_state, refresh
 from monitor.commands.filter_options import filter_options, known_filter
+from monitor.commands.group import NamingGroup
 from monitor.commands.history import EMPTY, NOTHING_MATCHES, found_record
+from monitor.commands.number_option import Whole
+from monitor.commands.query_id import QueryId
 from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr
 from monitor.energy.parts import is_lower_bound
 from monitor.repeat import REPEATABLE
@@ -40,13 +44,13 @@ from monitor.store.records import QueryRecord
 
 PER_TOKENS = 1000
 
-YEAR = click.IntRange(FIRST_YEAR, LAST_YEAR)
+YEAR = Whole(FIRST_YEAR, LAST_YEAR)
 
 takes_negative = {"ignore_unknown_options": True}
 """So that -5 is a figure, which is refused in a sentence, and no option."""
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def carbon() -> None:
     """Choose what the CO2 is reckoned with, and reckon it anew."""
 
@@ -85,7 +89,7 @@ def list_(as_json: bool) -> None:
         own = read_choice(stored).own
     listed: tuple[Zone, ...] = ((own.zone,) if own else ()) + zones()
     notes = (Text(str(NoFigure(zone)), style="dim") for zone in without_figure())
-    table = Group(report.zones_table(listed), *notes)
+    table = Group(zones_table(listed), *notes)
     show(table, lambda: [forms.zone_json(z) for z in listed], as_json)
 
 
@@ -206,7 +210,7 @@ def recost_(
 
 
 @carbon.command("sci")
-@click.argument("query_id")
+@click.argument("query_id", type=QueryId())
 @json_option
 def sci_(query_id: str, as_json: bool) -> None:
     """Show the software carbon intensity of a query or a benchmark's run: (O + M) per R.
@@ -253,7 +257,7 @@ def _scores(
 # --- live figures ------------------------------------------------------------------------
 
 
-@carbon.group(invoke_without_command=True)
+@carbon.group(cls=NamingGroup, invoke_without_command=True)
 @json_option
 @click.pass_context
 def live(ctx: click.Context, as_json: bool) -> None:

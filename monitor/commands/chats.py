@@ -9,8 +9,11 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from monitor import figures, report
+from monitor import figures
+from monitor.bill_words import LEGEND, headline
 from monitor.clock import local_minute
+from monitor.commands.group import NamingGroup
+from monitor.commands.number_option import Whole
 from monitor.commands.terminal import (
     echo_json,
     inert,
@@ -30,6 +33,7 @@ from monitor.exchange.conversation import (
 )
 from monitor.exchange.conversation_reading import take_in_conversation
 from monitor.exchange.files import new_file
+from monitor.plain_table import make_table, times_note
 from monitor.store.branches import Branch
 from monitor.store.conversation_search import HIT_END, HIT_START
 from monitor.store.conversations import Listed, Talk, TalkTurn
@@ -41,7 +45,7 @@ NOTHING_MATCHES = "No conversation holds that. Try fewer or shorter words."
 MARKDOWN, JSON = ".md", ".json"
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def chats() -> None:
     """Look after the conversations of the window."""
 
@@ -49,7 +53,7 @@ def chats() -> None:
 @chats.command("list")
 @click.option("--text", default="", help="Words of titles, questions and answers; beginnings do.")
 @click.option("--deleted", is_flag=True, help="Those that can still be restored.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=Whole(1), default=20, show_default=True)
 @json_option
 def list_chats(text: str, deleted: bool, limit: int, as_json: bool) -> None:
     """List conversations, the pinned ones first, then the latest used.
@@ -191,7 +195,8 @@ def delete_chats(chat_ids: Sequence[str], as_json: bool) -> None:
     if as_json:
         echo_json({"ids": found, "deleted": True})
     else:
-        stderr.print(f"Deleted. To undo: llamawatt chats restore {' '.join(found)}")
+        back = f"llamawatt chats restore {' '.join(found)}"
+        stderr.print(f"Deleted. To undo: {back}", soft_wrap=True)
 
 
 @chats.command("restore")
@@ -245,7 +250,7 @@ def _plain_snippet(snippet: str) -> str:
 
 
 def _table(listed: Sequence[Listed]) -> RenderableType:
-    table = report.make_table("id", "used", "turns", "energy", "title", right=("turns", "energy"))
+    table = make_table("id", "used", "turns", "energy", "title", right=("turns", "energy"))
     for each in listed:
         title = Text("★ " if each.pinned else "").append(inert(each.title))
         if each.snippet:
@@ -253,8 +258,8 @@ def _table(listed: Sequence[Listed]) -> RenderableType:
         energy = figures.marked(each.energy_kind, figures.energy(each.energy_j))
         energy = figures.at_least(energy, each.is_lower_bound)
         table.add_row(each.id[-8:], local_minute(each.updated_at), str(each.turns), energy, title)
-    times = report.times_note(each.updated_at for each in listed)
-    return Group(table, Text(report.LEGEND, style="dim"), times)
+    times = times_note(each.updated_at for each in listed)
+    return Group(table, Text(LEGEND, style="dim"), times)
 
 
 def _marked_snippet(snippet: str) -> Text:
@@ -275,7 +280,7 @@ def _view(talk: Talk) -> RenderableType:
         parts.append(Text(f"Total: {total_line(records)}"))
         if talk.cost.queries > len(records):
             parts.append(Text(f"All branches: {cost_line(talk.cost)}"))
-    return Group(*parts, Text(report.LEGEND, style="dim"))
+    return Group(*parts, Text(LEGEND, style="dim"))
 
 
 def _turn_view(turn: TalkTurn) -> list[RenderableType]:
@@ -287,7 +292,7 @@ def _turn_view(turn: TalkTurn) -> list[RenderableType]:
     parts.append(Text(inert(thinking.answer)))
     parts += _branches_view("answered", turn.answers)
     if turn.record:
-        parts.append(Text(report.headline(turn.record), style="dim"))
+        parts.append(Text(headline(turn.record), style="dim"))
     return parts
 
 

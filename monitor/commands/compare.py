@@ -1,5 +1,6 @@
 """The command ``llamawatt compare``: the leaderboard, and queries side by side."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,9 +11,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from monitor import report as reports
+from monitor.bill_words import LEGEND
 from monitor.clock import local_minute
-from monitor.commands.filter_options import Day, known_filter
+from monitor.commands.filter_options import Day, check_days, known_filter
 from monitor.commands.number_option import Number
 from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.compare import forms, report
@@ -33,10 +34,18 @@ from monitor.compare.pick import pick_good_enough
 from monitor.compare.ranks import Ranked, rank
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.figures import UNKNOWN
+from monitor.jointed_cell import FIGURES, NAME, JointedCell
+from monitor.plain_table import make_table, no_room_note, times_note
 from monitor.store.filters import Filter
 from monitor.store.history import History
 
 EMPTY = "Nothing was judged yet. Try: llamawatt bench run quick"
+
+NOTHING_MATCHES = "Nothing was judged that matches. Leave out a condition to see more."
+
+IDENTIFIER = re.compile(r"[0-9a-f-]+", re.IGNORECASE)
+
+BY_MODEL = "Models are compared without naming queries; --model chooses some of them."
 
 NO_ROWS = "No model can be listed: items of its runs are missing in the history."
 
@@ -46,6 +55,9 @@ NO_CASCADES = (
 )
 
 EFFICIENCY = "efficiency"
+
+MODEL = "model"
+"""The column of names, which alone may be broken."""
 
 
 class Weights(click.ParamType[Mapping[str, float]]):
@@ -77,7 +89,8 @@ class Weights(click.ParamType[Mapping[str, float]]):
 @click.option("--test", help="What to compare by: a key of --list, or a part of its title.")
 @click.option("--list", "list_only", is_flag=True, help="List what may be compared.")
 @click.option(
-    "--sort", type=click.Choice([*COLUMNS, EFFICIENCY]), help="The column to rank by.",
+    "--sort", type=click.Choice([*COLUMNS, EFFICIENCY]),
+    help="The column to rank by: energy is J/item, wh Wh/1,000 items, correct J/correct answer.",
     default="score", show_default=True,
 )  # fmt: skip
 @click.option(
@@ -87,7 +100,9 @@ class Weights(click.ParamType[Mapping[str, float]]):
 @click.option("--weights", type=Weights(), help=f"As score=1,energy=1; of {', '.join(WEIGHABLE)}.")
 @click.option("--machine", help="Only this one: its name, or the beginning of its identifier.")
 @click.option("--model", "models", multiple=True, help="Only this one; several times for more.")
-@click.option("--quantisation", "quantisations", multiple=True, help="Likewise.")
+@click.option(
+    "--quantisation", "quantisations", multiple=True, help="Only this one; several times for more."
+)
 @click.option("--since", type=Day(), help="Only runs of this day or later: 2026-11-24.")
 @click.option("--until", type=Day(), help="Only runs of this day or earlier.")
 @click.option("--cascades", is_flag=True, help="Simulate small models that pass items on.")
@@ -115,6 +130,7 @@ def compare(
     """
     if sort == EFFICIENCY and weights is None:
         raise click.UsageError("--sort efficiency needs --weights, as in score=1,energy=1.")
+    check_days(since, until)
     with open_history() as history:
         if ids:
             sides = _sides(history, ids)
@@ -124,15 +140,16 @@ def compare(
         named = known_filter(history, Filter(models=models, quantisations=quantisations))
         machines = (_machine(leaderboard, machine),) if machine else ()
         chosen = replace(named, machines=machines, since=since, until=until)
+        empty = EMPTY if chosen.is_empty else NOTHING_MATCHES
         if list_only:
-            _show_exams(leaderboard.exams(chosen), as_json)
+            _show_exams(leaderboard.exams(chosen), empty, as_json)
             return
         try:
             board = leaderboard.board(test, chosen)
         except UnknownExam as error:
             raise click.BadParameter(str(error), param_hint="--test") from None
         if board is None:
-            _show_nothing(as_json)
+            _show_nothing(empty, as_json)
         else:
             _show_board(history, board, _Wanted(sort, points, weights, cascades), as_json)
 
@@ -141,7 +158,8 @@ def _sides(history: History, ids: Sequence[str]) -> tuple[Side, ...]:
     try:
         return lay_side_by_side(history, ids)
     except KeyError as error:
-        raise click.ClickException(str(error.args[0])) from None
+        hint = "" if all(map(IDENTIFIER.fullmatch, ids)) else f" {BY_MODEL}"
+        raise click.ClickException(f"{error.args[0]}{hint}") from None
     except CannotCompare as error:
         raise click.UsageError(str(error)) from None
 
@@ -160,24 +178,24 @@ def _machine(leaderboard: Leaderboard, text: str) -> str:
     )
 
 
-def _show_nothing(as_json: bool) -> None:
+def _show_nothing(empty: str, as_json: bool) -> None:
     if as_json:
         echo_json(forms.NOTHING)
     else:
-        stderr.print(EMPTY)
+        stderr.print(empty)
 
 
-def _show_exams(exams: Sequence[Exam], as_json: bool) -> None:
+def _show_exams(exams: Sequence[Exam], empty: str, as_json: bool) -> None:
     if as_json:
         echo_json([forms.exam_json(exam) for exam in exams])
     elif not exams:
-        stderr.print(EMPTY)
+        stderr.print(empty)
     else:
-        table = reports.make_table("key", "test", "models", "latest", right=("models",))
+        table = make_table("key", "test", "models", "latest", right=("models",))
         for exam in exams:
             latest = local_minute(exam.latest)
             table.add_row(*map(escape, (exam.key, exam.title, str(exam.entrants), latest)))
-        stdout.print(Group(table, reports.times_note(exam.latest for exam in exams)))
+        stdout.print(Group(table, times_note(exam.latest for exam in exams)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +227,17 @@ def _show_board(history: History, board: Board, wanted: _Wanted, as_json: bool) 
         stderr.print(f"{board.exam.title}: {NO_ROWS}", markup=False)
         return
     views: list[RenderableType] = [Text(board.exam.title, style="bold")]
-    table = _board_table(board, ranked, places, weights)
-    views.append(_table(table.header, table.rows, right=table.header[3:], folding=("model",)))
-    views.append(Text(f"{reports.LEGEND}   {report.FRONTIER_LEGEND}", style="dim"))
+    table = _board_table(board, ranked, places, wanted)
+    views.append(_table(table.header, table.rows, right=table.header[3:]))
+    views.append(Text(f"{LEGEND}   {report.FRONTIER_LEGEND}", style="dim"))
     views.append(Text(table.legend, style="dim"))
-    views += reports.no_room_note(table.left_out)
+    views += no_room_note(table.left_out)
     views += [Text(line) for line in ([formula(weights)] if weights else [])]
-    views += [Text(pick.sentence)] if pick else []
+    views += [JointedCell(pick.sentence, FIGURES)] if pick else []
     if simulated is not None:
         views.append(Text("Simulated, from what each item came to:" if simulated else NO_CASCADES))
-        views += [Text(line) for line in report.cascade_lines(board, simulated)]
+        lines = report.cascade_lines(board, simulated) if simulated else ()
+        views += [JointedCell(line, FIGURES) for line in lines]
     views += [Text(note, style="yellow") for note in board.notes]
     stdout.print(Group(*views))
 
@@ -227,10 +246,11 @@ def _board_table(
     board: Board,
     ranked: Sequence[Ranked],
     places: Sequence[Place | None],
-    weights: Mapping[str, float] | None,
+    wanted: _Wanted,
 ) -> report.BoardTable:
+    weights, sort = wanted.weights, wanted.sort
     room = stdout.width - (len(EFFICIENCY) + report.GAP if weights else 0)
-    table = report.board_table(board, ranked, places, room)
+    table = report.board_table(board, ranked, places, room, sort)
     if weights:
         values = efficiencies(board.entries, weights)
         table.header.insert(3, EFFICIENCY)
@@ -241,23 +261,30 @@ def _board_table(
 
 
 def _table(
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    right: Sequence[str],
-    folding: Sequence[str],
+    header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]
 ) -> RenderableType:
-    table = reports.make_table(*map(escape, header), right=right)
+    table = make_table(*map(escape, header), right=right)
     for column in table.columns:
-        column.no_wrap = column.header not in folding
+        column.no_wrap = column.header != MODEL
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(
+            *(
+                JointedCell(cell, NAME) if title == MODEL else escape(cell)
+                for title, cell in zip(header, row, strict=True)
+            )
+        )
     return table
 
 
 def _sides_view(sides: Sequence[Side]) -> RenderableType:
     header, rows = report.sides_table(sides)
-    views: list[RenderableType] = [_table(header, rows, right=header[1:], folding=header)]
-    views.append(Text(reports.LEGEND, style="dim"))
+    table = make_table(*header, right=header[1:])
+    for column, name in zip(table.columns, header, strict=True):
+        column.header = JointedCell(name, NAME)
+    for row in rows:
+        table.add_row(*(JointedCell(cell, FIGURES) for cell in row))
+    views: list[RenderableType] = [table]
+    views.append(Text(LEGEND, style="dim"))
     for side in sides:
         if lines := report.side_lines(side):
             views.append(Text(f"{side.name}: {' '.join(lines)}", style="yellow"))

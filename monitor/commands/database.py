@@ -13,18 +13,28 @@ from rich.console import Group
 from rich.text import Text
 
 from monitor.commands.backups import backup, backup_json, list_, restore
-from monitor.commands.database_work import FILE, Stoppable, ask_first, existing, working, yes_option
+from monitor.commands.database_work import (
+    EXISTING,
+    FILE,
+    Stoppable,
+    ask_first,
+    existing,
+    working,
+    yes_option,
+)
+from monitor.commands.number_option import Whole
 from monitor.commands.terminal import json_option, show
 from monitor.figures import size, things
-from monitor.report import make_table
+from monitor.plain_table import make_table
 from monitor.store import backups, retention, upkeep
 from monitor.store.backups import list_backups
 from monitor.store.copies import copy_database, open_to_read, problems_of
 from monitor.store.database import Store
 from monitor.store.errors import StoreStopped
 from monitor.store.merge import merge
-from monitor.store.rescue import rescue
+from monitor.store.rescue import Rescued, rescue
 from monitor.store.retention import Freed, Rules
+from monitor.store.row_checks import lost_days, lost_references
 from monitor.store.schema import SCHEMA_VERSION
 
 
@@ -104,12 +114,12 @@ def check(as_json: bool) -> None:
     path = existing()
     with working("Checking") as (_, cancelled), closing(open_to_read(path)) as connection:
         found = problems_of(connection, cancelled)
-        found += [
-            f"{table} refers to rows of {parent} that are not there"
-            for table, _, parent, _ in ([] if found else _broken(connection))
-        ]
+        days = [] if found else lost_days(connection)
+        found += [] if found else [*lost_references(connection), *days]
     well = f"{path} is in order."
-    bad = "\n".join([*found, "`llamawatt database rescue` saves what can be read."])
+    mend = "`llamawatt database rescue` saves what can be read"
+    mend += ", and gives such queries the day they began on." if days else "."
+    bad = "\n".join([*found, mend])
     show(
         Text(bad if found else well),
         lambda: {"path": str(path), "problems": found},
@@ -117,10 +127,6 @@ def check(as_json: bool) -> None:
     )
     if found:
         sys.exit(1)
-
-
-def _broken(connection: Any) -> list[tuple[Any, ...]]:
-    return list(connection.execute("pragma foreign_key_check").fetchmany(20))
 
 
 # --- copies ------------------------------------------------------------------------------
@@ -175,8 +181,8 @@ def merge_(other: Path, as_json: bool) -> None:
 
 
 @database.command()
-@click.option("--whole-days", type=click.IntRange(1), help="Keep every reading so long.")
-@click.option("--fine-days", type=click.IntRange(1), help="Keep a point a second so long.")
+@click.option("--whole-days", type=Whole(1), help="Keep every reading so long.")
+@click.option("--fine-days", type=Whole(1), help="Keep a point a second so long.")
 @click.option("--drop/--keep", default=None, help="Then remove curves, or keep a point each 10 s.")
 @click.option("--dry-run", is_flag=True, help="Only tell what it would free.")
 @yes_option
@@ -251,36 +257,61 @@ def vacuum(as_json: bool) -> None:
 
 @database.command("rescue")
 @click.argument("target", type=FILE, required=False)
+@click.option("--from", "other", type=EXISTING, help="Save from this file: a copy, a backup, …")
 @click.option("--replace", "replaces", is_flag=True, help="Use the new file from now on.")
 @yes_option
 @json_option
-def rescue_(target: Path | None, replaces: bool, yes: bool, as_json: bool) -> None:
+def rescue_(
+    target: Path | None, other: Path | None, replaces: bool, yes: bool, as_json: bool
+) -> None:
     """Save what can be read of a damaged history into a new file; the damaged one is kept.
 
     Example: llamawatt database rescue --replace
     """
-    path = existing()
+    if other and replaces:
+        raise click.UsageError("--replace is of this history; what was saved can be merged.")
+    path = other or existing()
     made = datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    saved = target or path.with_name(f"history-rescued-{made}.db")
+    saved = target or path.with_name(f"{path.stem}-rescued-{made}.db")
     with working("Saving") as (progress, cancelled):
-        found = rescue(path, saved, progress, cancelled)
-    queries = found.rows.get("queries", 0)
-    told = (
-        f"Saved into {saved}: {things(queries, 'query', 'queries')}. Not readable: "
-        f"{things(found.holes, 'place', 'places')}. With their totals, but without their bill: "
-        f"{things(found.unbilled, 'query', 'queries')}."
-    )
+        found = rescue(path, saved, progress, cancelled, is_own=other is None)
+    told, queries = f"Saved into {saved}: {_rescued(found)}", found.rows.get("queries", 0)
     aside = None
     if replaces:
         ask_first(f"{told} Use it from now on?", yes)
         aside = backups.restore(path, saved)
         told += f" It is used from now on; the damaged one is {aside}."
+    elif other and queries:
+        told += f" `llamawatt database merge {saved}` takes it in."
     elif queries:
         told += f" `llamawatt database restore {saved}` uses it from now on."
-    else:
+    if other is None and queries < (found.there_were or 1):
         told += " `llamawatt database backups` lists the backups."
     show(
         Text(told),
         lambda: {"path": str(saved), "replaced": aside and str(aside), **asdict(found)},
         as_json,
+    )
+
+
+MOST_NAMED = 6
+
+
+def _rescued(found: Rescued) -> str:
+    """Tell what was saved, and how much was not."""
+    queries, there_were = found.rows.get("queries", 0), found.there_were
+    lacks = there_were is not None and queries < there_were
+    told = f"{queries:,} of " if lacks else ""
+    told += things(there_were if lacks and there_were else queries, "query", "queries")
+    places = things(found.holes, "place", "places")
+    if found.torn:
+        more = len(found.torn) - MOST_NAMED
+        places += f", in {', '.join(found.torn[:MOST_NAMED])}"
+        places += f" and {things(more, 'table', 'tables')} more" if more > 0 else ""
+    told += f". Not readable: {places}."
+    if "queries" in found.torn and there_were is None:
+        told += " How many queries there were can no longer be told."
+    return (
+        f"{told} With their totals, but without their bill: "
+        f"{things(found.unbilled, 'query', 'queries')}."
     )

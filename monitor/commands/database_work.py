@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from monitor.commands.group import NamingGroup
 from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, stderr
 from monitor.paths import database_path
@@ -16,11 +17,12 @@ from monitor.store.copies import Progress
 from monitor.store.errors import StoreStopped
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-class Stoppable(click.Group):
+class Stoppable(NamingGroup):
     """A group whose commands may be stopped by Ctrl-C in good order."""
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -13,6 +13,9 @@ import click
 from rich.markup import escape
 
 from monitor.commands.filter_options import filter_options, known_filter
+from monitor.commands.group import NamingGroup
+from monitor.commands.history import EMPTY, NOTHING_MATCHES
+from monitor.commands.query_id import QueryId
 from monitor.commands.terminal import echo_json, json_option, open_history, stderr
 from monitor.exchange import tables
 from monitor.exchange.capsule import capsule_of, write_capsule
@@ -21,7 +24,7 @@ from monitor.exchange.codecarbon import write_emissions
 from monitor.exchange.codecarbon_import import Emissions, read_emissions
 from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.html_report import html_report
-from monitor.exchange.intake import take_in
+from monitor.exchange.intake import TakenIn, take_in
 from monitor.exchange.model_card import filter_of_model, model_card
 from monitor.exchange.reading import numbers_of, partly_read_of
 from monitor.figures import things
@@ -51,9 +54,12 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def export() -> None:
-    """Write the history as tables, a report, a model card or an energy capsule."""
+    """Write the history as tables, a report, a model card or an energy capsule.
+
+    Conversations are written by `llamawatt chats export`.
+    """
 
 
 order_option = click.option("--newest-first", is_flag=True, help="Else the newest come last.")
@@ -109,6 +115,8 @@ def _write_rows(
         numbers = numbers_of(history, known_filter(history, chosen), newest_first)
         rows = write(history, numbers, file, told)
         partly_read = partly_read_of(history, numbers)
+    if not numbers and not as_json:
+        stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
     _tell(output, {"rows": rows, "partly_read": partly_read}, things(rows, "row", "rows"), as_json)
     if partly_read and write is write_emissions and not as_json:
         # CodeCarbon's table has no column that would tell which.
@@ -148,12 +156,14 @@ def report(chosen: Filter, title: str, output: Path, force: bool, as_json: bool)
     """
     with open_history() as history, _destination(output, force, as_json) as file:
         known = known_filter(history, chosen)
+        if not history.browse.numbers(known, 1) and not as_json:
+            stderr.print(EMPTY if chosen.is_empty else NOTHING_MATCHES)
         file.write(html_report(history, known, title, datetime.now().astimezone()))
     _tell(output, {"title": title}, "the report", as_json)
 
 
 @export.command()
-@click.argument("identifier")
+@click.argument("identifier", type=QueryId())
 @output_options
 def capsule(identifier: str, output: Path, force: bool, as_json: bool) -> None:
     """Write all that is known of a query or a benchmark into one JSON document.
@@ -237,12 +247,21 @@ def _import_capsule(file: Path, as_json: bool) -> None:
     with open_history() as history:
         taken = take_in(history.store, [read.arrival()])
     if as_json:
-        echo_json({"path": str(file), "rows": taken.stored, "known": taken.known, "broken": []})
+        echo_json({"path": str(file), **_taken_json(taken), "broken": []})
     else:
         model = read.record.model
         about = f"{model.name if model else read.record.kind} on {read.origin.machine.name}"
         done = "Took in" if taken.stored else "It was here already:"
+        done = "Brought up to date" if taken.brought_up_to_date else done
         stderr.print(escape(f"{done} the query of {about}."))
+
+
+def _taken_json(taken: TakenIn) -> dict[str, int]:
+    return {
+        "rows": taken.stored,
+        "brought_up_to_date": taken.brought_up_to_date,
+        "known": taken.known,
+    }
 
 
 def _import_emissions(file: Path, as_json: bool) -> None:
@@ -252,10 +271,12 @@ def _import_emissions(file: Path, as_json: bool) -> None:
         taken = take_in(history.store, read.arrivals)
     broken = [{"row": each.row, "reason": each.reason} for each in read.broken]
     if as_json:
-        facts = {"rows": taken.stored, "known": taken.known, "overtaken": read.overtaken}
+        facts = {**_taken_json(taken), "overtaken": read.overtaken}
         echo_json({"path": str(file), **facts, "broken": broken})
     else:
         took = f"Took in {things(taken.stored, 'row', 'rows')}"
+        if grown := taken.brought_up_to_date:
+            took += f"; brought up to date, as they had gone on: {grown:,}"
         stderr.print(f"{took}; here already: {taken.known:,}.")
         if read.overtaken:
             stderr.print(f"{read.overtaken:,} were left out: later rows of the same run hold them.")

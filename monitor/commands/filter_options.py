@@ -42,16 +42,22 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_filter(**values: Any) -> None:
         given = {name: values.pop(name) for name in NAMES}
         chosen = Filter(**given)
-        if chosen.since and chosen.until and chosen.since > chosen.until:
-            raise click.UsageError(
-                f"--since {chosen.since} is later than --until {chosen.until}: no day is between."
-            )
+        check_days(chosen.since, chosen.until)
         command(chosen=chosen, **values)
 
     made: Callable[..., None] = with_filter
     for option in reversed(_OPTIONS):
         made = option(made)
     return made
+
+
+def check_days(since: date | None, until: date | None) -> None:
+    """See that there are days between two of them.
+
+    :raises click.UsageError: if not
+    """
+    if since and until and since > until:
+        raise click.UsageError(f"--since {since} is later than --until {until}: no day is between.")
 
 
 def _several(flag: str, name: str, **more: Any) -> Callable[..., Any]:
@@ -61,8 +67,13 @@ def _several(flag: str, name: str, **more: Any) -> Callable[..., Any]:
 _OPTIONS = (
     _several(FLAGS["models"], "models", help="Only of this model; may be given several times."),
     _several(FLAGS["quantisations"], "quantisations", help="Only of this one; several times."),
-    _several(FLAGS["kinds"], "kinds", type=click.Choice(KINDS)),
-    _several(FLAGS["statuses"], "statuses", type=click.Choice([str(status) for status in Status])),
+    _several(FLAGS["kinds"], "kinds", type=click.Choice(KINDS), help="How it was asked."),
+    _several(
+        FLAGS["statuses"],
+        "statuses",
+        type=click.Choice([str(status) for status in Status]),
+        help="How it ended.",
+    ),
     _several(FLAGS["machines"], "machines", help="Name or identifier of a machine; several times."),
     _several(FLAGS["tags"], "tags", help="A query must carry all that are given."),
     click.option(FLAGS["since"], type=Day(), help="First day: 2026-11-24."),

@@ -9,12 +9,17 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from monitor import figures, forms, report
+from monitor import figures, forms
+from monitor.bill_words import LEGEND
 from monitor.commands.filter_options import filter_options, known_filter
 from monitor.commands.group import LazyGroup
+from monitor.commands.number_option import Whole
+from monitor.commands.query_id import QueryId
 from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.details import walls_of
-from monitor.report import GAP, LEGEND, make_table, no_room_note
+from monitor.history_rows import rows_table
+from monitor.plain_table import GAP, make_table, no_room_note
+from monitor.record_view import record_view
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -45,7 +50,7 @@ def history() -> None:
 
 @history.command("list")
 @filter_options
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=Whole(1), default=20, show_default=True, help="So many at most.")
 @json_option
 def list_history(chosen: Filter, limit: int, as_json: bool) -> None:
     """List the newest queries first.
@@ -59,7 +64,7 @@ def list_history(chosen: Filter, limit: int, as_json: bool) -> None:
             walls = walls_of(stored, records)
             echo_json([forms.told_json(each, walls.get(each.id)) for each in records])
         elif rows := stored.browse.rows(chosen, limit):
-            stdout.print(report.rows_table(rows, stdout.width))
+            stdout.print(rows_table(rows, stdout.width))
             if len(rows) == limit:
                 _tell_more(limit, len(stored.browse.numbers(chosen, COUNTED + 1)))
         else:
@@ -74,7 +79,7 @@ def _tell_more(shown: int, there: int) -> None:
 
 
 @history.command("show")
-@click.argument("query_id")
+@click.argument("query_id", type=QueryId())
 @json_option
 def show_history(query_id: str, as_json: bool) -> None:
     """Show one query with its answer and bill; the end of an ID is enough.
@@ -84,7 +89,7 @@ def show_history(query_id: str, as_json: bool) -> None:
     with open_history() as stored:
         record = found_record(stored, query_id)
         wall = walls_of(stored, [record]).get(record.id)
-    show(report.record_view(record, wall), lambda: forms.told_json(record, wall), as_json)
+    show(record_view(record, wall), lambda: forms.told_json(record, wall), as_json)
 
 
 def found_record(stored: History, query_id: str) -> QueryRecord:
@@ -214,15 +219,17 @@ def _totals_json(totals: Totals) -> dict[str, Any]:
 
 
 @history.command()
-@click.argument("query_ids", nargs=-1, required=True)
-@click.option("--as", "tag", required=True, help="A word or two.")
+@click.argument("query_ids", type=QueryId(), nargs=-1, required=True)
+@click.option("--as", "tag", help="The tag: a word or two.")
 @click.option("--remove", is_flag=True, help="Take the tag away instead.")
 @json_option
-def tag(query_ids: Sequence[str], tag: str, remove: bool, as_json: bool) -> None:
+def tag(query_ids: Sequence[str], tag: str | None, remove: bool, as_json: bool) -> None:
     """Tag queries, so that they can be found again with --tag.
 
     Example: llamawatt history tag 3fa85f64 9b1c22aa --as talk
     """
+    if tag is None:
+        raise click.UsageError("Name the tag with --as: llamawatt history tag 3fa85f64 --as talk")
     with open_history() as stored:
         ids = [record.id for record in _found(stored, query_ids)]
         numbers = stored.browse.numbers_of(ids)
@@ -235,7 +242,7 @@ def tag(query_ids: Sequence[str], tag: str, remove: bool, as_json: bool) -> None
 
 
 @history.command()
-@click.argument("query_id")
+@click.argument("query_id", type=QueryId())
 @click.argument("text")
 @json_option
 def note(query_id: str, text: str, as_json: bool) -> None:
@@ -280,7 +287,8 @@ def delete(query_ids: Sequence[str], undo: bool, as_json: bool) -> None:
     if as_json:
         echo_json({"ids": ids, "deleted": not undo})
     elif not undo:
-        stderr.print(f"Deleted. To undo: llamawatt history delete --undo {' '.join(ids)}")
+        back = f"llamawatt history delete --undo {' '.join(ids)}"
+        stderr.print(f"Deleted. To undo: {back}", soft_wrap=True)
 
 
 def _restore_last(stored: History, as_json: bool) -> None:

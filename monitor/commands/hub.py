@@ -6,18 +6,12 @@ from pathlib import Path
 
 import click
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.text import Text
 
 from monitor import figures
 from monitor.carbon.training import Training, training_json
+from monitor.commands.number_option import Whole
+from monitor.commands.progress import download_bar
 from monitor.commands.terminal import (
     INTERRUPTED,
     ctrl_c,
@@ -36,7 +30,7 @@ from monitor.hub.report import hit_json, hits_view, listing_json, listing_view, 
 
 @click.command("search")
 @click.argument("words", nargs=-1)
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--limit", type=Whole(1, 100), default=20, show_default=True)
 @json_option
 def search_models(words: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Search Hugging Face for GGUF models that answer in text, the most fetched first.
@@ -114,7 +108,7 @@ def _chosen(listing: Listing, text: str | None, as_json: bool) -> RemoteModel:
 
 def _fetch(listing: Listing, model: RemoteModel, card: Card | None) -> Path:
     stop = threading.Event()
-    with ctrl_c(stop.set), _progress_bar() as bar:
+    with ctrl_c(stop.set), download_bar() as bar:
         task = bar.add_task(escape(shown(model.name)), total=model.size_bytes)
         try:
             return fetch_model(
@@ -128,20 +122,6 @@ def _fetch(listing: Listing, model: RemoteModel, card: Card | None) -> Path:
             pass
     stderr.print("Stopped; what came is kept. The same command goes on with it.")
     sys.exit(INTERRUPTED)
-
-
-def _progress_bar() -> Progress:
-    """Return a bar that is drawn where the terminal can, and nothing elsewhere."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=stderr,
-        transient=True,
-        disable=not stderr.is_terminal,
-    )
 
 
 def _fetched_text(path: Path, training: Training | None) -> Text:

@@ -1,6 +1,7 @@
 """The command ``sensors mend``: what makes closed energy counters readable, shown and done."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from monitor.commands.terminal import echo_json, json_option, stderr, stdout
+from monitor.copyable_text import CopyableText
 from monitor.power.channel import Probe, ProbeState
 from monitor.power.deadline import within
 from monitor.power.mend import (
@@ -26,6 +28,11 @@ from monitor.power.sources.rapl import Rapl
 WAYS = (
     "`llamawatt sensors mend --apply` asks, and then runs this as root through pkexec or sudo; "
     "`llamawatt sensors mend --undo` takes it back."
+)
+
+NOT_INSTALLED = (
+    "No rule of LlamaWatt's is installed here. This closes the counters to all but root anyway, as "
+    "after a mend that was broken off:"
 )
 
 HANGS = (
@@ -89,7 +96,10 @@ def _answer() -> Probe:
 
 def _print_plan(console: Console, found: Mend, undo: bool) -> None:
     """Show what root is about to run."""
-    console.print(Text("Take it back:" if undo else f"{found.title}. {found.why}"))
+    title = f"{found.title}. {found.why}"
+    if undo:
+        title = "Take it back:" if Path(RULE_FILE).exists() else NOT_INSTALLED
+    console.print(Text(title))
     console.print()
     # As it is, whatever the terminal's width: it is to be copied.
     script = found.undo_script if undo else found.script
@@ -100,14 +110,15 @@ def _print(probe: Probe, found: Mend | None, outcome: Outcome | None) -> None:
     if outcome:
         stdout.print(Text(outcome.words), soft_wrap=True)
     elif found:
-        stdout.print(Text(probe.reason))
+        stdout.print(CopyableText(probe.reason), crop=False)
         _print_plan(stdout, found, undo=False)
-        stdout.print(Text(WAYS, style="dim"))
+        stdout.print(CopyableText(WAYS, "dim"), crop=False)
     elif probe.mend:
-        stdout.print(Text(f"{probe.reason}\n{probe.mend}"), soft_wrap=True)
+        stdout.print(CopyableText(f"{probe.reason}\n{probe.mend}"), crop=False)
     else:
         is_fine = probe.state is ProbeState.AVAILABLE
-        stdout.print(Text(f"Nothing {'is to' if is_fine else 'can'} be mended. {probe.reason}"))
+        words = f"Nothing {'is to' if is_fine else 'can'} be mended. {probe.reason}"
+        stdout.print(CopyableText(words), crop=False)
 
 
 def mend_json(probe: Probe, found: Mend | None, outcome: Outcome | None) -> dict[str, Any]:

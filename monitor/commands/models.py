@@ -9,7 +9,8 @@ from rich.text import Text
 from monitor.carbon.training import compare_answers, comparison_json, training_json
 from monitor.commands import hub
 from monitor.commands.filter_options import known_filter
-from monitor.commands.number_option import Number
+from monitor.commands.group import NamingGroup
+from monitor.commands.number_option import Number, Whole
 from monitor.commands.terminal import json_option, open_history, show, stdout
 from monitor.commands.training_options import training_of
 from monitor.engine.client import check_context
@@ -30,13 +31,13 @@ from monitor.store.history import History
 program_choice = click.Choice(list(TITLES), case_sensitive=False)
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def models() -> None:
     """Show the models on this machine, and say where they lie."""
 
 
 @models.command("list")
-@click.option("--ctx", type=click.IntRange(16), help="Tokens of context to reckon memory with.")
+@click.option("--ctx", type=Whole(16), help="Tokens of context to reckon memory with.")
 @json_option
 def list_(ctx: int | None, as_json: bool) -> None:
     """List the models on this machine: whether they fit, and what they took here so far.
@@ -107,7 +108,7 @@ def folders(reads: tuple[str, ...], leaves: tuple[str, ...], as_json: bool) -> N
 
 @models.command()
 @click.argument("model")
-@click.option("--ctx", type=click.IntRange(16), help="Tokens of context to reckon memory with.")
+@click.option("--ctx", type=Whole(16), help="Tokens of context to reckon memory with.")
 @click.option("--kv", type=click.Choice(list(KV_SHARE)), default=F16, show_default=True)
 @json_option
 def info(model: str, ctx: int | None, kv: str, as_json: bool) -> None:

@@ -8,7 +8,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from monitor import figures
+from monitor.commands.group import NamingGroup
 from monitor.commands.terminal import json_option, open_history, show
+from monitor.plain_table import make_table
 from monitor.plugs import (
     Found,
     WallPlug,
@@ -21,14 +23,13 @@ from monitor.plugs import (
 )
 from monitor.power.channel import Kind
 from monitor.power.local_http import NotLocal
-from monitor.report import make_table
 
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Ask it even if it is outside your own network."
 )
 
 
-@click.group()
+@click.group(cls=NamingGroup)
 def plug() -> None:
     """Read the machine's watts from a Shelly or Tasmota wall plug: a cross-check, never added."""
 

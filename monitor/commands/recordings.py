@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from monitor.commands.number_option import Whole
 from monitor.commands.terminal import (
     echo_json,
     json_option,
@@ -28,7 +29,7 @@ EMPTY = "Nothing is recorded yet. Try: llamawatt watch --seconds 10 --record"
 
 
 @click.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=Whole(1), default=20, show_default=True)
 @json_option
 def list_recordings(limit: int, as_json: bool) -> None:
     """List what was recorded, the newest first.
@@ -130,7 +131,8 @@ def delete_recording(recording_id: str, undo: bool, as_json: bool) -> None:
     if as_json:
         echo_json({"id": found.id, "deleted": not undo})
     elif not undo:
-        stderr.print(f"Deleted. To undo: llamawatt watch delete --undo {found.id}")
+        back = f"llamawatt watch delete --undo {found.id}"
+        stderr.print(f"Deleted. To undo: {back}", soft_wrap=True)
 
 
 COMMANDS = (

@@ -4,14 +4,15 @@ from dataclasses import asdict
 
 import click
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from monitor import figures
 from monitor.commands.number_option import Seconds
+from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
-from monitor.power.selftest import SECONDS, Finding, Verdict
-from monitor.report import make_table
+from monitor.plain_table import make_table
+from monitor.power.channel import Channel, Kind
+from monitor.power.selftest import SECONDS, Finding, Traits, Verdict, used_period_s
 from monitor.sensor_testing import SensorTest
 from monitor.store.sensor_traits import SensorTraits
 
@@ -53,14 +54,15 @@ def test_sensors(seconds: float, as_json: bool) -> None:
     """Learn how often each sensor refreshes here, in what steps, and how quietly it rests.
 
     What is found makes the intervals of later bills narrower or wider, as this machine's sensors
-    deserve. Wall plugs take no part.
+    deserve; what a sensor's driver knows to be older than it looks stays as old. Wall plugs take no
+    part.
 
     Example: llamawatt sensors test --seconds 60
     """
     test = SensorTest(seconds)
     with open_history() as history:
         with ctrl_c(test.cancel):
-            findings = _run(test, is_told=not as_json and stderr.is_terminal)
+            findings = _run(test, is_told=not as_json)
         if test.is_cancelled:
             stderr.print("Stopped; nothing was kept.")
             raise SystemExit(INTERRUPTED)
@@ -69,32 +71,42 @@ def test_sensors(seconds: float, as_json: bool) -> None:
             raise click.ClickException(unanswered or NO_SENSOR)
         kept = SensorTraits(history.store).keep(finding.traits for finding in findings)
     documents = [
-        {"label": finding.channel.label, **asdict(traits)}
+        {
+            "label": finding.channel.label,
+            **asdict(traits),
+            "used_period_s": used_period_s(finding.channel, traits),
+        }
         for finding, traits in zip(findings, kept, strict=True)
     ]
     document = {"sensors": documents, "unanswered": list(test.unanswered)}
-    show(_view(findings, unanswered), lambda: document, as_json)
+    show(findings_view(findings, kept, unanswered), lambda: document, as_json)
 
 
 def _run(test: SensorTest, is_told: bool) -> tuple[Finding, ...]:
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %")
-    with Progress(*columns, console=stderr, transient=True, disable=not is_told) as progress:
-        task = progress.add_task("Looking at the sensors", total=1.0)
-        return test.run(lambda share: progress.update(task, completed=share))
+    with progress_bar(is_told) as bar:
+        task = bar.add_task("Looking at the sensors", total=1.0, note="")
+        return test.run(lambda share: bar.update(task, completed=share))
 
 
-def _view(findings: tuple[Finding, ...], unanswered: str) -> RenderableType:
+def findings_view(
+    findings: tuple[Finding, ...], kept: tuple[Traits, ...], unanswered: str
+) -> RenderableType:
+    """Draw what was found.
+
+    :param kept: what is known now of the same channels, by this test or an earlier one
+    """
     right = ("refresh", "step", "idle", "± spread")
     table = make_table("channel", *right, "", right=right)
-    for finding in findings:
+    for finding, known in zip(findings, kept, strict=True):
         traits = finding.traits
+        said = VERDICTS[traits.verdict], _older(finding.channel, known)
         table.add_row(
             finding.channel.label,
-            _refresh(finding),
+            _refresh(finding, known),
             figures.energy(traits.step_j),
             figures.power(traits.idle_w),
             figures.power(traits.spread_w),
-            VERDICTS[traits.verdict],
+            "; ".join(filter(None, said)),
         )
     notes = [Text(unanswered, style="yellow")] if unanswered else []
     if all(finding.traits.idle_w is None for finding in findings):
@@ -103,9 +115,21 @@ def _view(findings: tuple[Finding, ...], unanswered: str) -> RenderableType:
     return Group(table, *notes)
 
 
-def _refresh(finding: Finding) -> str:
-    period_s, verdict = finding.traits.period_s, finding.traits.verdict
-    if period_s is None:
+def _refresh(finding: Finding, known: Traits) -> str:
+    traits, how = finding.traits, ""
+    if traits.period_s is None:
+        traits, how = known, " (learned before)"
+    if traits.period_s is None:
         return f"{figures.duration(finding.channel.period_s)} (documented)"
-    mark = "≤ " if verdict is Verdict.FAST else ""
-    return f"{mark}{figures.duration(period_s)}"
+    mark = "≤ " if traits.verdict is Verdict.FAST else ""
+    return f"{mark}{figures.duration(traits.period_s)}{how}"
+
+
+def _older(channel: Channel, known: Traits) -> str:
+    """Say with what bills reckon, if that is more than was learned."""
+    used_s = used_period_s(channel, known)
+    if known.period_s is None or used_s <= known.period_s:
+        return ""
+    if channel.kind is Kind.POWER:
+        return f"it tells a mean: bills take it to be up to {figures.duration(used_s)} old"
+    return f"it was seen to move every {figures.duration(used_s)} only: bills reckon with that"

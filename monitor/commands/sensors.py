@@ -5,7 +5,8 @@ from collections.abc import Container
 
 import click
 
-from monitor import forms, report
+from monitor import forms
+from monitor.commands.group import NamingGroup
 from monitor.commands.mend import mend
 from monitor.commands.plugs import plug
 from monitor.commands.selftest import HINT, test_sensors
@@ -20,6 +21,7 @@ from monitor.power.sampler import Sampler
 from monitor.power.sources.plug import PERIOD_S, PREFIX
 from monitor.sensing import sampler_for
 from monitor.sensor_testing import untested
+from monitor.sensors_view import sensors_view
 from monitor.store.database import StoreError
 from monitor.store.sensor_traits import SensorTraits
 
@@ -30,7 +32,7 @@ PLUG_S = PERIOD_S + ALTOGETHER_S + 0.5
 """The same where there is a plug: one that is silent is known to be after one question."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=NamingGroup, invoke_without_command=True)
 @json_option
 @click.pass_context
 def sensors(ctx: click.Context, as_json: bool) -> None:
@@ -65,7 +67,7 @@ def _show_all(as_json: bool) -> None:
     advice = offload_advice(hello, nvml) if hello else problem
     hint = HINT if untested((c for c, _ in channels), tested) else ""
     show(
-        report.sensors_view(probes, channels, hello, advice, hint),
+        sensors_view(probes, channels, hello, advice, hint),
         lambda: forms.sensors_json(probes, channels, hello, advice),
         as_json,
     )

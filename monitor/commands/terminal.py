@@ -30,7 +30,8 @@ def show(view: RenderableType, document: Callable[[], Any], as_json: bool) -> No
     if as_json:
         echo_json(document())
     else:
-        stdout.print(view)
+        # Not cropped: a command that is to be copied may be longer than a line.
+        stdout.print(view, crop=False)
 
 
 def tell_more(found: Sequence[Any], limit: int) -> None:

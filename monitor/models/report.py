@@ -8,12 +8,12 @@ from rich.text import Text
 
 from monitor import figures
 from monitor.engine.gguf import ModelInfo
+from monitor.jointed_cell import PATH, JointedCell
 from monitor.models.fit import Fit, Verdict
 from monitor.models.library import STARTER
 from monitor.models.overview import Entry, Overview
 from monitor.models.places import CHOSEN, OWN, TITLES
-from monitor.path_cell import PathCell
-from monitor.report import WIDE, make_table
+from monitor.plain_table import WIDE, make_table
 from monitor.store.model_figures import NEWEST, ModelFigures
 
 VERDICT_STYLES = {Verdict.FITS: "green", Verdict.TIGHT: "yellow", Verdict.TOO_LARGE: "red"}
@@ -116,7 +116,7 @@ def model_view(
         rows.append(("fits up to", largest_words(fits[0])))
     rows.append(("measured here", measured_words(measured)))
     for name, value in rows:
-        facts.add_row(name, PathCell(value) if name == "file" else escape(value))
+        facts.add_row(name, JointedCell(value, PATH) if name == "file" else escape(value))
     return facts
 
 
@@ -172,7 +172,7 @@ def folders_view(found: Overview, unread: Sequence[str]) -> RenderableType:
         if place.origin == CHOSEN and not state and not place.path.exists():
             state = "not there now"
         table.add_row(
-            PathCell(place.path),
+            JointedCell(place.path, PATH),
             origin_words(place.origin),
             str(visit.models),
             Text(state, style="yellow"),
