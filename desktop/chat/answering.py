@@ -14,17 +14,24 @@ class Answering:
     :param turns: of the branch it is written in; the last one is its own
     :param setup: how that conversation is led
     :param is_branch: whether something stood in the question's place before
+    :param prompt_tokens: of the context, as it is read for this answer
     """
 
     conversation_id: str | None
     turns: list[ChatTurn]
     setup: Preset
     is_branch: bool
+    prompt_tokens: int = 0
 
     @property
     def turn(self) -> ChatTurn:
         """The question with what there is of its answer."""
         return self.turns[-1]
+
+    @property
+    def used(self) -> int:
+        """Tokens of the context that are taken by now."""
+        return self.prompt_tokens + self.turn.tokens
 
     @property
     def is_stored(self) -> bool:

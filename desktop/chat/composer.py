@@ -1,18 +1,18 @@
-"""Where a question is written: the prompt, what goes along with it, and what it would take."""
+"""Where a question is written: the prompt, what goes along with it, and what stands in its way."""
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
+from desktop.chat.asking import Asking
 from desktop.chat.attachments import AttachmentBar
-from desktop.chat.budget import budget_words
 from desktop.chat.draft_warning import DraftWarning
-from desktop.chat.energy.forecast import ForecastLabel
-from desktop.chat.model import ChatModel
 from desktop.chat.outlook import Outlook, may_be_too_long
 from desktop.chat.prompt import PromptEdit
+from desktop.chat.tools import ComposerTools
 from desktop.chat.transcript import READABLE_WIDTH
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
@@ -20,43 +20,36 @@ from desktop.theme.widgets import label, named, tool_button
 from monitor.attachments import Attachment, taken_apart, with_attachments
 from monitor.prompts import find_blank
 
-ICON = QSize(16, 16)
-
 
 class Composer(QWidget):
-    """Sends what is typed to a :class:`ChatModel`.
+    """Asks what is typed.
 
     :param bridge: reads attached files
     """
 
-    setup_wanted = Signal()
-    prompts_wanted = Signal()
-    budget_wanted = Signal()
     drafted = Signal(str, object)
     """What would be sent as it stands, and in which turn's place (``None`` behind the last)."""
 
     def __init__(
-        self, model: ChatModel, bridge: Bridge, theme: Theme, parent: QWidget | None = None
+        self, asking: Asking, bridge: Bridge, theme: Theme, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._model = model
+        self._asking, self._chat, self._engine = asking, asking.chat, asking.engine
         self._editing: int | None = None
         self._sent: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._outlook = Outlook()
         self._waits_for_measure = False
+        self._is_told_to_wait = False
         self._aside: tuple[str, tuple[Attachment, ...]] = ("", ())
         self._drafts: dict[str, str] = {}
         self._conversation = ""
         self._build(bridge, theme)
-        model.busy_changed.connect(lambda _busy: self.update_buttons())
-        model.model_changed.connect(self.update_buttons)
-        model.returned.connect(self._on_returned)
-        model.reset.connect(self._on_reset)
-        model.setup_changed.connect(self.show_setup)
-        model.begun.connect(self._on_begun)
+        self._engine.busy_changed.connect(lambda _busy: self.update_buttons())
+        self._engine.model_changed.connect(self.update_buttons)
+        asking.returned.connect(self._on_returned)
+        self._chat.reset.connect(self._on_reset)
+        self._chat.begun.connect(self._on_begun)
         self.set_theme(theme)
-        self.show_setup()
-        self.show_budget()
 
     # --- building ------------------------------------------------------------------------
 
@@ -84,7 +77,9 @@ class Composer(QWidget):
         field.addWidget(self.prompt, 1)
         field.addLayout(self._buttons())
         inner.addLayout(field)
-        inner.addLayout(self._tools(theme))
+        self.tools = ComposerTools(self._asking, theme)
+        self.tools.attach_wanted.connect(self.attached.choose)
+        inner.addWidget(self.tools)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.addWidget(column)
@@ -114,98 +109,33 @@ class Composer(QWidget):
         buttons.addStretch(1)
         return buttons
 
-    def _tools(self, theme: Theme) -> QHBoxLayout:
-        self.setup = self._tool(self.tr("How this conversation is led: system prompt, sampling"))
-        self.setup.clicked.connect(self.setup_wanted)
-        self.prompts = self._tool(self.tr("Prompts of your own and some that ship (Ctrl+P)"))
-        self.prompts.setText(self.tr("Prompts"))
-        self.prompts.clicked.connect(self.prompts_wanted)
-        self.attach = self._tool(self.tr("Attach text files; they can be dropped here as well"))
-        self.attach.setText(self.tr("Attach"))
-        self.attach.clicked.connect(self.attached.choose)
-        self.budget = self._tool(self.tr("How much energy an answer and a day may take"))
-        self.budget.clicked.connect(self.budget_wanted)
-        self.forecast = ForecastLabel(theme)
-        self.context: QLabel = label("", "muted")
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        for button in (self.setup, self.prompts, self.attach, self.budget):
-            row.addWidget(button)
-        row.addStretch(1)
-        row.addWidget(self.forecast)
-        row.addSpacing(8)
-        row.addWidget(self.context)
-        return row
-
-    def _tool(self, tip: str) -> QToolButton:
-        button = named(tool_button(""), "small")
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        button.setIconSize(ICON)
-        button.setToolTip(tip)
-        return button
-
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
         self.stop_button.setIcon(icon("stop", theme.text))
-        for button, name in (
-            (self.setup, "sliders"),
-            (self.prompts, "book"),
-            (self.attach, "attach"),
-            (self.budget, "budget"),
-        ):
-            button.setIcon(icon(name, theme.muted))
         self.attached.set_theme(theme)
-        self.forecast.set_theme(theme)
+        self.tools.set_theme(theme)
 
     # --- what is shown -------------------------------------------------------------------
-
-    def show_setup(self) -> None:
-        """Name how the conversation is led."""
-        setup = self._model.setup
-        own = self.tr("Own setup")
-        self.setup.setText(setup.name or own)
-        self.setup.setAccessibleName(self.tr("Setup: %1").replace("%1", setup.name or own))
-
-    def show_budget(self) -> None:
-        """Write what answers may take."""
-        words = budget_words(self._model.budget)
-        self.budget.setText(words or self.tr("Budget"))
-        self.budget.setAccessibleName(self.tr("Energy budget %1").replace("%1", words).strip())
 
     def show_outlook(self, outlook: Outlook) -> None:
         """Say what the question would take of the context, and in joules."""
         self._outlook = outlook
-        self.forecast.show_forecast(outlook.forecast, outlook.score, outlook.known)
-        measured = outlook.measured
-        self.forecast.setVisible(measured is not None and bool(outlook.text))
-        self.context.setVisible(measured is not None)
+        self.tools.show_outlook(outlook)
         self._warning.show_outlook(outlook)
         self._mind_send()
-        if measured is None:
+        if outlook.measured is None:
             if self._waits_for_measure:
                 self._warning.show_measuring()
-            return
-        if self._waits_for_measure and self._is_of_draft(outlook):
+            elif self._is_told_to_wait:
+                self._warning.show_waiting(self._asking)
+        elif self._waits_for_measure and self._is_of_draft(outlook):
             self.send()
-        words = (
-            self.tr("next: about %1 of %2 tokens")
-            if outlook.is_estimate
-            else self.tr("next: %1 of %2 tokens")
-        )
-        self.context.setText(
-            words.replace("%1", f"{measured.tokens:,}").replace("%2", f"{measured.size:,}")
-        )
-        self.context.setToolTip(
-            self.tr(
-                "What the model would read, of what its context holds; %1 are in it already."
-            ).replace("%1", f"{measured.reused:,}")
-        )
 
     def update_buttons(self) -> None:
         """Let send and stop what can be sent and stopped."""
-        blocked = self._model.blocked_by
-        self.stop_button.setEnabled(self._model.busy and not blocked)
+        blocked = self._engine.blocked_by
+        self._is_told_to_wait = self._is_told_to_wait and self._engine.busy
+        self.stop_button.setEnabled(self._engine.busy and not blocked)
         self.send_button.setToolTip(blocked or self.tr("Send (Enter)"))
         usual = self.tr("Ask something …  (Enter sends, Shift+Enter breaks)")
         self.prompt.setPlaceholderText(blocked or usual)
@@ -213,7 +143,7 @@ class Composer(QWidget):
         self._draft()
 
     def _mind_send(self) -> None:
-        ready = not self._model.busy and self._model.model is not None
+        ready = not self._engine.busy and self._engine.model is not None
         ready = ready and not self.attached.is_reading and not self._is_known_too_long()
         self.send_button.setEnabled(ready and bool(self._text()))
 
@@ -225,7 +155,7 @@ class Composer(QWidget):
         """Whether what would be sent may be too long, and is not measured yet."""
         outlook = self._outlook
         is_measured = outlook.measured is not None and self._is_of_draft(outlook)
-        return not is_measured and may_be_too_long(self._text(), self._model.options)
+        return not is_measured and may_be_too_long(self._text(), self._engine.options)
 
     def _is_of_draft(self, outlook: Outlook) -> bool:
         return (outlook.text, outlook.at) == (self._text(), self._editing)
@@ -235,7 +165,7 @@ class Composer(QWidget):
         self._row.setContentsMargins(0, 0, width, 0)
 
     def _stop(self) -> None:
-        self._model.stop()
+        self._engine.stop()
         self.prompt.setFocus()  # the button, which has it, can soon not be pressed any more
 
     # --- what the person does ------------------------------------------------------------
@@ -245,8 +175,10 @@ class Composer(QWidget):
         return with_attachments(self.prompt.toPlainText().strip(), self.attached.attachments())
 
     def _on_typed(self) -> None:
-        self._waits_for_measure = False  # what was to be sent is another text now
-        self.update_buttons()
+        # What was to be sent is another text now.
+        self._waits_for_measure = self._is_told_to_wait = False
+        self._mind_send()
+        self._draft()
 
     def _draft(self) -> None:
         self.drafted.emit(self._text(), self._editing)
@@ -260,12 +192,13 @@ class Composer(QWidget):
         if self.attached.is_reading:  # it would go along with the next question instead
             self._warning.show_reading()
             return
-        if self._model.busy and self._text():
-            self._warning.show_waiting(self._model)
+        if self._engine.busy and self._text():
+            self._is_told_to_wait = True
+            self._warning.show_waiting(self._asking)
             return
         if self._is_known_too_long():
             return  # the warning says so
-        if self._model.model is not None and self._has_to_be_measured():
+        if self._engine.model is not None and self._has_to_be_measured():
             self._waits_for_measure = True
             self._warning.show_measuring()
             return
@@ -274,7 +207,7 @@ class Composer(QWidget):
         is_current = self._is_of_draft(self._outlook)
         self._editing, aside = None, self._aside
         self._aside = ("", ())
-        if self._model.send(text, place, self._outlook.forecast if is_current else None):
+        if self._asking.send(text, place, self._outlook.forecast if is_current else None):
             self._sent = (typed, files)
             self.prompt.clear()
             self.attached.put(())
@@ -286,13 +219,13 @@ class Composer(QWidget):
 
     def edit(self, at: int) -> None:
         """Take a turn's question into the field, to be asked otherwise in its place."""
-        if self._model.busy:
+        if self._engine.busy:
             return
         if self._editing is None:
             self._aside = (self.prompt.toPlainText(), self.attached.attachments())
         self._editing = at
         self._banner.show()
-        self._take_up(self._model.turns[at].question)
+        self._take_up(self._chat.turns[at].question)
         self.prompt.setFocus()
 
     def _take_up(self, question: str) -> None:
@@ -316,8 +249,8 @@ class Composer(QWidget):
 
     def edit_last(self) -> None:
         """Ask the last question otherwise."""
-        if self._model.turns:
-            self.edit(len(self._model.turns) - 1)
+        if self._chat.turns:
+            self.edit(len(self._chat.turns) - 1)
 
     @property
     def is_editing(self) -> bool:
@@ -338,7 +271,7 @@ class Composer(QWidget):
         if files:
             self.attached.put((*files, *self.attached.attachments()))
         typed = "\n\n".join(filter(None, (before, self.prompt.toPlainText())))
-        shown = self._model.conversation_id or ""
+        shown = self._chat.conversation_id or ""
         if shown != self._conversation:
             self._drafts[self._conversation] = typed
             self._conversation = shown
@@ -372,16 +305,20 @@ class Composer(QWidget):
 
         In the one that is shown that is the question under way, and the field.
         """
-        asked = self._sent[0].strip() if self._model.unstored else ""
+        asked = self._sent[0].strip() if self._asking.unstored else ""
         parts = (asked, self._aside[0].strip(), self.prompt.toPlainText())
         shown = {self._conversation: "\n\n".join(filter(None, parts))}
         return {name: text for name, text in (self._drafts | shown).items() if text}
 
     def restore(self, drafts: Mapping[str, str]) -> None:
-        """Take up what was typed before the program was closed."""
-        self._drafts = {**drafts, **self._drafts}
-        if not self.prompt.toPlainText():
-            self.prompt.setPlainText(self._drafts.pop(self._conversation, ""))
+        """Take up what was typed before the program was closed, before what was typed since."""
+        for name, text in drafts.items():
+            if name == self._conversation:
+                gap = "\n\n" if self.prompt.toPlainText() else ""
+                QTextCursor(self.prompt.document()).insertText(f"{text}{gap}")
+                self.prompt.document().clearUndoRedoStacks()
+            else:
+                self._drafts[name] = "\n\n".join(filter(None, (text, self._drafts.get(name))))
 
     def _on_returned(self, question: str, at: int | None) -> None:
         """Put a question back that could not be asked, before what was typed since."""

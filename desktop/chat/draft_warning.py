@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from desktop.chat.model import ChatModel
+from desktop.chat.asking import Asking
 from desktop.chat.outlook import Outlook
 from desktop.theme.widgets import named
 
@@ -27,9 +27,9 @@ class DraftWarning(QLabel):
             self.setText(self._too_long(outlook) if is_long else self._dropped_words(outlook))
         self.setVisible(is_told and bool(outlook.text))
 
-    def show_waiting(self, model: ChatModel) -> None:
+    def show_waiting(self, asking: Asking) -> None:
         """Say what a question that cannot be sent now waits for, and how that is ended."""
-        self.setText(self._waiting_words(model))
+        self.setText(self._waiting_words(asking))
         self.show()
 
     def show_reading(self) -> None:
@@ -59,14 +59,14 @@ class DraftWarning(QLabel):
         first = first if len(first) <= 40 else first[:39].rstrip() + "…"
         return told.replace("%1", str(outlook.measured.dropped)).replace("%2", first)
 
-    def _waiting_words(self, model: ChatModel) -> str:
-        if model.blocked_by:
-            return f"{model.blocked_by} {self.tr('Send this when it has ended.')}"
-        if model.is_answer_elsewhere:
+    def _waiting_words(self, asking: Asking) -> str:
+        if blocked_by := asking.engine.blocked_by:
+            return f"{blocked_by} {self.tr('Send this when it has ended.')}"
+        if asking.chat.is_answer_elsewhere:
             return self.tr(
                 "An answer is being written in another conversation. Send this when it has ended, "
                 "or press Esc to stop it."
             )
-        if model.is_answering:
+        if asking.chat.answering:
             return self.tr("An answer is being written. Send this when it has ended, or press Esc.")
         return self.tr("The engine is at work. Send this when it has ended, or press Esc.")

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.bridge import Bridge
 from desktop.chat.model import ChatModel
+from desktop.engine import EngineModel
 from monitor.energy.forecast import Forecast, PastAnswers, foretell
 from monitor.engine.client import EngineError
 from monitor.engine.messages import ROOM_FOR_ANSWER, ChatMessage, Measured
@@ -78,7 +79,7 @@ def may_be_too_long(text: str, options: LoadOptions) -> bool:
 
 
 class OutlookModel(QObject):
-    """Follows a draft and a :class:`ChatModel`.
+    """Follows a draft, its conversation and the model that is to answer.
 
     :param meter: asked on the bridge's thread
     """
@@ -88,21 +89,22 @@ class OutlookModel(QObject):
 
     def __init__(
         self,
-        model: ChatModel,
+        chat: ChatModel,
+        engine: EngineModel,
         bridge: Bridge,
         history: History,
         meter: Meter,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._model, self._bridge = model, bridge
+        self._chat, self._engine, self._bridge = chat, engine, bridge
         self._history, self._meter = history, meter
         self._draft: tuple[str, int | None] = ("", None)
         self._timer = QTimer(self, interval=REST_MS, singleShot=True)
         self._timer.timeout.connect(self._reckon)
         self._round = 0
-        model.busy_changed.connect(lambda _busy: self._restart())
-        for changed in (model.model_changed, model.reset, model.setup_changed):
+        engine.busy_changed.connect(lambda _busy: self._restart())
+        for changed in (engine.model_changed, chat.reset, chat.setup_changed):
             changed.connect(self._restart)
 
     def consider(self, text: str, at: int | None) -> None:
@@ -122,19 +124,18 @@ class OutlookModel(QObject):
         self._timer.start()
 
     def _reckon(self) -> None:
-        model = self._model
-        if model.busy or model.model is None:
+        chat, engine = self._chat, self._engine
+        if engine.busy or engine.model is None:
             return
         text, at = self._draft
-        turns = len(model.turns) if at is None else at
-        messages = model.messages(text, turns)
-        path, most = model.model, model.setup.sampling["max_tokens"]
-        options = model.options
+        messages = chat.messages(text, len(chat.turns) if at is None else at)
+        path, most = engine.model, chat.setup.sampling["max_tokens"]
+        options = engine.options
         size = options.context or DEFAULT_CONTEXT
         asked = self._round
 
         def show(outlook: Outlook) -> None:
-            if asked == self._round and not self._model.busy:
+            if asked == self._round and not self._engine.busy:
                 self.changed.emit(outlook)
 
         def find() -> Outlook:
@@ -174,7 +175,7 @@ class OutlookModel(QObject):
         )
 
     def _past(self, path: Path) -> PastAnswers | None:
-        options = self._model.options
+        options = self._engine.options
         threads = options.threads or this_processor().physical_cores
         return self._history.forecasts.basis(str(path), threads, options.gpu_layers)
 

@@ -4,10 +4,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
+from desktop.chat.asking import Asking
 from desktop.chat.composer import Composer
 from desktop.chat.empty import EmptyChat
 from desktop.chat.heat import HeatReader
-from desktop.chat.model import ChatModel
 from desktop.chat.outlook import OutlookModel
 from desktop.chat.prompt import PromptEdit
 from desktop.chat.rendering.highlighting import warm_up
@@ -20,7 +20,7 @@ from monitor.store.history import History
 
 
 class ChatPage(QWidget):
-    """Shows a :class:`ChatModel`.
+    """Shows a conversation, and asks in it.
 
     :param bridge: reads and changes the history
     :param meter: measures drafts
@@ -35,7 +35,7 @@ class ChatPage(QWidget):
 
     def __init__(
         self,
-        model: ChatModel,
+        asking: Asking,
         bridge: Bridge,
         history: History,
         meter: Meter,
@@ -43,12 +43,12 @@ class ChatPage(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._model = model
+        self._asking, self._chat, self._engine = asking, asking.chat, asking.engine
         self.side = ConversationsSide(bridge, history, theme)
-        self.transcript = Transcript(model, theme)
-        self.composer = Composer(model, bridge, theme)
-        self.setup = ChatSetup(model, self.composer, bridge, history, theme, self)
-        self._outlook = OutlookModel(model, bridge, history, meter, self)
+        self.transcript = Transcript(asking, theme)
+        self.composer = Composer(asking, bridge, theme)
+        self.setup = ChatSetup(asking, self.composer, bridge, history, theme, self)
+        self._outlook = OutlookModel(self._chat, self._engine, bridge, history, meter, self)
         self._heat = HeatReader(bridge, history, self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -78,22 +78,25 @@ class ChatPage(QWidget):
         return middle
 
     def _connect(self) -> None:
-        model, side = self._model, self.side
-        side.new_wanted.connect(model.new_conversation)
-        side.opened.connect(model.open_conversation)
+        chat, engine, side = self._chat, self._engine, self.side
+        side.new_wanted.connect(chat.new_conversation)
+        side.opened.connect(chat.open_conversation)
         side.found.connect(self.open_conversation)
-        for wanted in (side.new_wanted, side.opened, side.found):
+        listed = (side.new_wanted, side.opened, side.found)
+        for wanted in (*listed, self.transcript.again_wanted, self.transcript.branch_wanted):
             wanted.connect(lambda *_which: self.prompt.setFocus())  # typing goes on there
         side.deleted.connect(self._on_deleted)
         side.said.connect(self.said)
         side.refused.connect(self.refused)
-        model.listed_changed.connect(side.refresh)
-        model.listed_changed.connect(self._follow_model)
-        model.busy_changed.connect(lambda _busy: self._follow_model())
-        for changed in (model.reset, model.turn_added, model.model_changed):
+        chat.listed_changed.connect(side.refresh)
+        chat.listed_changed.connect(self._follow_chat)
+        engine.busy_changed.connect(lambda _busy: self._follow_chat())
+        for changed in (chat.reset, chat.turn_added, engine.model_changed):
             changed.connect(self._show_empty)
         self.transcript.bill_opened.connect(self.bill_opened)
         self.transcript.edit_wanted.connect(self.composer.edit)
+        self.transcript.again_wanted.connect(self._asking.regenerate)
+        self.transcript.branch_wanted.connect(chat.choose_branch)
         self.transcript.heat_wanted.connect(self._heat.show)
         self.empty.suggested.connect(self.composer.insert)
         self.composer.drafted.connect(self._outlook.consider)
@@ -124,8 +127,8 @@ class ChatPage(QWidget):
 
     def regenerate(self) -> None:
         """Answer the last question once more."""
-        if self._model.turns:
-            self._model.regenerate(len(self._model.turns) - 1)
+        if self._chat.turns:
+            self._asking.regenerate(len(self._chat.turns) - 1)
 
     def open_conversation(self, conversation_id: str, query_id: str) -> None:
         """Open a conversation where something was found in it, on whatever branch that is.
@@ -133,29 +136,29 @@ class ChatPage(QWidget):
         :param query_id: "" for the conversation as it was left
         """
         if query_id:
-            self._model.open_at(conversation_id, query_id, self.transcript.show_query)
+            self._chat.open_at(conversation_id, query_id, self.transcript.show_query)
         else:
-            self._model.open_conversation(conversation_id)
+            self._chat.open_conversation(conversation_id)
 
-    def _follow_model(self) -> None:
+    def _follow_chat(self) -> None:
         """Mark in the list what is shown and where an answer is written."""
-        self.side.show_current(self._model.conversation_id)
-        self.side.show_answering(self._model.answering_id)
-        self.side.set_enabled(self._model.may_leave)
+        self.side.show_current(self._chat.conversation_id)
+        self.side.show_answering(self._chat.answering_id)
+        self.side.set_enabled(self._chat.may_leave)
 
     def _on_deleted(self, conversation_id: str) -> None:
-        if conversation_id == self._model.conversation_id:
-            self._model.new_conversation()
+        if conversation_id == self._chat.conversation_id:
+            self._chat.new_conversation()
 
     def _follow_bar(self) -> None:
         """Keep the prompt under the conversation, which has its scroll bar beside it."""
         bar = self.transcript.verticalScrollBar()
-        has_bar = bool(self._model.turns) and bar.maximum() > bar.minimum()
+        has_bar = bool(self._chat.turns) and bar.maximum() > bar.minimum()
         self.composer.set_gutter(bar.sizeHint().width() if has_bar else 0)
 
     def _show_empty(self) -> None:
-        empty = not self._model.turns
+        empty = not self._chat.turns
         self.transcript.setVisible(not empty)
         self.empty.setVisible(empty)
-        self.empty.show_model(self._model.model is not None)
+        self.empty.show_model(self._engine.model is not None)
         self._follow_bar()

@@ -4,9 +4,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QDialog, QWidget
 
 from desktop.bridge import Bridge
+from desktop.chat.asking import Asking
 from desktop.chat.budget import BudgetDialog
 from desktop.chat.composer import Composer
-from desktop.chat.model import ChatModel
 from desktop.chat.presets import PresetDialog
 from desktop.chat.prompts import PromptsDialog
 from desktop.theme.palette import Theme
@@ -23,7 +23,7 @@ class ChatSetup(QObject):
 
     def __init__(
         self,
-        model: ChatModel,
+        asking: Asking,
         composer: Composer,
         bridge: Bridge,
         history: History,
@@ -31,12 +31,12 @@ class ChatSetup(QObject):
         parent: QWidget,
     ) -> None:
         super().__init__(parent)
-        self._model, self._composer = model, composer
+        self._asking, self._chat, self._composer = asking, asking.chat, composer
         self._bridge, self._history, self._theme = bridge, history, theme
         self._window = parent
-        composer.setup_wanted.connect(self.open_presets)
-        composer.prompts_wanted.connect(self.open_prompts)
-        composer.budget_wanted.connect(self.open_budget)
+        composer.tools.setup_wanted.connect(self.open_presets)
+        composer.tools.prompts_wanted.connect(self.open_prompts)
+        composer.tools.budget_wanted.connect(self.open_budget)
         self._read_default()
         bridge.read(lambda: history.preference(BUDGET_PREFERENCE, {}), self._take_budget)
 
@@ -48,24 +48,24 @@ class ChatSetup(QObject):
         history = self._history
 
         def take(found: tuple[tuple[Preset, ...], Preset]) -> None:
-            self._model.setups.presets, default = found
-            self._model.set_default(default)
+            self._chat.setups.presets, default = found
+            self._chat.set_default(default)
 
         self._bridge.read(
             lambda: ((*shipped_presets(), *own_presets(history)), default_preset(history)), take
         )
 
     def _take_budget(self, kept: dict[str, float | None]) -> None:
-        self._model.budget = Budget(**kept)
-        self._composer.show_budget()
+        self._asking.budget = Budget(**kept)
+        self._composer.tools.show_budget()
 
     def open_presets(self) -> None:
         """Let the person choose system prompt and sampling of this conversation."""
-        dialog = PresetDialog(self._bridge, self._history, self._model.setup, self._window)
+        dialog = PresetDialog(self._bridge, self._history, self._chat.setup, self._window)
 
         def take(result: int) -> None:
             if result == QDialog.DialogCode.Accepted:
-                self._model.set_setup(self._model.setups.named(dialog.preset))
+                self._chat.set_setup(self._chat.setups.named(dialog.preset))
             self._read_default()
             dialog.deleteLater()
 
@@ -85,7 +85,7 @@ class ChatSetup(QObject):
         self._bridge.read(lambda: spent_today(self._history), self._ask_budget)
 
     def _ask_budget(self, spent: Spent) -> None:
-        dialog = BudgetDialog(self._model.budget, spent, self._window)
+        dialog = BudgetDialog(self._asking.budget, spent, self._window)
 
         def take(result: int) -> None:
             if result == QDialog.DialogCode.Accepted:
@@ -96,7 +96,7 @@ class ChatSetup(QObject):
         dialog.open()
 
     def _keep_budget(self, budget: Budget) -> None:
-        self._model.budget = budget
-        self._composer.show_budget()
+        self._asking.budget = budget
+        self._composer.tools.show_budget()
         kept = {"answer_j": budget.answer_j, "day_j": budget.day_j}
         self._bridge.change(lambda: self._history.set_preference(BUDGET_PREFERENCE, kept))

@@ -1,14 +1,11 @@
 """The side of the chat page: every conversation, found by its words."""
 
-import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QInputDialog,
     QLineEdit,
@@ -20,13 +17,11 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.bridge import Bridge
+from desktop.chat.files import ConversationFiles
 from desktop.chat.rows import ConversationDelegate, ConversationsModel
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button, named, tool_button
-from monitor.exchange.conversation import conversation_json, conversation_markdown
-from monitor.exchange.conversation_reading import take_in_conversation
-from monitor.exchange.files import ExchangeError, new_file
 from monitor.store.conversations import Listed
 from monitor.store.history import History
 
@@ -43,7 +38,7 @@ WRITING_MS = 1000
 
 
 class ConversationsSide(QWidget):
-    """Lists, finds, renames, pins, deletes, exports and imports conversations.
+    """Lists, finds, renames, pins and deletes conversations; has them written to files and read.
 
     :param bridge: reads and changes the history
     """
@@ -69,6 +64,9 @@ class ConversationsSide(QWidget):
         self.is_read = False
         self._limit, self._shows_deleted = PAGE, False
         self.setFixedWidth(WIDTH)
+        self.files = ConversationFiles(bridge, history, self)
+        self.files.said.connect(lambda words: self.said.emit(words, "", None))
+        self.files.taken_in.connect(self._on_taken_in)
         self._build(theme)
         self._searching = QTimer(self, interval=SEARCH_MS, singleShot=True)
         self._searching.timeout.connect(self.refresh)
@@ -84,7 +82,7 @@ class ConversationsSide(QWidget):
         self._more.setAccessibleName(self.tr("More"))
         self._more.setToolTip(self.tr("Import and export conversations"))
         menu = self._more.menu()
-        menu.addAction(self.tr("Import a conversation …"), self._ask_import)
+        menu.addAction(self.tr("Import a conversation …"), self.files.ask_import)
         menu.addAction(self.tr("Deleted conversations …"), lambda: self._show_deleted(True))
         self._export_action = menu.addAction(self.tr("Export this one …"), self.ask_export)
         self.search = QLineEdit()
@@ -239,6 +237,10 @@ class ConversationsSide(QWidget):
         index = self.list.currentIndex()
         return self.model.rows[index.row()] if index.isValid() else None
 
+    def _on_taken_in(self, conversation_id: str) -> None:
+        self.refresh()
+        self.opened.emit(conversation_id)
+
     # --- what is done with one -----------------------------------------------------------
 
     def _show_menu(self, position: QPoint) -> None:
@@ -251,7 +253,7 @@ class ConversationsSide(QWidget):
         menu.addAction(self.tr("Rename … (F2)"), lambda: self._ask_rename(row))
         pin = self.tr("Unpin") if row.pinned else self.tr("Pin to the top")
         menu.addAction(pin, lambda: self._change(self._history.talks.pin, row.id, not row.pinned))
-        menu.addAction(self.tr("Export …"), lambda: self._ask_export(row.id, row.title))
+        menu.addAction(self.tr("Export …"), lambda: self.files.ask_export(row.id, row.title))
         menu.addSeparator()
         menu.addAction(self.tr("Delete (Del)"), lambda: self._delete(row))
         menu.aboutToHide.connect(self._mark_current)  # the click has marked the row it was on
@@ -307,79 +309,8 @@ class ConversationsSide(QWidget):
 
         self._bridge.change(lambda: self._history.talks.restore([row.id]), show_again)
 
-    # --- files ---------------------------------------------------------------------------
-
     def ask_export(self) -> None:
         """Ask for a file and write the conversation that is open into it."""
         if self._current:
             titles = {row.id: row.title for row in self.model.rows}
-            self._ask_export(self._current, titles.get(self._current, ""))
-
-    def _ask_export(self, conversation_id: str, title: str) -> None:
-        stem = "".join(c if c.isalnum() or c in " -_" else " " for c in title)
-        stem = " ".join(stem.split())[:60] or self.tr("Conversation")
-        as_markdown = self.tr("Markdown, the branch that is shown (*.md)")
-        as_json = self.tr("JSON, all branches with their bills (*.json)")
-        name, form = QFileDialog.getSaveFileName(
-            self, self.tr("Export the conversation"), stem, f"{as_markdown};;{as_json}"
-        )
-        if name:
-            path = Path(name)
-            if path.suffix.lower() not in (".md", ".json"):
-                path = path.with_name(path.name + (".json" if form == as_json else ".md"))
-            self.export_to(conversation_id, path)
-
-    def export_to(self, conversation_id: str, path: Path) -> None:
-        """Write a conversation into a file; its suffix says as what."""
-        history = self._history
-
-        def write() -> str:
-            try:
-                _write(history, conversation_id, path)
-            except (ExchangeError, OSError) as error:
-                return str(error)
-            return self.tr("The conversation is written to %1.").replace("%1", str(path))
-
-        self._bridge.work(write, lambda words: self.said.emit(words, "", None))
-
-    def _ask_import(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(
-            self,
-            self.tr("Import a conversation"),
-            "",
-            self.tr("Conversations (*.json);;All files (*)"),
-        )
-        if name:
-            self.import_from(Path(name))
-
-    def import_from(self, path: Path) -> None:
-        """Take a conversation in that LlamaWatt has written, and open it."""
-        history = self._history
-
-        def read() -> tuple[str, str]:
-            try:
-                taken = take_in_conversation(history, path)
-            except (ExchangeError, OSError) as error:
-                return "", str(error)
-            return taken.id, ""
-
-        def show(done: tuple[str, str]) -> None:
-            conversation_id, problem = done
-            if problem:
-                self.said.emit(problem, "", None)
-            else:
-                self.refresh()
-                self.opened.emit(conversation_id)
-
-        self._bridge.change(read, show)
-
-
-def _write(history: History, conversation_id: str, path: Path) -> None:
-    """Write a conversation as its file's suffix says: all branches, or the one that is shown."""
-    if path.suffix.lower() == ".json":
-        told = conversation_json(history, conversation_id)
-        text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
-    else:
-        text = conversation_markdown(history.talks.talk(conversation_id))
-    with new_file(path, force=True) as file:
-        file.write(text)
+            self.files.ask_export(self._current, titles.get(self._current, ""))

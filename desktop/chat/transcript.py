@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from desktop.chat.model import ChatModel
+from desktop.chat.asking import Asking
 from desktop.chat.turn import TurnView
 from desktop.chat.turns import ChatTurn
 from desktop.theme.palette import Theme
@@ -22,20 +22,24 @@ NEAR_TOP = 400
 
 
 class Transcript(QScrollArea):
-    """Shows the turns of a :class:`ChatModel`: the last ones first, earlier ones when looked for.
+    """Shows the turns of a conversation: the last ones first, earlier ones when looked for.
 
-    :param model: what it follows
+    :param asking: adds to it
     """
 
     bill_opened = Signal(object)
     edit_wanted = Signal(int)
     """Which turn is to be asked otherwise, counted from 0."""
+    again_wanted = Signal(int)
+    """Which turn is to be answered once more."""
+    branch_wanted = Signal(str)
+    """The end of the branch to show."""
     heat_wanted = Signal(object, bool)
     """A :class:`TurnView` that is to be tinted, or no longer."""
 
-    def __init__(self, model: ChatModel, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, asking: Asking, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._model, self._theme = model, theme
+        self._chat, self._engine, self._theme = asking.chat, asking.engine, theme
         self.views: list[TurnView] = []
         self._earlier: list[ChatTurn] = []
         self._at_end = True
@@ -46,12 +50,12 @@ class Transcript(QScrollArea):
         self._building.timeout.connect(self._build_one)
         self._settling = QTimer(self, interval=SETTLE_MS, singleShot=True)
         self._build()
-        model.reset.connect(self._rebuild)
-        model.turn_added.connect(self._on_turn_added)
-        model.text_added.connect(self._on_text)
-        model.turn_changed.connect(self._on_turn_changed)
-        model.branches_changed.connect(self._on_branches)
-        model.busy_changed.connect(self._on_busy)
+        self._chat.reset.connect(self._rebuild)
+        self._chat.turn_added.connect(self._on_turn_added)
+        self._chat.branches_changed.connect(self._on_branches)
+        asking.text_added.connect(self._on_text)
+        asking.turn_changed.connect(self._on_turn_changed)
+        self._engine.busy_changed.connect(self._on_busy)
 
     def _build(self) -> None:
         self._turns = QVBoxLayout()
@@ -87,7 +91,7 @@ class Transcript(QScrollArea):
             view.setParent(None)
             view.deleteLater()
         self.views.clear()
-        self._earlier = list(self._model.turns)
+        self._earlier = list(self._chat.turns)
         self._at_end = True
         self._wanted_turns = TURNS_AT_ONCE
         self._build_one()
@@ -101,14 +105,14 @@ class Transcript(QScrollArea):
 
     def _on_turn_added(self) -> None:
         self._at_end = True
-        self._add_view(self._model.turns[-1], len(self.views))
+        self._add_view(self._chat.turns[-1], len(self.views))
 
     def _add_view(self, turn: ChatTurn, place: int) -> None:
         view = TurnView(turn, self._theme)
         view.bill_opened.connect(self.bill_opened)
-        view.branch_chosen.connect(self._model.choose_branch)
-        view.edit_wanted.connect(lambda: self.edit_wanted.emit(self._model.turns.index(turn)))
-        view.again_wanted.connect(lambda: self._model.regenerate(self._model.turns.index(turn)))
+        view.branch_chosen.connect(self.branch_wanted)
+        view.edit_wanted.connect(lambda: self.edit_wanted.emit(self._chat.turns.index(turn)))
+        view.again_wanted.connect(lambda: self.again_wanted.emit(self._chat.turns.index(turn)))
         view.heat_wanted.connect(lambda is_hot: self.heat_wanted.emit(view, is_hot))
         self._enable(view)
         self._turns.insertWidget(place, view)
@@ -130,9 +134,8 @@ class Transcript(QScrollArea):
             self._enable(view)
 
     def _enable(self, view: TurnView) -> None:
-        model = self._model
-        is_still = not model.is_answering or model.is_answer_elsewhere
-        view.set_enabled(not model.busy, is_still)
+        is_still = self._chat.answering is None or self._chat.is_answer_elsewhere
+        view.set_enabled(not self._engine.busy, is_still)
 
     # --- scrolling -----------------------------------------------------------------------
 
