@@ -14,6 +14,7 @@ from PySide6.QtCore import QByteArray, QSettings, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from desktop.chat.kept_drafts import KeptDrafts
 from desktop.other_window import WindowLock, tell_of_another
 from desktop.platform import platform_problem
 from desktop.screenshots import draw_pages
@@ -93,7 +94,7 @@ def make_application() -> QApplication:
 
 def run_window(app: QApplication) -> int:
     """Open the window and run until it is closed; open it again over a backup that was chosen."""
-    drafts: dict[str, str] = {}
+    typed: dict[str, str] = {}
     lock = WindowLock(home())  # freed with this process, however that ends
     while True:
         try:
@@ -101,17 +102,18 @@ def run_window(app: QApplication) -> int:
         except (StoreError, OSError) as error:
             QMessageBox.critical(None, "LlamaWatt", str(error))
             return 1
+        if typed:  # it was kept in the file that was put aside
+            KeptDrafts(services.history).go_back(typed)
         window = MainWindow(services, wanted_theme())
         tell_of_another(window.notice, lock)
-        # Those that were kept lie in the file that was put aside.
-        window.chat_page.composer.restore(drafts)
         status = _run(app, window)
-        drafts = window.chat_page.composer.unsent()
+        typed = {}
         window.deleteLater()
         if window.backup_to_restore is None:
             return status
         try:
             restore(database_path(), window.backup_to_restore)
+            typed = window.chat_page.composer.unsent()
         except (StoreError, OSError) as error:
             QMessageBox.critical(None, "LlamaWatt", str(error))
 

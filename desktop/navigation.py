@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QToolButton, QVBoxLayout, QWidget
 
 from desktop.theme.icons import icon
@@ -35,7 +36,6 @@ class Navigation(QWidget):
         self._buttons = QButtonGroup(self)
         for index, text in enumerate(texts):
             button = tool_button(text, checkable=True)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setIconSize(QSize(24, 24))
             button.setFixedWidth(76)
             button.setToolTip(f"{text} (Ctrl+{index + 1})")
@@ -58,6 +58,17 @@ class Navigation(QWidget):
             assert isinstance(button, QToolButton)
             button.setIcon(icon(name, theme.text))
         self.recording.setIcon(icon("record", theme.warning))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the pictures where the window is high enough for them above the names."""
+        super().resizeEvent(event)
+        style = Qt.ToolButtonStyle
+        for shown_as in (style.ToolButtonTextUnderIcon, style.ToolButtonTextOnly):
+            for button in self._buttons.buttons():
+                assert isinstance(button, QToolButton)
+                button.setToolButtonStyle(shown_as)
+            if self.minimumSizeHint().height() <= self.height():
+                break
 
     def show_recording(self, elapsed: str) -> None:
         """Tell that something is recorded, whatever the page; "" if nothing is.

@@ -14,6 +14,9 @@ from desktop.theme.widgets import label, tool_button
 Actions = Sequence[tuple[str, Callable[[], None]]]
 """What stands on each button, and what pressing it does."""
 
+BUSY = "busy"
+"""What is said of something that waits until the engine is free; see :meth:`Notice.settle`."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:

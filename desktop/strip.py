@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QProgressBar, QToolButton, QWidget
 
 from desktop.live.moments import Moments
-from desktop.theme.bill import kind_words
+from desktop.theme.bill import power_words
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.carbon.intensity import Zone
@@ -257,4 +257,4 @@ class StatusStrip(QWidget):
         if text != self._power.text():
             self._power.setText(text)
             self._fit()
-        self._power.setToolTip(kind_words(now.kind))
+        self._power.setToolTip(power_words(now))

@@ -23,10 +23,12 @@ from desktop.bench.deeds import BenchDeeds
 from desktop.bench.model import BenchModel
 from desktop.bench.page import BenchPage
 from desktop.bridge import Bridge
+from desktop.chat.asking import Asking
 from desktop.chat.drafts import Drafts
 from desktop.chat.model import ChatModel
 from desktop.chat.page import ChatPage
 from desktop.compare.page import ComparePage
+from desktop.engine import EngineModel
 from desktop.history.deeds import HistoryDeeds
 from desktop.history.page import HistoryPage
 from desktop.history.query_view import QueryDialog
@@ -39,7 +41,7 @@ from desktop.live.moments import Moments
 from desktop.models.deeds import ModelDeeds
 from desktop.models.drops import dropped_paths
 from desktop.navigation import Navigation
-from desktop.notice import Notice
+from desktop.notice import BUSY, Notice
 from desktop.sensors.page import SensorsPage
 from desktop.services import Services
 from desktop.settings.deeds import SettingsDeeds
@@ -63,8 +65,8 @@ UPKEEP_MS = 20_000
 
 PLACE_PREFERENCE = "history_place"
 
-BUSY, UNSTORED = "busy", "unstored"
-"""What is said of these besides pages; see :meth:`desktop.notice.Notice.settle`."""
+UNSTORED = "unstored"
+"""What is said of an answer that lies in a file; see :meth:`desktop.notice.Notice.settle`."""
 
 
 class MainWindow(QMainWindow):
@@ -81,7 +83,9 @@ class MainWindow(QMainWindow):
         self.bridge = Bridge(services, self)
         self.live = LiveModel(services.sampler)
         self.moments = Moments(services.sampler, self)
+        self.engine = EngineModel(self.bridge, self)
         self.chat = ChatModel(self.bridge, services.history, self)
+        self.asking = Asking(self.chat, self.engine, self.bridge, self)
         self.bench = BenchModel(self.bridge, services.history, self)
         self.setWindowTitle("LlamaWatt")
         self.resize(1180, 760)
@@ -93,19 +97,19 @@ class MainWindow(QMainWindow):
     # --- building ------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.strip = StatusStrip(self.moments)
-        self.notice = Notice(self._theme)
+        self._build_frame()
         history = self._services.history
         self.chat_page = ChatPage(
-            self.chat, self.bridge, history, self._services.meter, self._theme
+            self.asking, self.bridge, history, self._services.meter, self._theme, self.pages
         )
-        self.bench_page = BenchPage(self.bench, self.bridge, history, self.live, self._theme)
-        self.history_page = HistoryPage(self.bridge, history, self._theme)
-        self.compare_page = ComparePage(self.bridge, history, self._theme)
+        self.bench_page = BenchPage(
+            self.bench, self.bridge, history, self.live, self._theme, self.pages
+        )
+        self.history_page = HistoryPage(self.bridge, history, self._theme, self.pages)
+        self.compare_page = ComparePage(self.bridge, history, self._theme, self.pages)
         self.sensors_page = SensorsPage(
-            self._services.sampler, self.moments, self._theme, self.bridge, history
+            self._services.sampler, self.moments, self._theme, self.bridge, history, self.pages
         )
-        self.navigation = Navigation(PAGES, tuple(self.page_titles().values()))
         self.watch = WatchDeeds(
             self.bridge,
             self._services,
@@ -115,7 +119,6 @@ class MainWindow(QMainWindow):
             self._theme,
             self,
         )
-        self.pages = QStackedWidget()
         for page in (
             self.chat_page,
             self.bench_page,
@@ -125,10 +128,12 @@ class MainWindow(QMainWindow):
             self.sensors_page,
         ):
             self.pages.addWidget(page)
-        self.bench_deeds = BenchDeeds(self.bench, self.bench_page, self.chat, self.notice, self)
-        self.dock = LiveDock(self.live, self.moments, self._theme)
+        self.bench_deeds = BenchDeeds(self.bench, self.bench_page, self.engine, self.notice, self)
+        self.dock = LiveDock(self.live, self.moments, self._theme, self._splitter)
+        self._splitter.setStretchFactor(0, 1)
+        self._splitter.setSizes([520, 190])
         self.models = ModelDeeds(
-            self.chat, self.strip, self.notice, self.bridge, self._services, self._theme, self
+            self.engine, self.strip, self.notice, self.bridge, self._services, self._theme, self
         )
         self.commands = Commands(
             self.bridge, history, lambda: self.models.models, self._theme, self
@@ -137,7 +142,7 @@ class MainWindow(QMainWindow):
             self.history_page,
             self.bridge,
             self._services,
-            self.chat,
+            self.engine,
             self.notice,
             self._theme,
             self,
@@ -148,25 +153,29 @@ class MainWindow(QMainWindow):
             self.bridge, self._services, self.strip, self.sensors_page, self._theme, self
         )
         self.history_page.baseline_wanted.connect(self.settings.measure_idle)
-        middle = QWidget()
-        row = QHBoxLayout(middle)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.navigation)
-        row.addWidget(self.pages, 1)
-        self._splitter = QSplitter(Qt.Orientation.Vertical)
-        self._splitter.addWidget(middle)
-        self._splitter.addWidget(self.dock)
-        self._splitter.setStretchFactor(0, 1)
-        self._splitter.setSizes([520, 190])
-        whole = QWidget()
+
+    def _build_frame(self) -> None:
+        """Put together what the pages and the plot go into, from the outside in: Qt styles all that
+        a part holds anew each time the part is put into another."""
+        whole = QWidget(self)
+        self.setCentralWidget(whole)
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self.strip = StatusStrip(self.moments, whole)
+        self.notice = Notice(self._theme, whole)
+        self._splitter = QSplitter(Qt.Orientation.Vertical, whole)
         column.addWidget(self.strip)
         column.addWidget(self.notice)
         column.addWidget(self._splitter, 1)
-        self.setCentralWidget(whole)
+        middle = QWidget(self._splitter)
+        row = QHBoxLayout(middle)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.navigation = Navigation(PAGES, tuple(self.page_titles().values()), middle)
+        self.pages = QStackedWidget(middle)
+        row.addWidget(self.navigation)
+        row.addWidget(self.pages, 1)
 
     def _connect(self) -> None:
         self.navigation.wanted.connect(self.show_page)
@@ -185,12 +194,14 @@ class MainWindow(QMainWindow):
         self.compare_page.said.connect(partial(self._say_on_page, "compare"))
         self.compare_page.bench_wanted.connect(lambda: self.show_page("bench"))
         self.bridge.read_failed.connect(self.notice.say)
-        self.chat.load_changed.connect(self.strip.show_load)
-        self.chat.context_changed.connect(self.strip.show_context)
+        self.engine.load_changed.connect(self.strip.show_load)
+        self.asking.context_changed.connect(self.strip.show_context)
         self.models.listed.connect(
-            lambda found: self.bench_page.setup.show_models(found, self.chat.model)
+            lambda found: self.bench_page.setup.show_models(found, self.engine.model)
         )
-        self.chat.answered.connect(self._on_answered)
+        self.asking.answered.connect(self._on_answered)
+        self.asking.stuck.connect(self.models.offer)
+        self.chat.setups.noted.connect(self.notice.say)
         self.chat_page.bill_opened.connect(lambda record: self.open_query(record.id))
         self.chat_page.said.connect(partial(self._say_on_page, "chat"))
         self.chat_page.refused.connect(partial(self.notice.say, topic=BUSY))
@@ -297,8 +308,8 @@ class MainWindow(QMainWindow):
                 self.bench.stop()
             elif not self.chat_page.leave():
                 self.bench_deeds.say_it_runs()
-        elif self.chat.busy:
-            self.chat.stop()
+        elif self.engine.busy:
+            self.engine.stop()
         else:
             self.chat_page.leave()
 

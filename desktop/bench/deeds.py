@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop.bench.model import BenchModel
 from desktop.bench.page import BenchPage
-from desktop.chat.model import ChatModel
+from desktop.engine import EngineModel
 from desktop.notice import Notice
 from monitor.bench.summary import SuiteResult
 from monitor.store.records import Status
@@ -16,7 +16,7 @@ BENCHMARK = "benchmark"
 class BenchDeeds(QObject):
     """Follows the benchmark that runs.
 
-    :param chat: cannot answer meanwhile, nor can a benchmark begin while it does
+    :param engine: cannot answer the chat meanwhile, nor can a benchmark begin while it does
     :param notice: where what came of it is said
     """
 
@@ -24,13 +24,18 @@ class BenchDeeds(QObject):
     """The page is to be shown."""
 
     def __init__(
-        self, model: BenchModel, page: BenchPage, chat: ChatModel, notice: Notice, parent: QObject
+        self,
+        model: BenchModel,
+        page: BenchPage,
+        engine: EngineModel,
+        notice: Notice,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._page, self._chat, self._notice = page, chat, notice
+        self._page, self._engine, self._notice = page, engine, notice
         model.began.connect(self._on_began)
         model.ended.connect(self._on_ended)
-        chat.busy_changed.connect(model.changed)
+        engine.busy_changed.connect(model.changed)
         page.report.failed.connect(notice.say)
 
     def say_it_runs(self) -> None:
@@ -48,7 +53,7 @@ class BenchDeeds(QObject):
         self._notice.say(text, self.tr("Go there"), self.wanted.emit, topic=BENCHMARK)
 
     def _on_began(self) -> None:
-        self._chat.look_busy(self._running_words())
+        self._engine.look_busy(self._running_words())
 
     def _on_ended(self, result: SuiteResult) -> None:
         self.settle()

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from desktop.bench.model import BenchModel
 from desktop.theme.bill import full_time, status_words, when_words
 from desktop.theme.widgets import label, named
-from monitor.bench import report
+from monitor.bench.sentences import gist
 from monitor.bench.summary import SuiteResult
 from monitor.store.records import Status
 
@@ -96,7 +96,7 @@ class EarlierList(QFrame):
                 suite.title,
                 ", ".join(result.models),
                 "" if is_done else status_words(suite.status),
-                report.gist(result),
+                gist(result),
             )
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)

@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 
 from monitor import figures
-from monitor.bench import report
+from monitor.bench.tables import item_cells, signed
 from monitor.bench.verdict import Flip, is_right
 from monitor.power.channel import Kind
 from monitor.store.bench_records import ItemRecord
@@ -110,7 +110,7 @@ class ItemsModel(TextTable):
 
     def cells(self, row: ItemRecord) -> Sequence[str]:
         """Return an item's texts."""
-        return (*report.item_cells(row, self._by_length, self._kind), figures.duration(row.seconds))
+        return (*item_cells(row, self._by_length, self._kind), figures.duration(row.seconds))
 
 
 class FlipsModel(TextTable):
@@ -129,8 +129,7 @@ class FlipsModel(TextTable):
     def cells(self, row: Flip) -> Sequence[str]:
         """Return a flip's texts."""
         margins = [
-            "" if item.margin is None else report.signed(item.margin, 3)
-            for item in (row.item, row.other)
+            "" if item.margin is None else signed(item.margin, 3) for item in (row.item, row.other)
         ]
         change = self.tr("now right") if row.gained else self.tr("now wrong")
         return (

@@ -115,7 +115,7 @@ class ScorePlot(pg.PlotWidget):
     """The running score of one part against items done, between the ends of its interval."""
 
     def __init__(self, theme: Theme, color: str) -> None:
-        super().__init__(background=theme.surface)
+        super().__init__(background=theme.surface, enableMenu=False)
         self.setAccessibleName(self.tr("Running score"))
         self.setMinimumSize(200, 110)
         self.setMaximumHeight(170)

@@ -28,9 +28,9 @@ class BenchPage(QWidget):
     ) -> None:
         super().__init__(parent)
         self._model, self._bridge, self._history = model, bridge, history
-        self.setup = SetupView(model)
-        self.running = RunningView(model, live, theme)
-        self.report = ReportView(bridge, history, theme)
+        self.setup = SetupView(model, self)
+        self.running = RunningView(model, live, theme, self)
+        self.report = ReportView(bridge, history, theme, self)
         self._stack = QStackedLayout(self)
         for view in (self.setup, self.running, self.report):
             self._stack.addWidget(view)

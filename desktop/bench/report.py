@@ -35,10 +35,11 @@ from desktop.bench.report_html import report_html
 from desktop.bridge import Bridge
 from desktop.theme.palette import LIGHT, Theme
 from desktop.theme.widgets import ChoiceBox, label
-from monitor.bench import report
 from monitor.bench.comparison import Comparison, compare_runs
+from monitor.bench.markdown import markdown_report
 from monitor.bench.suites import SuiteError
 from monitor.bench.summary import RunResult, SuiteResult
+from monitor.bench.tables import model_name, part_name
 from monitor.store.history import History
 
 
@@ -122,7 +123,7 @@ class ReportView(QWidget):
         """Show what came of a suite."""
         self._result = result
         self.browser.setHtml(report_html(result, self._theme))
-        names = [f"{report.model_name(run)} – {report.part_name(run)}" for run in result.runs]
+        names = [f"{model_name(run)} – {part_name(run)}" for run in result.runs]
         for box in (self.run, self.first, self.second):
             box.blockSignals(True)
             box.clear()
@@ -211,7 +212,7 @@ class ReportView(QWidget):
         :raises OSError: if it cannot be written
         """
         assert self._result
-        path.write_text(report.markdown(self._result), encoding="utf-8")
+        path.write_text(markdown_report(self._result), encoding="utf-8")
 
 
 def _comparable(result: SuiteResult) -> tuple[int, int] | None:

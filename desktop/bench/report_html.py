@@ -7,8 +7,9 @@ from PySide6.QtCore import QCoreApplication
 
 from desktop.theme.bill import full_time, kind_words, status_words
 from desktop.theme.palette import Theme
-from monitor.bench import report
+from monitor.bench.sentences import idle_line, provenance, total_line, verdicts
 from monitor.bench.summary import SuiteResult
+from monitor.bench.tables import ENERGY_HEADER, energy_cells, tables
 from monitor.store.records import Status
 
 WORDS = ("model", "part", "subject", "rule")
@@ -26,26 +27,26 @@ def report_html(result: SuiteResult, theme: Theme) -> str:
     parts = [f"<h2>{escape(suite.title)}</h2>"]
     state = "" if suite.status is Status.DONE else f" · {status_words(suite.status)}"
     parts.append(_muted(f"{full_time(suite.started_at)}{state}", theme))
-    parts.append(f"<p>{escape(report.total_line(result))}</p>")
+    parts.append(f"<p>{escape(total_line(result))}</p>")
     if suite.error:
         parts.append(f'<p style="color:{theme.warning}">{escape(suite.error)}</p>')
-    for header, rows in report.tables(result):
+    for header, rows in tables(result):
         parts.append(_table(header, rows, theme))
-    parts += [f"<p>{escape(sentence)}</p>" for sentence in report.verdicts(result)]
+    parts += [f"<p>{escape(sentence)}</p>" for sentence in verdicts(result)]
     parts.append(f"<h4>{escape(translate('Energy of each run'))}</h4>")
-    rows = [report.energy_cells(run) for run in result.runs]
-    parts.append(_table(report.ENERGY_HEADER, rows, theme))
+    rows = [energy_cells(run) for run in result.runs]
+    parts.append(_table(ENERGY_HEADER, rows, theme))
     kinds = {run.record.bill.total().kind for run in result.runs}
     legend = " · ".join(dict.fromkeys(kind_words(kind) for kind in kinds))
     notes = [
         legend,
         translate("Scores: ± standard error, then Wilson's 95 % interval."),
         translate("Points/Wh: percentage points above chance per watt-hour of a thousand items."),
-        report.idle_line(result),
+        idle_line(result),
     ]
     parts += [_muted(note, theme) for note in notes if note]
     parts += [_muted(line.removeprefix("- ").replace("`", ""), theme, small=True)
-              for line in report.provenance(result)]  # fmt: skip
+              for line in provenance(result)]  # fmt: skip
     return "\n".join(parts)
 
 

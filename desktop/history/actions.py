@@ -31,7 +31,7 @@ class ActionBar(QWidget):
         self.export.clicked.connect(self.export_wanted)
         self.export.setToolTip(self.tr("The selected queries, as a file"))
         self.compare.setToolTip(self.tr("Two to four queries side by side"))
-        self.delete.setToolTip(self.tr("Delete the selected queries (Delete); it can be undone"))
+        self.delete.setToolTip(self.tr("Delete the selected queries (Delete); Ctrl+Z undoes it"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
@@ -42,12 +42,17 @@ class ActionBar(QWidget):
     def show_selection(self, rows: list[QueryRow]) -> None:
         """Follow the table's selection."""
         self._rows = rows
-        text = self.tr("%1 selected").replace("%1", str(len(rows))) if len(rows) > 1 else ""
-        self._count.setText(text)
+        self._count.setText(self.tr("%1 selected").replace("%1", f"{len(rows):,}"))
+        self._count.setVisible(self.is_counting)
         self.compare.setEnabled(FEWEST_TO_COMPARE <= len(rows) <= MOST_TO_COMPARE)
         self.tag.setEnabled(bool(rows))
         self.delete.setEnabled(bool(rows))
         self.export.setEnabled(bool(rows))
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether it says how many are selected: that of one goes without saying."""
+        return len(self._rows) > 1
 
     def _ask_tag(self) -> None:
         dialog = QInputDialog(self)

@@ -7,13 +7,13 @@ from datetime import date
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QDate, QLocale, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from desktop.history.state import Measure
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
-from desktop.theme.plots import color_axes, hold_still
+from desktop.theme.plots import color_axes, frame_axes, hold_still
 from monitor import figures
 from monitor.energy.account import weakest
 from monitor.power.channel import Domain, Kind
@@ -128,7 +128,7 @@ class BarChart(pg.PlotWidget):
     """What the period came to that the arrows have led to."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme = theme
         self._columns = Columns((), {}, {})
         self._period, self._measure, self._stack = Period.DAY, Measure.ENERGY, Stack.NOTHING
@@ -185,6 +185,16 @@ class BarChart(pg.PlotWidget):
         ticks = [(v, f"{figures.significant(v / size)} {unit}".strip()) for v in (top / 2, top)]
         self.getAxis("left").setTicks([[(0, "0"), *ticks]])
         self.getAxis("bottom").setTicks([self._day_ticks(starts)])
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show by the axes' colour that arrow keys are heeded."""
+        super().focusInEvent(event)
+        frame_axes(self, self._theme.accent)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the colour back."""
+        super().focusOutEvent(event)
+        frame_axes(self, self._theme.line)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move over the periods with the arrows, and choose one with Enter."""

@@ -5,7 +5,16 @@ from datetime import date, timedelta
 
 import numpy as np
 from PySide6.QtCore import QDate, QEvent, QLocale, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from desktop.history.bars import is_least, value_of, words_of
@@ -154,6 +163,13 @@ class Calendar(QWidget):
         day = self.day_at(event.position().x(), event.position().y())
         if day and event.button() == Qt.MouseButton.LeftButton:
             self.chosen.emit(day)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show where the arrows begin to someone who came here by keys."""
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self._cursor = self._cursor or self._last
+            self.setAccessibleDescription(self.tip(self._cursor))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move over the days, and choose one."""

@@ -9,10 +9,11 @@ from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
 from desktop.live.plot import nice_ceiling
 from desktop.theme.palette import Theme
-from desktop.theme.plots import color_axes, hold_still
+from desktop.theme.plots import color_axes, frame_axes, hold_still
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.power.channel import Channel, Kind, Role
 from monitor.power.curve import Curve, Gap
+from monitor.power.silences import levelled
 from monitor.store.curves import StoredTrace
 
 MOST_POINTS = 400
@@ -29,6 +30,22 @@ FAR = 10
 Times = npt.NDArray[np.float64]
 
 
+def peaks(time_s: Times, power_w: Times) -> tuple[Times, Times]:
+    """Reduce a curve to what a plot's width can show, its least and greatest watts kept.
+
+    pyqtgraph can do that, but goes through all readings several times for it.
+
+    :param power_w: NaN where nothing was read; a run with such a reading stays a gap
+    :return: times and watts, two of each run of readings
+    """
+    size = len(time_s) // MOST_POINTS
+    if size < 2:
+        return time_s, power_w
+    firsts = np.arange(0, len(time_s), size)
+    ends_w = [extreme.reduceat(power_w, firsts) for extreme in (np.maximum, np.minimum)]
+    return np.repeat(time_s[firsts], 2), np.column_stack(ends_w).ravel()
+
+
 class CurvePlot(pg.PlotWidget):
     """Draws a :class:`StoredTrace` with its phases behind it.
 
@@ -39,7 +56,7 @@ class CurvePlot(pg.PlotWidget):
     """The moment pointed at, in seconds on the curve's clock."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme = theme
         self.parts: list[tuple[Channel, Curve]] = []
         self.moment_s: float | None = None
@@ -71,7 +88,7 @@ class CurvePlot(pg.PlotWidget):
             stops_s = np.linspace(start_s, end_s, EVEN_STOPS)
         self._stops_s = stops_s
         self.parts = [
-            (channel, trace.curves[channel.key])
+            (channel, levelled(channel, trace.curves[channel.key]))
             for channel in channels
             if channel.role is Role.PART
             and channel.key in trace.curves
@@ -97,9 +114,7 @@ class CurvePlot(pg.PlotWidget):
             pen.setCosmetic(True)
             if dashes := DASHES[channel.kind]:
                 pen.setDashPattern(dashes)
-            # An hour of readings is reduced to what the width can show, peaks kept.
-            curve_item = self.plot(curve.time_s, power_w, pen=pen, connect="finite")
-            curve_item.setDownsampling(ds=max(len(power_w) // MOST_POINTS, 1), method="peak")
+            self.plot(*peaks(curve.time_s, power_w), pen=pen, connect="finite")
             inside = (curve.time_s >= start_s) & (curve.time_s <= end_s)
             known_w = power_w[inside & np.isfinite(power_w)]
             highest_w = max(highest_w, float(known_w.max(initial=0.0)))
@@ -167,8 +182,7 @@ class CurvePlot(pg.PlotWidget):
         self._frame(self._theme.line)
 
     def _frame(self, color: str) -> None:
-        for side in ("left", "bottom"):
-            self.getAxis(side).setPen(pg.mkPen(color))
+        frame_axes(self, color)
         # An axis gives its label its own colour.
         self.getAxis("bottom").setLabel(self.tr("seconds"), color=self._theme.muted)
 

@@ -1,15 +1,17 @@
 """What the history page asks for that reaches beyond it: undo, running again, files."""
 
+from contextlib import suppress
+
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from desktop.bridge import Bridge
-from desktop.chat.model import ChatModel
+from desktop.engine import EngineModel
 from desktop.history.exporting import Exporter
 from desktop.history.measuring import MeasureAgainDialog
 from desktop.history.page import HistoryPage
 from desktop.history.recosting import RecostDialog
-from desktop.notice import Notice
+from desktop.notice import BUSY, Notice
 from desktop.services import Services
 from desktop.storage.dialog import StorageDialog
 from desktop.theme.palette import Theme
@@ -24,7 +26,7 @@ from monitor.store.records import QueryRecord
 class HistoryDeeds(QObject):
     """Does what the page asks for.
 
-    :param chat: told that the engine is busy
+    :param engine: told when it is busy
     :param notice: where what came of it is said
     :param window: what dialogs belong to
     """
@@ -41,20 +43,21 @@ class HistoryDeeds(QObject):
         page: HistoryPage,
         bridge: Bridge,
         services: Services,
-        chat: ChatModel,
+        engine: EngineModel,
         notice: Notice,
         theme: Theme,
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._page, self._bridge, self._history = page, bridge, services.history
-        self._chat, self._notice, self._window = chat, notice, window
+        self._engine, self._notice, self._window = engine, notice, window
         self._theme = theme
         self.exporter = Exporter(bridge, services.history, window)
         self.exporter.said.connect(notice.say)
         self.exporter.changed.connect(page.refresh)
         bridge.repeated.connect(self._on_repeated)
         page.deleted.connect(self._on_deleted)
+        page.undo_wanted.connect(self._undo)
         page.again_wanted.connect(self._run_again)
         page.measure_wanted.connect(self._measure)
         page.said.connect(notice.say)
@@ -79,10 +82,16 @@ class HistoryDeeds(QObject):
         else:
             self._notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
 
+    def _undo(self) -> None:
+        """Bring back by keys what was deleted, as long as the button for it is there."""
+        with suppress(KeyError):
+            self._notice.press(self.tr("Undo"))
+
     def open_storage(self) -> None:
         """Show what can be seen and done about the history's file."""
         if self._bridge.busy:
-            self._notice.say(self.tr("Stop what is running first; it is being stored."))
+            words = self.tr("Stop what is running first; it is being stored.")
+            self._notice.say(words, topic=BUSY)
             return
         dialog = StorageDialog(self._bridge, self._history, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -99,20 +108,18 @@ class HistoryDeeds(QObject):
 
     def _run_again(self, record: QueryRecord) -> None:
         """Put a stored query once more, exactly as it was put."""
-        if self._chat.busy:
-            self._notice.say(
-                self.tr("Stop what is running first; then the query can be run again.")
-            )
+        if self._engine.busy:
+            words = self.tr("Stop what is running first; then the query can be run again.")
+            self._notice.say(words, topic=BUSY)
             return
         history = self._history
         self._bridge.work(lambda: _repeat_or_problem(history, record), self._start_again)
 
     def _measure(self, record: QueryRecord) -> None:
         """Put a stored query again and again, until its mean is known well enough."""
-        if self._chat.busy:
-            self._notice.say(
-                self.tr("Stop what is running first; then the query can be measured again.")
-            )
+        if self._engine.busy:
+            words = self.tr("Stop what is running first; then the query can be measured again.")
+            self._notice.say(words, topic=BUSY)
             return
         dialog = MeasureAgainDialog(self._bridge, self._history, record, self._theme, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -122,12 +129,12 @@ class HistoryDeeds(QObject):
     def _start_again(self, found: Ask | str) -> None:
         if isinstance(found, str):
             self._notice.say(found)
-        elif not self._chat.busy:
+        elif not self._engine.busy:
             self._notice.say(
                 self.tr("Running the query again …"), self.tr("Stop"), self._bridge.cancel
             )
             self._bridge.repeat(found)
-            self._chat.look_busy(self.tr("A query of the History page is being run again."))
+            self._engine.look_busy(self.tr("A query of the History page is being run again."))
 
     def _on_repeated(self, event: Event) -> None:
         if isinstance(event, Finished):

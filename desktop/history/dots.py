@@ -25,7 +25,7 @@ class RunDots(pg.PlotWidget):
     """
 
     def __init__(self, theme: Theme, before_j: float | None, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme, self._before_j = theme, before_j
         self._mean: Mean | None = None
         hold_still(self, 64)

@@ -20,7 +20,7 @@ from monitor.exchange.codecarbon import write_emissions
 from monitor.exchange.codecarbon_import import read_emissions
 from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.html_report import html_report
-from monitor.exchange.intake import take_in
+from monitor.exchange.intake import TakenIn, take_in
 from monitor.exchange.model_card import model_card
 from monitor.exchange.reading import numbers_of, partly_read_of
 from monitor.store.filters import Filter
@@ -88,6 +88,12 @@ def _capsule(history: History, _chosen: Filter, numbers: Numbers, path: Path) ->
     return ""
 
 
+def _as_ending_says(path: Path, chosen: Form, forms: Sequence[Form]) -> Form:
+    """Return the form that a file's ending names: it was typed, and the one beside it was not."""
+    ending = path.suffix.removeprefix(".").casefold()
+    return next((form for form in (chosen, *forms) if form.suffix == ending), chosen)
+
+
 class Exporter(QObject):
     """Asks for files, and writes and reads them beside the window's thread."""
 
@@ -136,8 +142,8 @@ class Exporter(QObject):
             self._window, self.tr("Export"), "llamawatt", ";;".join(filters)
         )
         if name:
-            form = filters.get(kind, forms[0])
             path = Path(name)
+            form = _as_ending_says(path, filters.get(kind, forms[0]), forms)
             if not path.suffix:
                 path = path.with_suffix(f".{form.suffix}")
                 if path.exists():  # the dialog asked about another name
@@ -173,8 +179,8 @@ class Exporter(QObject):
             self._tell,
         )
 
-    def _read(self, path: Path) -> tuple[int, int, list[str]]:
-        """Return how many rows were stored, how many were known, and what was broken."""
+    def _read(self, path: Path) -> tuple[TakenIn, list[str]]:
+        """Return what became of a file's rows, and what was broken."""
         if path.suffix.casefold() == ".json":
             read = read_capsule(path)
             if isinstance(read, BenchmarkCapsule):
@@ -184,18 +190,20 @@ class Exporter(QObject):
                         "llamawatt bench run --replay %1"
                     ).replace("%1", str(path))
                 )
-            taken = take_in(self._history.store, [read.arrival()])
-            return taken.stored, taken.known, []
+            return take_in(self._history.store, [read.arrival()]), []
         emissions = read_emissions(path)
         taken = take_in(self._history.store, emissions.arrivals)
         broken = [f"{each.row}: {each.reason}" for each in emissions.broken]
-        return taken.stored, taken.known, broken
+        return taken, broken
 
-    def _tell(self, read: tuple[int, int, list[str]]) -> str:
-        stored, known, broken = read
+    def _tell(self, read: tuple[TakenIn, list[str]]) -> str:
+        taken, broken = read
         self.changed.emit()
         text = self.tr("Queries taken in: %1; here already: %2.")
-        text = text.replace("%1", f"{stored:,}").replace("%2", f"{known:,}")
+        if taken.brought_up_to_date:
+            text = self.tr("Queries taken in: %1; brought up to date: %3; here already: %2.")
+            text = text.replace("%3", f"{taken.brought_up_to_date:,}")
+        text = text.replace("%1", f"{taken.stored:,}").replace("%2", f"{taken.known:,}")
         if broken:
             left = self.tr("Rows left out: %1, the first being row %2.")
             text += " " + left.replace("%1", f"{len(broken):,}").replace("%2", broken[0])

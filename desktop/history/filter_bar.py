@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 from PySide6.QtCore import QDate, QLocale, Qt, QTimer
 from PySide6.QtGui import QAction, QTextCharFormat
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -119,6 +121,9 @@ class FilterBar(QWidget):
         if self._chips.count() > 1:
             self._add_chip(self.tr("Clear all"), EVERYTHING)
         self._chips_holder.setVisible(self._chips.count() > 0)
+        # Tab leads to them from the menu; what is made last would come last in the window.
+        for before, chip in pairwise([self.more, *self._chips_holder.findChildren(QToolButton)]):
+            self.setTabOrder(before, chip)
 
     def _shown(self, name: str, value: str) -> str:
         return self._choices.machines.get(value, value) if name == "machines" else value

@@ -11,15 +11,24 @@ from monitor.store.records import QueryRow
 
 
 class Marks(QWidget):
-    """Tags to be removed, and a note to be written; Enter or leaving the field keeps it."""
+    """Tags to be removed, and a note to be written; Enter or leaving the field keeps it.
+
+    :param typed: a note that was written before and could not be stored
+    """
 
     noted = Signal(str)
     untagged = Signal(str)
 
-    def __init__(self, row: QueryRow, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        row: QueryRow,
+        theme: Theme,
+        typed: str | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._kept = row.note
-        self.note = QLineEdit(row.note)
+        self.note = QLineEdit(row.note if typed is None else typed)
         self.note.setPlaceholderText(self.tr("Add a note"))
         self.note.setAccessibleName(self.tr("Note"))
         self.note.editingFinished.connect(self._keep)
@@ -41,11 +50,14 @@ class Marks(QWidget):
 
     @property
     def is_typing(self) -> bool:
-        """Whether something was typed that is not kept yet."""
+        """Whether something was typed that is not stored yet."""
         return self.note.text().strip() != self._kept
 
+    def learn(self, kept: str) -> None:
+        """Take in which note is stored by now."""
+        self._kept = kept
+
     def _keep(self) -> None:
-        text = self.note.text().strip()
-        if text != self._kept:
-            self._kept = text
-            self.noted.emit(text)
+        # Until it is stored it is offered again, whenever the field is left.
+        if self.is_typing:
+            self.noted.emit(self.note.text().strip())

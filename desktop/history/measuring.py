@@ -19,7 +19,8 @@ from desktop.theme import runs
 from desktop.theme.numbers import WholeField
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named
-from monitor import figures, report
+from monitor import figures
+from monitor.bill_words import total_words
 from monitor.compare.contrast import again_lines
 from monitor.energy.comparison import Comparison
 from monitor.energy.difference import Verdict
@@ -84,9 +85,7 @@ class MeasureAgainDialog(QDialog):
         layout.setContentsMargins(16, 14, 16, 14)
         layout.setSpacing(8)
         layout.addWidget(label(_one_line(record.prompt), "figure", wrap=True))
-        text = self.tr("Stored: %1 %2 – the dashed line").replace(
-            "%1", report.total_words(record.bill)
-        )
+        text = self.tr("Stored: %1 %2 – the dashed line").replace("%1", total_words(record.bill))
         layout.addWidget(label(text.replace("%2", figures.bounds(before.energy)), "muted"))
         layout.addLayout(self._choices())
         layout.addWidget(self.dots, 1)

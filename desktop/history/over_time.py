@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPixmap
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from desktop.history.bars import OTHERS, BarChart, Columns, arrange
 from desktop.history.state import HistoryState, Measure, Place
@@ -103,10 +103,11 @@ class OverTime(QWidget):
         row = QHBoxLayout()
         for box in (self.measure, self.period, self.stack):
             row.addWidget(box)
-        row.addStretch(1)
         self._pointed = label("", "muted")
-        self.chart.pointed.connect(lambda told: self._pointed.setText(told.replace("\n", " · ")))
-        row.addWidget(self._pointed)
+        self._pointed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._pointed.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.chart.pointed.connect(self._tell_pointed)
+        row.addWidget(self._pointed, 1)
         self._legend = label("", "legend", wrap=True)
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._caveats = label("", "muted", wrap=True)
@@ -127,6 +128,13 @@ class OverTime(QWidget):
         for each in (self.chart, self._nothing, self._caveats):
             each.hide()
         self.show_place(state.place)
+
+    def _tell_pointed(self, told: str) -> None:
+        """Say what a period came to, as far as there is room beside the boxes."""
+        text, end = told.replace("\n", " · "), Qt.TextElideMode.ElideRight
+        room = self._pointed.width()
+        self._pointed.setText(self._pointed.fontMetrics().elidedText(text, end, room))
+        self._pointed.setToolTip(told)
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""

@@ -29,6 +29,7 @@ from desktop.history.state import HistoryState, View
 from desktop.history.table import QueryTable
 from desktop.history.totals import TotalsStrip, read_balance
 from desktop.history.year import YearView
+from desktop.theme.hidden import HiddenColumns
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, menu_button
 from monitor.details import Details, details_of
@@ -49,6 +50,8 @@ class HistoryPage(QWidget):
 
     deleted = Signal(object)
     """Numbers of queries that were deleted; :meth:`restore` brings them back."""
+    undo_wanted = Signal()
+    """What was deleted last is to come back, while that is offered."""
     compare_wanted = Signal(object)
     """Identifiers of queries to lay side by side."""
     export_wanted = Signal(object, object)
@@ -75,6 +78,7 @@ class HistoryPage(QWidget):
         self.state = HistoryState(self)
         self.model = HistoryModel(bridge, history, self)
         self._wanted: int | None = None
+        self._notes: dict[int, str] = {}
         self._listed: Filter | None = None
         self._asked = 0
         self.filter_bar = FilterBar(self.state, theme)
@@ -104,56 +108,60 @@ class HistoryPage(QWidget):
         self.calendar = YearView(theme)
         self.view = QueryView(theme)
         self.table = QueryTable(self.model)
+        self.hidden = HiddenColumns()
         self._build()
         self._connect()
 
     def _build(self) -> None:
-        self.view.setMinimumWidth(VIEW_WIDTH)
-        splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self.table)
-        splitter.addWidget(self.view)
-        splitter.setChildrenCollapsible(False)
-        splitter.setStretchFactor(0, 1)
-        splitter.setSizes([690, VIEW_WIDTH])
-        self._nothing = _hint(self.tr("No query matches. Remove a condition to see more."))
-        self._list = QStackedWidget()
-        self._list.addWidget(splitter)
-        self._list.addWidget(self._nothing)
-        self.views = QStackedWidget()
-        for view in (self._list, self.over_time, self.calendar):
-            self.views.addWidget(view)
-        switch = QHBoxLayout()
-        switch.addWidget(self.tabs)
-        switch.addStretch(1)
-        switch.addWidget(self.actions_bar)
-        switch.addWidget(self.more)
+        # From the outside in: Qt styles all that a part holds anew whenever it is put into another.
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self._whole = QStackedWidget()
+        outer.addWidget(self._whole)
         full = QWidget()
-        column = QVBoxLayout(full)
-        column.setContentsMargins(12, 12, 12, 0)
-        column.setSpacing(8)
-        column.addWidget(self.filter_bar)
-        column.addWidget(self.totals)
-        column.addLayout(switch)
-        column.addWidget(self.views, 1)
+        self._whole.addWidget(full)
         empty = _hint(
             self.tr(
                 "Nothing is stored yet.\n\nEach answer on the chat page is kept here with its "
                 "bill, its power curve and everything needed to have it again."
             )
         )
-        self._whole = QStackedWidget()
-        self._whole.addWidget(full)
         self._whole.addWidget(empty)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self._whole)
+        switch = QHBoxLayout()
+        switch.addWidget(self.tabs)
+        switch.addStretch(1)
+        switch.addWidget(self.hidden)
+        switch.addWidget(self.actions_bar)
+        switch.addWidget(self.more)
+        column = QVBoxLayout(full)
+        column.setContentsMargins(12, 12, 12, 0)
+        column.setSpacing(8)
+        column.addWidget(self.filter_bar)
+        column.addWidget(self.totals)
+        column.addLayout(switch)
+        self.views = QStackedWidget()
+        column.addWidget(self.views, 1)
+        self._list = QStackedWidget()
+        for view in (self._list, self.over_time, self.calendar):
+            self.views.addWidget(view)
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._nothing = _hint(self.tr("No query matches. Remove a condition to see more."))
+        self._list.addWidget(splitter)
+        self._list.addWidget(self._nothing)
+        self.view.setMinimumWidth(VIEW_WIDTH)
+        splitter.addWidget(self.table)
+        splitter.addWidget(self.view)
+        splitter.setChildrenCollapsible(False)
+        splitter.setStretchFactor(0, 1)
+        splitter.setSizes([690, VIEW_WIDTH])
 
     def _connect(self) -> None:
         self.state.moved.connect(self._on_moved)
         self.model.loaded.connect(self._on_loaded)
         self.tabs.currentChanged.connect(self._on_tab)
         self.table.chosen.connect(self._on_chosen)
-        self.table.selected.connect(self.actions_bar.show_selection)
+        self.table.selected.connect(self._on_selected)
+        self.table.fitted.connect(self._tell_hidden)
         self.over_time.day_chosen.connect(self._show_days)
         self.calendar.chosen.connect(lambda day: self._show_days(day, day))
         bar = self.actions_bar
@@ -171,6 +179,7 @@ class HistoryPage(QWidget):
         for keys, does in (
             ("Alt+Left", self.state.back),
             ("Alt+Right", self.state.forward),
+            (QKeySequence.StandardKey.Undo, self.undo_wanted.emit),
         ):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -204,6 +213,7 @@ class HistoryPage(QWidget):
         self.tabs.blockSignals(False)
         self._show_view(place.view)
         self.actions_bar.setVisible(place.view is View.LIST)
+        self._tell_hidden()
         self._picture.setVisible(place.view is View.CHART)
         self.over_time.show_place(place)
         if place.view is View.LIST and self._listed != place.chosen:
@@ -218,6 +228,17 @@ class HistoryPage(QWidget):
         self.views.setCurrentIndex(VIEWS.index(view))
         if was_within and before != self.views.currentIndex():
             self.tabs.setFocus()
+
+    def _on_selected(self, rows: list[QueryRow]) -> None:
+        self.actions_bar.show_selection(rows)
+        self._tell_hidden()
+
+    def _tell_hidden(self) -> None:
+        """Say which columns of the table there is no room for, while there is room to say so."""
+        is_shown = self.state.place.view is View.LIST and self._list.currentIndex() == 0
+        is_told = is_shown and not self.actions_bar.is_counting
+        names = self.table.hidden_titles() if is_told else []
+        self.hidden.tell(names, self.tr("Make the window wider; each query's page has them too."))
 
     def _list_queries(self) -> None:
         self._listed = self.state.place.chosen
@@ -258,6 +279,7 @@ class HistoryPage(QWidget):
         is_open = self.state.place.chosen.is_empty
         self._whole.setCurrentIndex(0 if has_rows or not is_open else 1)
         self._list.setCurrentIndex(0 if has_rows else 1)
+        self._tell_hidden()
         self.table.select_again(self._wanted)
 
     def _on_chosen(self, row: QueryRow) -> None:
@@ -265,7 +287,7 @@ class HistoryPage(QWidget):
 
         def show(found: Details) -> None:
             if row.number == self._wanted:
-                self.view.show_query(row, found)
+                self.view.show_query(row, found, self._notes.get(row.number))
 
         self._bridge.read(lambda: details_of(self._history, row.id), show)
 
@@ -357,7 +379,13 @@ class HistoryPage(QWidget):
         self._change(lambda: self._history.edits.untag([number], tag))
 
     def _note(self, number: int, text: str) -> None:
-        self._change(lambda: self._history.edits.note(number, text))
+        def forget(_done: None) -> None:
+            if self._notes.get(number) == text:
+                del self._notes[number]
+            self.refresh()
+
+        self._notes[number] = text
+        self._bridge.change(lambda: self._history.edits.note(number, text), forget)
 
     def _change(self, change: Callable[[], None]) -> None:
         self._bridge.change(change, lambda _done: self.refresh())

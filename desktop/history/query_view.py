@@ -5,9 +5,8 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QDialog,
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -21,10 +20,11 @@ from desktop.history.limited_text import LimitedText
 from desktop.history.marks import Marks
 from desktop.history.phases import Phases
 from desktop.history.scrub import Scrub
+from desktop.history.tiles import Tiles
 from desktop.history.while_ran import WhileItRan
 from desktop.theme import wall
 from desktop.theme.beside import beside_text
-from desktop.theme.bill import full_time, kind_words, no_footprint, status_words, unread_notes
+from desktop.theme.bill import full_time, status_words
 from desktop.theme.doubts import notes_text
 from desktop.theme.equivalents import EquivalentLine
 from desktop.theme.gauges import note_words
@@ -32,16 +32,14 @@ from desktop.theme.idle import translate
 from desktop.theme.palette import Theme
 from desktop.theme.roles import role_note
 from desktop.theme.widgets import label, named, tool_button
-from monitor import figures, report
+from monitor import figures
 from monitor.attachments import split_attachments
+from monitor.bill_words import lacks_memory
 from monitor.details import Details
-from monitor.energy.account import PREFILL
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.forecast import Forecast
-from monitor.energy.parts import is_lower_bound
 from monitor.energy.wall import wall_words
 from monitor.gauge_report import throttle_words
-from monitor.power.channel import Kind
 from monitor.repeat import REPEATABLE
 from monitor.store.records import QueryRecord, QueryRow, Status
 
@@ -69,9 +67,11 @@ class QueryView(QScrollArea):
         self._drawing.timeout.connect(self._draw_part)
         self._shown: Details | None = None
         self._row: QueryRow | None = None
+        self._note: str | None = None
         self._is_warm = False
         self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setAccessibleName(self.tr("The query in full"))
+        named(self, "query")
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
@@ -84,12 +84,18 @@ class QueryView(QScrollArea):
         marks = self.findChild(Marks)
         return marks is not None and marks.is_typing
 
-    def show_query(self, row: QueryRow, shown: Details) -> None:
-        """Show a query of the history, with what can be done with it."""
+    def show_query(self, row: QueryRow, shown: Details, note: str | None = None) -> None:
+        """Show a query of the history, with what can be done with it.
+
+        :param note: what was written of it and could not be stored
+        """
         is_same = self._row is not None and self._row.number == row.number
-        if is_same and self._is_typing():
-            return  # a note is being written, and would be lost
-        self._row = row
+        marks = self.findChild(Marks)
+        if is_same and marks:
+            marks.learn(row.note)
+            if marks.is_typing:
+                return  # it would be lost
+        self._row, self._note = row, note
         self._height = self.verticalScrollBar().value() if is_same else 0
         self._draw(shown)
 
@@ -105,38 +111,19 @@ class QueryView(QScrollArea):
 
     def _draw(self, shown: Details) -> None:
         self._shown = shown
-        record = shown.record
+        focused = self.window().focusWidget()
+        had_keys = focused is not None and self.isAncestorOf(focused)
+        was_noting = had_keys and isinstance(focused, QLineEdit)
         page = named(QWidget(), "page")
         layout = QVBoxLayout(page)
         layout.setContentsMargins(12, 12, 12, 16)
         layout.setSpacing(10)
-        self._add_heading(layout, record.prompt)
-        if record.status is not Status.DONE:
-            words = f"{status_words(record.status)}. {record.error}".strip()
-            layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
-        if record.throttled:
-            sentence = self.tr("%1 was throttled %2 of the time")
-            told = throttle_words(record.gauges, sentence, note_words)
-            held = " ".join(f"{each}." for each in told)
-            layout.addWidget(label(held, "warning", wrap=True))
-        if record.notes:
-            layout.addWidget(label(notes_text(record.notes), "warning", wrap=True))
-        if beside := beside_text(record):
-            layout.addWidget(label(beside, "warning", wrap=True))
-        layout.addWidget(self._figures(record))
-        if record.bill.total().energy:
-            layout.addWidget(self._above_idle(record))
-        if shown.wall:
-            layout.addWidget(label(wall_words(shown.wall, wall.translate), "muted", wrap=True))
-        if shown.has_equivalents:
-            alike, carbon = EquivalentLine(), record.footprint
-            alike.show_amounts(record.bill.total().energy, carbon.grams if carbon else None)
-            layout.addWidget(alike)
-        if shown.forecast:
-            layout.addWidget(self._foretold(record, shown.forecast))
-        if self._row:
-            layout.addWidget(self._marks(self._row, record))
+        self._add_top(layout, shown)
         self.setWidget(page)
+        if had_keys:  # they would go with the page before
+            marks = self.findChild(Marks)
+            (marks.note if marks and was_noting else self).setFocus()
+        record = shown.record
         # Each in a turn of the window's thread of its own: together they would hold it up.
         self._rest = [
             lambda: self._add_curve_and_answer(layout, shown),
@@ -151,27 +138,68 @@ class QueryView(QScrollArea):
         ]
         self._drawing.start()
 
+    def _add_top(self, layout: QVBoxLayout, shown: Details) -> None:
+        """Show what was asked, what it cost, and what is to be known of that."""
+        record = shown.record
+        self._add_heading(layout, record.prompt)
+        if record.status is not Status.DONE:
+            words = f"{status_words(record.status)}. {record.error}".strip()
+            layout.addWidget(label(words[:1].upper() + words[1:], "warning", wrap=True))
+        if record.throttled:
+            sentence = self.tr("%1 was throttled %2 of the time")
+            told = throttle_words(record.gauges, sentence, note_words)
+            held = " ".join(f"{each}." for each in told)
+            layout.addWidget(label(held, "warning", wrap=True))
+        if record.notes:
+            layout.addWidget(label(notes_text(record.notes), "warning", wrap=True))
+        if beside := beside_text(record):
+            layout.addWidget(label(beside, "warning", wrap=True))
+        layout.addWidget(Tiles(record))
+        if record.bill.total().energy:
+            layout.addWidget(self._above_idle(record))
+        if shown.wall:
+            layout.addWidget(label(wall_words(shown.wall, wall.translate), "muted", wrap=True))
+        if shown.has_equivalents:
+            alike, carbon = EquivalentLine(), record.footprint
+            alike.show_amounts(record.bill.total().energy, carbon.grams if carbon else None)
+            layout.addWidget(alike)
+        if shown.forecast:
+            layout.addWidget(self._foretold(record, shown.forecast))
+        if self._row:
+            layout.addWidget(self._marks(self._row, record))
+
     def _draw_part(self) -> None:
         """Draw the next part of the page."""
         if self._rest:
             self._rest.pop(0)()
             self._drawing.start()
         else:
+            self._lead_keys_through()
             self.verticalScrollBar().setValue(self._height)
+
+    def _lead_keys_through(self) -> None:
+        """Let Tab go on to what is on the page: what is made last would come last in the window."""
+        before: QWidget = self
+        for widget in self.findChildren(QWidget):
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                self.setTabOrder(before, widget)
+                before = widget
 
     def _add_curve_and_answer(self, layout: QVBoxLayout, shown: Details) -> None:
         """Show the answer under its curve, or by itself if it is not known when it was written."""
-        text = None
+        parts = [lambda: self._add_answer(layout, shown.record)]
         if shown.trace and shown.trace.curves:
             scrub = Scrub(shown.record, shown.trace, shown.marks, self._theme, self._is_warm)
             scrub.warmed.connect(self._keep_warm)
-            text = scrub.text
-            title = self.tr("Power and answer") if text else self.tr("Power")
+            title = self.tr("Power and answer") if scrub.has_text else self.tr("Power")
             layout.addWidget(card(title, scrub))
-        if text is None:
-            answer = AnswerText()
-            answer.show_markdown(shown.record.text or self.tr("*no answer*"))
-            layout.addWidget(card(self.tr("Answer"), answer))
+            parts = scrub.parts if scrub.has_text else [*scrub.parts, *parts]
+        self._rest = [*parts, *self._rest]
+
+    def _add_answer(self, layout: QVBoxLayout, record: QueryRecord) -> None:
+        answer = AnswerText()
+        answer.show_markdown(record.text or self.tr("*no answer*"))
+        layout.addWidget(card(self.tr("Answer"), answer))
 
     def _add_gauges(self, layout: QVBoxLayout, record: QueryRecord) -> None:
         if record.gauges:
@@ -230,7 +258,7 @@ class QueryView(QScrollArea):
             layout.addWidget(card(self.tr("Prompt"), whole))
 
     def _marks(self, row: QueryRow, record: QueryRecord) -> QWidget:
-        marks = Marks(row, self._theme)
+        marks = Marks(row, self._theme, self._note)
         marks.noted.connect(lambda text: self.noted.emit(row.number, text))
         marks.untagged.connect(lambda tag: self.untagged.emit(row.number, tag))
         again = QPushButton(self.tr("Run again"))
@@ -249,84 +277,6 @@ class QueryView(QScrollArea):
         line.addWidget(again, 0, Qt.AlignmentFlag.AlignBottom)
         return holder
 
-    def _carbon_note(self, record: QueryRecord) -> str:
-        """Say what the grams were reckoned with, and the hardware's share, which is not in them."""
-        notes = []
-        if carbon := record.footprint:
-            intensity = figures.intensity(carbon.intensity_g_per_kwh)
-            notes.append(f"{carbon.zone} {carbon.year}, {intensity} g/kWh")
-        elif record.bill.total().energy:
-            why = no_footprint(record)
-            notes.append(why[:1].upper() + why[1:])
-        if record.embodied_g is not None:
-            share = self.tr("beside it the hardware's share: %1")
-            notes.append(share.replace("%1", figures.mass(record.embodied_g)))
-            sci = self.tr("SCI, both together: %1 %2")
-        else:
-            sci = self.tr("SCI without the hardware: %1 %2")
-        of_what = self.tr("a query") if record.kind in REPEATABLE else self.tr("a run")
-        if record.sci_g is not None:
-            grams = figures.at_least(figures.mass(record.sci_g), is_lower_bound(record.bill))
-            notes.append(sci.replace("%1", grams).replace("%2", of_what))
-        return "\n".join(notes)
-
-    def _figures(self, record: QueryRecord) -> QWidget:
-        total, carbon = record.bill.total(), record.footprint
-        is_partial = is_lower_bound(record.bill)
-        energy = report.total_words(record.bill)
-        note = figures.bounds(total.energy).strip("()")
-        note = "\n".join((note, *unread_notes(record.bill)))
-        if total.energy and not total.resolved:
-            note += "\n" + self.tr("too short to resolve")
-        tiles = [
-            (self.tr("Energy"), energy, note, kind_words(total.kind)),
-            (
-                self.tr("CO₂e"),
-                figures.at_least(figures.mass(carbon.grams if carbon else None), is_partial),
-                self._carbon_note(record),
-                carbon and carbon.source,
-            ),
-            *self._rates(record, total.kind, is_partial),
-        ]
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(8)
-        for index, (name, value, small, tip) in enumerate(tiles):
-            tile = named(QFrame(), "card")
-            tile.setToolTip(tip or "")
-            inner = QVBoxLayout(tile)
-            inner.setContentsMargins(12, 8, 12, 8)
-            inner.setSpacing(2)
-            inner.addWidget(label(name, "muted"))
-            inner.addWidget(label(value, "title"))
-            inner.addWidget(label(small or "", "muted", wrap=True))
-            inner.addStretch(1)
-            grid.addWidget(tile, index // 2, index % 2)
-        holder = QWidget()
-        holder.setLayout(grid)
-        return holder
-
-    def _rates(
-        self, record: QueryRecord, kind: Kind | None, is_partial: bool
-    ) -> list[tuple[str, str, str, str]]:
-        """Return tiles of energy a token and speed: of prefill where nothing was to be written."""
-        fresh, prefill_s = record.fresh_tokens, record.seconds.prefill
-        if record.tokens.completion or not (fresh and prefill_s):
-            name, count = self.tr("Decode energy a token"), record.tokens.completion
-            per_token, per_s = record.joules_per_token, record.tokens_per_s
-            small = self.tr("first token after %1").replace(
-                "%1", figures.duration(record.seconds.first_token)
-            )
-        else:
-            energy = record.bill.total(PREFILL).energy
-            name, count = self.tr("Prefill energy a token"), fresh
-            per_token = energy.joules / fresh if energy else None
-            per_s = fresh / prefill_s
-            small = self.tr("of prefill; nothing was written")
-        joules = figures.at_least(figures.marked(kind, figures.energy(per_token)), is_partial)
-        tokens = self.tr("%1 tokens").replace("%1", f"{count:,}")
-        return [(name, joules, tokens, ""), (self.tr("Speed"), figures.rate(per_s), small, "")]
-
     def _channels(self, record: QueryRecord) -> QWidget:
         rows = [(self.tr("Channel"), self.tr("Mean"), self.tr("Peak"), self.tr("Energy"))]
         for line in record.bill.by_channel():
@@ -339,7 +289,7 @@ class QueryView(QScrollArea):
                     energy_cell(kind, line.energy),
                 )
             )
-        if report.lacks_memory(record.bill):
+        if lacks_memory(record.bill):
             rows.append((self.tr("Memory: not measured here"), "", "", figures.UNKNOWN))
         total = record.bill.total()
         rows.append((self.tr("Total of the parts"), "", "", energy_cell(total.kind, total.energy)))

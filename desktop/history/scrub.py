@@ -1,5 +1,7 @@
 """A query's power curve with its answer: pointing at one marks the other."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -21,6 +23,8 @@ from monitor.store.records import QueryRecord
 class Scrub(QWidget):
     """The curve, what it shows at the moment pointed at, and the answer beneath it.
 
+    Empty until :attr:`parts` are drawn.
+
     :param marks: when the answer was written; without them the curve stands alone
     :param is_warm: whether heat is shown at first
     """
@@ -38,12 +42,8 @@ class Scrub(QWidget):
     ) -> None:
         super().__init__()
         self._record, self._trace, self._marks, self._theme = record, trace, marks, theme
+        self._is_warm = is_warm
         self.curve = CurvePlot(theme)
-        self.curve.show_trace(
-            trace,
-            [line.channel for line in record.bill.by_channel()],
-            marks.time_s if marks else None,
-        )
         self.curve.pointed.connect(self._on_moment)
         words = self.tr("Point at the curve, or go along it with ← and →.")
         self.readout = label(words, "muted", wrap=True)
@@ -56,15 +56,28 @@ class Scrub(QWidget):
         self._layout.setSpacing(6)
         for widget in (self.curve, self.readout, self._shade_legend()):
             self._layout.addWidget(widget)
-        if marks and len(marks.time_s):
-            self._add_text(is_warm)
-        else:
+        if not self.has_text:
             self.curve.setToolTip(
                 self.tr("When the words of this answer were written is not known: it is of an "
                 "earlier version or another program, or its curve was let go.")
             )  # fmt: skip
 
-    def _add_text(self, is_warm: bool) -> None:
+    @property
+    def has_text(self) -> bool:
+        """Whether it is known when the answer was written: it stands beneath the curve then."""
+        return self._marks is not None and len(self._marks.time_s) > 0
+
+    @property
+    def parts(self) -> list[Callable[[], None]]:
+        """What draws it, from the top; all at once would hold up the window's thread."""
+        texts = [self._add_text, self._warm] if self.has_text else []
+        return [self._draw_curve, *texts]
+
+    def _draw_curve(self) -> None:
+        channels = [line.channel for line in self._record.bill.by_channel()]
+        self.curve.show_trace(self._trace, channels, self._marks.time_s if self._marks else None)
+
+    def _add_text(self) -> None:
         self.text = TimedText(self._record.text, self._theme)
         self.text.pointed.connect(self._on_character)
         self.heat = tool_button(self.tr("Heat"), checkable=True)
@@ -77,11 +90,13 @@ class Scrub(QWidget):
         self._heat_row.addWidget(self.heat, 0, top_left)
         self._layout.addLayout(self._heat_row)
         self._layout.addWidget(self.text)
-        if any(line.energy for line in self._decode_lines()):
-            self.heat.setChecked(is_warm)
-        else:
+        if not any(line.energy for line in self._decode_lines()):
             self.heat.setEnabled(False)
             self.heat.setToolTip(self.tr("No sensor was read while this answer was written."))
+
+    def _warm(self) -> None:
+        if self.heat.isEnabled():
+            self.heat.setChecked(self._is_warm)
 
     def _shade_legend(self) -> QLabel:
         names = {

@@ -16,7 +16,11 @@ from PySide6.QtWidgets import (
 from desktop.history.model import HistoryModel
 from monitor.store.records import QueryRow
 
-WIDTHS = {0: 104, 1: 132, 3: 84, 4: 76, 5: 62, 6: 86, 7: 80}
+NAMED_WIDTHS = {0: 104, 1: 132}
+WIDEST = {3: "≥ ● 88.8 mWh", 4: "≥ 88.8 mg", 5: "88888", 6: "≥ ● 0.00888 J", 7: "8888 t/s"}
+"""Columns of figures are as wide as one of these, the widest there are, so that none is cut."""
+
+CELL_PADDING = 20
 MODEL, PROMPT, PROMPT_WIDTH = 1, 2, 130
 DISPENSABLE = (7, 4, 5, 6)
 """Columns that make room for the prompt where the table is narrow, the first of them first."""
@@ -37,6 +41,8 @@ class QueryTable(QTableView):
     """The row that is to be shown in full."""
     selected = Signal(object)
     """All selected rows."""
+    fitted = Signal()
+    """Columns were shown or hidden, as there is room."""
 
     def __init__(self, model: HistoryModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,7 +63,9 @@ class QueryTable(QTableView):
         # drawn, for each column whether it is selected in every single row.
         header.setSelectionModel(QItemSelectionModel(model, header))
         header.setSectionResizeMode(PROMPT, QHeaderView.ResizeMode.Stretch)
-        for column, width in WIDTHS.items():
+        self.ensurePolished()  # its font is the style's from here on
+        self._widths = NAMED_WIDTHS | {at: self._width_of(at, text) for at, text in WIDEST.items()}
+        for column, width in self._widths.items():
             self.setColumnWidth(column, width)
         self.setItemDelegateForColumn(MODEL, _MiddleElided(self))
         self.selectionModel().currentRowChanged.connect(self._on_current)
@@ -67,13 +75,24 @@ class QueryTable(QTableView):
         model.modelAboutToBeReset.connect(self._remember)
         self._selected_before: list[int] = []
 
+    def _width_of(self, column: int, widest: str) -> int:
+        title = self._model.headerData(column, Qt.Orientation.Horizontal)
+        measured = self.fontMetrics().horizontalAdvance
+        return max(measured(widest), measured(title)) + CELL_PADDING
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show as many columns as leave the prompt legible."""
         super().resizeEvent(event)
-        room = self.viewport().width() - PROMPT_WIDTH - sum(WIDTHS.values())
+        room = self.viewport().width() - PROMPT_WIDTH - sum(self._widths.values())
         for column in DISPENSABLE:
             self.setColumnHidden(column, room < 0)
-            room += WIDTHS[column] if room < 0 else 0
+            room += self._widths[column] if room < 0 else 0
+        self.fitted.emit()
+
+    def hidden_titles(self) -> list[str]:
+        """Return the titles of the columns there is no room for."""
+        columns = [column for column in sorted(self._widths) if self.isColumnHidden(column)]
+        return [str(self._model.headerData(at, Qt.Orientation.Horizontal)) for at in columns]
 
     def rows_selected(self) -> list[QueryRow]:
         """Return the selected rows from the top."""

@@ -1,5 +1,6 @@
 """An answer as plain text, in which the word of a moment is marked and heat is laid under it."""
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +33,8 @@ class _Heat(QSyntaxHighlighter):
     def __init__(self, document: QTextDocument, levels: np.ndarray, theme: Theme) -> None:
         super().__init__(document)
         self._levels = levels
+        # Of the whole document at once: an answer may have thousands of paragraphs.
+        self._changes: list[int] = (np.flatnonzero(np.diff(levels)) + 1).tolist()
         self._formats = {level: QTextCharFormat() for level in range(NOT_READ, LEVELS)}
         for level in range(LEVELS):
             self._formats[level].setBackground(QColor(tint(theme, level)))
@@ -41,11 +44,11 @@ class _Heat(QSyntaxHighlighter):
     def highlightBlock(self, text: str) -> None:
         """Colour a paragraph, run by run."""
         first = self.currentBlock().position()
-        levels = self._levels[first : first + self.currentBlock().length() - 1]
-        bounds = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
-        for start, end in pairwise(bounds):
+        last = first + self.currentBlock().length() - 1
+        inside = slice(bisect_right(self._changes, first), bisect_left(self._changes, last))
+        for start, end in pairwise([first, *self._changes[inside], last]):
             if end > start:
-                self.setFormat(start, end - start, self._formats[int(levels[start])])
+                self.setFormat(start - first, end - start, self._formats[int(self._levels[start])])
 
 
 class TimedText(LimitedText):

@@ -113,14 +113,16 @@ class TotalsStrip(QFrame):
             queries_note = self.tr("the newest that match")
         elif unmeasured := now.queries - now.measured:
             queries_note = self.tr("%1 not measured").replace("%1", f"{unmeasured:,}")
-        token_change = self._change(now.joules_per_token, before.joules_per_token, is_least_mean)
+        token_note = self._change(now.joules_per_token, before.joules_per_token, is_least_mean)
+        if not token_note and now.joules_per_token is not None:
+            token_note = self.tr("over all of these queries")
         return (
             # The interval is shown where the change would be, if nothing came before.
             (energy_words(now), energy_change or _bounds(now)),
             (grams_words(now), grams_note),
             (f"{now.queries:,}", queries_note),
             (figures.count(now.completion_tokens), ""),
-            (per_token_words(now), token_change or self.tr("over all of these queries")),
+            (per_token_words(now), token_note),
             (figures.rate(now.tokens_per_s), self._change(now.tokens_per_s, before.tokens_per_s)),
         )
 

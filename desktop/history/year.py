@@ -69,5 +69,6 @@ class YearView(QWidget):
         squares = "&nbsp;".join(
             f'<span style="color:{color.name()}">■</span>' for color in self.calendar.colors()
         )
-        words = self.tr("less energy %1 more, in quarters of the days").replace("%1", squares)
+        words = self.tr("less energy %1 more: each shade is a quarter of the days")
+        words = words.replace("%1", squares)
         self._legend.setText(words)

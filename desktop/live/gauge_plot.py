@@ -32,7 +32,7 @@ class GaugePlot(pg.PlotWidget):
     """
 
     def __init__(self, gauges: LiveGauges, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._gauges, self._theme = gauges, theme
         self._curves: dict[str, pg.PlotCurveItem] = {}
         self._lines: list[pg.PlotCurveItem] = []

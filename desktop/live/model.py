@@ -24,6 +24,7 @@ from monitor.meter import Event
 from monitor.power.channel import Channel, Kind, Role
 from monitor.power.curve import Gap
 from monitor.power.sampler import Sampler
+from monitor.power.silences import levelled
 from monitor.power.trace import Trace
 
 LAG_S = 0.3
@@ -169,7 +170,7 @@ class LiveModel:
         assert series.channel
         first = series.pyramid.count
         if first < until:
-            power_w = resample(self._sampler.trace, series.channel.key, self._grid_s(first, until))
+            power_w = resample(self._sampler.trace, series.channel, self._grid_s(first, until))
             series.pyramid.extend(power_w)
 
     def _extend_total(self, until: int) -> None:
@@ -190,12 +191,13 @@ def _extend_unknown(series: Series, until: int) -> None:
     series.pyramid.extend(np.full(max(until - series.pyramid.count, 0), np.nan))
 
 
-def resample(trace: Trace, key: str, grid_s: Floats) -> Floats:
+def resample(trace: Trace, channel: Channel, grid_s: Floats) -> Floats:
     """Return a channel's watts at some times, NaN in gaps and where nothing was read yet."""
-    curve = trace.curve(key, float(grid_s[0]), float(grid_s[-1]))
+    curve = trace.curve(channel.key, float(grid_s[0]), float(grid_s[-1]))
     if len(curve.time_s) < 2:
         return np.full(len(grid_s), np.nan)
+    curve = levelled(channel, curve)
     power_w = np.interp(grid_s, curve.time_s, curve.power_w, left=np.nan, right=np.nan)
-    after = np.clip(np.searchsorted(curve.time_s, grid_s), 0, len(curve.time_s) - 1)
+    after = np.minimum(np.searchsorted(curve.time_s, grid_s), len(curve.time_s) - 1)
     power_w[(curve.gap[after] != Gap.NONE) & (after > 0)] = np.nan
     return power_w

@@ -68,7 +68,7 @@ class LivePlot(pg.PlotWidget):
     """A frame: the monotonic time of its end, and the seconds it spans."""
 
     def __init__(self, model: LiveModel, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._model, self._theme = model, theme
         self._curves: dict[str, pg.PlotCurveItem] = {}
         self._shades: list[QGraphicsRectItem] = []

@@ -9,12 +9,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop.bridge import Bridge
-from desktop.chat.model import ChatModel
+from desktop.engine import EngineModel
 from desktop.models.dialog import ModelsDialog
 from desktop.models.download import DownloadPane
 from desktop.models.load_options import LoadOptionsDialog
 from desktop.models.load_texts import remedy_text
-from desktop.notice import Notice
+from desktop.notice import BUSY, Notice
 from desktop.services import Services
 from desktop.strip import StatusStrip
 from desktop.theme.palette import Theme
@@ -30,7 +30,7 @@ MODEL_PREFERENCE = "model"
 
 
 class ModelDeeds(QObject):
-    """Joins the chat, the model menu and the dialogs of models.
+    """Joins the engine, the model menu and the dialogs of models.
 
     :param window: above which dialogs are opened
     """
@@ -40,7 +40,7 @@ class ModelDeeds(QObject):
 
     def __init__(
         self,
-        chat: ChatModel,
+        engine: EngineModel,
         strip: StatusStrip,
         notice: Notice,
         bridge: Bridge,
@@ -49,7 +49,7 @@ class ModelDeeds(QObject):
         window: QWidget,
     ) -> None:
         super().__init__(window)
-        self._chat, self._strip, self._notice = chat, strip, notice
+        self._engine, self._strip, self._notice = engine, strip, notice
         self._bridge, self._services, self._theme = bridge, services, theme
         self._history, self._window = services.history, window
         self.models: list[Found] = []
@@ -59,12 +59,11 @@ class ModelDeeds(QObject):
         strip.menu_wanted.connect(self.refresh)
         strip.model_chosen.connect(self.choose)
         strip.file_wanted.connect(self.ask_file)
-        strip.unload_wanted.connect(chat.unload)
+        strip.unload_wanted.connect(self.unload)
         strip.library_wanted.connect(self.open_library)
         strip.options_wanted.connect(self.open_options)
-        chat.model_changed.connect(self._show)
-        chat.stuck.connect(self.offer)
-        chat.noted.connect(notice.say)
+        engine.model_changed.connect(self._show)
+        engine.noted.connect(notice.say)
         bridge.stuck.connect(self.offer)
 
     def set_theme(self, theme: Theme) -> None:
@@ -89,7 +88,7 @@ class ModelDeeds(QObject):
 
     def _take(self, found: tuple[list[Found], dict[str, Found], str | None]) -> None:
         self.models, self._by_file, preferred = found
-        if self._chat.model is None:
+        if self._engine.model is None:
             usable = [model for model in self.models if model.info]
             chosen = [model for model in usable if str(model.path) == preferred] or usable
             if chosen:
@@ -99,34 +98,41 @@ class ModelDeeds(QObject):
 
     def _tell(self) -> None:
         """Show the library everywhere, now that it is known which of it is in use."""
-        self._strip.show_models(self.models, self._chat.model, self._chat.is_loaded)
+        self._strip.show_models(self.models, self._engine.model, self._engine.is_loaded)
         self.listed.emit(self.models)
         self._show()
 
     def _show(self) -> None:
-        path = self._chat.model
+        path = self._engine.model
         chosen = self._by_file.get(os.path.realpath(path)) if path else None
-        self._strip.show_model(chosen, self._chat.place if self._chat.is_loaded else "")
+        self._strip.show_model(chosen, self._engine.place if self._engine.is_loaded else "")
 
     # --- choosing ------------------------------------------------------------------------
 
     def choose(self, path: Path) -> None:
         """Use a model from now on, and load it as it was loaded last."""
-        if self._chat.busy:
-            self._notice.say(
-                self.tr("Stop what is running first; then another model can be chosen.")
-            )
+        if self._engine.busy:
+            words = self.tr("Stop what is running first; then another model can be chosen.")
+            self._notice.say(words, topic=BUSY)
             return
         self._notice.settle("")
         history = self._history
         self._bridge.change(lambda: history.set_preference(MODEL_PREFERENCE, str(path)))
         self._use(path, load=True)
 
+    def unload(self) -> None:
+        """Give back the memory of the model, unless it is at work."""
+        if self._engine.busy:
+            words = self.tr("Stop what is running first; then the model can be unloaded.")
+            self._notice.say(words, topic=BUSY)
+        else:
+            self._engine.unload()
+
     def _use(self, path: Path, load: bool, then: Callable[[], None] = lambda: None) -> None:
         history = self._history
 
         def take(options: LoadOptions) -> None:
-            self._chat.choose_model(path, load=load, options=options)
+            self._engine.choose_model(path, load=load, options=options)
             then()
 
         self._bridge.read(lambda: options_for(history, path), take)
@@ -182,14 +188,14 @@ class ModelDeeds(QObject):
         )
 
     def _try(self, remedy: Remedy) -> None:
-        if self._chat.model and not self._chat.busy:
-            self._chat.choose_model(
-                self._chat.model, load=True, options=remedy.options, insist=True
+        if self._engine.model and not self._engine.busy:
+            self._engine.choose_model(
+                self._engine.model, load=True, options=remedy.options, insist=True
             )
 
     def open_options(self) -> None:
         """Let the person choose how the model is loaded."""
-        path = self._chat.model
+        path = self._engine.model
         if path is None:
             self._notice.say(self.tr("Choose a model first; then its options can be set."))
             return
@@ -216,22 +222,22 @@ class ModelDeeds(QObject):
             self._history,
             self._theme,
             info,
-            self._chat.options,
+            self._engine.options,
             hello,
             self._window,
-            (self._services.engine.memory_bytes or 0) if self._chat.is_loaded else 0,
+            (self._services.engine.memory_bytes or 0) if self._engine.is_loaded else 0,
         )
         dialog.load_wanted.connect(lambda options: self._load_with(info.path, options))
-        dialog.kept.connect(lambda options: self._chat.set_options(info.path, options))
+        dialog.kept.connect(lambda options: self._engine.set_options(info.path, options))
         dialog.finished.connect(lambda _result: dialog.deleteLater())
         dialog.open()
 
     def _load_with(self, path: Path, options: LoadOptions) -> None:
-        if self._chat.busy:
-            self._chat.set_options(path, options)
+        if self._engine.busy:
+            self._engine.set_options(path, options)
             self._notice.say(self.tr("The options are kept; they count from the next load on."))
         else:
-            self._chat.choose_model(path, load=True, options=options, insist=True)
+            self._engine.choose_model(path, load=True, options=options, insist=True)
 
     # --- the library ---------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class ChannelTable(QFrame):
     def draw(self, trace: Trace) -> None:
         """Draw the last minute."""
         for key, line in self._lines.items():
-            line.show_watts(last_minute(trace, key))
+            line.show_watts(last_minute(trace, self._watts[key][0]))
 
     def _head(self) -> None:
         for column, title in enumerate(

@@ -104,12 +104,9 @@ class SensorsPage(QWidget):
     def _head(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.addWidget(label(self.tr("What is measured"), "title"), 1, Qt.AlignmentFlag.AlignTop)
+        if self.test_row:
+            row.addWidget(self.test_row.begin)
         buttons = (
-            (
-                self.tr("Test the sensors"),
-                self.tr("Learn how often each refreshes, in what steps, and how quietly it rests"),
-                self._test,
-            ),
             (
                 self.tr("Idle baseline …"),
                 self.tr("What this machine draws when it does nothing"),
@@ -211,10 +208,6 @@ class SensorsPage(QWidget):
             self._explained.addWidget(self._gauges)
 
     # --- deeds ----------------------------------------------------------------------------
-
-    def _test(self) -> None:
-        if self.test_row:
-            self.test_row.start()
 
     def _mend(self, probe: Probe) -> None:
         """Open what can be done about a source, or taken back."""

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLay
 
 from desktop.sensors.mending import is_mended
 from desktop.sensors.scheme import Watts
-from desktop.sensors.words import source_name
+from desktop.sensors.words import source_name, source_title
 from desktop.theme.doubts import doubt_words
 from desktop.theme.widgets import label, named, tool_button
 from monitor.power.channel import Channel, Kind, Probe, ProbeState
@@ -62,7 +62,9 @@ class ProbeList(QWidget):
         for probe in present:
             keys = [c.key for c in channels if (c.key + ":").startswith(f"{probe.source}:")]
             is_read = not keys or any(watts.get(key) is not None for key in keys)
-            self._cards[probe.source].show_probe(probe, is_read)
+            card = self._cards[probe.source]
+            card.show_title(*source_title(probe.source, channels))
+            card.show_probe(probe, is_read)
         absent = [probe for probe in probes if probe.state is ProbeState.ABSENT]
         is_measured = any(channel.kind is not Kind.MODELLED for channel in channels)
         self._show_absent(absent, is_measured)
@@ -74,7 +76,7 @@ class ProbeList(QWidget):
         self._cards = {}
         self._laid_out = [(probe.source, probe.state) for probe in present]
         for probe in present:
-            card = self._cards[probe.source] = _Card(probe.source)
+            card = self._cards[probe.source] = _Card()
             card.mend_wanted.connect(self.mend_wanted)
             (self._urgent if probe.state in URGENT else self._present).addWidget(card)
         self.urgent.setVisible(any(state in URGENT for _, state in self._laid_out))
@@ -109,7 +111,7 @@ class _Card(QFrame):
 
     mend_wanted = Signal(object)
 
-    def __init__(self, source: str, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._probe: Probe | None = None
         self._is_read: bool | None = None
@@ -117,6 +119,8 @@ class _Card(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 8, 14, 8)
         layout.setSpacing(3)
+        self._title = label("")
+        self._beside = label("", "muted")
         self._state = label("")
         self._reason = label("", "muted", wrap=True)
         self._doubt = label("", "warning", wrap=True)
@@ -128,13 +132,19 @@ class _Card(QFrame):
         self._undo.clicked.connect(lambda: self.mend_wanted.emit(self._probe))
         row = QHBoxLayout()
         row.setSpacing(12)
-        row.addWidget(label(source_name(source)), 1)
+        row.addWidget(self._title)
+        row.addWidget(self._beside, 1)
         for widget in (self._state, self._undo, self._mend):
             row.addWidget(widget)
         layout.addLayout(row)
         layout.addWidget(self._doubt)
         layout.addWidget(self._reason)
         layout.addWidget(self._by_hand)
+
+    def show_title(self, title: str, beside: str) -> None:
+        """Show what the source is called, and what is to be said beside that."""
+        self._title.setText(title)
+        self._beside.setText(beside)
 
     def show_probe(self, probe: Probe, is_read: bool) -> None:
         """Show what the source says now.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from desktop.theme.palette import Theme
 from monitor.energy.account import weakest
 from monitor.power.channel import Channel, Domain, Kind, Role
+from monitor.power.memory import lacks_memory
 from monitor.power.present import total_w
 
 Watts = Mapping[str, float | None]
@@ -74,8 +75,7 @@ def scheme_of(channels: Sequence[Channel]) -> Scheme:
     missing = []
     if not {part.domain for part in parts} & {Domain.CPU, Domain.SOC}:
         missing.append(Domain.CPU)
-    # Memory may lie inside a part: on a module with its processor, for one.
-    if not any(c.domain is Domain.DRAM and c.role is not Role.WHOLE for c in channels):
+    if lacks_memory(channels):
         missing.append(Domain.DRAM)
     return Scheme(
         tuple(Part(part, tuple(within[part.key])) for part in parts),

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop.live.model import LAG_S, resample
 from desktop.live.pyramid import Floats
+from monitor.power.channel import Channel
 from monitor.power.trace import Trace
 
 SPAN_S = 60.0
@@ -19,10 +20,10 @@ POINTS = 121
 SIZE = QSize(120, 20)
 
 
-def last_minute(trace: Trace, key: str) -> Floats:
+def last_minute(trace: Trace, channel: Channel) -> Floats:
     """Return a channel's watts of the last minute, NaN where there were none. Shape (POINTS,)."""
     end_s = time.monotonic() - LAG_S
-    return resample(trace, key, np.linspace(end_s - SPAN_S, end_s, POINTS))
+    return resample(trace, channel, np.linspace(end_s - SPAN_S, end_s, POINTS))
 
 
 class Sparkline(QWidget):

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop.bridge import Bridge
 from desktop.sensors.words import source_name
-from desktop.theme.widgets import label
+from desktop.theme.widgets import label, tool_button
 from monitor.power.sampler import Sampler
 from monitor.power.selftest import SECONDS, Traits
 from monitor.sensor_testing import SensorTest, untested
@@ -20,7 +20,10 @@ FIRST_MS = 20_000
 
 
 class SelfTestRow(QWidget):
-    """Progress of the self-test and what came of it; hidden while there is nothing to say.
+    """Progress of the self-test and what came of it.
+
+    It takes its room from the beginning: a test that begins by itself moves nothing below it that
+    somebody is about to click on.
 
     A test gives way to a model: its readings would come on top of the query's own, and what they
     tell would not be of a machine at rest. What was begun by itself is begun again later.
@@ -45,6 +48,13 @@ class SelfTestRow(QWidget):
         self._test: SensorTest | None = None
         self._gave_way = False
         self._share = 0.0
+        self.begin = tool_button(self.tr("Test the sensors"))
+        """Begins a test; to be put where the other deeds of the page are."""
+        self.begin.setParent(self)
+        self.begin.setToolTip(
+            self.tr("Learn how often each refreshes, in what steps, and how quietly it rests")
+        )
+        self.begin.clicked.connect(self.start)
         self.told = label("", "muted", wrap=True)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
@@ -53,6 +63,9 @@ class SelfTestRow(QWidget):
         self.bar.setAccessibleName(self.tr("Progress of the sensors' test"))
         self.cancel = QPushButton(self.tr("Cancel"))
         self.cancel.clicked.connect(self.stop)
+        room = self.cancel.sizePolicy()
+        room.setRetainSizeWhenHidden(True)
+        self.cancel.setSizePolicy(room)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.told, 1)
@@ -65,7 +78,7 @@ class SelfTestRow(QWidget):
         self._begins_itself = not history.store.is_read_only
         if self._begins_itself:
             self._first.start()
-        self.hide()
+        self._say("")
 
     @property
     def is_running(self) -> bool:
@@ -98,7 +111,6 @@ class SelfTestRow(QWidget):
         """Begin a test, unless one is under way or a model is at work."""
         if self.is_running:
             return
-        self.show()
         if self._bridge.busy:
             self._say(self.tr("A model is at work. Wait until it has ended."))
             return
@@ -121,6 +133,7 @@ class SelfTestRow(QWidget):
         """End the test; nothing of it is kept."""
         if self._test:
             self._test.cancel()
+            self._give_keys_back()
             self.cancel.setEnabled(False)
 
     def _run(self, test: SensorTest) -> str:
@@ -161,7 +174,14 @@ class SelfTestRow(QWidget):
         self._say(words)
         self.read()
 
+    def _give_keys_back(self) -> None:
+        """Let the keys stay near as the button that has them goes: the page follows them."""
+        if self.cancel.hasFocus():
+            self.begin.setFocus()
+
     def _say(self, words: str) -> None:
+        if not self.is_running:
+            self._give_keys_back()
         self.told.setText(words)
         self.bar.setValue(0)
         for widget in (self.bar, self.cancel):

@@ -1,12 +1,14 @@
 """How the Sensors page names what it shows."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QCoreApplication
 
 from desktop.theme.bill import when_words
 from monitor import figures
 from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.gauge import Quantity
-from monitor.power.selftest import Traits, Verdict
+from monitor.power.selftest import Traits, Verdict, fits, used_period_s
 from monitor.power.sources.plug import PREFIX
 
 translate = QCoreApplication.translate
@@ -77,21 +79,48 @@ def refresh(channel: Channel, traits: Traits | None) -> str:
     """Write how often a sensor refreshes, and how that is known."""
     if channel.kind is Kind.MODELLED:
         return translate("Sensors", "computed")
-    if traits is None:
+    if traits is None or not fits(channel, traits):
         return figures.duration(channel.period_s)
     if traits.verdict is Verdict.STILL:
         return translate("Sensors", "stood still")
     if traits.period_s is None:
         return figures.duration(channel.period_s)
+    used_s = used_period_s(channel, traits)
+    if used_s > traits.period_s:
+        is_mean = channel.kind is Kind.POWER
+        how = translate("Sensors", "mean") if is_mean else translate("Sensors", "seen")
+        return f"{figures.duration(used_s)} {how}"
+    return f"{_learned(traits)} " + translate("Sensors", "learned")
+
+
+def _learned(traits: Traits) -> str:
     mark = "≤ " if traits.verdict is Verdict.FAST else ""
-    return f"{mark}{figures.duration(traits.period_s)} " + translate("Sensors", "learned")
+    return f"{mark}{figures.duration(traits.period_s)}"
+
+
+def _older(channel: Channel, traits: Traits) -> str:
+    """Say with what bills reckon, if that is more than was learned."""
+    used_s = used_period_s(channel, traits)
+    if traits.period_s is None or used_s <= traits.period_s:
+        return ""
+    if channel.kind is Kind.POWER:
+        words = translate(
+            "Sensors", "It is renewed every %1, but tells a mean: bills take it to be up to %2 old."
+        )
+    else:
+        words = translate(
+            "Sensors",
+            "It moved every %1 then, but was seen to move every %2 only when it was opened: bills "
+            "reckon with that.",
+        )
+    return words.replace("%1", _learned(traits)).replace("%2", figures.duration(used_s))
 
 
 def refresh_tip(channel: Channel, traits: Traits | None) -> str:
     """Say what was learned of a sensor, and when."""
     if channel.kind is Kind.MODELLED:
         return translate("Sensors", "There is no sensor that could refresh.")
-    if traits is None:
+    if traits is None or not fits(channel, traits):
         return translate("Sensors", "As documented. “Test the sensors” learns it on this machine.")
     told = {
         Verdict.FOUND: translate("Sensors", "Learned on this machine, %1."),
@@ -107,6 +136,8 @@ def refresh_tip(channel: Channel, traits: Traits | None) -> str:
             "Sensors", "As documented: it told nothing while it was tested, %1."
         ),
     }[traits.verdict].replace("%1", when_words(traits.measured_at))
+    if older := _older(channel, traits):
+        told += " " + older
     if traits.step_j:
         told += " " + translate("Sensors", "Step %1.").replace(
             "%1", f"{figures.significant(traits.step_j * 1e6)} µJ"
@@ -126,6 +157,19 @@ def quantity_name(quantity: Quantity) -> str:
         Quantity.MEMORY: translate("Sensors", "Memory"),
         Quantity.THROTTLE: translate("Sensors", "Throttled"),
     }[quantity]
+
+
+def source_title(source: str, channels: Sequence[Channel]) -> tuple[str, str]:
+    """Return what a source is called, and what is to stand quietly beside that.
+
+    A plug is called what a person calls it; its address stands beside.
+    """
+    if source.startswith(PREFIX):
+        address = source.removeprefix(PREFIX)
+        given = next((each.label for each in channels if each.key == source), "")
+        if given and address not in given:
+            return given, address
+    return source_name(source), ""
 
 
 def source_name(source: str) -> str:

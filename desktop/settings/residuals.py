@@ -19,7 +19,7 @@ class ResidualPlot(pg.PlotWidget):
     """Draws :class:`Residuals`: read less told, over what was told; a good fit lies about zero."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme = theme
         self._shown: Residuals | None = None
         hold_still(self, LEFT_WIDTH)

@@ -1,5 +1,6 @@
 """What takes how much room in the history's file."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QVBoxLayout, QWidget
 
 from desktop.bridge import Bridge
@@ -7,7 +8,20 @@ from desktop.storage.work import LongWork
 from desktop.theme.widgets import label, tool_button
 from monitor import figures
 from monitor.store.history import History
-from monitor.store.upkeep import Sizes, sizes, vacuum
+from monitor.store.upkeep import (
+    BENCHMARKS,
+    BILLS,
+    INDEXES,
+    OTHER,
+    QUERIES,
+    SUMS,
+    TEXTS,
+    TRACES,
+    WORDS,
+    Sizes,
+    sizes,
+    vacuum,
+)
 
 
 class SizeTab(QWidget):
@@ -21,6 +35,17 @@ class SizeTab(QWidget):
         self._total = label(self.tr("Measuring …"), "title")
         self._note = label("", "muted", wrap=True)
         self._rows = QWidget()
+        self._titles = {
+            QUERIES: self.tr("Queries"),
+            BILLS: self.tr("Bills"),
+            TRACES: self.tr("Power curves"),
+            TEXTS: self.tr("Prompts and answers"),
+            WORDS: self.tr("Words for searches"),
+            SUMS: self.tr("Totals and charts"),
+            BENCHMARKS: self.tr("Benchmarks"),
+            INDEXES: self.tr("Indexes"),
+            OTHER: self.tr("Other"),
+        }
         self.tidy = tool_button(self.tr("Give unused room back"))
         self.tidy.clicked.connect(self._vacuum)
         self._layout = QVBoxLayout(self)
@@ -36,9 +61,9 @@ class SizeTab(QWidget):
 
     def _show(self, found: Sizes) -> None:
         self._total.setText(figures.size(found.file_bytes))
-        notes = [self.tr("%1 of it are unused.").replace("%1", figures.size(found.free_bytes))]
+        notes = [self.tr("%1 of it is unused.").replace("%1", figures.size(found.free_bytes))]
         if found.log_bytes:
-            beside = self.tr("%1 lie beside it in the log of the latest changes.")
+            beside = self.tr("%1 lies beside it in the log of the latest changes.")
             notes.append(beside.replace("%1", figures.size(found.log_bytes)))
         if not found.is_exact:
             notes.append(self.tr("The parts are estimated."))
@@ -53,9 +78,11 @@ class SizeTab(QWidget):
             bar.setRange(0, 1000)
             bar.setValue(round(1000 * size / most))
             bar.setTextVisible(False)
-            grid.addWidget(label(name), at, 0)
+            bar.setAccessibleName(self._titles[name])
+            bar.setAccessibleDescription(figures.size(size))
+            grid.addWidget(label(self._titles[name]), at, 0)
             grid.addWidget(bar, at, 1)
-            grid.addWidget(label(figures.size(size), "muted"), at, 2)
+            grid.addWidget(label(figures.size(size), "muted"), at, 2, Qt.AlignmentFlag.AlignRight)
         grid.setColumnStretch(1, 1)
         self._layout.replaceWidget(self._rows, rows)
         self._rows.deleteLater()

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QDateTime, QLocale
 
-from monitor import report
+from monitor import bill_words
 from monitor.energy.account import Bill
-from monitor.power.channel import Kind
+from monitor.energy.present import Present
+from monitor.power.channel import Kind, Role
 from monitor.store.records import QueryRecord, Status
 
 TEXTS = (
@@ -25,6 +26,7 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Bill", "◐ integrated from the sensor's watts"),
     QT_TRANSLATE_NOOP("Bill", "○ modelled from the load; no sensor can be read"),
     QT_TRANSLATE_NOOP("Bill", "not measured"),
+    QT_TRANSLATE_NOOP("Bill", "Not read, so that the total is not known: %1."),
     QT_TRANSLATE_NOOP("Bill", "running"),
     QT_TRANSLATE_NOOP("Bill", "done"),
     QT_TRANSLATE_NOOP("Bill", "stopped"),
@@ -40,18 +42,18 @@ def translate(text: str) -> str:
 
 
 def headline(record: QueryRecord) -> str:
-    """Say in one line what an answer cost; see :func:`monitor.report.headline`."""
-    return report.headline(record, translate, "  ·  ")
+    """Say in one line what an answer cost; see :func:`monitor.bill_words.headline`."""
+    return bill_words.headline(record, translate, "  ·  ")
 
 
 def unread_notes(bill: Bill) -> list[str]:
-    """Say which parts a total lacks; see :func:`monitor.report.unread_notes`."""
-    return report.unread_notes(bill, translate)
+    """Say which parts a total lacks; see :func:`monitor.bill_words.unread_notes`."""
+    return bill_words.unread_notes(bill, translate)
 
 
 def no_footprint(record: QueryRecord) -> str:
-    """Say why nothing is known of its emissions; see :func:`monitor.report.no_footprint`."""
-    return report.no_footprint(record, translate)
+    """Say why nothing is known of its emissions; see :func:`monitor.bill_words.no_footprint`."""
+    return bill_words.no_footprint(record, translate)
 
 
 def local_time(started_at: str) -> QDateTime:
@@ -84,6 +86,17 @@ def kind_words(kind: Kind | None) -> str:
         None: "not measured",
     }
     return translate(words[kind])
+
+
+def power_words(now: Present) -> str:
+    """Say where the watts of a moment came from, or which parts keep them from being known."""
+    unread = [
+        each.label for each, power_w in now.billed if each.role is Role.PART and power_w is None
+    ]
+    if not unread:
+        return kind_words(now.kind)
+    words = translate("Not read, so that the total is not known: %1.")
+    return words.replace("%1", ", ".join(unread))
 
 
 def status_words(status: Status) -> str:

@@ -5,6 +5,8 @@ from PySide6.QtCore import QEvent, QObject
 
 from desktop.theme.palette import Theme
 
+SIDES = ("left", "bottom")
+
 
 class _WheelIgnored(QObject):
     """Leaves the wheel to the page a plot stands in: a plot takes it and does nothing with it."""
@@ -21,7 +23,6 @@ def freeze(plot: pg.PlotWidget) -> None:
     """Make a plot a picture: nothing of it is dragged, its ranges are set by hand, and the wheel
     scrolls the page."""
     plot.hideButtons()
-    plot.setMenuEnabled(False)
     plot.setMouseEnabled(False, False)
     plot.viewport().installEventFilter(_WheelIgnored(plot))
     plot.plotItem.vb.disableAutoRange()
@@ -41,7 +42,12 @@ def hold_still(plot: pg.PlotWidget, left_width: int) -> None:
 def color_axes(plot: pg.PlotWidget, theme: Theme) -> None:
     """Give ground and axes of a plot a theme's colours."""
     plot.setBackground(theme.surface)
-    for side in ("left", "bottom"):
-        axis = plot.getAxis(side)
-        axis.setPen(pg.mkPen(theme.line))
-        axis.setTextPen(pg.mkPen(theme.muted))
+    frame_axes(plot, theme.line)
+    for side in SIDES:
+        plot.getAxis(side).setTextPen(pg.mkPen(theme.muted))
+
+
+def frame_axes(plot: pg.PlotWidget, color: str) -> None:
+    """Draw the axes of a plot in a colour: the accent's while it heeds the keys."""
+    for side in SIDES:
+        plot.getAxis(side).setPen(pg.mkPen(color))

@@ -218,8 +218,11 @@ def _style_sheet(theme: Theme) -> str:
         outline: none;
     }}
     QListView#conversations {{ border: none; background: transparent; }}
+    QListView:focus, QTableView:focus {{ border-color: {theme.accent}; }}
     QListView::item {{ padding: 6px 8px; border-radius: 4px; }}
-    QTableView::item {{ padding: 0 6px; border: none; }}
+    QTableView::item {{ padding: 0 5px; border: none; }}
+    QListView::item:focus {{ border: 1px solid {theme.accent}; padding: 5px 7px; }}
+    QTableView::item:focus {{ border: 1px solid {theme.accent}; padding: 0 4px; }}
     QListView::item:selected, QTableView::item:selected {{
         background: {theme.raised}; color: {theme.text};
     }}
@@ -231,6 +234,7 @@ def _style_sheet(theme: Theme) -> str:
     QScrollBar::handle:hover {{ background: {theme.muted}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QAbstractScrollArea::corner {{ background: transparent; border: none; }}
     QTabWidget::pane {{ border: 1px solid {theme.line}; border-radius: 6px; }}
     QTabBar::tab {{
         background: transparent; color: {theme.muted}; border: none; padding: 6px 14px;
@@ -238,7 +242,11 @@ def _style_sheet(theme: Theme) -> str:
     }}
     QTabBar::tab:selected {{ color: {theme.text}; border-bottom-color: {theme.accent}; }}
     QTabBar::tab:hover {{ color: {theme.text}; }}
-    QTabBar {{ qproperty-drawBase: 0; }}
+    QTabBar::tab:focus {{
+        border: 1px solid {theme.accent}; border-bottom-width: 2px; padding: 5px 13px 6px 13px;
+    }}
+    QTabBar {{ qproperty-drawBase: 0; outline: none; }}
+    QTabBar QToolButton {{ padding: 0; }}
     QListWidget {{ padding: 2px; }}
     QRadioButton::indicator {{
         width: 12px; height: 12px; border: 1px solid {theme.muted}; border-radius: 7px;
@@ -275,6 +283,8 @@ def _style_sheet(theme: Theme) -> str:
     QToolButton#qt_calendar_nextmonth {{ qproperty-arrowType: RightArrow; }}
     QCalendarWidget QTableView::item {{ padding: 0; }}
     QScrollArea {{ border: none; background: transparent; }}
+    QScrollArea#query {{ border: 1px solid transparent; border-radius: 6px; }}
+    QScrollArea#query:focus {{ border-color: {theme.accent}; }}
     QWidget#page {{ background: transparent; }}
     QProgressBar {{
         border: 1px solid {theme.line}; border-radius: 4px; background: {theme.ground};

@@ -22,13 +22,14 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.live.moments import Moments
-from desktop.theme.bill import kind_words
+from desktop.theme.bill import power_words, unread_notes
 from desktop.theme.gauges import device_name
 from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from desktop.watch.clock import clock
 from monitor import figures
+from monitor.bill_words import total_words
 from monitor.energy.account import Bill
 from monitor.power.gauge import Quantity
 from monitor.power.present import present_reading
@@ -142,7 +143,9 @@ class FloatingMeter(QWidget):
         layout.addWidget(self.energy)
         layout.addWidget(self.heat)
         # Wide enough for any figure, so that it does not twitch from second to second.
-        self.energy.setMinimumWidth(self.fontMetrics().horizontalAdvance("● 000.0 kWh · 00:00:00"))
+        self.energy.setMinimumWidth(
+            self.fontMetrics().horizontalAdvance("≥ ● 000.0 kWh · 00:00:00")
+        )
 
     def set_theme(self, theme: Theme) -> None:
         """Take a theme's colours."""
@@ -170,7 +173,7 @@ class FloatingMeter(QWidget):
             return
         now = self._moments.now
         self.power.setText(figures.marked(now.kind, figures.power(now.total_w)))
-        self.power.setToolTip(kind_words(now.kind))
+        self.power.setToolTip(power_words(now))
         self._fit()
         if not self._is_reading:
             self._is_reading = True
@@ -185,12 +188,12 @@ class FloatingMeter(QWidget):
 
     def show_reckoned(self, reckoned: Reckoned) -> None:
         """Show what was reckoned."""
-        total = reckoned.bill.total()
-        energy = figures.marked(total.kind, figures.energy(total.joules))
+        energy = total_words(reckoned.bill)
         self.energy.setText(f"{energy} · {clock(time.monotonic() - self._start_s)}")
         at = QLocale().toString(self._since.time(), QLocale.FormatType.ShortFormat)
         since = self.tr("Since %1: %2").replace("%1", at)
-        self.energy.setToolTip(since.replace("%2", f"{energy} {figures.bounds(total.energy)}"))
+        since = since.replace("%2", f"{energy} {figures.bounds(reckoned.bill.total().energy)}")
+        self.energy.setToolTip("\n".join((since.strip(), *unread_notes(reckoned.bill))))
         self.heat.setVisible(reckoned.heat is not None)
         if reckoned.heat:
             name, degrees = reckoned.heat

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QObject, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QApplication,
@@ -24,6 +24,10 @@ from monitor.recorded import Recording
 ENTRY = Qt.ItemDataRole.UserRole
 
 MARGIN, GAP = 8, 2
+
+REST_MS = 150
+"""A row is opened by keys once they have rested on it for so long: an hour's curve takes a while to
+read, and a person who holds a key down passes many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,12 @@ class _Painter(QStyledItemDelegate):
 
 
 class RecordingList(QListView):
-    """Lists recordings; a click or Enter opens one."""
+    """Lists recordings; a click opens one, and so do the keys that go from row to row."""
 
     opened = Signal(str)
     """What was chosen; see :meth:`WatchModel.open`."""
-    delete_wanted = Signal()
+    delete_wanted = Signal(object)
+    """A person wants this :class:`Recording` deleted."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -119,8 +124,10 @@ class RecordingList(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setAccessibleName(self.tr("Recordings"))
-        self.clicked.connect(lambda index: self.opened.emit(index.data(ENTRY).name))
-        self.activated.connect(lambda index: self.opened.emit(index.data(ENTRY).name))
+        self._rest = QTimer(self, interval=REST_MS, singleShot=True)
+        self._rest.timeout.connect(self._open)
+        self.clicked.connect(self._open)
+        self.activated.connect(self._open)
         self._fill()
 
     @property
@@ -134,11 +141,27 @@ class RecordingList(QListView):
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete what is shown by the key for it."""
+        """Delete what is marked by the key for it; open what other keys lead to."""
+        before = self._marked
         if event.matches(QKeySequence.StandardKey.Delete):
-            self.delete_wanted.emit()
-        else:
-            super().keyPressEvent(event)
+            self._rest.stop()
+            if before and before.recording:
+                self.delete_wanted.emit(before.recording)
+            return
+        super().keyPressEvent(event)
+        if self._marked is not before:
+            self._rest.start()
+
+    @property
+    def _marked(self) -> Entry | None:
+        entry: Entry | None = self.currentIndex().data(ENTRY)
+        return entry
+
+    def _open(self) -> None:
+        self._rest.stop()
+        if marked := self._marked:
+            self._shown = marked.name
+            self.opened.emit(marked.name)
 
     def show_kept(self, kept: Sequence[Recording]) -> None:
         """List what is kept."""
@@ -151,8 +174,12 @@ class RecordingList(QListView):
         self._fill()
 
     def show_opened(self, name: str) -> None:
-        """Mark the row that is shown."""
+        """Mark the row that is shown, unless keys have just led to another."""
         self._shown = name
+        if not self._rest.isActive():
+            self._mark(name)
+
+    def _mark(self, name: str) -> None:
         for row, entry in enumerate(self.entries):
             if entry.name == name:
                 self.setCurrentIndex(self._entries.index(row))
@@ -170,5 +197,6 @@ class RecordingList(QListView):
             for each in self._kept
             if running is None or each.id != running.id
         ]
+        marked = self._marked if self._rest.isActive() else None
         self._entries.show(rows)
-        self.show_opened(self._shown)
+        self._mark(marked.name if marked else self._shown)

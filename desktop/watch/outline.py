@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from monitor.power.channel import Channel, Role
 from monitor.power.curve import Curve, Gap
+from monitor.power.silences import levelled
 from monitor.recorded import Recorded
 
 BUCKETS = 400
@@ -35,10 +36,11 @@ def outlines_of(recorded: Recorded) -> tuple[Outline, ...]:
     Of hours and many channels that takes a tenth of a second: not for the window's thread.
     """
     duration_s = max(recorded.recording.duration_s, 0.1)
+    curves = recorded.billed()
     parts = [
-        (channel, recorded.curves[channel.key])
+        (channel, levelled(channel, curves[channel.key]))
         for channel in recorded.recording.channels
-        if channel.role is Role.PART and channel.key in recorded.curves
+        if channel.role is Role.PART and channel.key in curves
     ]
     drawn = [
         Outline(channel, *outline(curve, 0.0, duration_s, BUCKETS)) for channel, curve in parts

@@ -54,7 +54,7 @@ class WatchPage(QWidget):
         self.shown = ShownRecording(model, theme)
         self.list = RecordingList(theme)
         self.list.opened.connect(model.open)
-        self.list.delete_wanted.connect(self.shown.delete_shown)
+        self.list.delete_wanted.connect(model.delete)
         self._build()
         self._timer = QTimer(self, interval=FOLLOW_MS)
         self._timer.timeout.connect(self._follow)

@@ -57,7 +57,7 @@ class RecordingPlot(pg.PlotWidget):
     """Beginning and end of the span, in seconds on the recording's clock, in their order."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.surface)
+        super().__init__(parent, background=theme.surface, enableMenu=False)
         self._theme = theme
         self._recorded: Recorded | None = None
         self._outlines: Sequence[Outline] = ()

@@ -15,6 +15,7 @@ from desktop.theme.roles import role_note
 from desktop.watch.clock import clock
 from desktop.watch.words import part_words
 from monitor import figures
+from monitor.bill_words import total_words
 from monitor.energy.account import Line
 from monitor.recorded import Cost, Span
 
@@ -97,7 +98,7 @@ class BillTable(_Table):
         total = cost.bill.total()
         total_row = (
             self.tr("Total of the parts"),
-            figures.marked(total.kind, figures.energy(total.joules)),
+            total_words(cost.bill),
             figures.bounds(total.energy).strip("()"),
             figures.marked(total.kind, figures.power(cost.mean_w)),
             "",
@@ -158,7 +159,7 @@ class PartsTable(_Table):
                     part_words(span.number, span.name),
                     clock(span.start_s, 0.1),
                     clock(span.end_s - span.start_s, 0.1),
-                    figures.marked(total.kind, figures.energy(total.joules)),
+                    total_words(cost.bill),
                     figures.bounds(total.energy).strip("()"),
                     figures.marked(total.kind, figures.power(cost.mean_w)),
                     figures.percent(total.coverage),

@@ -7,11 +7,12 @@ from desktop.theme.bill import when_words
 from desktop.theme.doubts import notes_text
 from desktop.watch.clock import clock
 from monitor import figures
+from monitor.bill_words import lacks_memory, total_words
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.notes import Notes
+from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.recorded import WELL_READ, Cost, Recording, State
 from monitor.recording_forms import span_name
-from monitor.report import lacks_memory
 
 TEXTS = (
     QT_TRANSLATE_NOOP("Watch", "before the first mark"),
@@ -46,12 +47,8 @@ def part_words(number: int, name: str) -> str:
 
 def detail_of(recording: Recording) -> str:
     """Say when a recording was, how long, and what it cost."""
-    total = recording.bill.total()
     parts = [when_words(recording.started_at)] if recording.name else []
-    parts += [
-        clock(recording.duration_s),
-        figures.marked(total.kind, figures.energy(total.joules)),
-    ]
+    parts += [clock(recording.duration_s), total_words(recording.bill)]
     if recording.state is State.INTERRUPTED:
         parts.append(translate("interrupted"))
     return " · ".join(parts)
@@ -65,8 +62,7 @@ def energy_words(cost: Cost, with_mean: bool = True) -> str:
     total = cost.bill.total()
     if total.energy is None:
         return translate("not measured")
-    energy = figures.marked(total.kind, figures.energy(total.joules))
-    parts = [f"{energy} {figures.bounds(total.energy)}"]
+    parts = [f"{total_words(cost.bill)} {figures.bounds(total.energy)}"]
     if total.coverage < WELL_READ:
         parts.append(
             translate("read for %1 of the time").replace("%1", figures.percent(total.coverage))
@@ -74,10 +70,11 @@ def energy_words(cost: Cost, with_mean: bool = True) -> str:
     elif with_mean and cost.mean_w is not None:
         mean = figures.marked(total.kind, figures.power(cost.mean_w))
         parts.append(translate("mean %1").replace("%1", mean))
-    if not total.resolved:
+    if is_too_short(cost.bill):
         parts.append(translate("too short to resolve"))
     if cost.footprint:
-        parts.append(f"{figures.mass(cost.footprint.grams)} CO₂e")
+        grams = figures.at_least(figures.mass(cost.footprint.grams), is_lower_bound(cost.bill))
+        parts.append(f"{grams} CO₂e")
     return " · ".join(parts)
 
 
