@@ -10,6 +10,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+# Of what is imported and collected nothing is garbage: see pytest_collection_finish.
+gc.disable()
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The threads of a step of llama.cpp wait for each other spinning: two of them on two
@@ -45,7 +47,7 @@ OTHER_PROGRAMS = (
 """Variables that say where other programs keep models."""
 
 
-WITH_ENGINE = {
+TOGETHER = {
     "engine-alone": (
         "integration/test_bench.py",
         "integration/test_engine",
@@ -62,8 +64,12 @@ WITH_ENGINE = {
         "desktop/test_measuring",
         "integration/test_commands",
     ),
+    "many-queries": ("unit/test_browse",),
+    "styles": ("desktop/test_style",),
+    "truth": ("unit/test_truth",),
 }
-"""Beginnings of the files whose tests compute with llama.cpp, in groups of one worker each."""
+"""Beginnings of files in groups of one worker each: tests that compute with llama.cpp, so that no
+more than two do at a time, and tests that share what takes long to make."""
 
 
 class Sharing(LoadScopeScheduling):
@@ -74,13 +80,14 @@ class Sharing(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.removeprefix("tests/")
-        return next((name for name, files in WITH_ENGINE.items() if path.startswith(files)), nodeid)
+        return next((name for name, files in TOGETHER.items() if path.startswith(files)), nodeid)
 
 
 def pytest_collection_finish() -> None:
     """Leave what was made by now, which lasts to the end, out of each later look for garbage."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing | None:

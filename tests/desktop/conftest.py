@@ -75,7 +75,7 @@ def window(qtbot: QtBot, services: Services) -> Iterator[MainWindow]:
     set_default(services.history, SHORT.name)
     window = MainWindow(services, LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=10_000)
     qtbot.waitUntil(lambda: window.chat.setup.name == SHORT.name, timeout=10_000)
     yield window
     window.close()

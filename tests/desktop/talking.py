@@ -22,7 +22,7 @@ def send(qtbot: QtBot, window: MainWindow, text: str) -> None:
 
 def wait_idle(qtbot: QtBot, window: MainWindow) -> None:
     """Wait until nothing is computed any more."""
-    qtbot.waitUntil(lambda: not window.chat.busy, timeout=ANSWER_MS)
+    qtbot.waitUntil(lambda: not window.engine.busy, timeout=ANSWER_MS)
 
 
 def ask(qtbot: QtBot, window: MainWindow, text: str) -> None:

@@ -137,13 +137,13 @@ def test_chat_and_benchmark_wait_for_each_other(qtbot: QtBot, chosen: MainWindow
         qtbot.mouseClick(chosen.bench_page.setup.start, Qt.MouseButton.LeftButton)
         assert not send.isEnabled()
         assert "benchmark" in send.toolTip()
-        assert not chosen.chat.send("What is a watt?")
+        assert not chosen.asking.send("What is a watt?")
         assert chosen.chat_page.prompt.toPlainText() == "What is a watt?"
     qtbot.waitUntil(send.isEnabled, timeout=10_000)
     chosen.chat_page.composer.send()
     chosen.bench_page.report.left.emit()
     assert not chosen.bench_page.setup.start.isEnabled()
-    with qtbot.waitSignal(chosen.chat.answered, timeout=60_000):
+    with qtbot.waitSignal(chosen.asking.answered, timeout=60_000):
         pass
     qtbot.waitUntil(chosen.bench_page.setup.start.isEnabled, timeout=10_000)
 

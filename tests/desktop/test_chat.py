@@ -36,7 +36,7 @@ def test_answer_streams_and_its_bill_stands_below(qtbot: QtBot, window: MainWind
     assert window.chat_page.prompt.toPlainText() == ""
     (view,) = views(window)
     qtbot.waitUntil(lambda: len(shown_answer(view)) > 20, timeout=ANSWER_MS)
-    assert window.chat.busy, "text must be shown while it is written"
+    assert window.engine.busy, "text must be shown while it is written"
     wait_idle(qtbot, window)
     record = window.chat.turns[0].record
     assert record is not None
@@ -98,7 +98,7 @@ def test_killed_engine_keeps_the_answer_and_the_next_prompt_works(
 def test_model_that_has_gone_gives_the_question_back(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
-    window.chat.choose_model(tmp_path / "gone.gguf", load=False)
+    window.engine.choose_model(tmp_path / "gone.gguf", load=False)
     send(qtbot, window, "A question I do not want to type twice")
     wait_idle(qtbot, window)
     qtbot.waitUntil(lambda: bool(window.notice.text()))
@@ -112,10 +112,10 @@ def test_bad_file_is_refused_with_a_sentence_and_the_model_stays(
 ) -> None:
     bad = tmp_path / "bad.gguf"
     bad.write_text("<html>")
-    before = window.chat.model
+    before = window.engine.model
     window.models.open_file(bad)
     qtbot.waitUntil(lambda: "web page" in window.notice.text())
-    assert window.chat.model == before
+    assert window.engine.model == before
 
 
 def test_opened_file_is_loaded_and_stays_in_the_library(
@@ -124,11 +124,13 @@ def test_opened_file_is_loaded_and_stays_in_the_library(
     copy = tmp_path / "Mine.Q4_1.gguf"
     copy.symlink_to(starter)
     window.models.open_file(copy)
-    qtbot.waitUntil(lambda: window.chat.model == copy and window.chat.is_loaded, timeout=ANSWER_MS)
+    qtbot.waitUntil(
+        lambda: window.engine.model == copy and window.engine.is_loaded, timeout=ANSWER_MS
+    )
     wait_idle(qtbot, window)
     # A link to a file that is listed already is the same model.
     qtbot.waitUntil(lambda: "SmolLM2" in window.strip._model.text(), timeout=10_000)
-    window.chat.unload()
+    window.engine.unload()
     wait_idle(qtbot, window)
     moved = tmp_path / "Moved.Q4_1.gguf"
     shutil.copy(starter, moved)
@@ -146,7 +148,7 @@ def test_bill_opens_with_its_curve(qtbot: QtBot, window: MainWindow) -> None:
     from desktop.history.curve import CurvePlot
 
     curve = dialog.findChild(CurvePlot)
-    assert any(len(item.xData) > 3 for item in curve.listDataItems())
+    qtbot.waitUntil(lambda: any(len(item.xData) > 3 for item in curve.listDataItems()))
     dialog.close()
 
 
@@ -178,7 +180,7 @@ def test_shift_enter_breaks_the_line_and_blank_prompts_are_not_sent(
     qtbot.keyClick(prompt, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClicks(prompt, "b")
     assert prompt.toPlainText() == "a\nb"
-    assert not window.chat.busy
+    assert not window.engine.busy
 
 
 def test_model_text_is_inert(qtbot: QtBot) -> None:
@@ -204,8 +206,8 @@ def test_unloading_gives_the_memory_back_and_the_next_question_loads_again(
     wait_idle(qtbot, window)
     engine = window._services.engine
     assert engine.pid is not None
-    window.chat.unload()
-    qtbot.waitUntil(lambda: not window.chat.is_loaded, timeout=5_000)
+    window.engine.unload()
+    qtbot.waitUntil(lambda: not window.engine.is_loaded, timeout=5_000)
     assert engine.pid is None
     send(qtbot, window, "And a joule?")
     wait_idle(qtbot, window)
@@ -293,7 +295,7 @@ def test_stop_while_the_model_is_still_loading_ends_the_query(
     qtbot: QtBot, window: MainWindow
 ) -> None:
     send(qtbot, window, "What is a watt?")
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
     turns = window.chat.turns
     assert not turns or (turns[0].record and turns[0].record.status is Status.STOPPED)
@@ -304,7 +306,7 @@ def test_stop_while_the_model_is_still_loading_ends_the_query(
 def test_question_given_back_stands_before_what_was_typed_since(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:
-    window.chat.choose_model(tmp_path / "gone.gguf", load=False)
+    window.engine.choose_model(tmp_path / "gone.gguf", load=False)
     send(qtbot, window, "First question")
     window.chat_page.prompt.setPlainText("next draft")
     wait_idle(qtbot, window)

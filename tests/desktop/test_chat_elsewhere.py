@@ -78,7 +78,7 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
     assert view.answer.text() == window.chat.turns[0].answer
     written = len(window.chat.turns[0].answer)
     qtbot.waitUntil(lambda: len(view.answer.text()) > written, timeout=ANSWER_MS)
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
     qtbot.waitUntil(lambda: window.notice.text() == "", timeout=SHORT_MS)
     record = window.chat.turns[0].record
@@ -94,7 +94,7 @@ def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow
     composer = window.chat_page.composer
 
     def tops() -> list[int]:
-        buttons = (composer.send_button, composer.stop_button, composer.attach)
+        buttons = (composer.send_button, composer.stop_button, composer.tools.attach)
         return [button.mapTo(window, button.rect().topLeft()).y() for button in buttons]
 
     before = tops()
@@ -102,8 +102,26 @@ def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow
     qtbot.waitUntil(composer._warning.isVisible, timeout=SHORT_MS)
     qtbot.wait(50)
     assert tops() == before
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
+
+
+def test_what_has_to_wait_is_said_until_it_can_be_done(qtbot: QtBot, window: MainWindow) -> None:
+    limit(window, LONG)
+    warning = window.chat_page.composer._warning
+    assert not window.engine.is_loaded
+    send(qtbot, window, "Write a very long story about dragons.")
+    send(qtbot, window, "Not yet")
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
+    assert warning.isVisible(), "it stands there also when the model is loaded meanwhile"
+    assert "is being written" in warning.text()
+    window.strip.unload_wanted.emit()
+    assert "can be unloaded" in window.notice.text()
+    assert window.engine.is_loaded
+    window.engine.stop()
+    wait_idle(qtbot, window)
+    assert not warning.isVisible()
+    assert window.notice.text() == ""
 
 
 def test_one_types_on_after_a_click_in_the_list(qtbot: QtBot, window: MainWindow) -> None:
@@ -129,6 +147,24 @@ def test_one_types_on_after_a_click_in_the_list(qtbot: QtBot, window: MainWindow
     assert window.focusWidget() is prompt
 
 
+def test_one_types_on_after_asking_again(qtbot: QtBot, window: MainWindow) -> None:
+    limit(window, 2)
+    ask(qtbot, window, "What is a watt?")
+    prompt = window.chat_page.prompt
+    again = views(window)[0].again
+    again.setFocus()
+    qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert window.engine.busy
+    assert window.focusWidget() is prompt
+    wait_idle(qtbot, window)
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answers) == 2, timeout=SHORT_MS)
+    before = views(window)[0].answers.before
+    before.setFocus()
+    qtbot.mouseClick(before, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.chat.turns[0].answers[0].is_shown, timeout=SHORT_MS)
+    assert window.focusWidget() is prompt
+
+
 def test_an_answer_that_ends_elsewhere_is_there_when_one_comes_back(
     qtbot: QtBot, window: MainWindow
 ) -> None:
@@ -137,7 +173,7 @@ def test_an_answer_that_ends_elsewhere_is_there_when_one_comes_back(
     assert window.chat.turns == []
     assert window.strip._context.text() == "context 0 / 4,096"
     window.chat_page.prompt.setPlainText("A thought in between")
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
     assert window.chat.turns == []
     assert "1 answer" not in window.notice.text()
@@ -159,7 +195,7 @@ def test_what_an_answer_costs_is_told_while_it_is_written(qtbot: QtBot, window: 
     qtbot.waitUntil(lambda: "t/s" in view._stage.text(), timeout=ANSWER_MS)
     assert "○" in view._stage.text(), "no figure without its kind"
     assert "J so far" in view._stage.text()
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
 
 
@@ -218,7 +254,7 @@ def test_a_menu_that_escape_closes_leaves_the_answer_alone(
     assert not keys["Esc"].autoRepeat()
     written = len(window.chat.turns[0].answer)
     qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > written, timeout=ANSWER_MS)
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
 
 
@@ -268,17 +304,17 @@ def test_a_long_address_is_shown_to_its_end(qtbot: QtBot, window: MainWindow) ->
 
 
 def test_a_question_that_is_too_long_is_not_sent(qtbot: QtBot, window: MainWindow) -> None:
-    model = window.chat.model
+    model = window.engine.model
     assert model
     limit(window, 8)
-    window.chat.choose_model(model, load=True, options=LoadOptions(context=256))
+    window.engine.choose_model(model, load=True, options=LoadOptions(context=256))
     wait_idle(qtbot, window)
     composer = window.chat_page.composer
     window.chat_page.prompt.setPlainText("word " * 400)
     qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
     assert not composer.send_button.isEnabled()
     qtbot.keyClick(window.chat_page.prompt, Qt.Key.Key_Return)
-    assert not window.chat.busy
+    assert not window.engine.busy
     assert window.chat.turns == []
     window.chat_page.prompt.setPlainText("word")
     assert composer.send_button.isEnabled()
@@ -300,11 +336,11 @@ def test_a_question_that_is_too_long_is_not_sent(qtbot: QtBot, window: MainWindo
 def test_what_is_far_too_long_is_not_sent_to_a_model_that_is_not_loaded(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    assert not window.chat.is_loaded
+    assert not window.engine.is_loaded
     composer = window.chat_page.composer
     send(qtbot, window, "word " * 30_000)
     qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
-    assert not window.chat.busy
+    assert not window.engine.busy
     assert window.chat.turns == []
     assert not composer.send_button.isEnabled()
 
@@ -312,7 +348,8 @@ def test_what_is_far_too_long_is_not_sent_to_a_model_that_is_not_loaded(
 def test_nothing_is_said_of_a_forecast_while_nothing_is_asked(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    label, context = window.chat_page.composer.forecast, window.chat_page.composer.context
+    tools = window.chat_page.composer.tools
+    label, context = tools.forecast, tools.context
     assert not label.isVisible()
     assert not context.isVisible(), "no model is loaded, and nothing is said to it"
     window.chat_page.prompt.setPlainText("What is a watt?")

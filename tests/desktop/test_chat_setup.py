@@ -118,7 +118,7 @@ def test_presets_are_saved_renamed_and_deleted_with_undo(
     # What is not saved yet has outlived the new name.
     assert dialog.system.toPlainText() == "In long rhymes."
     dialog.save.click()
-    qtbot.waitUntil(lambda: own_presets(history)[0].system == "In long rhymes.")
+    qtbot.waitUntil(lambda: not dialog.save.isEnabled())
     dialog.delete.click()
     qtbot.waitUntil(lambda: "Verse" not in items(dialog.list))
     assert own_presets(history) == ()

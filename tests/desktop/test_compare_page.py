@@ -33,7 +33,7 @@ from monitor.store.history import History
 from monitor.store.records import Tokens
 from monitor.store.standings import Setup
 from tests.unit.builders import BILL, CPU, GPU, channel, line, stored_query
-from tests.unit.test_compare_board import begin_suite, items, runs_stored, stored_run, sure
+from tests.unit.test_compare_board import FACTS, begin_suite, items, runs_stored, stored_run, sure
 
 MODELLED = channel("model:cpu", kind=Kind.MODELLED)
 
@@ -404,6 +404,17 @@ def test_total_power_is_the_sum_of_the_parts_and_a_gap_where_one_has_none() -> N
     assert total_power(StoredTrace({CPU.key: TRACE.curves[CPU.key]}, TRACE.phases), BILL) is None
 
 
+def test_total_power_is_what_was_counted_where_a_counter_was_silent() -> None:
+    silent = Curve(
+        np.array([0.0, 1.0, 5.0, 6.0]), np.array([0.0, 80.0, 120.0, 200.0]), np.full(4, 80.0),
+        np.zeros(4, np.uint8),
+    )  # fmt: skip
+    bill = Bill(tuple(each for each in BILL.lines if each.channel is CPU))
+    total = total_power(StoredTrace({CPU.key: silent}, TRACE.phases), bill)
+    assert total is not None
+    assert np.interp([0.5, 2.0, 4.0, 5.5], *total) == pytest.approx([80.0, 10.0, 10.0, 80.0])
+
+
 def test_side_by_side_says_what_differs_in_words_and_aligns_the_curves(
     qtbot: QtBot, bridge: Bridge, history: History
 ) -> None:
@@ -483,6 +494,41 @@ def test_newest_runs_of_selected_rows_are_laid_side_by_side(
     assert "An item" in names
     assert "lower, −75 %" in page.sides.rows.index(names.index("An item"), 2).data()
     assert "B: The verdict compares 2 runs with 2 runs of the first." in page.sides._notes.text()
+
+
+def test_of_a_suites_mean_it_is_said_which_test_is_laid_and_another_can_be_chosen(
+    qtbot: QtBot, bridge: Bridge, history: History
+) -> None:
+    for model, right in (("a", 10), ("b", 15)):
+        suite_id = begin_suite(history)
+        stored_run(history, suite_id, model, items(right))
+        stored_run(history, suite_id, model, items(right, energy_j=4.0), **FACTS)
+    page = opened(qtbot, bridge, history)
+    assert page.model.standing
+    assert page.model.standing.board.exam.title == "Own suite · mean of 2"
+    assert [cell(page, row, MODEL).note for row in range(2)] == [
+        "1.00M parameters · 2 tests × 1 run"
+    ] * 2
+    page.leaderboard.table.select_rows([0, 1])
+    page.leaderboard.sides.click()
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
+    assert page.one_test.isVisible()
+    assert page._of_tests.text() == "The newest runs of one of 2 tests:"
+    assert page.one_test.currentText() == "Facts"
+    assert page.one_test.width() > page.one_test.fontMetrics().horizontalAdvance("Misconceptions")
+
+    def energy() -> str:
+        return str(page.sides.rows.index(0, 1).data())
+
+    assert "80.0 J" in energy()
+    other = page.one_test.findText("Sounds")
+    page.one_test.setCurrentIndex(other)
+    page.one_test.activated.emit(other)
+    qtbot.waitUntil(lambda: "40.0 J" in energy(), timeout=5_000)
+    assert page.one_test.currentText() == "Sounds"
+    ids = list(page.model.standing.entries[0].run_ids)
+    page.show_ids([ids[0], page.model.standing.entries[1].run_ids[0]])
+    qtbot.waitUntil(lambda: not page.one_test.isVisible(), timeout=5_000)
 
 
 def test_rows_of_unlike_numbers_of_items_tell_them(

@@ -113,7 +113,7 @@ def test_a_conversation_is_written_to_files_and_read_back(
     side, conversation_id = window.chat_page.side, window.chat.conversation_id
     assert conversation_id is not None
     for name in ("talk.md", "talk.json"):
-        side.export_to(conversation_id, tmp_path / name)
+        side.files.export_to(conversation_id, tmp_path / name)
         qtbot.waitUntil(lambda name=name: name in window.notice.text(), timeout=SHORT_MS)
     written = (tmp_path / "talk.md").read_text()
     assert "What is a watt?" in written
@@ -122,24 +122,24 @@ def test_a_conversation_is_written_to_files_and_read_back(
     history = window._services.history
     history.talks.delete([conversation_id])
     window.chat.new_conversation()
-    side.import_from(tmp_path / "talk.json")
+    side.files.import_from(tmp_path / "talk.json")
     qtbot.waitUntil(lambda: window.chat.conversation_id == conversation_id, timeout=SHORT_MS)
     record = window.chat.turns[0].record
     assert record is not None
     assert record.bill.total().joules
     bad = tmp_path / "bad.json"
     bad.write_text("{}")
-    side.import_from(bad)
+    side.files.import_from(bad)
     qtbot.waitUntil(lambda: "bad.json" in window.notice.text(), timeout=SHORT_MS)
 
 
 def test_a_full_context_says_what_will_be_left_out_before_it_is_sent(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    model = window.chat.model
+    model = window.engine.model
     assert model is not None
     limit(window, 8)
-    window.chat.choose_model(model, load=True, options=LoadOptions(context=256))
+    window.engine.choose_model(model, load=True, options=LoadOptions(context=256))
     wait_idle(qtbot, window)
     for number in range(2):
         ask(qtbot, window, f"Remember number {number}: " + "word " * 60)
@@ -148,7 +148,7 @@ def test_a_full_context_says_what_will_be_left_out_before_it_is_sent(
     qtbot.waitUntil(lambda: warning.isVisible(), timeout=SHORT_MS)
     assert "oldest 2 messages" in warning.text()
     assert "Remember number 0" in warning.text()
-    assert " of 256 tokens" in window.chat_page.composer.context.text()
+    assert " of 256 tokens" in window.chat_page.composer.tools.context.text()
     window.chat_page.composer.send()
     wait_idle(qtbot, window)
     assert window.chat.turns[-1].record is not None
@@ -158,7 +158,7 @@ def test_a_full_context_says_what_will_be_left_out_before_it_is_sent(
 
 def test_a_budget_ends_the_answer_and_says_so(qtbot: QtBot, window: MainWindow) -> None:
     limit(window, 1500)
-    window.chat.budget = Budget(answer_j=8.0)
+    window.asking.budget = Budget(answer_j=8.0)
     ask(qtbot, window, "Write a very long story about dragons.")
     record = window.chat.turns[0].record
     assert record is not None
@@ -166,7 +166,7 @@ def test_a_budget_ends_the_answer_and_says_so(qtbot: QtBot, window: MainWindow) 
     assert record.text == window.chat.turns[0].answer
     assert 6.0 <= (record.bill.total().joules or 0.0) <= 16.0
     assert "budget is used up" in said(window)
-    window.chat.budget = Budget(day_j=1.0)
+    window.asking.budget = Budget(day_j=1.0)
     ask(qtbot, window, "And what then?")
     qtbot.waitUntil(lambda: "Today's budget" in window.notice.text(), timeout=SHORT_MS)
     assert window.chat_page.prompt.toPlainText() == "And what then?"
@@ -177,7 +177,7 @@ def test_an_answer_is_foretold_once_there_are_enough_and_scored(
 ) -> None:
     limit(window, 4)
     history = window._services.history
-    label = window.chat_page.composer.forecast
+    label = window.chat_page.composer.tools.forecast
     for number in range(8):
         assert "about" not in label.text(), "a guess from too few is none"
         ask(qtbot, window, f"Number {number}?")
@@ -198,7 +198,7 @@ def test_thoughts_are_folded_and_told_apart(
     qtbot: QtBot, window: MainWindow, starter: Path, tmp_path: Path
 ) -> None:
     thinker = with_template(starter, tmp_path / "Thinker.Q4_1.gguf", "<think>\n")
-    window.chat.choose_model(thinker, load=False)
+    window.engine.choose_model(thinker, load=False)
     limit(window, 24)
     ask(qtbot, window, "What is a watt?")
     record = window.chat.turns[0].record
@@ -225,20 +225,20 @@ def test_heat_tints_the_answer_and_says_what_it_means(qtbot: QtBot, window: Main
 def test_a_load_that_fails_offers_ways_out_and_one_of_them_works(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    model = window.chat.model
+    model = window.engine.model
     assert model is not None
     limit(window, 8)
     impossible = LoadOptions(context=512, kv_type="q4_0", flash_attention="off")
-    window.chat.choose_model(model, load=False, options=impossible)
+    window.engine.choose_model(model, load=False, options=impossible)
     send(qtbot, window, "What is a watt?")
     wait_idle(qtbot, window)
     words = [button.text() for button in window.notice._buttons]
     assert len(words) > 1, window.notice.text()
     assert window.chat_page.prompt.toPlainText() == "What is a watt?"
     window.notice.press(words[0])
-    qtbot.waitUntil(lambda: window.chat.is_loaded, timeout=60_000)
+    qtbot.waitUntil(lambda: window.engine.is_loaded, timeout=60_000)
     wait_idle(qtbot, window)
-    assert window.chat.options != impossible
+    assert window.engine.options != impossible
     send(qtbot, window, window.chat_page.prompt.toPlainText())
     wait_idle(qtbot, window)
     record = window.chat.turns[-1].record
@@ -296,13 +296,14 @@ def test_what_is_being_typed_stays_with_its_conversation(qtbot: QtBot, window: M
     assert drafts == {"": "of the new chat", first: "half a thought\n\nreworded"}
     window.drafts.keep()
     history = window._services.history
-    qtbot.waitUntil(lambda: history.preference("draft") == drafts, timeout=SHORT_MS)
+    kept = {name: [text] for name, text in drafts.items()}
+    qtbot.waitUntil(lambda: history.preference("draft") == kept, timeout=SHORT_MS)
 
 
 def test_a_question_that_is_not_stored_yet_is_a_draft(qtbot: QtBot, window: MainWindow) -> None:
     send(qtbot, window, "What is a watt?")
     assert window.chat_page.composer.unsent() == {"": "What is a watt?"}
-    window.chat.stop()
+    window.engine.stop()
     wait_idle(qtbot, window)
 
 

@@ -1,6 +1,7 @@
 """What was typed and not sent outlives a history that cannot be used, and other windows."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,13 +14,17 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
+from desktop.chat.asking import Asking
 from desktop.chat.composer import Composer
-from desktop.chat.drafts import DRAFT_PREFERENCE, Drafts, replaced
+from desktop.chat.drafts import Drafts
+from desktop.chat.kept_drafts import BREAK, DRAFT_PREFERENCE, Change, KeptDrafts
 from desktop.chat.model import ChatModel
+from desktop.engine import EngineModel
 from desktop.notice import Notice
 from desktop.services import Services, start_services
 from desktop.theme.palette import LIGHT
 from monitor.paths import database_path
+from monitor.store.backups import restore
 from monitor.store.history import History
 
 
@@ -31,7 +36,9 @@ class Typing(QWidget):
         self.services: Services = start_services()
         self.bridge = Bridge(self.services, self)
         history = self.services.history
-        self.composer = Composer(ChatModel(self.bridge, history, self), self.bridge, LIGHT, self)
+        chat, engine = ChatModel(self.bridge, history, self), EngineModel(self.bridge, self)
+        asking = Asking(chat, engine, self.bridge, self)
+        self.composer = Composer(asking, self.bridge, LIGHT, self)
         self.notice = Notice(LIGHT, self)
         self.drafts = Drafts(self.composer, self.bridge, history, self.notice, self)
 
@@ -75,9 +82,10 @@ def settled(qtbot: QtBot, window: Typing) -> Typing:
     return window
 
 
-def stored() -> object:
+def stored() -> dict[str, str]:
     with closing(History(database_path())) as history:
-        return history.preference(DRAFT_PREFERENCE)
+        kept = history.preference(DRAFT_PREFERENCE)
+    return {name: BREAK.join(texts) for name, texts in kept.items()}
 
 
 def aside() -> list[str]:
@@ -241,28 +249,81 @@ def test_what_lies_aside_and_cannot_be_read_hides_nothing(
     }
 
 
+def test_what_was_refused_outlives_a_crash(qtbot: QtBot, open_window: OpenWindow) -> None:
+    crashed = settled(qtbot, open_window())
+    crashed.refuse_to_write()
+    for text in ("A long", "A long thought"):
+        crashed.type(text)
+        crashed.drafts.keep()
+        settled(qtbot, crashed)
+    assert settled(qtbot, open_window()).composer.unsent() == {"": "A long thought"}
+
+
+def test_what_is_typed_at_once_stands_behind_what_was_left(
+    qtbot: QtBot, open_window: OpenWindow
+) -> None:
+    first = settled(qtbot, open_window())
+    first.type("A long thought")
+    first.shut()
+    second = open_window()
+    second.type("Another")
+    assert settled(qtbot, second).composer.unsent() == {"": "A long thought\n\nAnother"}
+    second.shut()
+    assert stored() == {"": "A long thought\n\nAnother"}
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_what_is_typed_is_newer_than_a_backup(
+    qtbot: QtBot, open_window: OpenWindow, tmp_path: Path, refuses: bool
+) -> None:
+    backup = tmp_path / "history.db"
+    with closing(History(database_path())) as history:
+        history.set_preference(DRAFT_PREFERENCE, {"": ["Half a thought"], "chat": ["As it was"]})
+    shutil.copy(database_path(), backup)
+    with closing(History(database_path())) as history:
+        history.set_preference(DRAFT_PREFERENCE, {})
+    window = settled(qtbot, open_window())
+    window.type("The whole thought")
+    window.composer.restore({"gone": "Of a conversation that came later"})
+    if refuses:
+        window.refuse_to_write()
+    window.shut()
+    restore(database_path(), backup)
+    with closing(History(database_path())) as history:
+        KeptDrafts(history).go_back(window.composer.unsent())
+    assert not aside()
+    again = settled(qtbot, open_window())
+    assert again.composer.unsent() == {
+        "": "The whole thought\n\nOf a conversation that came later",
+        "chat": "As it was",
+    }
+
+
 @pytest.mark.parametrize(
     ("kept", "own", "typed", "expected"),
     [
-        ("", "", "mine", "mine"),
-        ("mine", "mine", "more", "more"),
-        ("mine", "mine", "", ""),
-        ("theirs", "", "", "theirs"),
-        ("theirs", "", "mine", "theirs\n\nmine"),
-        ("theirs\n\nmine", "mine", "more", "theirs\n\nmore"),
-        ("mine\n\ntheirs", "mine", "", "theirs"),
-        ("undermine", "mine", "", "undermine"),
-        ("mine\n", "mine\n", "more\n", "more\n"),
-        ("mine, edited there", "mine", "mine", "mine, edited there"),
-        ("", "mine", "mine", "mine"),
+        ([], [], "mine", ["mine"]),
+        (["mine"], ["mine"], "more", ["more"]),
+        (["mine"], ["mine"], "", []),
+        (["theirs"], [], "", ["theirs"]),
+        (["theirs"], [], "mine", ["theirs", "mine"]),
+        (["theirs", "mine"], ["mine"], "more", ["theirs", "more"]),
+        (["mine", "theirs"], ["mine"], "", ["theirs"]),
+        (["undermine"], ["mine"], "", ["undermine"]),
+        (["mine\n"], ["mine\n"], "more\n", ["more\n"]),
+        (["mine, edited there"], ["mine"], "mine", ["mine, edited there"]),
+        ([], ["mine"], "mine", ["mine"]),
+        (["first", "second"], ["first", "second"], "first\n\nsecond", ["first", "second"]),
+        (["first", "second"], ["first", "second"], "both", ["both"]),
     ],
 )
 def test_only_the_text_of_this_window_is_replaced(
-    kept: str, own: str, typed: str, expected: str
+    kept: list[str], own: list[str], typed: str, expected: list[str]
 ) -> None:
-    def texts(text: str) -> dict[str, str]:
-        return {"chat": text} if text else {}
+    def texts(texts: list[str]) -> dict[str, list[str]]:
+        return {"chat": texts} if texts else {}
 
-    found = replaced({"other": "text"} | texts(kept), texts(own), texts(typed))
-    assert found == {"other": "text"} | texts(expected)
-    assert replaced(found, texts(own), texts(typed)) == found
+    change = Change(texts(own), {"chat": typed} if typed else {})
+    found = change.done_to({"other": ["text"]} | texts(kept))
+    assert found == {"other": ["text"]} | texts(expected)
+    assert change.done_to(found) == found

@@ -14,11 +14,12 @@ from pytestqt.qtbot import QtBot
 from desktop.live.moments import Moments
 from desktop.theme.palette import DARK, LIGHT
 from desktop.watch.floating import PLACE, FloatingMeter, Reckoned, look, place_on
+from monitor.energy.account import Bill
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.gauge import Gauge, GaugeReading, Quantity
 from monitor.power.sampler import Sampler
 from monitor.tally import Tally
-from tests.unit.builders import channel
+from tests.unit.builders import channel, line
 
 # The offscreen platform has no other windows to raise one above.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)
@@ -134,8 +135,22 @@ def test_a_part_that_is_not_read_makes_the_watts_unknown(
 ) -> None:
     meter.open()
     qtbot.waitUntil(lambda: "120 W" in meter.power.text(), timeout=4_000)
+    assert meter.power.toolTip() == "◐ integrated from the sensor's watts"
     machine.has_gpu = False
     qtbot.waitUntil(lambda: meter.power.text() == "—", timeout=5_000)
+    assert meter.power.toolTip() == "Not read, so that the total is not known: GPU 0."
+
+
+def test_joules_that_lack_a_part_are_at_least_that(meter: FloatingMeter) -> None:
+    lines = line(CPU, joules=2_000.0), replace(line(GPU, joules=900.0), coverage=0.55)
+    meter.show_reckoned(Reckoned(Bill(lines), None))
+    assert meter.energy.text().startswith("≥ ◐ 2900 J · ")
+    assert "≥ ◐ 2900 J (" in meter.energy.toolTip()
+    told = "GPU 0 was read for 55 % of the time: it was at least this."
+    assert meter.energy.toolTip().endswith(f"\n{told}")
+    meter.show_reckoned(Reckoned(Bill(lines[:1]), None))
+    assert meter.energy.text().startswith("● 2000 J · ")
+    assert "at least" not in meter.energy.toolTip()
 
 
 def test_joules_begin_anew_by_double_click_button_and_opening(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyqtgraph as pg
 import pytest
-from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QRect, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, QRect, Qt
+from PySide6.QtGui import QFocusEvent, QImage
 from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
@@ -389,10 +389,10 @@ def test_a_query_is_run_again_just_as_it_was(
     page.table.selectRow(4)
     again = wait_for_button(qtbot, page, "Run again", "Question 5")
     again.click()
-    qtbot.waitUntil(lambda: few.chat.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: few.engine.busy, timeout=20_000)
     assert "Running the query again" in few.notice.text()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW + 1, timeout=60_000)
-    qtbot.waitUntil(lambda: not few.chat.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not few.engine.busy, timeout=20_000)
     newest = few._services.history.records(1)[0]
     assert (newest.prompt, newest.status, newest.settings["seed"]) == ("Question 5", "done", 5)
     assert newest.tokens.completion <= 12
@@ -415,6 +415,42 @@ def test_a_note_that_is_being_written_stays_whatever_happens_meanwhile(
     note.setText("half a thought")
     note.editingFinished.emit()
     qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought", timeout=20_000)
+
+
+def test_a_note_that_could_not_be_stored_is_there_to_be_stored_later(
+    qtbot: QtBot, page: HistoryPage
+) -> None:
+    def refuse(is_refusing: bool) -> None:
+        store = page._history.store
+        store.maintain(lambda db: db.execute(f"pragma query_only = {is_refusing:d}")).result()
+
+    def note() -> QLineEdit:
+        found = page.view.findChild(QLineEdit)
+        assert found is not None
+        return found
+
+    def choose(row: int) -> None:
+        page.table.selectRow(row)
+        number = page.model.row(row).number
+        qtbot.waitUntil(lambda: page.view._row is not None and page.view._row.number == number)
+
+    problems: list[str] = []
+    page._bridge.read_failed.connect(problems.append)
+    choose(1)
+    refuse(True)
+    note().setText("for Ghent")
+    note().editingFinished.emit()
+    qtbot.waitUntil(lambda: bool(problems))
+    choose(0)
+    assert not note().text()
+    choose(1)
+    assert note().text() == "for Ghent"
+    refuse(False)
+    note().editingFinished.emit()
+    qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent", timeout=20_000)
+    choose(0)
+    choose(1)
+    assert note().text() == "for Ghent"
 
 
 def test_a_query_whose_model_is_gone_says_so(
@@ -506,6 +542,10 @@ def test_a_click_on_a_bar_lists_the_queries_of_its_days(
     assert f"{sum(20.0 + n for n in range(FEW) if n != 3):.0f} J" in chart.tip(start)
     qtbot.keyClick(chart, Qt.Key.Key_Left)
     assert "J" in chart.accessibleDescription()
+    chart.pointed.emit("27 Nov\n" + "a model of a long name: ○ 169 J\n" * 9)
+    pointed = page.over_time._pointed
+    assert pointed.text().endswith("…")
+    assert pointed.sizeHint().width() <= pointed.width(), "it is cut at its end, not through it"
     qtbot.keyClick(chart, Qt.Key.Key_Return)
     assert page.state.place.view is View.LIST
     assert page.state.place.chosen.since == date.today()
@@ -546,8 +586,10 @@ def test_the_calendar_is_reached_by_keyboard_and_a_day_of_it_listed(
     calendar = page.calendar.calendar
     qtbot.waitUntil(lambda: calendar.level_of(date.today()) > 0, timeout=20_000)
     assert calendar.level_of(date.today() - timedelta(days=3)) == 0
-    qtbot.keyClick(calendar, Qt.Key.Key_Right)
-    assert "J" in calendar.accessibleDescription()
+    calendar.focusInEvent(QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
+    assert "J" in calendar.accessibleDescription(), "the day where the arrows begin"
+    qtbot.keyClick(calendar, Qt.Key.Key_Up)
+    qtbot.keyClick(calendar, Qt.Key.Key_Down)
     qtbot.keyClick(calendar, Qt.Key.Key_Return)
     assert (page.state.place.view, page.state.place.chosen.until) == (View.LIST, date.today())
 
@@ -593,6 +635,15 @@ def test_totals_that_lack_a_part_are_marked_and_not_compared(qtbot: QtBot) -> No
     unread = told(strip_of(qtbot, WHOLE._replace(queries=5, unread=1)))
     marked = {name for name, (value, _) in unread.items() if value.startswith("≥ ")}
     assert marked == {"Energy", "CO₂e"}, "it is missing from the sums, and from no mean"
+
+
+def test_of_nothing_there_is_no_mean_over_all_of_it(qtbot: QtBot) -> None:
+    assert told(strip_of(qtbot, WHOLE))["Decode energy a token"] == (
+        "● 500 mJ",
+        "over all of these queries",
+    )
+    nothing = told(strip_of(qtbot, Totals()))
+    assert nothing["Decode energy a token"] == ("—", "")
 
 
 def test_the_grams_say_of_how_many_queries_they_are(qtbot: QtBot) -> None:

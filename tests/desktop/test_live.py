@@ -11,7 +11,7 @@ from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from desktop.live.dock import OPEN_PX, LiveDock
-from desktop.live.model import LiveModel, Series
+from desktop.live.model import LiveModel, Series, resample
 from desktop.live.moments import Moments
 from desktop.live.plot import nice_ceiling
 from desktop.live.pyramid import Pyramid
@@ -25,6 +25,7 @@ from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
 from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading
 from monitor.power.sampler import Sampler
+from monitor.power.trace import Trace
 from tests.unit.builders import channel
 
 BATCH_S, SLOW_W, FAST_W = 0.1, 8.0, 30.0
@@ -223,6 +224,23 @@ def test_a_part_that_is_published_in_batches_is_drawn_whole_and_the_total_with_i
         assert len(known) == len(samples) - first, "once begun there is no hole in it"
         assert len(known) > 0.4 * 50
         assert known == pytest.approx(power_w, rel=0.02)
+
+
+def test_a_silence_that_a_counter_bridged_is_level_at_what_it_counted() -> None:
+    """And not at the watts of its ends, which nobody has seen in between."""
+    trace, card = Trace(), replace(channel("a:gpu"), kind=Kind.COUNTER, range_j=None, period_s=0.1)
+    trace.add(card)
+    for tenth in range(1000):
+        if 200 < tenth < 800:
+            trace.miss([card.key])
+        else:
+            counted_j = 30.0 * tenth - 24.0 * (min(max(tenth, 200), 800) - 200)
+            trace.record([Reading(card.key, tenth / 10, counted_j, 300.0)])
+    grid_s = np.arange(15.05, 90.0, 0.1)
+    power_w = resample(trace, card, grid_s)
+    is_silent = (grid_s > 20.0) & (grid_s < 80.0)
+    assert power_w[is_silent] == pytest.approx(60.0)
+    assert power_w[~is_silent] == pytest.approx(300.0)
 
 
 def test_a_part_that_goes_leaves_the_total_unknown_and_not_smaller(

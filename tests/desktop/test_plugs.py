@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
+from desktop.sensors.probes import ProbeList
 from desktop.services import Services
 from desktop.settings.plugs import PlugsDialog
-from monitor.plugs import add_plug, plugs, try_address
+from monitor.plugs import add_plug, let_read, plugs, rename_plug, try_address
 from monitor.power import local_http
 from tests.hardware.plug_server import Device, serving, shelly, tasmota
 
@@ -149,6 +150,27 @@ def test_a_plug_that_is_off_says_why_in_its_row(
     device.status = 503
     monkeypatch.setattr("desktop.settings.plugs.FRESH_S", 0.0)
     qtbot.waitUntil(lambda: "cannot answer now (503)" in rows(dialog)[0], timeout=10_000)
+
+
+def test_a_plug_is_titled_by_its_name_on_the_sensors_page(
+    qtbot: QtBot, device: Device, bridge: Bridge, services: Services, host: QWidget
+) -> None:
+    plug, cards = add_plug(services.history, try_address(device.address), "Desk"), ProbeList()
+    qtbot.addWidget(cards)
+    cards.show()
+
+    def titles() -> list[tuple[str, str]]:
+        channels = services.sampler.channels()
+        cards.show_probes(services.sampler.probes(), channels, {})
+        words = [(each.objectName(), each.text()) for each in cards.findChildren(QLabel)]
+        return [each for each in words if each[1] in ("Desk", "Table") or plug.address in each[1]]
+
+    for name in ("Desk", "Table"):
+        let_read(services.sampler, plugs(services.history))
+        # The reason under it may name the plug too, but says more than its name.
+        expected = [("", name), ("muted", plug.address)]
+        qtbot.waitUntil(lambda expected=expected: titles() == expected, timeout=10_000)
+        rename_plug(services.history, plug.address, "Table")
 
 
 def test_closing_waits_for_no_plug(

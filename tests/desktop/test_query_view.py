@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.chat.answer import AnswerText
 from desktop.chat.energy.forecast import ForecastLabel
+from desktop.history.curve import MOST_POINTS, CurvePlot, peaks
 from desktop.history.headline import Headline
 from desktop.history.limited_text import MOST_LINES, LimitedText
 from desktop.history.page import VIEW_WIDTH
@@ -34,6 +35,7 @@ from monitor.energy.interval import Interval
 from monitor.energy.notes import Notes, Unread
 from monitor.energy.wall import WallEquivalent, WallUnknown
 from monitor.power.channel import Channel, Doubt, Kind, Reading
+from monitor.power.curve import Curve
 from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.forecasts import Score
@@ -131,6 +133,14 @@ def scrub(qtbot: QtBot, kept: Kept) -> Iterator[Scrub]:
     view.close()
 
 
+def drawn(qtbot: QtBot, scrub: Scrub) -> Scrub:
+    """Draw a curve and its answer by themselves, at once."""
+    qtbot.addWidget(scrub)
+    for draw in scrub.parts:
+        draw()
+    return scrub
+
+
 def marked(text: TimedText) -> str:
     return "".join(selection.cursor.selectedText() for selection in text.extraSelections())
 
@@ -167,6 +177,19 @@ def test_moving_along_the_curve_marks_what_was_written_then(qtbot: QtBot, scrub:
     assert "● 20.0 W" in scrub.readout.text()
     qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 0.5))
     qtbot.waitUntil(lambda: marked(scrub.text) == "", timeout=2_000)
+
+
+def test_a_silence_is_drawn_and_told_at_what_was_counted(qtbot: QtBot) -> None:
+    """Three seconds between 80 W at both ends, in which 30 J were counted."""
+    time_s = np.array([0.0, 1.0, 4.0, 5.0])
+    counted = Curve(
+        time_s, np.array([0.0, 80.0, 110.0, 190.0]), np.full(4, 80.0), np.zeros(4, np.uint8)
+    )
+    plot = CurvePlot(LIGHT)
+    qtbot.addWidget(plot)
+    plot.show_trace(StoredTrace({CPU.key: counted}, (Phase(DECODE, 0.0, 5.0),)), [CPU])
+    told = [plot.power_at(moment_s)[0][1] for moment_s in (0.5, 1.5, 2.5, 3.5, 4.5)]
+    assert told == pytest.approx([80.0, 10.0, 10.0, 10.0, 80.0])
 
 
 def test_the_wheel_over_the_curve_scrolls_the_page(qtbot: QtBot, scrub: Scrub) -> None:
@@ -319,8 +342,7 @@ def test_heat_tints_the_half_that_took_more_and_says_how_it_knows(
 
 def test_heat_of_short_tokens_is_said_to_be_regressed(qtbot: QtBot, tmp_path: Path) -> None:
     kept = ask(tmp_path / "short.db", tuple("ab" for _ in range(200)), (CPU, GPU))
-    scrub = Scrub(kept.record, kept.trace, kept.marks, DARK, is_warm=True)
-    qtbot.addWidget(scrub)
+    scrub = drawn(qtbot, Scrub(kept.record, kept.trace, kept.marks, DARK, is_warm=True))
     told = "\n".join(each.text() for each in scrub.findChildren(QLabel))
     assert "regressed: tokens are shorter than the 250 ms the sensor tells apart" in told
     assert "◐ " in told
@@ -394,17 +416,52 @@ def test_without_marks_the_answer_is_formatted_and_the_curve_says_why(
     assert "● 80.0 W" in scrub.readout.text()
 
 
+def test_no_turn_of_the_window_draws_both_the_curve_and_the_answer(
+    qtbot: QtBot, kept: Kept
+) -> None:
+    """An hour of readings and a book of words would hold up all else together."""
+    view = QueryView(LIGHT)
+    qtbot.addWidget(view)
+    view.show_details(Details(kept.record, kept.trace, kept.marks))
+    drawn_after = []
+    while view._rest:
+        view._draw_part()
+        scrub = view.findChild(Scrub)
+        drawn_after.append((bool(scrub and scrub.curve.parts), bool(scrub and scrub.text)))
+        if scrub:
+            scrub.curve.pointed.emit(5.0)  # whatever is there, it can be pointed at
+    assert [
+        now
+        for now, before in zip(drawn_after, [(False, False), *drawn_after], strict=False)
+        if now != before
+    ] == [(True, False), (True, True)]
+
+
+@pytest.mark.parametrize("count", [100, 5_000, 71_999])
+def test_a_long_curve_is_drawn_in_few_points_with_its_peaks_and_gaps(count: int) -> None:
+    time_s = np.arange(count) / 20
+    power_w = 50 + 10 * np.sin(time_s)
+    power_w[count // 2], power_w[count // 3], power_w[-1] = 400.0, 3.0, 200.0
+    few_s, few_w = peaks(time_s, power_w)
+    assert len(few_s) == len(few_w) <= 4 * MOST_POINTS
+    assert (few_w.min(), few_w.max(), few_w[-2:].max()) == (3.0, 400.0, 200.0)
+    assert abs(few_s[few_w.argmax()] - time_s[count // 2]) <= count / 20 / MOST_POINTS
+    power_w[count // 4] = np.nan
+    few_s, few_w = peaks(time_s, power_w)
+    unread_s = few_s[np.isnan(few_w)]
+    assert len(unread_s)
+    assert np.all(np.abs(unread_s - time_s[count // 4]) <= count / 20 / MOST_POINTS)
+
+
 def test_where_nothing_was_read_there_is_no_figure(qtbot: QtBot, kept: Kept) -> None:
-    scrub = Scrub(kept.record, kept.trace, kept.marks, LIGHT)
-    qtbot.addWidget(scrub)
+    scrub = drawn(qtbot, Scrub(kept.record, kept.trace, kept.marks, LIGHT))
     scrub.curve.pointed.emit(-1.02)
     assert scrub.readout.text().endswith("—")
 
 
 def test_without_energy_heat_cannot_be_switched_on(qtbot: QtBot, kept: Kept) -> None:
     record = replace(kept.record, bill=replace(kept.record.bill, lines=()))
-    scrub = Scrub(record, kept.trace, kept.marks, LIGHT)
-    qtbot.addWidget(scrub)
+    scrub = drawn(qtbot, Scrub(record, kept.trace, kept.marks, LIGHT))
     assert not scrub.heat.isEnabled()
     assert "No sensor" in scrub.heat.toolTip()
 

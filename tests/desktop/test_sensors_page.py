@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRect
-from PySide6.QtWidgets import QFrame, QLabel, QToolButton, QWidget
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtWidgets import QApplication, QFrame, QLabel, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.bridge import Bridge
@@ -60,7 +60,7 @@ ACCURACY = Accuracy(0.05, 0.05, 0.5, "a test")
 def open_window(qtbot: QtBot) -> MainWindow:
     window = MainWindow(start_services(), LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=10_000)
     return window
 
 
@@ -604,6 +604,42 @@ def test_a_test_can_be_stopped(qtbot: QtBot, open_page: OpenPage) -> None:
     page.test_row.stop()
     qtbot.waitUntil(lambda: "nothing was kept" in texts(page), timeout=5_000)
     assert not page.test_row.is_running
+
+
+def test_cancel_leaves_page_and_keys_where_they_are(qtbot: QtBot, open_page: OpenPage) -> None:
+    page = open_page()
+    page.resize(1000, 300)
+    row = page.test_row
+    assert row is not None
+    qtbot.waitUntil(lambda: "Model of the processor's power" in texts(page), timeout=5_000)
+    row.start()
+    row.cancel.setFocus()
+    assert row.cancel.hasFocus()
+    qtbot.mouseClick(row.cancel, Qt.MouseButton.LeftButton)
+    assert row.begin.hasFocus()
+    qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
+    scroll = page.findChild(QScrollArea)
+    assert scroll.verticalScrollBar().maximum() > 0
+    assert scroll.verticalScrollBar().value() == 0
+    assert row.begin.hasFocus()
+
+
+def test_a_test_that_begins_by_itself_moves_nothing(qtbot: QtBot, open_page: OpenPage) -> None:
+    """What a person is about to click on stays below the mouse."""
+    page = open_page()
+    row = page.test_row
+    assert row is not None
+    qtbot.waitUntil(lambda: "Model of the processor's power" in texts(page), timeout=5_000)
+    QApplication.processEvents()
+    before = page.probe_list.mapTo(page, QPoint(0, 0))
+    row.start()
+    QApplication.processEvents()
+    assert row.cancel.isVisible()
+    assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
+    row.stop()
+    qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
+    QApplication.processEvents()
+    assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
 
 
 def test_a_sensor_that_stood_still_is_said_to(

@@ -3,11 +3,12 @@
 import csv
 import json
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from desktop.storage.dialog import StorageDialog
@@ -69,6 +70,24 @@ def test_what_is_shown_is_exported_in_every_form(
         assert path.read_bytes().startswith(beginning), suffix
 
 
+def test_the_ending_that_was_typed_says_which_form_is_meant(
+    qtbot: QtBot, filled: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, kind, beginning in (
+        ("typed.jsonl", "Report to share (*.html)", b"{"),
+        ("chosen.csv", "CodeCarbon's emissions (*.csv)", b"timestamp"),
+        ("typed.CSV", "Report to share (*.html)", b"id,"),
+        ("neither.txt", "JSON Lines with bills (*.jsonl)", b"{"),
+    ):
+        path = tmp_path / name
+        answer = (str(path), kind)
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, answer=answer: answer)
+        filled.deeds.exporter.ask(EVERYTHING)
+        qtbot.waitUntil(lambda: "Wrote" in filled.notice.text(), timeout=10_000)
+        filled.notice.hide()
+        assert path.read_bytes().startswith(beginning), name
+
+
 def test_a_single_query_is_exported_as_a_capsule_that_comes_back_in(
     qtbot: QtBot, filled: MainWindow, tmp_path: Path
 ) -> None:
@@ -111,6 +130,15 @@ def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path:
     filled.notice.hide()
     filled.deeds.exporter.take_in(path)
     qtbot.waitUntil(lambda: "here already: 2" in filled.notice.text(), timeout=5_000)
+    # One of the runs went on: it ends a second later.
+    names, first = header.split(","), rows[0].split(",")
+    ended, lasted = names.index("timestamp"), names.index("duration")
+    first[ended] = (datetime.fromisoformat(first[ended]) + timedelta(seconds=1)).isoformat()
+    first[lasted] = str(float(first[lasted]) + 1)
+    path.write_text("\n".join([header, ",".join(first), *rows[1:]]) + "\n")
+    filled.deeds.exporter.take_in(path)
+    told = "Queries taken in: 0; brought up to date: 1; here already: 1."
+    qtbot.waitUntil(lambda: told in filled.notice.text(), timeout=5_000)
 
 
 def test_a_chart_is_saved_as_a_picture(qtbot: QtBot, filled: MainWindow, tmp_path: Path) -> None:
@@ -126,7 +154,7 @@ def test_a_chart_is_saved_as_a_picture(qtbot: QtBot, filled: MainWindow, tmp_pat
 
 
 def test_the_file_is_told_by_what_it_holds(dialog: StorageDialog, filled: MainWindow) -> None:
-    assert {"bills", "queries", "texts"} <= set(texts(dialog.size_tab).splitlines())
+    assert {"Bills", "Queries", "Prompts and answers"} <= set(texts(dialog.size_tab).splitlines())
     assert str(filled._services.history.store.path) in texts(dialog)
 
 

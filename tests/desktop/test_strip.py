@@ -68,7 +68,7 @@ def test_a_long_name_gives_way_at_its_end_and_all_of_it_is_in_the_tooltip(
 ) -> None:
     answered.resize(900, 640)
     qtbot.waitUntil(lambda: answered.strip.width() == 900)
-    strip, model = answered.strip, answered.chat.model
+    strip, model = answered.strip, answered.engine.model
     assert model
     strip._name = "A model whose name goes on and on, far beyond what any strip can hold"
     strip._fit()

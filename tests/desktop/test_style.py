@@ -4,16 +4,23 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QCoreApplication, QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QApplication,
     QFormLayout,
     QLabel,
     QLineEdit,
+    QListWidget,
     QMenu,
     QSlider,
+    QStyle,
     QStyleOptionComboBox,
+    QStyleOptionTab,
+    QStyleOptionViewItem,
+    QTabBar,
+    QTableWidget,
     QToolButton,
     QWidget,
 )
@@ -101,6 +108,58 @@ def test_the_handle_of_a_slider_can_be_seen(qtbot: QtBot, theme: Theme) -> None:
     slider.resize(80, 24)
     slider.show()
     assert strongest(slider, theme.ground) >= 3, "the least for what can be pressed (WCAG 1.4.11)"
+
+
+def edge_of_a_cell(view: QAbstractItemView, state: QStyle.StateFlag) -> set[str]:
+    """Return the colours along the left edge of a view's first cell, drawn in a state."""
+    option = QStyleOptionViewItem()
+    view.initViewItemOption(option)
+    option.rect, option.widget = QRect(0, 0, 120, 30), view
+    option.state |= state
+    picture = QImage(option.rect.size(), QImage.Format.Format_RGB32)
+    picture.fill(view.palette().base().color())
+    painter = QPainter(picture)
+    view.itemDelegate().paint(painter, option, view.model().index(0, 0))
+    painter.end()
+    return {picture.pixelColor(0, y).name() for y in range(8, 22)}
+
+
+@pytest.mark.parametrize("view", [QTableWidget, QListWidget])
+def test_the_cell_that_has_the_keys_is_ringed_chosen_or_not(
+    qtbot: QtBot, theme: Theme, view: type[QTableWidget | QListWidget]
+) -> None:
+    made = view()
+    qtbot.addWidget(made)
+    made.show()
+    made.model().insertRow(0)
+    made.model().insertColumn(0)
+    state = QStyle.StateFlag
+    for chosen, ground in ((state.State_None, theme.surface), (state.State_Selected, theme.raised)):
+        assert edge_of_a_cell(made, chosen) == {ground}
+        (ring,) = edge_of_a_cell(made, chosen | state.State_HasFocus)
+        assert contrast(ring, ground) >= 3, "the least for what shows a state (WCAG 1.4.11)"
+
+
+def test_the_tab_that_has_the_keys_is_ringed(qtbot: QtBot, theme: Theme) -> None:
+    tabs = QTabBar()
+    qtbot.addWidget(tabs)
+    tabs.addTab("A tab")
+    option = QStyleOptionTab()
+    tabs.initStyleOption(option, 0)
+    sizes, edges = set(), []
+    for state in (QStyle.StateFlag.State_None, QStyle.StateFlag.State_HasFocus):
+        option.state = QStyle.StateFlag.State_Enabled | QStyle.StateFlag.State_Selected | state
+        kind = QStyle.ContentsType.CT_TabBarTab
+        sizes.add(tabs.style().sizeFromContents(kind, option, QSize(40, 20), tabs).toTuple())
+        picture = QImage(option.rect.size(), QImage.Format.Format_RGB32)
+        picture.fill(QColor(theme.ground))
+        painter = QPainter(picture)
+        tabs.style().drawControl(QStyle.ControlElement.CE_TabBarTab, option, painter, tabs)
+        painter.end()
+        edges.append(picture.pixelColor(0, picture.height() // 2).name())
+    assert edges[0] == theme.ground
+    assert contrast(edges[1], theme.ground) >= 3
+    assert len(sizes) == 1, "nothing moves"
 
 
 def test_a_choice_that_is_too_long_ends_in_an_ellipsis(qtbot: QtBot, theme: Theme) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
@@ -23,14 +24,15 @@ from desktop.theme.palette import DARK, LIGHT
 from desktop.watch.clock import clock
 from desktop.watch.deeds import WatchDeeds
 from desktop.watch.model import LATELY, RUNNING
-from desktop.watch.outline import outline, total_outline
+from desktop.watch.outline import outline, outlines_of, total_outline
 from desktop.watch.plot import time_ticks
 from desktop.watch.tables import BillTable, PartsTable
+from desktop.watch.words import detail_of, energy_words
 from monitor.energy.account import Bill, Line
 from monitor.energy.interval import Interval
 from monitor.power.channel import Channel, Kind, Probe, ProbeState, Reading
 from monitor.power.trace import Trace
-from monitor.recorded import Cost, State, spans
+from monitor.recorded import Cost, Recorded, State, spans
 from monitor.store.recordings import Recordings
 from tests.desktop.simulated import services_over
 from tests.unit.builders import channel, half_read
@@ -323,6 +325,28 @@ def test_rename_note_and_undo_of_delete(
     qtbot.waitUntil(lambda: shown.recording is not None and shown.recording.id == name)
 
 
+def test_keys_open_the_recording_they_rest_on_and_delete_no_other(
+    qtbot: QtBot, watch: WatchDeeds
+) -> None:
+    kept = recorded_for(qtbot, watch)
+    page, shown = watch.page, watch.page.shown
+    watch.model._timer.setInterval(100)  # of what goes on it tells ten times as often
+    page.record.click()
+    qtbot.waitUntil(lambda: [each.name for each in page.list.entries] == [LATELY, RUNNING, kept])
+    qtbot.waitUntil(lambda: shown.shown is not None and shown.shown.name == RUNNING)
+    qtbot.keyClick(page.list, Qt.Key.Key_Down)
+    # What goes on is listed anew again and again, and must not take the keys back.
+    watch.model.progressed.emit(page.list.entries[1].recording)
+    assert page.list.currentIndex().row() == 2
+    qtbot.waitUntil(lambda: shown.recording is not None and shown.recording.id == kept)
+    qtbot.keyClick(page.list, Qt.Key.Key_Up)
+    qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+    assert "still being recorded" in watch._notice.text()
+    qtbot.keyClick(page.list, Qt.Key.Key_End)
+    qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: [each.name for each in page.list.entries] == [LATELY, RUNNING])
+
+
 def test_the_curve_is_written_to_a_file(qtbot: QtBot, watch: WatchDeeds, tmp_path: Path) -> None:
     recorded_for(qtbot, watch)
     recording = watch.page.shown.recording
@@ -480,6 +504,29 @@ def test_a_part_that_was_half_read_says_so(qtbot: QtBot) -> None:
     assert [table.item(row, last).text() for row in range(2)] == ["50 %", "100 %"]
 
 
+def test_a_sum_that_lacks_a_part_is_at_least_that(qtbot: QtBot) -> None:
+    """In the list, above the plot and below it: nowhere does it pass for all of it."""
+    recorded = half_read(replace(CPU, kind=Kind.POWER, period_s=0.1))
+    recording, bill, parts = recorded.recording, BillTable(), PartsTable()
+    for table in (bill, parts):
+        qtbot.addWidget(table)
+    costs = [recorded.cost(span.start_s, span.end_s) for span in spans(recording)]
+    parts.show_parts(list(zip(spans(recording), costs, strict=True)))
+    assert [parts.item(row, 3).text() for row in range(2)] == ["≥ ◐ 600 J", "◐ 1200 J"]
+    bill.show_cost(recording.cost)
+    assert bill.item(0, 1).text() == "≥ ◐ 1800 J"
+    assert detail_of(recording) == "2:00 · ≥ ◐ 1800 J"
+    lacking, whole = map(energy_words, costs)
+    assert lacking.startswith("≥ ◐ 600 J (")
+    assert "· ≥ " in lacking
+    assert "≥" not in whole
+    unread = replace(recording.bill.lines[0], energy=None, coverage=0.0, resolved=False)
+    other = replace(unread, channel=CPU, energy=Interval(150.0, 1.0, 1.0, 1.0), resolved=True)
+    words = energy_words(Cost(0.0, 10.0, Bill((other, unread)), None, None))
+    assert "read for 0 % of the time" in words
+    assert "too short" not in words, "it is not for its length that it is not known"
+
+
 def test_a_mean_is_of_the_time_that_was_read(qtbot: QtBot) -> None:
     """Half of ten seconds read is no half of the watts."""
     read = Line(CPU, "watch", Interval(150.0, 1.0, 1.0, 1.0), 30.0, 31.0, 50, 0.5, 10.0, True)
@@ -538,6 +585,27 @@ def test_an_outline_keeps_peaks_and_gaps_of_a_long_curve() -> None:
     at_s, total_w = total_outline([curve, curve], 2_000.0, 200)
     assert total_w[10] == pytest.approx(40.0)
     assert all(w != w for w in total_w[(at_s > 505) & (at_s < 595)])
+
+
+@pytest.mark.parametrize("duration_s", [100.0, 2_000.0])
+def test_an_outline_is_level_while_a_counter_was_silent(duration_s: float) -> None:
+    """Between 300 W at both ends; the duller the plot, the more readings a stroke is of."""
+    counter, trace = replace(CPU, period_s=0.1, range_j=None), Trace()
+    trace.add(counter)
+    counter_j = 0.0
+    for number in range(round(duration_s * 10)):
+        is_silent = 200 < number < 800
+        if is_silent:
+            trace.miss([counter.key])
+        else:
+            trace.record([Reading(counter.key, number * 0.1, counter_j, 300.0)])
+        counter_j += 6.0 if is_silent else 30.0
+    whole = half_read(counter)
+    recording = replace(whole.recording, duration_s=duration_s)
+    (line,) = outlines_of(Recorded(recording, {counter.key: trace.curve(counter.key)}))
+    at_s = [30.0, 50.0, 70.0]
+    assert np.interp(at_s, line.time_s, line.power_w) == pytest.approx([60.4] * 3)
+    assert np.nanmax(line.power_w) == 300.0
 
 
 @pytest.mark.parametrize(

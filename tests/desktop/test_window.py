@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pyqtgraph import PlotWidget
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QApplication,
     QScrollArea,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -70,6 +72,21 @@ def test_pages_are_reached_by_keyboard(qtbot: QtBot, window: MainWindow) -> None
         assert PAGES[window.pages.currentIndex()] == name
 
 
+def test_the_pages_are_named_in_full_however_low_the_window_is(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    low, buttons = window.navigation, window.navigation.findChildren(QToolButton)
+    pages = [button for button in buttons if button.isCheckable()]
+    for height, style in (
+        (600, Qt.ToolButtonStyle.ToolButtonTextUnderIcon),
+        (300, Qt.ToolButtonStyle.ToolButtonTextOnly),
+        (600, Qt.ToolButtonStyle.ToolButtonTextUnderIcon),
+    ):
+        low.resize(low.width(), height)
+        assert {button.toolButtonStyle() for button in pages} == {style}
+        assert low.minimumSizeHint().height() <= height
+
+
 def test_the_command_knows_the_pages(window: MainWindow) -> None:
     assert tuple(window.page_titles()) == cli.PAGES == PAGES
 
@@ -85,6 +102,14 @@ def test_everything_that_takes_focus_has_a_name(qtbot: QtBot, window: MainWindow
                 is_container = isinstance(widget, QScrollArea)
                 is_viewport = isinstance(widget.parent(), QAbstractScrollArea)
                 assert described or is_container or is_viewport, (name, widget)
+
+
+def test_no_plot_opens_a_menu_of_its_own(window: MainWindow) -> None:
+    plots = window.findChildren(PlotWidget)
+    assert len(plots) >= 6
+    for plot in plots:
+        assert not plot.plotItem.menuEnabled(), plot
+        assert not plot.plotItem.vb.menuEnabled(), plot
 
 
 def test_theme_changes_everywhere_and_back(qtbot: QtBot, window: MainWindow) -> None:

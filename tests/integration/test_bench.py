@@ -23,8 +23,8 @@ from monitor.bench.events import (
     WarmUp,
 )
 from monitor.bench.plan import Entrant
-from monitor.bench.report import idle_line, total_line, verdicts
 from monitor.bench.runner import Runner
+from monitor.bench.sentences import idle_line, total_line, verdicts
 from monitor.bench.suites import Suite, SuiteError, find_suite
 from monitor.bench.summary import SuiteResult, summarise
 from monitor.bench.task import DatasetError
@@ -36,6 +36,7 @@ from monitor.paths import database_path
 from monitor.power.sampler import Sampler
 from monitor.store.history import History
 from monitor.store.records import Status
+from monitor.store.verdicts import Ending, SuiteVerdict
 
 TWO_THREADS = LoadOptions(threads=2)
 
@@ -366,8 +367,8 @@ def test_a_budget_ends_what_cannot_be_told_apart(
     result = bench.run(easy_suite(tmp_path), entrants, 45.0)
     verdict = result.suite.verdict
     assert verdict
-    assert verdict["reason"] == "budget"
-    assert not verdict["pairs"][0]["settled"]
+    assert verdict.reason is Ending.BUDGET
+    assert not verdict.pairs[0].settled
     assert result.suite.status is Status.DONE
     done = [run.row.sums.done for run in result.runs]
     assert 0 < min(done) <= max(done) < 200
@@ -406,7 +407,7 @@ def test_a_budget_spent_before_anything_is_compared_is_told(
     shutil.copy(starter, twin)
     entrants = [Entrant(starter, TWO_THREADS), Entrant(twin, TWO_THREADS)]
     result = bench.run(easy_suite(tmp_path), entrants, 0.5)
-    assert result.suite.verdict == {"pairs": [], "reason": "budget"}
+    assert result.suite.verdict == SuiteVerdict((), Ending.BUDGET)
     assert verdicts(result) == ["It ended because the budget was spent."]
 
 
@@ -421,8 +422,8 @@ def test_models_that_differ_are_told_apart_before_all_is_done(
     result = bench.run(easy_suite(tmp_path), entrants, 3600.0)
     verdict = result.suite.verdict
     assert verdict
-    assert verdict["reason"] == "settled"
-    assert verdict["pairs"][0]["better"] == 0
+    assert verdict.reason is Ending.SETTLED
+    assert verdict.pairs[0].better == 0
     assert all(run.row.sums.done < 200 for run in result.runs)
 
 
@@ -528,10 +529,8 @@ def test_quality_in_the_form_others_read(
     assert json.loads(again.stdout)["differences"]["runs"][0]["changed"] == []
 
 
-def test_speed_in_the_form_others_read(
-    llamawatt: Command, here: Command, shallow: Path, tmp_path: Path
-) -> None:
-    done = llamawatt(
+def test_speed_in_the_form_others_read(here: Command, shallow: Path, tmp_path: Path) -> None:
+    done = here(
         "bench", "speed", "--model", str(shallow), "--pp", "32", "--tg", "8", "--repeat", "2",
         "--threads", "2", "--json",
     )  # fmt: skip
@@ -555,9 +554,9 @@ def test_speed_in_the_form_others_read(
 
 
 def test_a_run_is_replayed_and_compared(
-    llamawatt: Command, here: Command, shallow: Path, suite_file: Path, tmp_path: Path
+    here: Command, shallow: Path, suite_file: Path, tmp_path: Path
 ) -> None:
-    first = llamawatt(
+    first = here(
         "bench", "run", str(suite_file), "--model", str(shallow), "--limit", "4",
         "--threads", "2", "--json",
     )  # fmt: skip

@@ -53,7 +53,7 @@ def wait_for_text(process: "subprocess.Popen[str]") -> str:
 
 
 def test_ask_gives_the_agreed_form_and_history_holds_the_same_record(
-    llamawatt: Command, starter: Path
+    llamawatt: Command, here: Command, starter: Path
 ) -> None:
     record = ask(llamawatt, "What is a watt?", "--max-tokens", "40", "--seed", "4")
     assert set(record) >= RECORD_KEYS
@@ -73,9 +73,9 @@ def test_ask_gives_the_agreed_form_and_history_holds_the_same_record(
     assert co2["grams"] == pytest.approx(
         energy["total_j"] / 3.6e6 * co2["intensity_g_per_kwh"], rel=1e-9
     )
-    listed = llamawatt("history", "list", "--json")
+    listed = here("history", "list", "--json")
     assert json.loads(listed.stdout) == [record]
-    shown = llamawatt("history", "show", record["id"], "--json")
+    shown = here("history", "show", record["id"], "--json")
     assert json.loads(shown.stdout) == record
 
 

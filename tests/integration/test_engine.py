@@ -153,9 +153,9 @@ def test_conversation_longer_than_the_context_is_refused_with_both_numbers(
     assert text_of(ask(engine, "What is a watt?"))
 
 
-def test_full_context_ends_the_answer(starter: Path) -> None:
+def test_full_context_ends_the_answer(shallow: Path) -> None:
     engine = Engine()
-    for _ in engine.load(Load(str(starter), context=96, threads=2)):
+    for _ in engine.load(Load(str(shallow), context=96, threads=2)):
         pass
     sampling = Sampling(temperature=0.9, seed=3, max_tokens=None)
     answers = ask(engine, "Write a very long story about dragons.", sampling=sampling)
@@ -197,9 +197,9 @@ def test_cancelled_load_says_so_and_the_engine_loads_again(starter: Path) -> Non
     engine.stop()
 
 
-def test_unload_ends_the_process(starter: Path) -> None:
+def test_unload_ends_the_process(shallow: Path) -> None:
     engine = Engine()
-    for _ in engine.load(Load(str(starter), context=512, threads=1)):
+    for _ in engine.load(Load(str(shallow), context=512, threads=1)):
         pass
     pid = engine.pid
     assert pid is not None
@@ -210,9 +210,9 @@ def test_unload_ends_the_process(starter: Path) -> None:
         ask(engine, "Hello?")
 
 
-def test_killed_engine_is_reported_with_its_cause_and_replaced(starter: Path) -> None:
+def test_killed_engine_is_reported_with_its_cause_and_replaced(shallow: Path) -> None:
     engine = Engine()
-    request = Load(str(starter), context=512, threads=2)
+    request = Load(str(shallow), context=512, threads=2)
     for _ in engine.load(request):
         pass
     said = ""
@@ -237,9 +237,9 @@ def test_killed_engine_is_reported_with_its_cause_and_replaced(starter: Path) ->
     engine.stop()
 
 
-def test_abort_inside_llama_cpp_names_the_signal(starter: Path) -> None:
+def test_abort_inside_llama_cpp_names_the_signal(shallow: Path) -> None:
     engine = Engine()
-    for _ in engine.load(Load(str(starter), context=512, threads=2)):
+    for _ in engine.load(Load(str(shallow), context=512, threads=2)):
         pass
     assert engine.pid is not None
     os.kill(engine.pid, signal.SIGABRT)

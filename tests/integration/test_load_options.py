@@ -172,8 +172,8 @@ def kill_while_loading(loader: Loader, starter: Path) -> None:
         pass
 
 
-def test_the_command_loads_as_it_is_told(llamawatt: Command, here: Command) -> None:
-    done = llamawatt(
+def test_the_command_loads_as_it_is_told(here: Command) -> None:
+    done = here(
         "ask", "What is a watt?", "--max-tokens", "8", "--ctx", "512", "--threads", "2",
         "--flash-attn", "on", "--kv-type", "q8_0", "--no-mmap", "--json",
     )  # fmt: skip

@@ -71,10 +71,10 @@ def bench(running: tuple[Sampler, Engine], tmp_path: Path) -> Iterator[Bench]:
     history.close()
 
 
-def question(starter: Path, text: str, **changes: object) -> Ask:
+def question(model: Path, text: str, **changes: object) -> Ask:
     fields = {
         "kind": "ask",
-        "model": starter,
+        "model": model,
         "messages": (ChatMessage("user", text),),
         "sampling": Sampling(temperature=0, max_tokens=40),
         "options": SMALL,
@@ -104,7 +104,7 @@ def test_a_budget_stops_the_answer_and_keeps_the_text(bench: Bench, starter: Pat
     sampling = Sampling(max_tokens=400, seed=5)
     story = question(starter, "Write a long story.", sampling=sampling)
     # What some of the answer costs, on however busy a machine.
-    begun, told = bench.run_until(story, lambda so_far: so_far.tokens >= 20)
+    begun, told = bench.run_until(story, lambda so_far: so_far.tokens >= 40)
     budget_j = told[-1].bill.total().joules
     assert budget_j is not None
     cut, _ = bench.run(replace(story, budget=Budget(answer_j=budget_j), fresh=True))
@@ -131,33 +131,33 @@ def test_what_a_query_has_come_to_is_told_while_it_runs(bench: Bench, starter: P
     assert 0.3 < told[-1].tokens_per_s / record.tokens_per_s < 3
 
 
-def test_a_day_that_is_spent_refuses_before_anything_is_stored(bench: Bench, starter: Path) -> None:
-    bench.run(question(starter, "What is a watt?"))
+def test_a_day_that_is_spent_refuses_before_anything_is_stored(bench: Bench, shallow: Path) -> None:
+    bench.run(question(shallow, "What is a watt?"))
     with pytest.raises(BudgetSpent, match=r"budget of 1\.00 mJ is spent"):
-        bench.run(question(starter, "And a volt?", budget=Budget(day_j=0.001)))
+        bench.run(question(shallow, "And a volt?", budget=Budget(day_j=0.001)))
     assert len(bench.history.records()) == 1
 
 
-def test_the_oldest_turns_make_room_and_it_is_told_how_many(bench: Bench, starter: Path) -> None:
+def test_the_oldest_turns_make_room_and_it_is_told_how_many(bench: Bench, shallow: Path) -> None:
     roles = ("user", "assistant")
     said = [ChatMessage("system", "Answer briefly.")]
     said += [ChatMessage(roles[i % 2], f"Number {i}: " + "word " * 60) for i in range(10)]
     messages = (*said, ChatMessage("user", "What is a watt?"))
-    for _ in bench.meter.load(starter, SMALL):
+    for _ in bench.meter.load(shallow, SMALL):
         pass
-    measured = bench.meter.measure(messages, starter, SMALL)
+    measured = bench.meter.measure(messages, shallow, SMALL)
     assert measured is not None
     # Loaded with another context, as a benchmark does, it tells nothing of this conversation.
-    assert bench.meter.measure(messages, starter, LoadOptions(context=1024)) is None
+    assert bench.meter.measure(messages, shallow, LoadOptions(context=1024)) is None
     assert measured.dropped % 2 == 0
     assert 0 < measured.dropped < 10
     assert measured.tokens <= measured.size - 128
-    ask = question(starter, "", messages=messages, forgetful=True, kind=CHAT)
+    ask = question(shallow, "", messages=messages, forgetful=True, kind=CHAT)
     record, events = bench.run(ask)
     (started,) = (event for event in events if isinstance(event, PrefillStarted))
     assert (started.dropped, started.tokens) == (measured.dropped, measured.tokens)
     assert record.status is Status.DONE
-    refused, _ = bench.run(question(starter, "", messages=messages))
+    refused, _ = bench.run(question(shallow, "", messages=messages))
     assert refused.status is Status.FAILED
     assert "the context holds 512" in refused.error
 

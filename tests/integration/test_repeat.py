@@ -102,10 +102,8 @@ def test_a_person_stops_it_and_what_ended_is_kept(
     assert found.broken
 
 
-def test_the_command_tells_mean_and_runs_needed(
-    llamawatt: Command, here: Command, shallow: Path
-) -> None:
-    ran = llamawatt(*SHORT, "--model", str(shallow), "--repeat", "3", "--json")
+def test_the_command_tells_mean_and_runs_needed(here: Command, shallow: Path) -> None:
+    ran = here(*SHORT, "--model", str(shallow), "--repeat", "3", "--json")
     assert ran.returncode == 0, ran.stderr
     document = json.loads(ran.stdout)
     assert len(document["repeats"]) == 3

@@ -107,25 +107,29 @@ def test_nvml_counter_and_power_are_right(
     assert record["energy"]["kind"] == "modelled"
 
 
-def test_no_power_source_at_all_is_modelled_and_said_so(llamawatt: Command, tmp_path: Path) -> None:
-    record = watched(
-        llamawatt("watch", "--seconds", "1.5", "--json", LLAMAWATT_SYSFS=str(tmp_path))
-    )
+def test_no_power_source_at_all_is_modelled_and_said_so(
+    llamawatt: Command, here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path))
+    record = watched(llamawatt("watch", "--seconds", "1.5", "--json"))
     assert record["energy"]["kind"] == "modelled"
     assert record["energy"]["total_j"] > 0
-    sensors = json.loads(llamawatt("sensors", "--json", LLAMAWATT_SYSFS=str(tmp_path)).stdout)
+    sensors = json.loads(here("sensors", "--json").stdout)
     states = {probe["source"]: probe["state"] for probe in sensors["probes"]}
     assert states["rapl"] == "absent"
     assert states["model"] == "available"
 
 
 @pytest.mark.skipif(not can_deny(), reason="no file here can be denied to this user")
-def test_denied_counters_come_with_their_mend(llamawatt: Command, tmp_path: Path) -> None:
+def test_denied_counters_come_with_their_mend(
+    here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "sys"
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
     build_tree(
         root, [RaplZone("intel-rapl:0", "package-0", PowerCurve.constant(9.0), readable=False)]
     )
-    sensors = json.loads(llamawatt("sensors", "--json", LLAMAWATT_SYSFS=str(root)).stdout)
+    sensors = json.loads(here("sensors", "--json").stdout)
     (rapl,) = (probe for probe in sensors["probes"] if probe["source"] == "rapl")
     assert rapl["state"] == "denied"
     assert "udevadm" in rapl["mend"]
@@ -135,16 +139,17 @@ def test_denied_counters_come_with_their_mend(llamawatt: Command, tmp_path: Path
 
 
 def test_gpu_the_build_cannot_use_comes_with_the_command(
-    llamawatt: Command, tmp_path: Path
+    here: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "sys"
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
     build_tree(root, [], [PciDevice()])
-    ran = llamawatt("sensors", "--json", LLAMAWATT_SYSFS=str(root))
+    ran = here("sensors", "--json")
     engine = json.loads(ran.stdout)["engine"]
     if engine["offload"]:
         pytest.skip("this llama.cpp build can offload")
     assert "-DGGML_CUDA=on" in engine["advice"]
-    assert "llama-cpp-python" in llamawatt("sensors", LLAMAWATT_SYSFS=str(root)).stdout
+    assert "llama-cpp-python" in here("sensors").stdout
 
 
 def test_table_for_people_shows_kind_and_interval(llamawatt: Command) -> None:
@@ -188,9 +193,7 @@ def test_what_is_above_idle_is_told(llamawatt: Command, package: FakeSysfs) -> N
     assert energy["baseline"]["is_stale"] is False
 
 
-def test_a_watch_is_recorded_marked_by_lines_and_listed(
-    llamawatt: Command, package: FakeSysfs
-) -> None:
+def test_a_watch_is_recorded_marked_by_lines_and_listed(here: Command, package: FakeSysfs) -> None:
     arguments = ("watch", "--seconds", "2.5", "--record", "Two lines", "--mark-on-enter", "--json")
     process = subprocess.Popen(
         [COMMAND, *arguments],
@@ -217,6 +220,6 @@ def test_a_watch_is_recorded_marked_by_lines_and_listed(
     spans_j = [span["energy"]["total_j"] for span in record["spans"]]
     assert len(spans_j) == 3
     assert sum(spans_j) == pytest.approx(record["energy"]["total_j"], rel=0.01)
-    listed = llamawatt("watch", "list")
+    listed = here("watch", "list")
     assert "Two lines" in listed.stdout
     assert record["id"][-8:] in listed.stdout

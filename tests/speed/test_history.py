@@ -255,7 +255,7 @@ def test_the_window_is_never_blocked(
     monkeypatch.setenv("LLAMAWATT_HOME", str(many._store.path.parent))
     window = MainWindow(start_services(), LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=20_000)
     page = window.history_page
     window.show_page("history")
     qtbot.waitUntil(lambda: page.model.rowCount() > 0, timeout=5_000)

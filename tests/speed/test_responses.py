@@ -64,6 +64,6 @@ def test_window_is_usable(qtbot: QtBot) -> None:
     start_s = time.monotonic()
     window = MainWindow(start_services(), LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=10_000)
     print(f"window usable after {time.monotonic() - start_s:.2f} s (budget 1.5)")
     window.close()

@@ -70,7 +70,7 @@ def window(qtbot: QtBot) -> Iterator[MainWindow]:
     fill_with_talks(database_path())
     window = MainWindow(start_services(), LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.chat.model is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: window.chat_page.side.is_read, timeout=WAIT_MS)
     qtbot.wait(1500)
     keep_garbage_small()
@@ -90,13 +90,13 @@ def test_the_window_goes_on_whatever_is_done(
         qtbot.waitUntil(holds, timeout=WAIT_MS)
 
     with dog.watching("loading a model"):
-        window.models.choose(chat.model)
-        until(lambda: chat.is_loaded and not chat.busy)
+        window.models.choose(window.engine.model)
+        until(lambda: window.engine.is_loaded and not window.engine.busy)
     chat.set_setup(Preset("", sampling=checked({"max_tokens": 400, "seed": 1})))
     with dog.watching("streaming an answer"):
         window.chat_page.prompt.setPlainText("Write a long Python program, then explain it.")
         window.chat_page.composer.send()
-        until(lambda: not chat.busy)
+        until(lambda: not window.engine.busy)
         qtbot.wait(300)
     with dog.watching("opening 10 conversations"):
         for row in side.model.rows[1:11]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monitor.bill_words import headline, idle_words
 from monitor.energy.account import Bill, Phase, account
 from monitor.energy.baseline import (
     AboveIdle,
@@ -24,7 +25,6 @@ from monitor.energy.baseline import (
 from monitor.forms import baseline_json, energy_json, record_json
 from monitor.power.channel import Accuracy, Channel, Kind, Reading, Role
 from monitor.power.trace import Trace
-from monitor.report import headline, idle_words
 from monitor.store.baselines import Baselines
 from monitor.store.endings import Ending, _read, _write
 from monitor.store.history import History

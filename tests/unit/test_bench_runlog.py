@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from monitor import figures
-from monitor.bench.report import total_line
 from monitor.bench.runlog import Finished, RunLog
+from monitor.bench.sentences import total_line
 from monitor.bench.summary import RunResult, SuiteResult, summarise
 from monitor.bench.uncounted import CUT, WARM_UP
 from monitor.clock import unix_s

@@ -3,23 +3,36 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from monitor import figures
-from monitor.bench import forms, report
+from monitor.bench import forms
 from monitor.bench.comparison import compare_runs
 from monitor.bench.events import Left
 from monitor.bench.idle import measure_idle
 from monitor.bench.left import reckon_left
+from monitor.bench.markdown import markdown_report
 from monitor.bench.plan import Entrant, make_plan, plan_from_json
 from monitor.bench.replay import differences, replay_lines
 from monitor.bench.runlog import RunLog
+from monitor.bench.sentences import gist, idle_line, total_line, verdicts
 from monitor.bench.suites import Part, Suite, SuiteError
 from monitor.bench.summary import RunResult, summarise
+from monitor.bench.tables import (
+    QUALITY_HEADER,
+    RULES_HEADER,
+    energy_cells,
+    item_cells,
+    model_name,
+    points,
+    quality_cells,
+    sci_per_item,
+    tables,
+)
 from monitor.bench.uncounted import AGAIN, CUT, WARM_UP
 from monitor.bench.verdict import flips
 from monitor.burn import Burner
@@ -35,6 +48,7 @@ from monitor.store.bench_records import ItemRate, ItemRecord, RunStart, Sums
 from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
 from monitor.store.records import Seconds, Status, Tokens
+from monitor.store.verdicts import Ending, PairVerdict, SuiteVerdict
 from tests.unit.builders import (
     BILL,
     CPU,
@@ -141,10 +155,10 @@ def test_what_is_read_back_is_what_was_written(history: History, suite_id: str) 
     assert row.start == run_start(suite_id)
     assert (row.sums.done, row.sums.correct_sum, row.status) == (4, 2.0, Status.DONE)
     history.benchmarks.note_idle(suite_id, "before", 12.5, Kind.COUNTER)
-    history.benchmarks.finish_suite(suite_id, Status.DONE, "", {"pairs": []})
+    history.benchmarks.finish_suite(suite_id, Status.DONE, "", SuiteVerdict((), Ending.BUDGET))
     suite = history.benchmarks.suite(suite_id[-6:])
     assert (suite.plan, suite.idle_before_w, suite.idle_after_w) == (PLAN, 12.5, None)
-    assert suite.verdict == {"pairs": []}
+    assert suite.verdict == SuiteVerdict((), Ending.BUDGET)
     assert history.benchmarks.run("nothing") is None
 
 
@@ -202,12 +216,12 @@ def test_what_is_in_no_item_is_in_the_total_and_in_no_item(history: History, sui
     assert items_j
     assert second.record.bill.total().joules == pytest.approx(items_j + 113.0)
     assert second.merit == first.merit, "an item takes what it took"
-    assert report.sci_per_item(second) == pytest.approx(report.sci_per_item(first))
+    assert sci_per_item(second) == pytest.approx(sci_per_item(first))
     # Nor does what is foretold of the next benchmark hold it.
     rate = history.benchmarks.past_rate(query_start().sha256, "quality", "hellaswag", 0)
     assert rate
     assert (rate.seconds, rate.joules) == (pytest.approx(0.25), pytest.approx(items_j / 4))
-    told = report.total_line(summarise(history, suite_id))
+    told = total_line(summarise(history, suite_id))
     kind = beside[0].channel.kind
     words = [figures.marked(kind, f"{joules} J") for joules in (35, 75, 3)]
     assert (
@@ -244,7 +258,7 @@ def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) 
     assert run.decode_j_per_token is None
     subjects = {name: accuracy.value for name, accuracy in run.subjects.items()}
     assert subjects == {"birds": 0.0, "fish": 1.0}
-    listed = report.markdown(summarise(history, suite_id))
+    listed = markdown_report(summarise(history, suite_id))
     assert "| fish | 100.0 % ± 0.0 (34.2–100.0 %) |" in listed
     # Within each subject nothing scatters, so that by subject the mean of all is sure.
     assert run.stderr_by_subject == 0
@@ -255,11 +269,11 @@ def test_a_summary_reckons_from_what_is_stored(history: History, suite_id: str) 
     # Four items; then 2 mg of the device's making fall on the run beside its electricity.
     operational = run.record.footprint
     assert operational
-    assert report.sci_per_item(run) == pytest.approx(operational.grams / 4)
+    assert sci_per_item(run) == pytest.approx(operational.grams / 4)
     history.store.write(lambda db: db.execute("update queries set embodied_g = 0.002")).result()
     with_device = results(history, suite_id)[0]
-    assert report.sci_per_item(with_device) == pytest.approx((operational.grams + 0.002) / 4)
-    assert f"| {figures.mass((operational.grams + 0.002) / 4)} |" in report.markdown(
+    assert sci_per_item(with_device) == pytest.approx((operational.grams + 0.002) / 4)
+    assert f"| {figures.mass((operational.grams + 0.002) / 4)} |" in markdown_report(
         summarise(history, suite_id)
     )
 
@@ -308,12 +322,11 @@ def test_runs_that_were_asked_otherwise_are_not_compared(
 
 def test_a_report_holds_every_figure_and_breaks_on_no_text(history: History, suite_id: str) -> None:
     stored_run(history, suite_id, FIRST, part="Sounds | and fury")
-    pair = {"part": "Sounds", "first": 0, "second": 1, "items": 40, "wins": 20, "losses": 4,
-            "evidence": 99.0, "settled": True, "better": 0}  # fmt: skip
-    verdict = {"pairs": [pair, {**pair, "settled": False, "better": None}], "reason": "budget"}
+    pair = PairVerdict("Sounds", 0, 1, 40, 20, 4, 99.0, True, 0)
+    verdict = SuiteVerdict((pair, replace(pair, settled=False, better=None)), Ending.BUDGET)
     history.benchmarks.note_idle(suite_id, "before", 12.5, Kind.COUNTER)
     history.benchmarks.finish_suite(suite_id, Status.STOPPED, "", verdict)
-    text = report.markdown(summarise(history, suite_id))
+    text = markdown_report(summarise(history, suite_id))
     assert "50.0 %" in text
     assert "Sounds \\| and fury" in text
     assert "a Q4_0 does better than b Q8_0 (20 : 4 of 40 items)" in text
@@ -324,25 +337,54 @@ def test_a_report_holds_every_figure_and_breaks_on_no_text(history: History, sui
     assert "`dd`" in text
 
 
+PAIR = asdict(PairVerdict("Sounds", 0, 1, 40, 20, 4, 99.0, True, 0))
+
+
 @pytest.mark.parametrize(
     "verdict",
     [
+        "",
+        "{damaged",
+        "[]",
         {"suite": "x"},
         {"pairs": 3, "reason": "budget"},
         {"pairs": ["lost"], "reason": "budget"},
         {"pairs": [{"part": "Sounds"}], "reason": "budget"},
-        {"pairs": [{"part": "Sounds", "first": 0, "second": 7}], "reason": "budget"},
+        {"pairs": [PAIR | {"second": 7}], "reason": "budget"},
+        {"pairs": [PAIR | {"first": -1}], "reason": "budget"},
+        {"pairs": [PAIR | {"wins": "many"}], "reason": "budget"},
+        {"pairs": [PAIR | {"better": 2}], "reason": "budget"},
         {"pairs": [], "reason": ["budget"]},
     ],
 )
 def test_a_damaged_verdict_is_said_and_keeps_nothing_else_from_the_report(
-    history: History, suite_id: str, verdict: dict[str, Any]
+    history: History, suite_id: str, verdict: str | dict[str, Any]
 ) -> None:
     stored_run(history, suite_id, FIRST)
-    history.benchmarks.finish_suite(suite_id, Status.DONE, "", verdict)
+    text = verdict if isinstance(verdict, str) else json.dumps(verdict)
+    history.store.write(
+        lambda db: db.execute("update bench_suites set verdict = ?", [text])
+    ).result()
     result = summarise(history, suite_id)
-    assert "50.0 %" in report.markdown(result)
-    (sentence,) = report.verdicts(result)
+    assert "50.0 %" in markdown_report(result)
+    (sentence,) = verdicts(result)
+    assert "can no longer be read" in sentence
+    assert forms.suite_json(result, {result.runs[0].record.id: []})["verdict"] == {
+        "pairs": (),
+        "reason": "unreadable",
+    }
+
+
+def test_a_verdict_of_models_that_the_plan_no_longer_names_is_said_to_be_lost(
+    history: History, suite_id: str
+) -> None:
+    stored_run(history, suite_id, FIRST)
+    verdict = SuiteVerdict((PairVerdict(**PAIR),), Ending.COMPLETE)
+    history.benchmarks.finish_suite(suite_id, Status.DONE, "", verdict)
+    (sentence,) = verdicts(summarise(history, suite_id))
+    assert "a Q4_0 does better than b Q8_0" in sentence
+    history.store.write(lambda db: db.execute("update bench_suites set plan = '{damaged'")).result()
+    (sentence,) = verdicts(summarise(history, suite_id))
     assert "can no longer be read" in sentence
 
 
@@ -354,8 +396,8 @@ def test_a_plan_whose_suite_is_damaged_keeps_the_figures_of_its_runs(
         lambda db: db.execute("update bench_suites set plan = ?", ['{"suite": "lost"}'])
     ).result()
     result = summarise(history, suite_id)
-    assert "50.0 %" in report.markdown(result)
-    assert report.idle_line(result) == ""
+    assert "50.0 %" in markdown_report(result)
+    assert idle_line(result) == ""
 
 
 def test_the_total_is_the_sum_of_the_table_and_loading_stands_beside_it(
@@ -367,16 +409,16 @@ def test_the_total_is_the_sum_of_the_table_and_loading_stands_beside_it(
     result = summarise(history, suite_id)
     total, load = figures.energy(bill.total().joules), figures.energy(bill.total(LOAD).joules)
     assert total != load
-    assert report.total_line(result).startswith(f"{report.energy_cells(result.runs[0])[2]} and ")
-    assert total in report.total_line(result)
-    assert report.total_line(result).endswith(f"; loading the models took ◐ {load} beside that.")
+    assert total_line(result).startswith(f"{energy_cells(result.runs[0])[2]} and ")
+    assert total in total_line(result)
+    assert total_line(result).endswith(f"; loading the models took ◐ {load} beside that.")
 
 
 def test_a_machine_that_was_not_idle_has_no_idle_figure(history: History, suite_id: str) -> None:
     stored_run(history, suite_id, FIRST)
     history.benchmarks.note_idle(suite_id, "before", 12.5, Kind.COUNTER)
     history.benchmarks.finish_suite(suite_id, Status.DONE, "", None)
-    assert report.idle_line(summarise(history, suite_id)) == (
+    assert idle_line(summarise(history, suite_id)) == (
         "Idle machine: before ● 12.5 W, not known after, as other programs kept it busy."
     )
 
@@ -468,7 +510,7 @@ def test_a_replay_names_model_and_repeat_and_settings_are_told(
     other = history.benchmarks.begin_suite("own", "Own", {**PLAN, "models": twice}, {})
     stored_run(history, other, FIRST)
     (run,) = summarise(history, other).runs
-    assert report.model_name(run) == f"{name} (threads {run.record.settings['threads']})"
+    assert model_name(run) == f"{name} (threads {run.record.settings['threads']})"
 
 
 def test_a_flip_shows_the_choices_that_flipped(history: History, suite_id: str) -> None:
@@ -494,11 +536,13 @@ def test_table_and_json_tell_the_same_of_a_task_scored_by_length(
         assert told[f"accuracy{ending}"] == right / 4
         assert told[f"joules_per_correct{ending}"] == pytest.approx(joules / right)
         assert told[f"grams_per_correct{ending}"] == pytest.approx(grams.grams / right)
-        points = 100 * (right / 4 - 0.25)
-        assert told[f"points_above_chance_per_wh{ending}"] == pytest.approx(points / wh_per_1000)
-    cells = dict(zip(report.QUALITY_HEADER, report.quality_cells(run), strict=True))
+        above_chance = 100 * (right / 4 - 0.25)
+        assert told[f"points_above_chance_per_wh{ending}"] == pytest.approx(
+            above_chance / wh_per_1000
+        )
+    cells = dict(zip(QUALITY_HEADER, quality_cells(run), strict=True))
     assert cells["score"].startswith("75.0 %")
-    assert cells["points/Wh"] == report.points(told["points_above_chance_per_wh_norm"])
+    assert cells["points/Wh"] == points(told["points_above_chance_per_wh_norm"])
     # llama.cpp's protocol has no score by length, and then nothing is told by it.
     stored_run(
         history, suite_id, [replace(one, correct_norm=None) for one in FIRST],
@@ -519,7 +563,7 @@ def test_what_all_was_deleted_of_is_listed_no_more(history: History, suite_id: s
     delete(first)
     assert [suite.id for suite in history.benchmarks.suites()] == [suite_id]
     assert [run.row.is_deleted for run in results(history, suite_id)] == [True, False]
-    assert "4 items, deleted" in report.markdown(summarise(history, suite_id))
+    assert "4 items, deleted" in markdown_report(summarise(history, suite_id))
     delete(second)
     assert history.benchmarks.suites() == []
     history.edits.restore(history.browse.numbers_of([second]))
@@ -541,7 +585,7 @@ def test_rules_are_called_what_they_are(
     stored_run(history, suite_id, FIRST, task=task, chance=chance)
     result = summarise(history, suite_id)
     assert list(result.runs[0].by_rule) == names
-    rows = dict(report.tables(result)).get(report.RULES_HEADER, [])
+    rows = dict(tables(result)).get(RULES_HEADER, [])
     assert [row[2] for row in rows] == names
 
 
@@ -567,8 +611,8 @@ def test_a_probability_mass_flips_only_with_the_choice_it_makes_likeliest() -> N
 
 def test_the_table_shows_the_choice_that_was_judged() -> None:
     plain_right = replace(item(0, 1.0), pred=0, pred_norm=1)
-    assert report.item_cells(plain_right, False, None)[3] == "yes <b>"
-    assert report.item_cells(plain_right, True, None)[3] == "no"
+    assert item_cells(plain_right, False, None)[3] == "yes <b>"
+    assert item_cells(plain_right, True, None)[3] == "no"
 
 
 def test_a_bill_may_hold_a_sensor_as_it_was_and_as_it_is(history: History, suite_id: str) -> None:
@@ -677,7 +721,7 @@ def test_a_damaged_plan_keeps_no_benchmark_from_being_listed(
     ).result()
     assert summarise(history, history.benchmarks.suites()[0].id).models == models
     result = summarise(history, suite_id)
-    assert report.gist(result) == "" == report.idle_line(result)
-    assert "Own" in report.markdown(result)
+    assert gist(result) == "" == idle_line(result)
+    assert "Own" in markdown_report(result)
     with pytest.raises(SuiteError, match="The suite"):
         plan_from_json(result.suite.plan)

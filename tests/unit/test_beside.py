@@ -24,10 +24,11 @@ from monitor.exchange.intake import take_in
 from monitor.exchange.reading import numbers_of
 from monitor.exchange.tables import write_csv, write_jsonl
 from monitor.forms import record_json
+from monitor.history_rows import rows_table
 from monitor.paths import database_path
 from monitor.power.channel import Domain, Kind, Role
 from monitor.power.gauge import Gauge, GaugeLine, GaugeSummary, Quantity
-from monitor.report import record_view, rows_table
+from monitor.record_view import record_view
 from monitor.store import coverage, overlaps
 from monitor.store.charts import Period, Stack
 from monitor.store.endings import Ending, _write

@@ -15,15 +15,16 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from monitor.bench import report as bench_report
+from monitor.bench.sentences import total_line
 from monitor.bench.suites import Part, Suite
 from monitor.bench.summary import summarise
+from monitor.bench.tables import energy_cells, quality_cells
 from monitor.commands import terminal
 from monitor.commands.compare import compare
 from monitor.compare.board import Board, Leaderboard, UnknownExam
 from monitor.compare.cascade import cascades
 from monitor.compare.columns import find_column
-from monitor.compare.forms import entry_json, sides_json
+from monitor.compare.forms import board_json, entry_json, sides_json
 from monitor.compare.ranks import rank
 from monitor.compare.report import board_table, difference_text, side_lines, sides_table
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
@@ -32,8 +33,8 @@ from monitor.energy.difference import Verdict
 from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
+from monitor.record_view import record_view
 from monitor.repeating import earlier_runs
-from monitor.report import record_view
 from monitor.store.bench_records import ItemRecord, Sums
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -170,6 +171,8 @@ def test_a_suites_score_is_the_mean_of_its_parts(history: History) -> None:
     assert first
     assert first.energy.joules == pytest.approx(3.0)
     assert found.entries[0].score.items == 40
+    assert [entry.repeats for entry in found.entries] == [1, 1]
+    assert any("rows with one run of a test are not told apart" in note for note in found.notes)
     assert "5-shot" in board(history, "Facts").exam.title
 
 
@@ -195,7 +198,34 @@ def test_a_damaged_plan_takes_no_row_from_the_leaderboard(history: History, plan
     found = board(history, "hellaswag")
     assert rows(found) == {"b Q4_K_M": 0.75, "a Q4_K_M": 0.5, "c Q4_K_M": 0.25}
     assert [entry.setup.context for entry in found.entries] == [4096, 4096, None]
-    assert rows(board(history, "mean of 2")) == {"b Q4_K_M": 0.75, "a Q4_K_M": 0.5}
+    (note,) = [note for note in found.notes if damaged[-8:] in note]
+    assert "makes no board of a suite's mean" in note
+    of_suite = board(history, "mean of 2")
+    assert rows(of_suite) == {"b Q4_K_M": 0.75, "a Q4_K_M": 0.5}
+    assert not any("plan" in note for note in of_suite.notes)
+
+
+def test_a_suite_whose_plan_is_damaged_counts_beside_others_and_says_what_is_not_known(
+    history: History,
+) -> None:
+    damaged, whole = begin_suite(history, context=4096), begin_suite(history, context=4096)
+    for suite_id, model, right in ((damaged, "a", 10), (whole, "b", 15)):
+        stored_run(history, suite_id, model, items(right), settings={"context": 4096})
+        stored_run(history, suite_id, model, items(right), settings={"context": 4096}, **FACTS)
+    sound = board(history, "mean of 2")
+    assert rows(sound) == {"b Q4_K_M": 0.75, "a Q4_K_M": 0.5}
+    assert not any("can no longer be read" in note for note in sound.notes)
+    history.store.write(
+        lambda db: db.execute("update bench_suites set plan = '{' where id = ?", [damaged])
+    ).result()
+    found = board(history, "mean of 2")
+    assert [entry.setup.context for entry in found.entries] == [4096, None]
+    (note,) = [note for note in found.notes if "can no longer be read" in note]
+    assert damaged[-8:] in note
+    assert "contexts chosen for its models are not told" in note
+    assert note in board_json(found, [], [], None)["notes"]
+    listed = [entry_json(entry)["unplanned"] for entry in found.entries]
+    assert listed == [[], [damaged]]
 
 
 def test_repeats_are_pooled_and_their_scatter_counts(history: History) -> None:
@@ -296,10 +326,10 @@ def test_a_row_whose_best_runs_lack_a_part_is_marked(history: History) -> None:
     assert [each["is_lower_bound"] for each in told] == [True, False]
     assert [each["joules_per_token_is_lower_bound"] for each in told] == [True, False]
     result = summarise(history, suite_id)
-    assert [bench_report.quality_cells(run)[3][0] for run in result.runs] == ["≥", "◐"]
-    assert "≤" in bench_report.quality_cells(result.runs[0])[7]
-    assert [bench_report.energy_cells(run)[2][0] for run in result.runs] == ["≥", "◐"]
-    assert bench_report.total_line(result).startswith("≥ ◐ 130 J and ≥ ")
+    assert [quality_cells(run)[3][0] for run in result.runs] == ["≥", "◐"]
+    assert "≤" in quality_cells(result.runs[0])[7]
+    assert [energy_cells(run)[2][0] for run in result.runs] == ["≥", "◐"]
+    assert total_line(result).startswith("≥ ◐ 130 J and ≥ ")
 
 
 def test_bills_of_another_method_are_never_compared(history: History) -> None:
@@ -413,6 +443,10 @@ def test_a_prompt_that_was_stopped_has_no_joules_a_token(history: History) -> No
     assert "prompt token" not in side.per
     assert "prompt token" not in side.per_differences
     assert "prefill" in side.energies
+    header, rows = sides_table(lay_side_by_side(history, [stopped.id, whole.id]))
+    named = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert named["J/answer token"][header[1]] == "—"
+    assert named["J/answer token"][header[2]] != "—"
     console = Console(file=io.StringIO(), width=120)
     console.print(record_view(stopped))
     assert isinstance(console.file, io.StringIO)
@@ -743,7 +777,39 @@ def test_at_every_width_models_are_named_and_no_heading_is_cut(
     assert {*headings[:4]} <= {*headings} <= titles
     assert headings[:5] == ["rank", "model", "efficiency", "score", "J/item"]
     assert ("training" in headings) is (width == 150)
-    assert name[:14] in rows[0]
+    # At 60 there is nothing left that could give way.
+    assert (name if width > 60 else "SmolLM2-135M-") in rows[0]
+
+
+def test_a_figure_gives_way_to_a_word_of_a_models_name(history: History) -> None:
+    name = "SmolLM2-135M-Instruct"
+    info = replace(model_info(Path(f"/models/{name}.gguf")), name=name)
+    stored_run(history, begin_suite(history), "a", items(10), info=info)
+    found = board(history)
+    ranked = rank(found, find_column("score"))
+    for width in range(60, 160):
+        table = board_table(found, ranked, [None], width)
+        needed = [max(map(len, cells)) for cells in zip(table.header, *table.rows, strict=True)]
+        needed[table.header.index("model")] = len(name)
+        assert sum(needed) + 2 * (len(needed) - 1) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [("correct", "J/correct"), ("training", "training"), ("wh", "Wh/1,000"), ("token", "J/token")],
+)
+def test_the_column_that_ranks_stays_however_narrow(
+    home: Path, monkeypatch: pytest.MonkeyPatch, key: str, title: str, width: int
+) -> None:
+    info = replace(model_info(Path("/models/x.gguf")), name="SmolLM2-135M-Instruct")
+    with closing(History(home / "history.db")) as history:
+        stored_run(history, begin_suite(history), "a", items(10), info=info)
+    monkeypatch.setattr(terminal.stdout, "_width", width)
+    headings = re.split(r" {2,}", run("--sort", key).stdout.splitlines()[1].strip())
+    assert headings[:3] == ["rank", "model", "score"]
+    assert title in headings
+    assert ("J/item" in headings) is (width == 80)
 
 
 @pytest.mark.usefixtures("filled")
@@ -837,6 +903,7 @@ def test_rows_of_unlike_numbers_of_items_say_so_and_are_compared_by_what_they_sh
 def test_where_no_cascade_can_be_simulated_it_is_said_why() -> None:
     found = run("--cascades", "--model", "a")
     assert "No cascade can be simulated: that takes two models" in " ".join(found.stdout.split())
+    assert "None of" not in found.stdout
 
 
 @pytest.mark.usefixtures("filled")
@@ -851,6 +918,7 @@ def test_where_no_cascade_can_be_simulated_it_is_said_why() -> None:
         (("--machine", "attic"), "There are: "),
         (("--since", "yesterday"), "2026-11-24"),
         (("onlyone",), "two to four"),
+        (("--since", "2026-12-01", "--until", "2026-11-01"), "no day is between"),
     ],
 )
 def test_a_mistake_is_answered_with_what_can_be_chosen(
@@ -859,6 +927,28 @@ def test_a_mistake_is_answered_with_what_can_be_chosen(
     found = run(*arguments)
     assert found.exit_code == 2
     assert word in found.stderr
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("arguments", [(), ("--list",)])
+def test_where_nothing_matches_it_is_not_said_that_nothing_was_judged(
+    arguments: tuple[str, ...],
+) -> None:
+    found = run("--since", "2999-01-01", *arguments)
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert found.stderr.strip() == (
+        "Nothing was judged that matches. Leave out a condition to see more."
+    )
+
+
+@pytest.mark.usefixtures("filled")
+def test_who_names_models_for_queries_is_told_how_they_are_chosen() -> None:
+    found = run("SmolLM2", "Qwen")
+    assert found.exit_code == 1
+    told = " ".join(found.stderr.split())
+    assert "There is no query SmolLM2." in told
+    assert "--model chooses some of them" in told
+    assert "--model" not in run("3fa85f64", "9b1c22aa").stderr
 
 
 def test_side_by_side_on_a_terminal(filled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """``llamawatt database``: each command tells what it did and asks before it replaces."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from datetime import date
@@ -13,7 +14,9 @@ from click.testing import CliRunner, Result
 from monitor.commands.database import database
 from monitor.store.curves import StoredTrace, encode_trace
 from monitor.store.errors import StoreError
+from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.store.kept_sums import create_triggers, drop_triggers
 from monitor.store.retention import Rules, read_rules
 from tests.unit.builders import stored_query
 from tests.unit.test_faults import PAGE, pages_of
@@ -114,6 +117,24 @@ def test_a_check_finds_damage_and_a_rescue_mends_it(run: Run, home: Path) -> Non
     assert document(run("check", "--json"))["problems"] == []
 
 
+def test_a_day_that_is_no_date_is_named_and_a_rescue_mends_it(run: Run, home: Path) -> None:
+    with closing(History(home / "history.db")) as history:
+        (record,) = history.records()
+        history.store.write(lambda db: drop_triggers(db)).result()
+        history.store.write(lambda db: db.execute("update queries set day = 'lost'")).result()
+        history.store.write(lambda db: create_triggers(db)).result()
+    found = run("check")
+    assert found.exit_code == 1
+    told = " ".join(found.stdout.split())
+    assert f"query {record.id[-8:]}: its day should be a date, and is “lost”" in told
+    assert "`llamawatt database rescue` saves what can be read, and gives such queries the" in told
+    run("rescue", "--replace", "--yes")
+    assert document(run("check", "--json"))["problems"] == []
+    with closing(History(home / "history.db")) as history:
+        (row,) = history.browse.rows(Filter(since=date(2000, 1, 1)))
+        assert row.id == record.id
+
+
 def test_where_nothing_can_be_saved_the_backups_are_named(run: Run, home: Path) -> None:
     path = home / "history.db"
     (page,) = pages_of(path, "queries", "leaf")
@@ -121,9 +142,39 @@ def test_where_nothing_can_be_saved_the_backups_are_named(run: Run, home: Path) 
         file.seek((page - 1) * PAGE)
         file.write(bytes(PAGE))
     told = " ".join(run("rescue", home / "saved.db").stdout.split())
-    assert ": 0 queries." in told
+    assert "saved.db: 0 of 1 query. Not readable: 1 place, in queries." in told
     assert "`llamawatt database backups` lists the backups" in told
     assert "restore" not in told
+
+
+def test_another_file_is_rescued_and_merged(run: Run, home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with closing(History(other)) as history:
+        for n in range(12):
+            stored_query(history, f"{n}: " + "words " * 200)
+    page = pages_of(other, "queries", "leaf")[0]
+    with other.open("rb+") as file:
+        file.seek((page - 1) * PAGE)
+        file.write(bytes(PAGE))
+    own = (home / "history.db").read_bytes()
+    told = " ".join(run("rescue", "--from", other, tmp_path / "saved.db").stdout.split())
+    found = re.search(r"saved\.db: (\d+) of 12 queries\. Not readable: 1 place, in queries\.", told)
+    assert found, told
+    assert told.endswith(f"`llamawatt database merge {tmp_path / 'saved.db'}` takes it in.")
+    assert (home / "history.db").read_bytes() == own
+    merged = document(run("merge", tmp_path / "saved.db", "--json"))
+    assert 0 < merged["queries"] == int(found[1]) < 12
+    refused = run("rescue", "--from", other, "--replace")
+    assert (refused.exit_code, "--replace is of this history" in refused.stderr) == (2, True)
+
+
+def test_a_copy_into_a_folder_that_is_not_there_is_told_so(run: Run, tmp_path: Path) -> None:
+    for command in ("copy", "rescue"):
+        refused = run(command, tmp_path / "nowhere" / "mine.db")
+        assert str(refused.exception) == (
+            f"{tmp_path}/nowhere/mine.db cannot be written: there is no folder {tmp_path}/nowhere. "
+            "Make it first, or choose another."
+        )
 
 
 def test_a_copy_of_a_damaged_file_is_refused_with_what_is_the_matter(

@@ -18,10 +18,12 @@ from monitor.carbon.intensity import Zone
 from monitor.carbon.training import Training
 from monitor.commands.exchange import export
 from monitor.commands.filter_options import Day
+from monitor.compare.side_by_side import lay_side_by_side
 from monitor.energy.account import Bill
 from monitor.exchange import tables
 from monitor.exchange.files import ExchangeError, new_file
 from monitor.exchange.reading import CHUNK, numbers_of
+from monitor.exchange.usage import by_model
 from monitor.forms import told_json
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
@@ -129,7 +131,7 @@ def test_a_filter_chooses_what_is_written(history: History) -> None:
     of_model(history, "large", status=Status.STOPPED)
     for options in (("--model", "TINY"), ("--status", "done"), ("--text", "Why", "--model=tiny")):
         assert [row["id"] for row in csv_rows(run("csv", *options).output)] == [tiny.id]
-    assert csv_rows(run("csv", "--kind", "bench").output) == []
+    assert csv_rows(run("csv", "--kind", "bench").stdout) == []
     machine = history.browse.choices().machines
     assert len(csv_rows(run("csv", "--machine", next(iter(machine.values()))).output)) == 2
 
@@ -209,6 +211,14 @@ def test_a_stopped_export_leaves_no_half_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_export_of_nothing_says_so(history: History, tmp_path: Path) -> None:
+    of_model(history, "tiny")
+    for what in ("csv", "jsonl", "emissions", "report"):
+        found = run(what, "--text", "nowhere", "-o", str(tmp_path / what))
+        assert "No query matches. Leave out a condition to see more." in found.stderr
+        assert "No query matches" not in run(what, "-o", str(tmp_path / f"all-{what}")).stderr
+
+
 # --- what was not read -------------------------------------------------------------------
 
 
@@ -255,11 +265,11 @@ def test_a_thousand_questions_emit_what_those_did_whose_grams_are_known(history:
 def test_a_report_says_that_benchmarks_are_no_questions(history: History) -> None:
     record = stored_query(history)
     plain = run("report").output
-    assert "Benchmarks among" not in plain
+    assert "Among the queries" not in plain
     assert "not in it is" not in plain
     history.finish(history.begin(query_start(kind="bench")).query_id, outcome())
     page = run("report").output
-    assert "Benchmarks among the queries: 1. What 1,000 questions take" in page
+    assert "Among the queries is 1 benchmark run. What 1,000 questions take" in page
     # Beside the figure as well: energy over queries would be another.
     energy = figures.marked(record.bill.total().kind, figures.energy(record.bill.total().joules))
     assert f", from 1 question that took {energy}; not in it is 1 benchmark run" in page
@@ -346,3 +356,41 @@ def test_a_grid_without_a_figure_makes_no_grams(history: History) -> None:
     history.finish(history.begin(query_start(zone=zone)).query_id, outcome())
     (row,) = csv_rows(run("csv").output)
     assert (row["zone"], row["intensity_g_per_kwh"], row["co2e_g"]) == ("CAF", "", "")
+
+
+def test_a_grid_without_a_figure_is_not_named_as_one_that_was_used(history: History) -> None:
+    stored_query(history)
+    zone = Zone("CAF", "Central African Republic", 2022, 0.0)
+    history.finish(history.begin(query_start(zone=zone)).query_id, outcome())
+    card = run("card", "tiny").output
+    assert 'geographical_location: "DEU"' in card
+    for written in (run("report").output, card):
+        assert "344 g/kWh (DEU 2024, Ember yearly electricity data)." in written
+        assert "CAF" not in written
+
+
+def test_a_model_without_a_quantisation_stands_for_itself_alone(history: History) -> None:
+    """Capsules may leave it out; earlier versions stored nothing for it."""
+    own = replace(model_info(), quantisation="")
+    for info, sha256, times in ((model_info(), "ab" * 32, 2), (own, "cd" * 32, 1)):
+        for _ in range(times):
+            start = query_start(model=info, sha256=sha256)
+            history.finish(history.begin(start).query_id, outcome())
+    nothing = "update models set quantisation = null where quantisation = ''"
+    history.store.write(lambda db: db.execute(nothing)).result()
+    found = {model.title: model.usage.totals.queries for model in by_model(history, EVERYTHING)}
+    assert found == {"tiny": 1, "tiny Q4_K_M": 2}
+    assert "Q4" not in run("card", "cdcdcdcd").output
+
+
+def test_a_board_names_a_model_without_a_quantisation_by_its_name(history: History) -> None:
+    info = replace(model_info(Path("/models/a.gguf")), name="nameless", quantisation="")
+    run_id = stored_run(history, begin_suite(history), "a", items(10), info=info)
+    history.store.write(lambda db: db.execute("update models set quantisation = null")).result()
+    page, card = run("report").output, run("card", "aaaaaaaa").output
+    assert "nameless</td>" in page
+    assert "| nameless |" in card
+    assert "None" not in page + card
+    other = stored_run(history, begin_suite(history), "b", items(10))
+    (first, _) = lay_side_by_side(history, [run_id, other])
+    assert first.name == f"nameless {run_id[-8:]}"

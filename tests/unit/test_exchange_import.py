@@ -88,7 +88,8 @@ def test_a_run_of_codecarbon_becomes_a_query_with_a_modelled_bill(
     assert record.bill.method == OTHERS_METHOD
     assert total.energy.low_j < 0.75 * total.energy.joules < 1.6 * total.energy.joules
     assert total.energy.high_j > 1.6 * total.energy.joules
-    assert {line.channel.label.split()[0] for line in record.bill.lines} == {"CPU", "GPU", "Memory"}
+    labels = {line.channel.label.removesuffix(" (CodeCarbon)") for line in record.bill.lines}
+    assert labels == {"CPU", "1 x NVIDIA A100", "Memory"}
     assert "arXiv 2509.22092" in record.bill.lines[0].channel.accuracy.source
     assert record.footprint
     assert record.footprint.grams == pytest.approx(228)
@@ -250,6 +251,27 @@ def test_our_own_table_taken_in_again_adds_nothing_here_and_the_same_elsewhere(
     assert again.footprint.grams == pytest.approx(record.footprint.grams)
 
 
+@pytest.mark.parametrize(
+    ("count", "model"),
+    [("1", "1 x NVIDIA A100"), ("3", "1 x NVIDIA A100, 2 x Tesla T4"), ("2", "GPU 0,GPU 1"),
+     ("", "")],
+)  # fmt: skip
+def test_a_table_of_codecarbon_taken_in_is_written_again_as_it_was(
+    tmp_path: Path, count: str, model: str
+) -> None:
+    row = {**ROW, "gpu_count": count, "gpu_model": model}
+    assert document(take_in(write(tmp_path / "emissions.csv", row)))["rows"] == 1
+    (again,) = csv.DictReader(io.StringIO(CliRunner().invoke(export, ["emissions"]).stdout))
+    figures = ("duration", "emissions", "ram_total_size", "pue", *(n for n in row if "energy" in n))
+    assert {name: float(again[name]) for name in figures} == pytest.approx(
+        {name: float(row[name]) for name in figures}
+    )
+    # Whose runs these are stays with the history: they are told from each other by its identifiers.
+    ours = ("run_id", "project_name", "codecarbon_version")
+    others = [name for name in row if name not in (*figures, *ours)]
+    assert {name: again[name] for name in others} == {name: row[name] for name in others}
+
+
 def test_a_run_that_went_on_replaces_what_was_taken_in_of_it(
     history: History, tmp_path: Path
 ) -> None:
@@ -264,12 +286,51 @@ def test_a_run_that_went_on_replaces_what_was_taken_in_of_it(
         **{name: str(2 * float(ROW[name])) for name in ROW if name.endswith("_energy")},
         "energy_consumed": str(2 * float(ROW["energy_consumed"])),
     }
-    assert document(take_in(write(path, longer)))["rows"] == 0
+    again = document(take_in(write(path, longer)))
+    assert (again["rows"], again["brought_up_to_date"], again["known"]) == (0, 1, 0)
+    told = " ".join(CliRunner().invoke(import_file, [str(path)]).stderr.split())
+    assert told == "Took in 0 rows; here already: 1.", "it is as long here as there by now"
     (now,) = history.records()
     before_j, now_j = (each.bill.total().joules for each in (began, now))
     assert before_j
     assert now_j == pytest.approx(2 * before_j)
     assert history.browse.totals().bars[0].totals.energy_j == pytest.approx(now_j)
+
+
+def test_it_is_told_what_was_brought_up_to_date(history: History, tmp_path: Path) -> None:
+    path = write(tmp_path / "emissions.csv", ROW, {**ROW, "run_id": "another"})
+    take_in(path)
+    ended = datetime.fromisoformat(ROW["timestamp"]) + timedelta(seconds=10)
+    longer = {"timestamp": ended.isoformat(), "duration": str(float(ROW["duration"]) + 10)}
+    write(path, {**ROW, **longer}, {**ROW, "run_id": "another"}, {**ROW, "run_id": "a third"})
+    told = " ".join(CliRunner().invoke(import_file, [str(path)]).stderr.split())
+    assert told == ("Took in 1 row; brought up to date, as they had gone on: 1; here already: 1.")
+
+
+def test_a_grid_that_reads_alike_is_named_once(history: History, tmp_path: Path) -> None:
+    """Each run's intensity is its emissions over its energy, and differs in the last digits."""
+    rows = [{**ROW, "run_id": f"{n}", "emissions": f"{0.228 + n * 1e-7}"} for n in range(5)]
+    take_in(write(tmp_path / "emissions.csv", *rows))
+    stored = history.store.read().table("intensities").count
+    assert stored == 5
+    assert CliRunner().invoke(export, ["report"]).output.count("488 g/kWh (SGP 2024") == 1
+
+
+def test_a_report_tells_imported_queries_from_benchmark_runs(
+    history: History, tmp_path: Path
+) -> None:
+    stored_query(history)
+    take_in(write(tmp_path / "emissions.csv", ROW, {**ROW, "run_id": "another"}))
+    of_imported = CliRunner().invoke(export, ["report"]).output
+    assert "; not in it are 2 imported queries" in of_imported
+    assert "benchmark run" not in of_imported
+    for _ in range(3):
+        history.finish(history.begin(query_start(kind="bench")).query_id, outcome())
+    page = CliRunner().invoke(export, ["report"]).output
+    assert "; not in it are 3 benchmark runs and 2 imported queries" in page
+    assert "Among the queries are 3 benchmark runs and 2 imported queries. What 1,000" in page
+    only = CliRunner().invoke(export, ["report", "--kind", "ask", "--kind", "import"]).output
+    assert "; not in it are 2 imported queries" in only
 
 
 def test_a_run_without_emissions_is_listed_with_unknown_grams(

@@ -581,6 +581,10 @@ def pages_of(path: Path, name: str, kind: str) -> list[int]:
         return [number for (number,) in connection.execute(sql, [name, kind])]
 
 
+def page_of(content: bytes, page: int) -> bytes:
+    return content[(page - 1) * PAGE : page * PAGE]
+
+
 def zero(path: Path, page: int) -> bytes:
     """Damage a page; return what the file then holds."""
     with path.open("rb+") as file:
@@ -674,6 +678,71 @@ def test_an_old_damaged_file_is_saved_and_brought_up_to_date(path: Path, tmp_pat
     rescue(path, tmp_path / "rescued.db")
     with closing(History(tmp_path / "rescued.db")) as history:
         assert [row.id for row in history.browse.rows()] == ["q"]
+
+
+def test_it_is_told_how_many_queries_there_were(path: Path, tmp_path: Path) -> None:
+    records = filled(path, 12)
+    indexes = ("queries_by_facet", "sqlite_autoindex_queries_1")
+    pages = {name: pages_of(path, name, "leaf")[0] for name in (*indexes, "queries", "sums")}
+    zero(path, pages["queries"])
+    zero(path, pages["sums"])
+    zero(path, pages[indexes[0]])
+    found = rescue(path, tmp_path / "by_index.db")
+    assert found.rows["queries"] < found.there_were == len(records)
+    assert found.torn == ["queries"]
+    zero(path, pages[indexes[1]])
+    assert rescue(path, tmp_path / "by_nothing.db").there_were is None
+
+
+def test_the_sums_tell_it_where_the_indexes_are_lost(path: Path, tmp_path: Path) -> None:
+    records = filled(path, 5)
+    names = ("queries_by_facet", "sqlite_autoindex_queries_1", "queries")
+    for page in [pages_of(path, name, "leaf")[0] for name in names]:
+        zero(path, page)
+    assert rescue(path, tmp_path / "rescued.db").there_were == len(records)
+
+
+def test_what_is_left_of_a_file_that_was_cut_off_is_saved(path: Path, tmp_path: Path) -> None:
+    records = filled(path, 15)
+    os.truncate(path, path.stat().st_size - 4 * PAGE)
+    with pytest.raises(StoreError, match="malformed"):
+        copy_database(path, tmp_path / "copy.db")
+    found = rescue(path, tmp_path / "rescued.db")
+    assert 0 < found.rows["queries"] <= len(records)
+    with closing(History(tmp_path / "rescued.db")) as history:
+        saved = history.records(1000)
+    assert len(saved) == found.rows["queries"]
+    assert all(record.prompt == records[record.id].prompt for record in saved)
+
+
+def test_what_is_left_of_the_list_of_tables_is_enough(path: Path, tmp_path: Path) -> None:
+    records = filled(path, 5)
+    leaves = pages_of(path, "sqlite_schema", "leaf") or pages_of(path, "sqlite_master", "leaf")
+    whole = path.read_bytes()
+    (after,) = (
+        n for n, leaf in enumerate(leaves) if b"CREATE TABLE recordings" in page_of(whole, leaf)
+    )
+    zero(path, leaves[after])
+    found = rescue(path, tmp_path / "rescued.db")
+    assert found.rows["queries"] == found.there_were == len(records)
+    assert (found.unbilled, "recordings" in found.torn) == (0, True)
+    with closing(History(tmp_path / "rescued.db")) as history:
+        assert {each.id: each.bill for each in history.records(1000)} == {
+            query_id: record.bill for query_id, record in records.items()
+        }
+
+
+def test_without_a_list_of_tables_a_rescue_does_not_advise_itself(
+    path: Path, tmp_path: Path
+) -> None:
+    filled(path, 1)
+    leaves = pages_of(path, "sqlite_schema", "leaf") or pages_of(path, "sqlite_master", "leaf")
+    zero(path, leaves[0])
+    with pytest.raises(StoreError, match="No table of a history") as caught:
+        rescue(path, tmp_path / "rescued.db")
+    assert "`llamawatt database backups`" in str(caught.value)
+    assert "rescue`" not in str(caught.value)
+    assert not (tmp_path / "rescued.db").exists()
 
 
 def test_what_cannot_be_rescued_is_told(path: Path, tmp_path: Path) -> None:

@@ -7,11 +7,16 @@ from io import StringIO
 import pytest
 from rich.console import Console, RenderableType
 
-from monitor import figures, forms, report
+from monitor import figures, forms
+from monitor.bill_words import headline, unread_notes
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import Bill
 from monitor.energy.interval import Interval
+from monitor.history_rows import rows_table
 from monitor.power.channel import Domain, Doubt, Kind, Probe, ProbeState
+from monitor.power.mend import BY_HAND
+from monitor.record_view import bill_table, record_view
+from monitor.sensors_view import probes_view, sensors_view
 from monitor.store.records import (
     ModelRecord,
     QueryRecord,
@@ -233,9 +238,9 @@ def test_every_figure_carries_the_mark_of_its_kind(kind: Kind | None, text: str)
 # --- on a terminal -----------------------------------------------------------------------
 
 
-def printed(view: RenderableType | str) -> str:
+def printed(view: RenderableType | str, width: int = 200) -> str:
     out = StringIO()
-    Console(file=out, width=200, color_system=None).print(view)
+    Console(file=out, width=width, color_system=None).print(view, crop=False)
     return out.getvalue()
 
 
@@ -263,13 +268,13 @@ def record(bill: Bill = BILL, **changes: object) -> QueryRecord:
 
 def test_the_headline_says_what_an_answer_cost() -> None:
     bill = Bill((line(CPU, "decode", 12.4),))
-    assert report.headline(record(bill)) == (
+    assert headline(record(bill)) == (
         "● 12.4 J (11.6–13.4 J) · ● 2.07 J/token · 1.18 mg CO₂e (DEU 2024) · 3.53 t/s"
     )
 
 
 def test_the_headline_of_an_unmeasured_answer_says_so_and_has_no_zero() -> None:
-    text = report.headline(record(NOTHING_KNOWN))
+    text = headline(record(NOTHING_KNOWN))
     assert text.startswith("no energy was measured")
     assert " J" not in text
     assert "CO₂e" not in text
@@ -277,11 +282,11 @@ def test_the_headline_of_an_unmeasured_answer_says_so_and_has_no_zero() -> None:
 
 def test_the_headline_says_when_a_query_was_too_short() -> None:
     bill = Bill((line(CPU, "decode", 12.4, resolved=False),))
-    assert "too short to resolve" in report.headline(record(bill))
+    assert "too short to resolve" in headline(record(bill))
 
 
 def test_a_bill_shows_each_channel_with_its_role_and_the_weakest_kind_of_all() -> None:
-    rows = printed(report.bill_table(BILL)).splitlines()
+    rows = printed(bill_table(BILL)).splitlines()
     shown = {row.split("  ")[0].strip(): row for row in rows if row.strip()}
     assert "● 13.6 J" in shown["CPU package 0"]
     assert "◐ 44.0 J" in shown["GPU 0"]
@@ -291,7 +296,7 @@ def test_a_bill_shows_each_channel_with_its_role_and_the_weakest_kind_of_all() -
 
 
 def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
-    shown = printed(report.bill_table(Bill((line(CPU), line(GPU, joules=None)))))
+    shown = printed(bill_table(Bill((line(CPU), line(GPU, joules=None)))))
     gpu, note = (row for row in shown.splitlines() if "GPU" in row)
     assert DASH in gpu
     assert "0 J" not in gpu
@@ -302,43 +307,54 @@ def test_a_bill_shows_what_was_not_read_as_unknown() -> None:
 def test_a_total_that_lacks_a_part_is_marked_wherever_it_is_shown() -> None:
     lacking = Bill((line(CPU), line(GPU, joules=None)))
     half = Bill((line(CPU), replace(line(GPU), coverage=0.5)))
-    assert report.headline(record(bill=lacking)).startswith("≥ ● 12.4 J (")
-    assert "GPU 0 was read for 50 % of the time" in printed(report.bill_table(half))
-    told = report.headline(record(bill=lacking))
+    assert headline(record(bill=lacking)).startswith("≥ ● 12.4 J (")
+    assert "GPU 0 was read for 50 % of the time" in printed(bill_table(half))
+    told = headline(record(bill=lacking))
     assert "≥ ● 2.07 J/token" in told
     assert "≥ 1.18 mg CO₂e" in told
-    assert "≥ 1.18 mg CO₂e at 344 g/kWh" in printed(report.record_view(record(bill=lacking)))
+    assert "≥ 1.18 mg CO₂e at 344 g/kWh" in printed(record_view(record(bill=lacking)))
     assert forms.record_json(record(bill=lacking))["energy"]["is_lower_bound"] is True
     assert forms.record_json(record(bill=BILL))["energy"]["is_lower_bound"] is False
-    assert "≥" not in report.headline(record(bill=Bill((line(CPU),))))
-    assert report.headline(record(bill=Bill((line(CPU),)))).startswith("● 12.4 J (")
-    assert report.unread_notes(Bill((line(CPU, joules=None),))) == []
+    assert "≥" not in headline(record(bill=Bill((line(CPU),))))
+    assert headline(record(bill=Bill((line(CPU),)))).startswith("● 12.4 J (")
+    assert unread_notes(Bill((line(CPU, joules=None),))) == []
 
 
 @pytest.mark.parametrize(
-    ("domain", "lacks"), [(Domain.DRAM, False), (Domain.SOC, True), (Domain.CPU, True)]
+    ("domain", "key", "lacks"),
+    [
+        (Domain.DRAM, "rapl:dram-0", False),
+        # A socket's power leaves out memory in slots; a module's has it.
+        (Domain.SOC, "amdgpu:0000:03:00.0", True),
+        (Domain.SOC, "jetson:VDD_IN", False),
+        (Domain.CPU, "rapl:package-1", True),
+    ],
 )
-def test_a_bill_without_a_counter_of_memory_says_so(domain: Domain, lacks: bool) -> None:
-    # A socket's power leaves out memory in slots.
-    shown = printed(report.bill_table(Bill((line(CPU), line(replace(CPU, domain=domain))))))
+def test_a_bill_without_memory_in_it_says_so(domain: Domain, key: str, lacks: bool) -> None:
+    other = replace(CPU, domain=domain, key=key)
+    shown = printed(bill_table(Bill((line(CPU), line(other)))))
     assert ("Memory (DRAM) is not measured here" in shown) is lacks
+
+
+def test_a_bill_that_was_never_made_does_not_say_what_is_not_measured() -> None:
+    assert "Memory" not in printed(bill_table(Bill(())))
 
 
 def test_a_query_without_emissions_says_why() -> None:
     caf = Zone("CAF", "Central African Republic", 2022, 0.0)
-    shown = printed(report.record_view(record(zone=caf)))
+    shown = printed(record_view(record(zone=caf)))
     assert "not known: there is no figure of the grid of CAF" in shown
-    shown = printed(report.record_view(record(NOTHING_KNOWN)))
+    shown = printed(record_view(record(NOTHING_KNOWN)))
     assert "not known: no energy was measured" in shown
-    shown = printed(report.record_view(record(zone=None)))
+    shown = printed(record_view(record(zone=None)))
     assert "not known: it was reckoned with no zone" in shown
-    assert "emissions not known" not in " ".join(printed(report.record_view(record())).split())
+    assert "emissions not known" not in " ".join(printed(record_view(record())).split())
 
 
 def test_markup_in_questions_and_answers_is_shown_as_text() -> None:
-    shown = printed(report.record_view(record()))
+    shown = printed(record_view(record()))
     assert "embodied" not in shown
-    assert "12.0 mg" in printed(report.record_view(record(embodied_g=0.012)))
+    assert "12.0 mg" in printed(record_view(record(embodied_g=0.012)))
     assert "What is a [bold]watt[/bold]?" in shown
     assert "A [red]joule[/red] a second." in shown
 
@@ -352,7 +368,7 @@ def test_the_list_shows_how_each_query_ended() -> None:
     )  # fmt: skip
     lost = replace(done, status=Status.INTERRUPTED, energy_j=None, energy_kind=None, grams=None)
     lacking = replace(done, partly_read=True)
-    first, second, third = printed(report.rows_table([done, lost, lacking], 140)).splitlines()[1:4]
+    first, second, third = printed(rows_table([done, lost, lacking], 140)).splitlines()[1:4]
     assert "≥ ● 12.4 J" in third
     assert "≥" not in first + second
     assert "abcdefgh" in first
@@ -365,14 +381,29 @@ def test_the_list_shows_how_each_query_ended() -> None:
 
 def test_a_denied_sensor_shows_its_mend() -> None:
     probe = Probe("rapl", ProbeState.DENIED, "Only root may read it.", "sudo chmod a+r [file]")
-    shown = printed(report.probes_table([probe]))
+    shown = printed(probes_view([probe]))
     assert "denied" in shown
-    assert "Mend: sudo chmod a+r [file]" in shown
+    assert shown.endswith("How to mend rapl:\nsudo chmod a+r [file]\n")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_command_to_be_pasted_is_whole_at_any_width(width: int) -> None:
+    probe = Probe("rapl", ProbeState.DENIED, f"Or try `{'x ' * 9}x`, which helps.", BY_HAND)
+    pip = "python -m pip install --no-deps llama-cpp-python --extra-index-url https://example.org/"
+    view = sensors_view([probe], [], None, f"This computer has a GPU.\nInstall it:\n{pip}")
+    lines = printed(view, width).splitlines()
+    assert pip in lines
+    (by_hand,) = [line for line in lines if line.startswith("sudo ")]
+    assert by_hand in BY_HAND.splitlines()
+    whole = "\n".join(lines)
+    assert "`llamawatt sensors mend --apply`" in whole
+    assert "`x x x x x x x x x x`" in whole or width == 40
+    assert all(len(line.rstrip()) <= width for line in lines if line not in (pip, by_hand))
 
 
 def test_a_doubtful_sensor_says_why() -> None:
     doubts = (Doubt("nvml:a", "GPU 0 [odd]: it counts half."), Doubt("nvml:b", "GPU 1 too."))
     probe = Probe("nvml", ProbeState.AVAILABLE, "Reading both.", doubts=doubts)
-    assert "GPU 0 [odd]: it counts half. GPU 1 too." in printed(report.probes_table([probe]))
+    assert "GPU 0 [odd]: it counts half. GPU 1 too." in printed(probes_view([probe]))
     told = forms.sensors_json([probe, replace(probe, doubts=())], [], None, None)["probes"]
     assert [each["doubt"] for each in told] == ["GPU 0 [odd]: it counts half. GPU 1 too.", ""]

@@ -13,7 +13,7 @@ from monitor.power.channel import Domain, ProbeState
 from monitor.power.cpu import this_processor
 from monitor.power.gauge import Gauge, Quantity
 from monitor.power.sampler import Sampler
-from monitor.power.sources.processor import ProcessorGauges
+from monitor.power.sources.processor import CLOCKS_READ, ProcessorGauges
 from tests.unit.conftest import Eventually
 
 Tree = Callable[[dict[str, object]], Path]
@@ -102,6 +102,37 @@ def test_two_packages_have_gauges_of_their_own(tree: Tree) -> None:
     time.sleep(0.15)
     used = values(source)
     assert all(0 <= used[f"package-{n}:utilisation"][0] <= 100 for n in (0, 1))
+
+
+@pytest.mark.skipif((psutil.cpu_count() or 1) < 2, reason="needs two logical processors")
+def test_the_temperatures_of_two_epycs_are_told_in_the_order_of_their_drivers(tree: Tree) -> None:
+    tree(
+        {f"devices/system/cpu/cpu{n}/topology/physical_package_id": n % 2
+         for n in range(psutil.cpu_count() or 1)}
+        | hwmon(10, "k10temp", temp1_label="Tctl", temp1_input=71000)
+        | hwmon(9, "k10temp", temp1_label="Tctl", temp1_input=44000)
+    )  # fmt: skip
+    source = ProcessorGauges()
+    opened(source)
+    told = values(source)
+    assert told["package-0:temperature"][0] == pytest.approx(44)
+    assert told["package-1:temperature"][0] == pytest.approx(71)
+
+
+@pytest.mark.skipif((psutil.cpu_count() or 1) < 2, reason="needs two logical processors")
+def test_a_clock_is_of_the_processors_that_tell_one(tree: Tree) -> None:
+    file = "devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq".format
+    second = -(-(psutil.cpu_count() or 1) // CLOCKS_READ)
+    tree({file(0): 2_000_000, file(second): 3_000_000})
+    source = ProcessorGauges()
+    opened(source)
+    assert values(source)["package-0:clock"][0] == pytest.approx(2500)
+    # One that is switched off says nothing, or 0: neither is a clock.
+    for says in ("<unknown>", 0):
+        tree({file(second): says})
+        assert values(source)["package-0:clock"][0] == pytest.approx(2000)
+    tree({file(0): "<unknown>"})
+    assert "package-0:clock" not in values(source)
 
 
 def test_throttling_is_told_while_its_count_rises(tree: Tree) -> None:

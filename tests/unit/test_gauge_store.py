@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from monitor.bench.report import part_name
 from monitor.bench.runlog import Finished, RunLog
 from monitor.bench.summary import summarise
+from monitor.bench.tables import part_name
 from monitor.energy.account import PREFILL, Phase
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
 from monitor.forms import record_json
 from monitor.gauge_report import throttle_words
+from monitor.history_rows import rows_table
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Reading
 from monitor.power.gauge import Gauge, GaugeLine, GaugeReading, GaugeSummary, Quantity
 from monitor.power.sampler import Sampler
-from monitor.report import record_view, rows_table
+from monitor.record_view import record_view
 from monitor.running import RunningQuery
 from monitor.store import history as history_module
 from monitor.store.endings import Ending, _write

@@ -20,8 +20,8 @@ from monitor.cli import main
 from monitor.commands import terminal
 from monitor.commands.filter_options import filter_options
 from monitor.filter_flags import filter_arguments
+from monitor.history_rows import rows_table
 from monitor.paths import database_path
-from monitor.report import rows_table
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from tests.unit.builders import LACKING, NOTHING_KNOWN, outcome, query_start, stored_query
@@ -231,7 +231,9 @@ def test_deleting_says_how_to_undo_it(ids: list[str]) -> None:
     ran = run("delete", ids[0][-8:], ids[1])
     assert ran.exit_code == 0
     assert [record["id"] for record in answer("list")] == [ids[2]]
-    undo = ran.stderr.split("llamawatt history ")[1].split()
+    # On one line, to be pasted, although it is longer than one of this terminal.
+    undo = ran.stderr.splitlines()[0].split("llamawatt history ")[1].split()
+    assert undo == ["delete", "--undo", *ids[:2]]
     assert run(*undo).exit_code == 0
     assert [record["id"] for record in answer("list")] == ids
 
@@ -283,7 +285,7 @@ def test_a_running_query_is_kept(ids: list[str]) -> None:
         (["list", "--model", "tinny"], "There are: tiny"),
         (["list", "--tag", "talk"], "No query has a tag yet"),
         (["sums", "--by", "year"], "'day', 'week', 'month'"),
-        (["tag", "one", "--as", " "], "There is no query one"),
+        (["tag", "one", "--as", " "], "There is no query one: it takes 4 characters"),
         (["show", "ffffffff"], "There is no query ffffffff"),
         (["delete"], "Name the queries to delete"),
     ],

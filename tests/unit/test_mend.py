@@ -391,6 +391,16 @@ def test_the_command_asks_before_it_does_anything(
     assert files(root) == set()
 
 
+def test_undoing_what_is_not_installed_says_so_before_it_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.commands.mend.RULE_FILE", str(tmp_path / "no.rules"))
+    refused = mend_command("--undo", answer="n\n")
+    assert refused.exit_code == 1
+    assert "No rule of LlamaWatt's is installed here." in " ".join(refused.stderr.split())
+    assert "Nothing was changed." in refused.stderr
+
+
 @needs_denial
 def test_the_command_as_json(root: Path, closed: Path, program: Program) -> None:
     told = json.loads(mend_command("--json").stdout)

@@ -28,8 +28,10 @@ from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.merge import merge
 from monitor.store.recordings import Progress, Recordings
 from monitor.store.records import Status
+from monitor.store.rescue import rescue
 from monitor.store.schema import SCHEMA_VERSION
 from monitor.store.sums import FACET
+from monitor.store.verdicts import Ending, SuiteVerdict
 from tests.unit.builders import BILL, CPU, REPOSITORY, outcome, query_start, said, stored_query
 from tests.unit.test_bench_store import item, run_start
 from tests.unit.test_copies import old_history
@@ -373,9 +375,34 @@ def test_a_merge_that_is_stopped_or_meets_damage_changes_nothing(on_machine: Ope
         for number in range(page, page + 12):
             file.seek(number * 4096)
             file.write(bytes(4096))
-    with pytest.raises(StoreError, match=r"laptop.*malformed.*rescue"):
+    # The command without a file would save one's own history, to which nothing happened.
+    mend = f"malformed.*`llamawatt database rescue --from {path}`"
+    with pytest.raises(StoreError, match=mend):
         merge(desk._store, path)
     assert contents(desk) == before
+    rescue(path, saved := path.with_name("saved.db"))
+    assert merge(desk._store, saved).queries > 0
+
+
+@pytest.mark.parametrize("is_older", [False, True])
+def test_damage_over_there_is_told_with_what_saves_that_file(
+    on_machine: Open, tmp_path: Path, is_older: bool
+) -> None:
+    desk, path = on_machine("desk"), tmp_path / "other.db"
+    if is_older:
+        old_history(path)
+    else:
+        with closing(History(path)) as history:
+            stored_query(history)
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "select pageno from dbstat where name = 'queries'"
+        (page,) = connection.execute(sql).fetchone()
+    with path.open("rb+") as file:
+        file.seek((page - 1) * 4096)
+        file.write(bytes(4096))
+    with pytest.raises(StoreError, match=f"`llamawatt database rescue --from {path}`"):
+        merge(desk._store, path)
+    assert desk.records() == []
 
 
 def test_a_merge_that_is_killed_changes_nothing(on_machine: Open) -> None:
@@ -418,7 +445,7 @@ def test_a_benchmark_that_was_gone_on_with_is_brought_up_to_date(on_machine: Ope
     desk.edits.tag([listed.number], "kept")
     benchmarks.go_on(suite)
     benchmarks.progress(row.id, items[2:], sums.plus(items[2:]), outcome())
-    benchmarks.finish_suite(suite, Status.DONE, "", {"pairs": []})
+    benchmarks.finish_suite(suite, Status.DONE, "", SuiteVerdict((), Ending.BUDGET))
     found = merge(desk.store, laptop.store.path)
     assert (found.queries, found.gone_on, found.known, found.benchmarks) == (0, 1, 0, 0)
     assert desk.benchmarks.suite(suite) == benchmarks.suite(suite)

@@ -47,7 +47,7 @@ def test_its_counter_is_asked_seldom_and_at_marks_and_its_watts_always(
         assert counted_s >= end_s
         curve = trace.curve(KEY, start_s + 0.3, end_s)
         window = trace.window(KEY, start_s, end_s)
-    assert np.diff(curve.time_s).max() < 0.2
+    assert np.mean(curve.is_sketch) >= 0.5, "between two counts there are watts"
     assert curve.power_w.max() == pytest.approx(500.0)
     truth_j = power_w.energy_j(start_s - epoch_s, end_s - epoch_s)
     assert window.joules == pytest.approx(truth_j, rel=0.02)

@@ -60,6 +60,7 @@ def test_a_plug_is_kept_as_it_was_found(history: History) -> None:
     again.close()
     assert (added.name, added.kind, added.anywhere) == ("Desk lamp", PlugKind.TASMOTA, True)
     assert find_plug(history, "10.0.0.1") == find_plug(history, "Desk lamp") == added
+    assert find_plug(history, " desk LAMP ") == added
 
 
 def test_plugs_without_a_name_are_told_apart(history: History) -> None:
@@ -71,8 +72,9 @@ def test_what_cannot_be_kept_is_told(history: History) -> None:
     add_plug(history, found("10.0.0.1"), "Desk")
     with pytest.raises(PlugError, match="there already, as “Desk”"):
         add_plug(history, found("10.0.0.1"), "Other")
-    with pytest.raises(PlugError, match="Another plug is called “Desk”"):
-        add_plug(history, found("10.0.0.2"), "Desk")
+    for name in ("Desk", "desk"):
+        with pytest.raises(PlugError, match="Another plug is called “Desk”"):
+            add_plug(history, found("10.0.0.2"), name)
     for name in ("x" * 41, "\x07", "\u202e"):
         with pytest.raises(PlugError, match="1 to 40 letters"):
             add_plug(history, found("10.0.0.2"), name)
@@ -89,7 +91,9 @@ def test_a_plug_is_renamed_and_removed_by_name_or_address(history: History) -> N
         rename_plug(history, "Desk", "Shelf")
     rename_plug(history, "10.0.0.0", "Table")
     remove_plug(history, "10.0.0.1")
-    remove_plug(history, "Floor")
+    remove_plug(history, "floor")
+    rename_plug(history, "Table", "TABLE")
+    rename_plug(history, "TABLE", "Table")
     assert [plug.name for plug in plugs(history)] == ["Table"]
     for change in (lambda: remove_plug(history, "Desk"), lambda: rename_plug(history, "", "A")):
         with pytest.raises(PlugError, match="No plug is called"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.bill_words import unread_notes
 from monitor.energy.account import DECODE, Bill, Phase, account
 from monitor.energy.parts import is_lower_bound
 from monitor.power import reader
@@ -20,7 +21,6 @@ from monitor.power.sources import rapl
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.rapl import Rapl
 from monitor.power.trace import Trace
-from monitor.report import unread_notes
 from tests.hardware.curve import PowerCurve
 from tests.hardware.sysfs import FakeSysfs, RaplZone, can_deny, take_away
 from tests.unit.conftest import Eventually, StillSysfs
@@ -205,6 +205,33 @@ def test_a_model_stands_in_when_every_counter_has_stopped(
         assert before.joules is not None
         # To some refreshes: what was read since tells more of the last ones.
         assert after.joules == pytest.approx(before.joules, abs=50.0 * 0.01)
+
+
+def test_memory_whose_counter_stops_is_missing_from_the_total_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    """Nothing stands in for it: without a mark, what is counted no more would be called the sum."""
+    monkeypatch.setattr(rapl, "STOPPED_S", 0.3)
+    monkeypatch.setattr(look, "SLOW_S", look.STUCK_S)
+    package = zone("intel-rapl:0", "package-0", 50.0)
+    dram = zone("intel-rapl:0:0", "dram", 30.0)
+    root = tmp_path / "sys"
+    monkeypatch.setenv("LLAMAWATT_SYSFS", str(root))
+    with (
+        FakeSysfs(root, [package, dram]) as sysfs,
+        Sampler(hz=20, sources=[Rapl(), ModelledCpu()]) as sampler,
+    ):
+        assert sampler.wait_ready(timeout_s=10.0)
+        sysfs.freeze(dram)
+        eventually(lambda: "stands still: DRAM 0" in sampler.probes()[0].reason)
+        sampler.mark()
+        start_s = time.monotonic()
+        time.sleep(0.2)
+        sampler.wait_until(end_s := time.monotonic(), timeout_s=0.5)
+        bill = account(sampler.trace, sampler.channels(), [Phase(DECODE, start_s, end_s)])
+        assert bill.total().joules is not None
+        assert is_lower_bound(bill)
+        assert unread_notes(bill) == ["DRAM 0 was not read: it was at least this."]
 
 
 # Counters that misbehave: what is not known is a gap with its reason, and nothing is below zero.

@@ -13,9 +13,10 @@ import pytest
 
 from monitor.bench.summary import summarise
 from monitor.bench.tasks import TASKS
+from monitor.bench.uncounted import UNCOUNTED
 from monitor.cli import main
 from monitor.store.history import History
-from tests.unit.builders import REPOSITORY, stored_query
+from tests.unit.builders import CPU, REPOSITORY, line, outcome, stored_query
 from tests.unit.test_bench_store import FIRST, PLAN, stored_run
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -55,12 +56,22 @@ def test_the_example_of_benchmarks_tells_what_the_table_does(tmp_path: Path) -> 
     with closing(History(path)) as history:
         suite_id = history.benchmarks.begin_suite("own", "Own", PLAN, {})
         items = [replace(one, correct_norm=float(one.position < 3)) for one in FIRST]
-        for step, task in enumerate(TASKS):
+        ids = [
             stored_run(history, suite_id, items, step=step, task=task)
-        stored_run(
-            history, suite_id, [replace(one, correct_norm=None) for one in FIRST], step=99,
-            protocol="llamacpp",
+            for step, task in enumerate(TASKS)
+        ]
+        ids.append(
+            stored_run(
+                history, suite_id, [replace(one, correct_norm=None) for one in FIRST], step=99,
+                protocol="llamacpp",
+            )
         )  # fmt: skip
+        # Warm-up and items that were cut off are billed to the run, and to none of its items.
+        uncounted = [line(CPU, phase, joules=50.0) for phase in UNCOUNTED]
+        for run_id in ids:
+            kept = history.record(run_id).bill
+            more = outcome(bill=replace(kept, lines=(*kept.lines, *uncounted)))
+            history.finish(run_id, more)
         told = sorted(
             (run.row.start.task, run.printed and run.printed.value, run.merit.joules_per_correct)
             for run in summarise(history, suite_id).runs

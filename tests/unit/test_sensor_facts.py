@@ -19,7 +19,7 @@ import pynvml
 import pytest
 from rich.console import Console
 
-from monitor import report
+from monitor.bill_words import headline
 from monitor.carbon.asking import ADDRESSES
 from monitor.carbon.live import Provider
 from monitor.energy.account import DECODE, Phase, account
@@ -32,6 +32,7 @@ from monitor.power.sources import apple
 from monitor.power.sources.nvml import Nvml
 from monitor.power.sources.rapl import Rapl
 from monitor.power.trace import Trace
+from monitor.record_view import record_view
 from monitor.store.baselines import Baselines
 from monitor.store.history import History
 from tests.hardware.curve import PowerCurve
@@ -312,8 +313,8 @@ def test_until_a_zone_is_chosen_an_answers_grams_are_said_to_be_the_worlds(
 ) -> None:
     began = history.begin(query_start(zone=chosen_zone(history)))
     record = history.finish(began.query_id, outcome())
-    assert "(WORLD 20" in report.headline(record)
-    told = printed(report.record_view(record))
+    assert "(WORLD 20" in headline(record)
+    told = printed(record_view(record))
     assert re.search(r"CO₂e at [\d.]+ g/kWh \(WORLD 20\d\d, Ember", told)
 
 
@@ -329,7 +330,7 @@ def test_grams_are_of_the_gross_energy_beside_which_what_is_above_idle_stands(
     assert above.joules < 0.9 * total.joules
     assert record.footprint
     assert record.footprint.grams == pytest.approx(total.joules / 3.6e6 * ZONE.g_per_kwh)
-    line = report.headline(record)
+    line = headline(record)
     assert re.match(rf"\S+ {total.joules:.1f} J .* J above idle", line), line
 
 

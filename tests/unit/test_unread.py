@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from monitor.bill_words import total_words, unread_notes
 from monitor.energy.account import DECODE, Bill, Phase, account
 from monitor.energy.parts import is_lower_bound
 from monitor.engine.messages import Device, Hello, Load, Loaded, LoadProgress
 from monitor.loading import Loader
 from monitor.paths import database_path
+from monitor.power import sampler as sampler_module
 from monitor.power.channel import Channel, Domain, Kind, Probe, ProbeState, Reading, Role
 from monitor.power.sampler import Sampler
 from monitor.power.trace import Trace
 from monitor.power.unread import ComputedOn, unread_part
-from monitor.report import total_words, unread_notes
 from monitor.store.history import History
 from monitor.tally import Tally
-from tests.unit.conftest import MakeChannel
+from tests.unit.conftest import Eventually, MakeChannel
 
 CARD = ComputedOn(("NVIDIA GeForce MX150",), is_in_processor=False)
 OWN = ComputedOn(("Intel Iris Xe",), is_in_processor=True)
@@ -135,6 +136,31 @@ def test_what_was_not_read_stays_so_when_the_model_is_gone(
     assert [line.channel.key for line in later.lines] == ["model:cpu"]
     assert [line.channel.key for line in before.lines] == ["model:cpu"]
     assert later.lines[0].coverage == before.lines[0].coverage == 1.0
+
+
+def test_a_model_that_is_gone_is_noted_by_itself_and_not_by_whoever_asks(
+    home: Path,
+    make_channel: MakeChannel,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampler_module, "WATCH_S", 1e9)
+    engine = Offloading(12)
+    model = make_channel("model:cpu", kind=Kind.MODELLED, period_s=0.01)
+    with Sampler(sources=[Model(model)], hz=50) as sampler:
+        sampler.wait_ready()
+        load(sampler, engine)
+        engine.loaded = None  # it crashed
+        noted = sampler.trace.unread()
+        assert [channel.key for channel in sampler.channels()] == ["model:cpu", "unread:gpu"]
+        assert sampler.trace.unread() == noted
+    monkeypatch.setattr(sampler_module, "WATCH_S", 0.02)
+    with Sampler(sources=[Model(model)], hz=50) as sampler:
+        sampler.wait_ready()
+        load(sampler, engine)
+        engine.loaded = None
+        eventually(lambda: sampler.trace.unread()[-1].until_s < math.inf)
+        assert [channel.key for channel in sampler.channels()] == ["model:cpu"]
 
 
 def test_a_model_loaded_again_leaves_the_time_between_whole(

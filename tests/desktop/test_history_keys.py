@@ -1,0 +1,113 @@
+"""The history page by keyboard alone: where Tab leads, and that the keys are never lost."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QInputDialog, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from desktop.history.marks import Marks
+from desktop.history.page import HistoryPage
+from desktop.window import MainWindow
+from monitor.store.filters import Filter
+from tests.unit.builders import stored_query
+
+PROMPTS = ("first", "second", "third", "fourth")
+
+
+@pytest.fixture
+def page(qtbot: QtBot, window: MainWindow) -> HistoryPage:
+    """The page over a few queries, drawn to its end."""
+    for prompt in PROMPTS:
+        stored_query(window._services.history, prompt)
+    window.show_page("history")
+    found = window.history_page
+    qtbot.waitUntil(lambda: found.model.rowCount() == len(PROMPTS))
+    qtbot.waitUntil(lambda: found.view.widget() is not None and not found.view._rest)
+    qtbot.waitUntil(lambda: not found.view._drawing.isActive())
+    return found
+
+
+def tab_chain(start: QWidget) -> list[QWidget]:
+    """Return what Tab leads to from a widget, to the end of the window."""
+    found, at = [start], start.nextInFocusChain()
+    while at is not start:
+        is_stop = bool(at.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        if is_stop and at.isVisible() and at.isEnabled():
+            found.append(at)
+        at = at.nextInFocusChain()
+    return found
+
+
+def names(chain: list[QWidget]) -> list[str]:
+    return [at.text() if isinstance(at, QAbstractButton) else at.accessibleName() for at in chain]
+
+
+def test_tab_leads_through_the_page_as_it_is_read(qtbot: QtBot, page: HistoryPage) -> None:
+    page.state.narrow(Filter(kinds=("ask",), statuses=("done",)))
+    qtbot.waitUntil(lambda: page.filter_bar._chips.count() == 3)
+    qtbot.waitUntil(lambda: page.actions_bar.tag.isEnabled())
+    chain = tab_chain(page.filter_bar.search)
+    told = names(chain)
+    assert told[: told.index("Queries")] == [
+        "Search", "All time ▾", "Filter ▾", "Kind: ask", "Status: done", "Clear all",
+        "How the queries are shown", "Tag …", "Export …", "Delete", "More ▾",
+    ]  # fmt: skip
+    after = told[told.index("Queries") + 1 :]
+    assert after[0] == "The query in full"
+    assert after.index("Note") < after.index("Answer") < after.index("Live power plot")
+    assert "" not in names([at for at in chain if page.isAncestorOf(at)])
+
+
+def test_queries_are_tagged_brought_back_and_noted_without_a_mouse(
+    qtbot: QtBot, window: MainWindow, page: HistoryPage
+) -> None:
+    page.table.setFocus()
+    QTest.keyClick(page.table, Qt.Key.Key_Home, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(page.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert [row.prompt for row in page.table.rows_selected()] == ["fourth", "third"]
+    QTest.keyClick(page.actions_bar.tag, Qt.Key.Key_Space)
+    dialog = page.findChild(QInputDialog)
+    QTest.keyClicks(dialog.findChild(QLineEdit), "kept")
+    QTest.keyClick(dialog, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.model.row(0).tags == page.model.row(1).tags == ("kept",))
+    assert len(page.table.rows_selected()) == 2
+
+    page.delete_selected()
+    qtbot.waitUntil(lambda: window.notice.text() == "2 queries were deleted.")
+    qtbot.waitUntil(lambda: page.model.rowCount() == len(PROMPTS) - 2)
+    keys = QKeySequence(QKeySequence.StandardKey.Undo)
+    (undo,) = [each for each in page.findChildren(QShortcut) if each.key() == keys]
+    undo.activated.emit()
+    qtbot.waitUntil(lambda: page.model.rowCount() == len(PROMPTS))
+    assert window.notice.text() == ""
+    undo.activated.emit()  # nothing is offered any more
+    assert page.model.rowCount() == len(PROMPTS)
+
+    note = page.view.findChild(Marks).note
+    note.setFocus()
+    QTest.keyClicks(note, "by hand")
+    QTest.keyClick(note, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: any(page.model.row(at).note == "by hand" for at in range(4)))
+    qtbot.waitUntil(lambda: page.view.findChild(Marks).note is not note)
+    assert window.focusWidget() is page.view.findChild(Marks).note
+
+
+def test_columns_without_room_are_told_of_and_only_beside_the_table(
+    qtbot: QtBot, window: MainWindow, page: HistoryPage
+) -> None:
+    window.resize(1024, 640)
+    qtbot.waitUntil(page.hidden.isVisible)
+    assert page.hidden.text() == "4 columns hidden"
+    assert "No room for: CO₂e, Tokens, J/token, Speed." in page.hidden.toolTip()
+    page.tabs.setCurrentIndex(1)
+    assert not page.hidden.isVisible()
+    page.tabs.setCurrentIndex(0)
+    assert page.hidden.isVisible()
+    page.table.selectAll()
+    assert not page.hidden.isVisible(), "how many are selected has its place"
+    page.table.selectRow(0)
+    window.resize(1600, 640)
+    qtbot.waitUntil(lambda: not page.hidden.isVisible())
+    assert page.table.hidden_titles() == []
