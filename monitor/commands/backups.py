@@ -8,10 +8,10 @@ from typing import Any
 import click
 from rich.console import Group
 from rich.markup import escape
-from rich.text import Text
 
 from monitor.commands.database_work import ask_first, existing, working, yes_option
 from monitor.commands.terminal import json_option, show
+from monitor.copyable_text import CopyableText
 from monitor.figures import size
 from monitor.paths import database_path
 from monitor.plain_table import make_table
@@ -29,7 +29,7 @@ def backup(as_json: bool) -> None:
     with working("Backing up") as (progress, cancelled):
         made = backups.back_up(existing(), progress=progress, cancelled=cancelled)
     show(
-        Text(f"Backed up to {made.path}: {size(made.size_bytes)}."),
+        CopyableText(f"Backed up to {made.path}: {size(made.size_bytes)}."),
         lambda: backup_json(made),
         as_json,
     )
@@ -51,9 +51,9 @@ def list_(as_json: bool) -> None:
         f"One a day is made up to {size(keep.largest_bytes)}; {keep.daily} daily and "
         f"{keep.weekly} weekly ones are kept, and {keep.before_schema} made before updates."
     )
-    none = Text("There is no backup yet. `llamawatt database backup` makes one.")
+    none = CopyableText("There is no backup yet. `llamawatt database backup` makes one.")
     show(
-        Group(table if found else none, Text(rule, style="dim")),
+        Group(table if found else none, CopyableText(rule, style="dim")),
         lambda: {"backups": [backup_json(each) for each in found], "keep": asdict(keep)},
         as_json,
     )
@@ -79,7 +79,7 @@ def restore(backup: str, yes: bool, as_json: bool) -> None:
         aside = backups.restore(path, chosen, progress=progress, cancelled=cancelled)
     told = f"Restored {chosen}." + (f" What was there is {aside} now." if aside else "")
     show(
-        Text(told),
+        CopyableText(told),
         lambda: {"path": str(path), "backup": str(chosen), "replaced": aside and str(aside)},
         as_json,
     )

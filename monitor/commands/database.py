@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from rich.console import Group
-from rich.text import Text
 
 from monitor.commands.backups import backup, backup_json, list_, restore
 from monitor.commands.database_work import (
@@ -24,6 +23,7 @@ from monitor.commands.database_work import (
 )
 from monitor.commands.number_option import Whole
 from monitor.commands.terminal import json_option, show
+from monitor.copyable_text import CopyableText
 from monitor.figures import size, things
 from monitor.plain_table import make_table
 from monitor.store import backups, retention, upkeep
@@ -80,7 +80,7 @@ def info(as_json: bool) -> None:
         "" if found.is_exact else "The sizes are estimates: this SQLite cannot count them.",
     ]
     show(
-        Group(*(Text(fact) for fact in facts if fact), table),
+        Group(*(CopyableText(fact) for fact in facts if fact), table),
         lambda: {
             "path": str(store.path),
             "schema": SCHEMA_VERSION,
@@ -114,14 +114,14 @@ def check(as_json: bool) -> None:
     path = existing()
     with working("Checking") as (_, cancelled), closing(open_to_read(path)) as connection:
         found = problems_of(connection, cancelled)
-        days = [] if found else lost_days(connection)
-        found += [] if found else [*lost_references(connection), *days]
+        days = [] if found else lost_days(connection, cancelled)
+        found += [] if found else [*lost_references(connection, cancelled), *days]
     well = f"{path} is in order."
     mend = "`llamawatt database rescue` saves what can be read"
     mend += ", and gives such queries the day they began on." if days else "."
     bad = "\n".join([*found, mend])
     show(
-        Text(bad if found else well),
+        CopyableText(bad if found else well),
         lambda: {"path": str(path), "problems": found},
         as_json,
     )
@@ -147,7 +147,7 @@ def copy(target: Path, yes: bool, as_json: bool) -> None:
     with working("Copying") as (progress, cancelled):
         copied = copy_database(source, target, True, progress, cancelled)
     show(
-        Text(f"Copied to {target}: {size(copied)}."),
+        CopyableText(f"Copied to {target}: {size(copied)}."),
         lambda: {"path": str(target), "bytes": copied},
         as_json,
     )
@@ -177,7 +177,7 @@ def merge_(other: Path, as_json: bool) -> None:
         told += f" {found.gone_on:,} that were not over have gone on there and are up to date now."
     if found.running:
         told += f" {found.running} still run over there: merge again when they have ended."
-    show(Text(told), lambda: asdict(found), as_json)
+    show(CopyableText(told), lambda: asdict(found), as_json)
 
 
 @database.command()
@@ -209,14 +209,16 @@ def thin(
         expected = retention.preview(store, rules)
         if dry_run:
             return show(
-                Text(f"{_told(rules)} {_freed(expected)}"), _thin_json(rules, expected), as_json
+                CopyableText(f"{_told(rules)} {_freed(expected)}"),
+                _thin_json(rules, expected),
+                as_json,
             )
         if expected.thinned or expected.dropped:
             ask_first(f"{_told(rules)} {_freed(expected)} Go on?", yes)
         retention.write_rules(store, rules)
         with working("Thinning") as (progress, cancelled):
             freed = retention.thin(store, rules, progress=progress, cancelled=cancelled)
-    show(Text(_freed(freed)), _thin_json(rules, freed), as_json)
+    show(CopyableText(_freed(freed)), _thin_json(rules, freed), as_json)
     if not freed.is_complete:
         raise StoreStopped("Stopped. What was thinned stays so; the next time goes on from there.")
     return None
@@ -246,7 +248,9 @@ def vacuum(as_json: bool) -> None:
         gone = upkeep.purge_deleted(store, progress=progress, cancelled=cancelled)
         freed = upkeep.vacuum(store, cancelled)
     show(
-        Text(f"{gone:,} deleted queries are gone; the file is {size(max(freed, 0))} smaller."),
+        CopyableText(
+            f"{gone:,} deleted queries are gone; the file is {size(max(freed, 0))} smaller."
+        ),
         lambda: {"purged": gone, "bytes_freed": freed},
         as_json,
     )
@@ -288,7 +292,7 @@ def rescue_(
     if other is None and queries < (found.there_were or 1):
         told += " `llamawatt database backups` lists the backups."
     show(
-        Text(told),
+        CopyableText(told),
         lambda: {"path": str(saved), "replaced": aside and str(aside), **asdict(found)},
         as_json,
     )

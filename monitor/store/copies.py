@@ -80,7 +80,7 @@ def open_to_read(
     """Open a database for reading only; one on a read-only or a full disk too.
 
     :param bears_damage: go on with the tables that are found where the list of them is damaged,
-      and with the pages that are there where the file is cut off
+      and with the pages that are there where the file is cut off, whose last one must be whole
     :return: a :class:`Still` where nobody is writing and SQLite could not tell if somebody began
     :raises sqlite3.Error: if it cannot be read
     """
@@ -147,11 +147,7 @@ def finished(target: Path) -> Iterator[Path]:
 
     :raises StoreError: if it cannot be written
     """
-    if not target.parent.is_dir():
-        raise StoreError(
-            f"{target} cannot be written: there is no folder {target.parent}. Make it first, or "
-            "choose another."
-        )
+    check_folder(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         yield part
@@ -167,6 +163,18 @@ def finished(target: Path) -> Iterator[Path]:
         raise StoreError(f"{target} cannot be written: {problem}.") from problem
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_folder(target: Path) -> None:
+    """See that there is a folder to write a file into.
+
+    :raises StoreError: if there is none
+    """
+    if not target.parent.is_dir():
+        raise StoreError(
+            f"{target} cannot be written: there is no folder {target.parent}. Make it first, or "
+            "choose another."
+        )
 
 
 def copy_pages(
@@ -215,17 +223,30 @@ def problems_of(
 
     :raises StoreStopped: if cancelled
     """
+    try:
+        with stoppable(connection, cancelled):
+            found = connection.execute(f"pragma quick_check({most})").fetchall()
+    except sqlite3.DatabaseError as problem:
+        return [str(problem)]
+    lines = [line for (text,) in found if text != "ok" for line in text.splitlines()]
+    return [line for line in lines if not line.startswith(HEADING)]
+
+
+@contextmanager
+def stoppable(connection: sqlite3.Connection, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Have a cancel end the statement of a check that is being run.
+
+    :raises StoreStopped: if it did
+    """
     connection.set_progress_handler(cancelled, 100_000)
     try:
-        found = connection.execute(f"pragma quick_check({most})").fetchall()
+        yield
     except sqlite3.DatabaseError as problem:
         if code_of(problem) == INTERRUPTED:
             raise StoreStopped("The check was stopped.") from problem
-        return [str(problem)]
+        raise
     finally:
         connection.set_progress_handler(None, 0)
-    lines = [line for (text,) in found if text != "ok" for line in text.splitlines()]
-    return [line for line in lines if not line.startswith(HEADING)]
 
 
 def check_room(folder: Path, needed_bytes: int, what: str) -> None:

@@ -3,7 +3,8 @@
 Every table that is still listed is walked in the order of its numbers. Where a page cannot be
 read, the walk goes on at the first number behind it that can be found; where only a row's long
 values cannot be read (they lie on pages of their own), the row is kept without them. Sums and words
-are made anew.
+are made anew. A file that was cut off is read no further than it goes; see
+:mod:`monitor.store.cut_off`.
 """
 
 import sqlite3
@@ -15,9 +16,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from monitor.power.channel import Kind
 from monitor.store.bulk import summed_together
 from monitor.store.copies import (
     Progress,
+    check_folder,
     finished,
     has_table,
     never,
@@ -25,8 +28,10 @@ from monitor.store.copies import (
     unheard,
     version_of,
 )
+from monitor.store.cut_off import whole_pages
 from monitor.store.database import migrate
 from monitor.store.errors import GO_BACK, StoreError, StoreStopped, explain
+from monitor.store.records import Status
 from monitor.store.schema import SCHEMA_VERSION, migrations
 from monitor.store.sums import COUNTED, DAY, OWN
 
@@ -42,6 +47,17 @@ ALL = LAST
 BATCH = 500
 """Rows after which a cancel is looked for."""
 
+KINDS = ("ask", "chat", "bench", "import")
+"""How a query can have been asked, in any version."""
+
+WORDS_OF_OURS = {
+    "kind": frozenset(KINDS),
+    "status": frozenset(map(str, Status)),
+    "energy_kind": frozenset(map(str, Kind)),
+}
+"""What can stand in these columns of a query, if anything does: whoever holds another was not
+stored so, and its figures are no more to be trusted."""
+
 
 @dataclass(slots=True)
 class Rescued:
@@ -49,7 +65,8 @@ class Rescued:
 
     :param rows: saved, by table
     :param cut: rows of which some values were lost
-    :param holes: places where pages could not be read, and tables that could not be found
+    :param holes: places where pages could not be read or held what was never stored, and tables
+      that could not be found
     :param torn: the tables they are in
     :param there_were: how many queries the file held, as far as what lies apart from them tells it
     :param orphans: rows left out because what they belong to was lost
@@ -80,9 +97,13 @@ def rescue(
     """
     if target.exists():
         raise StoreError(f"{target} is there already. Choose another name.")
+    check_folder(target)
     found = Rescued()
     try:
-        with closing(open_to_read(damaged, bears_damage=True)) as source:
+        with (
+            whole_pages(damaged, target.parent, cancelled) as file,
+            closing(open_to_read(file, bears_damage=True)) as source,
+        ):
             version = version_of(source)
             if version > SCHEMA_VERSION:
                 raise StoreError(f"{damaged} is of a later version of LlamaWatt. Update it.")
@@ -170,6 +191,9 @@ class _Walk:
         sql = f"insert into {table} ({', '.join(columns)}) values ({marks})"
         saved = 0
         for row in self._rows(db, table, columns) if columns else ():
+            if table == "queries" and not _is_ours(columns, row):
+                self._lost(table)
+                continue
             try:
                 db.conn.execute(sql, row)
                 saved += 1
@@ -187,8 +211,13 @@ class _Walk:
                 for count, row in enumerate(self._source.execute(sql, [at])):
                     if count % BATCH == 0 and self._cancelled():
                         raise StoreStopped("Stopped; nothing is left of the new database.")
-                    seen = seen + 1 if row[0] == at else 1
-                    at = row[0]
+                    if not isinstance(row[0], int):
+                        self._lost(table)  # a row of nothing is read where zeros stand
+                        continue
+                    # A page in the wrong place must not lead back: the walk would never end.
+                    if row[0] >= at:
+                        seen = seen + 1 if row[0] == at else 1
+                        at = row[0]
                     yield row[1:]
             except sqlite3.DatabaseError:
                 # The driver reads a row ahead: the last one before the hole is still to be had.
@@ -219,7 +248,10 @@ class _Walk:
             row = self._source.execute(sql, [at]).fetchone()
         except sqlite3.DatabaseError:
             return None
-        return int(row[0]) if row else LAST
+        if row is None:
+            return LAST
+        number_there = row[0]
+        return number_there if isinstance(number_there, int) and number_there >= at else None
 
     def _behind_the_hole(self, place: str, number: str, at: int) -> int:
         """Return the first number from which rows can be found again, :data:`LAST` if none."""
@@ -242,8 +274,9 @@ class _Walk:
     ) -> Iterator[Sequence[Any]]:
         """Yield the rows of one number, each read by itself, after some that were read before."""
         if number == "rowid":
-            if not skipped:
-                yield self._piece_by_piece(place, at, columns)
+            values = None if skipped else self._piece_by_piece(place, at, columns)
+            if values:
+                yield values
             return
         sql = f"select {', '.join(columns)} from {place} where {number} = ? limit 1 offset ?"
         with suppress(sqlite3.DatabaseError):
@@ -251,18 +284,29 @@ class _Walk:
                 yield row
                 skipped += 1
 
-    def _piece_by_piece(self, place: str, at: int, columns: Sequence[str]) -> list[Any]:
-        """Return a row with ``None`` for what cannot be read of it."""
+    def _piece_by_piece(self, place: str, at: int, columns: Sequence[str]) -> list[Any] | None:
+        """Return a row with ``None`` for what cannot be read of it; ``None`` if it is not there."""
         values, lost = [], 0
         for column in columns:
             sql = f"select {column} from {place} where rowid = ?"
             try:
-                values.append(self._source.execute(sql, [at]).fetchone()[0])
+                row = self._source.execute(sql, [at]).fetchone()
             except sqlite3.DatabaseError:
-                values.append(None)
-                lost = 1
+                row, lost = (None,), 1
+            if row is None:
+                return None  # it lies where its number would not have it
+            values += row
         self._found.cut += lost
         return values
+
+
+def _is_ours(columns: Sequence[str], row: Sequence[Any]) -> bool:
+    """Whether a query may have been stored as it is read."""
+    return all(
+        value is None or value in WORDS_OF_OURS[name]
+        for name, value in zip(columns, row, strict=True)
+        if name in WORDS_OF_OURS
+    )
 
 
 def _place(db: Database, table: str) -> tuple[str, str]:
