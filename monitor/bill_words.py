@@ -5,7 +5,7 @@ from collections.abc import Callable
 from monitor import figures
 from monitor.energy.account import Bill
 from monitor.energy.baseline import AboveIdle, above_idle_brief, above_idle_words
-from monitor.energy.parts import is_lower_bound, is_too_short, partly_read
+from monitor.energy.parts import is_lower_bound, is_too_short, partly_read, silent_parts
 from monitor.power import memory
 from monitor.power.channel import Kind
 from monitor.store.records import QueryRecord, Status
@@ -15,6 +15,8 @@ LEGEND = "● counted  ◐ integrated  ○ modelled"
 UNREAD = "%1 was not read: it was at least this."
 
 PARTLY_READ = "%1 was read for %2 of the time: it was at least this."
+
+SILENT = "%1 was silent throughout: what it drew is reckoned from its readings before and after."
 
 
 def headline(
@@ -29,8 +31,7 @@ def headline(
         parts = [translate("no energy was measured")]
     else:
         parts = [f"{total_words(record.bill)} {figures.bounds(total.energy)}"]
-        if is_too_short(record.bill):
-            parts.append(translate("too short to resolve"))
+        parts += unresolved_words(record.bill, translate)
     if record.above_idle:
         parts.append(above_idle_brief(record.above_idle, total.kind, translate))
     if record.joules_per_token is not None:
@@ -64,8 +65,21 @@ def total_words(bill: Bill) -> str:
     return figures.at_least(energy, is_lower_bound(bill))
 
 
+def unresolved_words(bill: Bill, translate: Callable[[str], str] = str) -> list[str]:
+    """Say in a few words each why a total is not resolved; nothing where it is, or not known.
+
+    :param translate: for the window's language
+    """
+    words = [translate("too short to resolve")] if is_too_short(bill) else []
+    if silent_parts(bill):
+        words.append(translate("a sensor was silent throughout"))
+    return words
+
+
 def unread_notes(bill: Bill, translate: Callable[[str], str] = str) -> list[str]:
-    """Say which parts a total lacks, a sentence each; nothing where nothing was measured.
+    """Say which parts a total lacks, and which were silent, a sentence each.
+
+    Nothing is said where nothing was measured.
 
     :param translate: for the window's language
     """
@@ -73,7 +87,8 @@ def unread_notes(bill: Bill, translate: Callable[[str], str] = str) -> list[str]
     for line in partly_read(bill) if is_lower_bound(bill) else ():
         text = translate(PARTLY_READ if line.energy else UNREAD).replace("%1", line.channel.label)
         notes.append(text.replace("%2", figures.percent(line.coverage)))
-    return notes
+    silent = (line.channel.label for line in silent_parts(bill))
+    return notes + [translate(SILENT).replace("%1", label) for label in silent]
 
 
 def lacks_memory(bill: Bill) -> bool:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from monitor import figures, forms
-from monitor.bill_words import idle_words, total_words
+from monitor.bill_words import idle_words, total_words, unresolved_words
 from monitor.clock import local_minute, local_second
 from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.exchange.files import new_file
@@ -212,7 +212,7 @@ def recording_view(recorded: Recorded) -> RenderableType:
                 figures.bounds(total.energy).strip("()"),
                 figures.marked(total.kind, figures.power(cost.mean_w)),
                 figures.percent(total.coverage),
-                "too short to resolve" if is_too_short(cost.bill) else "",
+                ", ".join(unresolved_words(cost.bill)),
             )
         parts += [Text(), table]
     return Group(*parts)

@@ -178,8 +178,8 @@ LEFT_OUT = (
     "Runs that the mean leaves out, as other parts were read in them than in the others: %1 of %2"
 )
 UNRESOLVED = (
-    "Even together the runs were too short for a sensor to resolve; ask for more of them, or for "
-    "longer answers."
+    "Even together the runs hold too few refreshes, or readings, of a sensor to be resolved; ask "
+    "for more of them, or for longer answers."
 )
 DISTURBED = (
     "Other programs computed during %1 of %2 runs: a part of the mean, and of its scatter, is "

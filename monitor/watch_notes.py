@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from monitor import figures
 from monitor.energy.account import Bill
 from monitor.energy.notes import Notes, Unread
 from monitor.energy.parts import partly_read
 from monitor.power.channel import Channel, Probe, ProbeState
-from monitor.power.curve import Gap
+from monitor.power.curve import Curve, Gap
+from monitor.power.known import Rest
 from monitor.power.sampler import Sampler
 from monitor.recorded import WELL_READ
 
@@ -48,8 +51,7 @@ def notes_of(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Note
 
 def _rested(sampler: Sampler, channel: Channel, start_s: float, end_s: float) -> bool:
     """Whether a channel had nothing to tell all the time, by its source's own word."""
-    rest = sampler.rest_of(channel)
-    return rest is not None and rest.covers(start_s, end_s)
+    return any(rest.covers(start_s, end_s) for rest in sampler.rests_of(channel))
 
 
 def query_notes(sampler: Sampler, bill: Bill, start_s: float, end_s: float) -> Notes:
@@ -76,12 +78,25 @@ def _reason(
     curve = sampler.trace.curve(channel.key, start_s, end_s)
     late_s, early_s = curve.time_s[0] - start_s, end_s - curve.time_s[-1]
     reasons = [f"first after {figures.duration(late_s)}"] if late_s > 0 else []
-    # What is before the first of these readings is before the time, or has just been told.
-    rest = sampler.rest_of(channel)
-    told = GAPS
-    if rest and rest.touches(start_s, end_s):
-        told = GAPS | {Gap.MISSED: rest.reason}
-    reasons += dict.fromkeys(told[Gap(gap)] for gap in curve.gap[1:].tolist() if gap != Gap.NONE)
+    reasons += _gap_reasons(curve, sampler.rests_of(channel))
     if early_s > 0:
         reasons.append(f"not in the last {figures.duration(early_s)}")
     return "; ".join(reasons)
+
+
+def _gap_reasons(curve: Curve, rests: Sequence[Rest]) -> list[str]:
+    """Say why there are gaps between some readings, each reason once.
+
+    What is before the first of them is told otherwise.
+    """
+    after = np.flatnonzero(curve.gap[1:]) + 1
+    reasons = (
+        _gap_reason(Gap(curve.gap[at]), curve.time_s[at - 1], curve.time_s[at], rests)
+        for at in after
+    )
+    return list(dict.fromkeys(reasons))
+
+
+def _gap_reason(gap: Gap, start_s: float, end_s: float, rests: Sequence[Rest]) -> str:
+    at_rest = (each.reason for each in rests if each.touches(start_s, end_s))
+    return next(at_rest, GAPS[gap]) if gap is Gap.MISSED else GAPS[gap]

@@ -7,6 +7,7 @@ from monitor import figures
 from monitor.bench.results import Accuracy
 from monitor.bench.summary import Rate, RunResult, SuiteResult
 from monitor.bench.verdict import taken
+from monitor.bill_words import unresolved_words
 from monitor.energy.interval import Interval
 from monitor.energy.parts import is_lower_bound
 from monitor.power.channel import Kind
@@ -136,7 +137,7 @@ def energy_cells(run: RunResult) -> tuple[str, ...]:
         model_name(run),
         part_name(run),
         at_least(run, figures.marked(total.kind, figures.energy(total.joules))),
-        interval if total.resolved or not interval else f"{interval}, too short to resolve",
+        ", ".join([interval, *unresolved_words(run.record.bill)]) if interval else "",
         at_least(run, figures.marked(total.kind, figures.joules(run.prefill_j_per_token))),
         at_least(run, figures.marked(total.kind, figures.joules(run.decode_j_per_token))),
         f"{tokens.reused / tokens.prompt:.0%}" if tokens.prompt else figures.UNKNOWN,

@@ -110,7 +110,7 @@ class _Question(click.Command):
                 f'llamawatt {self.name} -- "-5+3?"',
                 ctx,
             ) from None
-        if rest:
+        if rest and not ctx.resilient_parsing:
             question = " ".join([ctx.params["prompt"], *rest])
             raise click.UsageError(
                 f'Put the question in quotation marks: llamawatt {self.name} "{question}"', ctx

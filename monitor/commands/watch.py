@@ -50,7 +50,7 @@ class _WatchGroup(NamingGroup):
 
         :raises click.UsageError: if there is none of that name
         """
-        if _is_length(args[0]):
+        if _is_length(args[0]) and not ctx.resilient_parsing:
             text = f"How long is said by an option: llamawatt watch --seconds {args[0]}"
             raise click.UsageError(text, ctx)
         return super().resolve_command(ctx, args)

@@ -71,7 +71,10 @@ class Board:
                 "its score only."
             )
         if any(entry.per_item and not entry.per_item.resolved for entry in self.entries):
-            found.append("Some runs were too short for their sensors to resolve; repeat them.")
+            found.append(
+                "Some runs hold too few refreshes, or readings, of their sensors to be resolved; "
+                "repeat them."
+            )
         if any(entry.unplanned for entry in self.entries):
             suites = list(dict.fromkeys(suite for e in self.entries for suite in e.unplanned))
             named = ", ".join(suite[-8:] for suite in suites[:MOST_NAMED])

@@ -7,7 +7,13 @@ as it stands would count the missing reading as nothing.
 from collections import Counter
 from collections.abc import Iterable
 
-from monitor.energy.account import OUTSIDE_TOTAL, Bill, Line, join_phases
+from monitor.energy.account import (
+    OUTSIDE_TOTAL,
+    REFRESHES_TO_RESOLVE,
+    Bill,
+    Line,
+    join_phases,
+)
 from monitor.energy.interval import Interval
 from monitor.power.channel import Role
 
@@ -37,14 +43,34 @@ def partly_read(bill: Bill, phase: str | None = None) -> tuple[Line, ...]:
     return tuple(line for line in part_lines(bill, phase) if line.coverage < LEAST_READ)
 
 
-def is_lower_bound(bill: Bill) -> bool:
-    """Whether a total was measured, but not all that belongs to it."""
-    return bill.total().energy is not None and bool(partly_read(bill))
+def is_lower_bound(bill: Bill, phase: str | None = None) -> bool:
+    """Whether a total was measured, of all phases or of one, but not all that belongs to it."""
+    return bill.total(phase).energy is not None and bool(partly_read(bill, phase))
 
 
 def is_too_short(bill: Bill) -> bool:
-    """Whether a part was read, but for too short to be resolved; one that was not read is not."""
-    return any(line.energy and not line.resolved for line in part_lines(bill))
+    """Whether a part is known, but not resolved since it all lasted too short.
+
+    One that was not read is not, nor one that was silent: see :func:`silent_parts`.
+    """
+    return any(_is_unresolved(line) and not _was_silent(line) for line in part_lines(bill))
+
+
+def silent_parts(bill: Bill) -> tuple[Line, ...]:
+    """Return the parts that told nothing in a time long enough to be resolved, or nothing.
+
+    What they drew is reckoned from readings before and after, which tell how much, but not when.
+    """
+    return tuple(line for line in part_lines(bill) if _is_unresolved(line) and _was_silent(line))
+
+
+def _is_unresolved(line: Line) -> bool:
+    return line.energy is not None and not line.resolved
+
+
+def _was_silent(line: Line) -> bool:
+    needed_s = REFRESHES_TO_RESOLVE * line.channel.period_s
+    return line.samples == 0 and line.duration_s >= needed_s
 
 
 def run_of(bill: Bill, phase: str | None = None) -> dict[str, Interval]:

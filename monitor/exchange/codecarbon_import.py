@@ -40,6 +40,7 @@ COMPONENTS = {
     "gpu": (UNNAMED_GPU, Domain.GPU),
     "ram": ("Memory", Domain.DRAM),
     "energy_consumed": ("Machine", Domain.SYSTEM),
+    "cpu_gpu": ("CPU and GPU", Domain.SYSTEM),
 }
 
 MOST = 1e9
@@ -211,7 +212,7 @@ class _Row:
         known = {name: kwh for name, kwh in parts.items() if kwh}
         total = self.number("energy_consumed")
         if not known and total:
-            return {"energy_consumed": total}  # before version 2 there were no components
+            return {"energy_consumed" if self._has_memory() else "cpu_gpu": total}
         if not known:
             raise BrokenRowError("no energy is in it")
         added = sum(known.values())
@@ -220,6 +221,14 @@ class _Row:
                 f"energy_consumed is {total:g} kWh, but its components add up to {added:g}"
             )
         return known
+
+    def _has_memory(self) -> bool:
+        """Whether a total has memory in it.
+
+        Version 1 wrote no components, added CPU and GPU alone (emissions_tracker.py of 1.2.0), and
+        did not tell its version; memory came with 2.0, and all that tell their version are later.
+        """
+        return bool(self.text("codecarbon_version"))
 
     def _bill(self, duration_s: float) -> Bill:
         lines = []

@@ -12,7 +12,7 @@ from monitor.energy.interval import Interval
 from monitor.exchange import svg
 from monitor.exchange.benchmark_section import benchmark_section
 from monitor.exchange.markup import figure_cell, page, section, table
-from monitor.exchange.provenance import Provenance, Sensor, provenance
+from monitor.exchange.provenance import Provenance, provenance
 from monitor.exchange.usage import (
     ModelUsage,
     NoQuestions,
@@ -22,7 +22,8 @@ from monitor.exchange.usage import (
     no_questions_of,
     usage_of,
 )
-from monitor.power.channel import Role
+from monitor.power.channel import Accuracy, Role
+from monitor.power.memory import lacks_memory
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
@@ -296,22 +297,24 @@ def _lacking(totals: Totals) -> int:
 
 def _how(used: Provenance, usage: Usage) -> str:
     several = len(used.machines) > 1
+    channels = [sensor.channel for sensor in used.sensors]
     header = ("Sensor", "Kind", "Role", "Accuracy, with its source", "Queries")
     rows = [
         (
-            f"<td>{escape(f'{sensor.machine}: ' if several else '')}{escape(sensor.label)}</td>",
-            f"<td>{figures.MARKS[sensor.kind]} {figures.KIND_WORDS[sensor.kind]}</td>",
-            f"<td>{ROLE_WORDS[sensor.role]}</td>",
-            f"<td>{_accuracy(sensor)}<br><small>{escape(sensor.accuracy_source)}</small></td>",
+            f"<td>{escape(f'{sensor.machine}: ' if several else '')}{escape(channel.label)}</td>",
+            f"<td>{figures.MARKS[channel.kind]} {figures.KIND_WORDS[channel.kind]}</td>",
+            f"<td>{ROLE_WORDS[channel.role]}</td>",
+            f"<td>{_accuracy_words(channel.accuracy)}<br>"
+            f"<small>{escape(channel.accuracy.source)}</small></td>",
             figure_cell(f"{sensor.queries:,}"),
         )
-        for sensor in used.sensors
+        for sensor, channel in zip(used.sensors, channels, strict=True)
     ]
     paragraphs = [
         "A query is billed from its first prompt token to its last answer token; loading the "
         "model is not in it. A total is the sum of the parts and as weak as its weakest part."
     ]
-    if used.sensors and not any(s.domain in ("dram", "soc") for s in used.sensors):
+    if channels and lacks_memory(channels):
         paragraphs.append("Memory (DRAM) was not measured and is not in the totals.")
     paragraphs += lacking_notes(usage.totals)
     if used.intensities:
@@ -326,10 +329,10 @@ def _how(used: Provenance, usage: Usage) -> str:
     return section("How it was measured", text + (table(header, rows, left=4) if rows else ""))
 
 
-def _accuracy(sensor: Sensor) -> str:
-    below, above = 100 * sensor.below, 100 * sensor.above
+def _accuracy_words(accuracy: Accuracy) -> str:
+    below, above = 100 * accuracy.below, 100 * accuracy.above
     share = f"±{below:.3g} %" if below == above else f"−{below:.3g} % to +{above:.3g} %"
-    offset = f", ±{sensor.offset_w:g} W" if sensor.offset_w else ""
+    offset = f", ±{accuracy.offset_w:g} W" if accuracy.offset_w else ""
     return share + offset
 
 

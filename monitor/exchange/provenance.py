@@ -8,7 +8,8 @@ from sqlite_utils import Database
 
 from monitor import figures
 from monitor.exchange.intake import Machine
-from monitor.power.channel import Kind, Role
+from monitor.power.channel import Channel, Domain, Role
+from monitor.store.bills import channel_of
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.sums import FIGURE
@@ -21,21 +22,12 @@ LIMIT = 25_000
 class Sensor:
     """A channel that was read.
 
-    :param below: share of a reading by which the truth may lie below it, at 95 %; ``above``
-      likewise
-    :param accuracy_source: where these figures are from
+    :param machine: the name of its machine
     :param queries: how many it was read for
     """
 
     machine: str
-    label: str
-    domain: str
-    kind: Kind
-    role: Role
-    below: float
-    above: float
-    offset_w: float
-    accuracy_source: str
+    channel: Channel
     queries: int
 
 
@@ -80,8 +72,9 @@ class Provenance:
     def hardware(self) -> str:
         """Name the processors and graphics cards: ``AMD EPYC 9654, GPU 0 H100``."""
         parts = [machine.processor for machine in self.machines if machine.processor]
-        is_gpu = [s for s in self.sensors if s.domain == "gpu" and s.role is Role.PART]
-        return ", ".join(dict.fromkeys(parts + [sensor.label for sensor in is_gpu]))
+        channels = [sensor.channel for sensor in self.sensors]
+        gpus = [c.label for c in channels if c.domain is Domain.GPU and c.role is Role.PART]
+        return ", ".join(dict.fromkeys(parts + gpus))
 
 
 def provenance(history: History, chosen: Filter) -> Provenance:
@@ -121,21 +114,7 @@ def _sensors(db: Database, asked: str) -> tuple[Sensor, ...]:
         "group by c.id order by queries desc, c.id",
         [asked],
     )
-    return tuple(
-        Sensor(
-            machine=row["machine"],
-            label=row["label"],
-            domain=row["domain"],
-            kind=Kind(row["kind"]),
-            role=Role(row["role"]),
-            below=row["accuracy_below"] or 0.0,
-            above=row["accuracy_above"] or 0.0,
-            offset_w=row["accuracy_offset_w"] or 0.0,
-            accuracy_source=row["accuracy_source"] or "",
-            queries=row["queries"],
-        )
-        for row in rows
-    )
+    return tuple(Sensor(row["machine"], channel_of(row), row["queries"]) for row in rows)
 
 
 def _intensities(db: Database, asked: str) -> tuple[Intensity, ...]:

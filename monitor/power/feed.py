@@ -136,9 +136,9 @@ class Feed:
         return told_after_s(self.channels)
 
     @property
-    def rest(self) -> Rest | None:
-        """When it last had nothing to tell, and nothing was wrong."""
-        return self._reader.known.rest
+    def rests(self) -> tuple[Rest, ...]:
+        """When it had nothing to tell, and nothing was wrong."""
+        return self._reader.known.rests
 
     def silent_s(self) -> float:
         """Seconds for which it has not returned from the present call; 0 without one."""
@@ -182,7 +182,7 @@ class Feed:
             return
         self._reader.end()
         self._left.append(self._reader)
-        known = replace(known, is_read=False, asked_s=None, rest=None)
+        known = replace(known, is_read=False, asked_s=None, rests=())
         self._reader = Reader(self.name, None, self._make, self._desk, known, wait_s)
         self._reader.start()
 

@@ -10,6 +10,9 @@ from monitor.power.gauge import Gauge, GaugeTrace
 from monitor.power.news import News
 from monitor.power.trace import Trace
 
+MOST_RESTS = 100
+"""More than there are in the time of a trace: a charger is not put in and out once a minute."""
+
 
 class Use(Enum):
     """What rests on a source's readings; its value is how many seconds may lie between them.
@@ -74,7 +77,7 @@ class Known:
     :param failing: why it cannot be read at present
     :param refused: the labels of channels whose last reading was impossible
     :param doubts: the last of each channel, kept to the end: what was billed meanwhile stands
-    :param rest: when it last had nothing to tell; ``None`` if that is not known of it
+    :param rests: when it had nothing to tell, the last at the end; see :data:`MOST_RESTS`
     :param restarts: how often it was opened anew because it had failed
     :param failed: how often in a row it failed without having been read well for long
     :param is_read: whether it is open, and asked for readings
@@ -93,7 +96,7 @@ class Known:
     failing: str = ""
     refused: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
-    rest: Rest | None = None
+    rests: tuple[Rest, ...] = ()
     restarts: int = 0
     failed: int = 0
     is_read: bool = False
@@ -122,12 +125,12 @@ class Known:
 
         :param now_s: monotonic
         """
-        last = self.rest
+        last = self.rests[-1] if self.rests else None
         goes_on = last is not None and last.until_s == math.inf
         if reason and not goes_on:
-            self.rest = Rest(now_s, math.inf, reason)
+            self.rests = (*self.rests, Rest(now_s, math.inf, reason))[-MOST_RESTS:]
         elif last and goes_on and not reason:
-            self.rest = replace(last, until_s=now_s)
+            self.rests = (*self.rests[:-1], replace(last, until_s=now_s))
 
     def keep(self, opened: tuple[Channel, ...], left: Sequence[Channel]) -> None:
         """Take in which channels are read now, and keep those that are not and have not left."""

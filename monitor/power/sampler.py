@@ -294,10 +294,10 @@ class Sampler:
         """Return the gauges that can be read; their readings are in :attr:`gauge_trace`."""
         return tuple(gauge for feed in self._feeds for gauge in feed.gauges)
 
-    def rest_of(self, channel: Channel) -> Rest | None:
-        """Return when a channel's source last had nothing to tell, though nothing was wrong."""
-        keys = ((feed.rest, {each.key for each in feed.channels}) for feed in self._feeds)
-        return next((rest for rest, own in keys if channel.key in own), None)
+    def rests_of(self, channel: Channel) -> tuple[Rest, ...]:
+        """Return when a channel's source had nothing to tell, though nothing was wrong."""
+        keys = ((feed.rests, {each.key for each in feed.channels}) for feed in self._feeds)
+        return next((rests for rests, own in keys if channel.key in own), ())
 
     def probes(self, are_kept: bool = False) -> tuple[Probe, ...]:
         """Return each source's probe, with what has gone wrong since.

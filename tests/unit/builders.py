@@ -128,6 +128,22 @@ def half_read(of: Channel) -> Recorded:
     return Recorded(replace(empty, bill=bill), curves)
 
 
+def silent(of: Channel) -> Recorded:
+    """Return 80 s of 100 W that was not read from 10 to 70 s; a mark at 20 s, and one at 50 s.
+
+    :param of: of kind counter
+    """
+    time_s = np.concatenate([np.arange(0.0, 10.05, 0.1), np.arange(70.0, 80.05, 0.1)])
+    gap = np.full(len(time_s), Gap.NONE, np.uint8)
+    curve = Curve(time_s, 100.0 * time_s, np.full(len(time_s), 100.0), gap)
+    recording = Recording(
+        "silent", "", "", "2026-01-01T00:00:00+00:00", 80.0, State.DONE,
+        Bill((Line(of, WATCH, None, None, None, 0, 0.0, 80.0, False),)), ZONE, 1.0,
+        (Mark(20.0, "compile"), Mark(50.0, "link")),
+    )  # fmt: skip
+    return Recorded(recording, {of.key: curve})
+
+
 def line(
     of: Channel, phase: str = "decode", joules: float | None = 12.4, resolved: bool = True
 ) -> Line:

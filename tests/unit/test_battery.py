@@ -279,8 +279,7 @@ def test_on_mains_nothing_waits_and_nothing_is_read(put: Put) -> None:
         (channel,) = sampler.channels()
         assert sampler.trace.latest(channel.key) is None
         assert "failing" not in sampler.probes()[0].reason
-        rest = sampler.rest_of(channel)
-        assert rest
+        (rest,) = sampler.rests_of(channel)
         assert rest.covers(time.monotonic(), time.monotonic())
 
 

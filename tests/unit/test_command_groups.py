@@ -46,3 +46,24 @@ def test_help_says_in_full_what_a_command_does(group: str, said: str) -> None:
     told = CliRunner().invoke(main, [group, "--help"]).stdout
     assert said in " ".join(told.split())
     assert "..." not in told.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("watch 5 ", "plain,show"),
+        ("watch sho", "plain,show"),
+        ("sensors tst ", "plain,test"),
+        ("ask what is --te", "plain,--temp"),
+    ],
+)
+def test_the_tab_key_is_no_use_of_a_command(typed: str, offered: str) -> None:
+    words = f"llamawatt {typed}"
+    asked = {
+        "_LLAMAWATT_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    done = CliRunner().invoke(main, env=asked, prog_name="llamawatt")
+    assert (done.exit_code, done.exception) == (0, None)
+    assert offered in done.stdout.splitlines()

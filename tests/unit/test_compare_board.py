@@ -329,6 +329,7 @@ def test_a_row_whose_best_runs_lack_a_part_is_marked(history: History) -> None:
     assert [quality_cells(run)[3][0] for run in result.runs] == ["≥", "◐"]
     assert "≤" in quality_cells(result.runs[0])[7]
     assert [energy_cells(run)[2][0] for run in result.runs] == ["≥", "◐"]
+    assert not any("too short" in energy_cells(run)[3] for run in result.runs)
     assert total_line(result).startswith("≥ ◐ 130 J and ≥ ")
 
 

@@ -26,6 +26,7 @@ from monitor.exchange.reading import CHUNK, numbers_of
 from monitor.exchange.usage import by_model
 from monitor.forms import told_json
 from monitor.paths import database_path
+from monitor.power.channel import Domain
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
@@ -334,6 +335,21 @@ def test_a_report_is_one_page_that_fetches_and_runs_nothing(history: History) ->
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     for stated in ("GPU 0", "◐ integrated", "a datasheet", "344 g/kWh (DEU 2024", "−2 % to +3 %"):
         assert stated in page
+
+
+@pytest.mark.parametrize(
+    ("domain", "key", "lacks"),
+    [
+        (Domain.SOC, "amdgpu:0000:04:00.0", True),
+        (Domain.SOC, "jetson:VDD_IN", False),
+        (Domain.DRAM, "rapl:dram-0", False),
+    ],
+)
+def test_a_report_says_that_memory_is_not_in_it_where_a_bill_does(
+    history: History, domain: Domain, key: str, lacks: bool
+) -> None:
+    of_model(history, "tiny", bill=Bill((line(replace(CPU, domain=domain, key=key)),)))
+    assert ("Memory (DRAM) was not measured" in run("report").output) is lacks
 
 
 def test_an_empty_history_makes_a_report_too(history: History) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from monitor.bill_words import lacks_memory
 from monitor.commands.exchange import export, import_file
 from monitor.exchange.codecarbon import COLUMNS
 from monitor.exchange.codecarbon_import import OTHERS_METHOD
@@ -153,6 +154,21 @@ def test_an_early_table_has_no_components(history: History, tmp_path: Path) -> N
     take_in(write(tmp_path / "emissions.csv", row))
     (record,) = imported(history)
     assert record.bill.total().joules == pytest.approx(0.0116 * 3.6e6)
+    assert record.bill.lines[0].channel.label == "CPU and GPU (CodeCarbon)"
+    assert lacks_memory(record.bill)
+
+
+def test_a_total_alone_has_memory_in_it_since_that_is_reckoned(
+    history: History, tmp_path: Path
+) -> None:
+    row = {**ROW, "cpu_energy": "", "gpu_energy": "", "ram_energy": ""}
+    take_in(write(tmp_path / "emissions.csv", row))
+    (record,) = imported(history)
+    assert record.bill.lines[0].channel.label == "Machine (CodeCarbon)"
+    assert not lacks_memory(record.bill)
+    page = CliRunner().invoke(export, ["report"]).output
+    assert "Machine (CodeCarbon)" in page
+    assert "Memory (DRAM)" not in page
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from rich.console import Console, RenderableType
 from monitor import figures, forms
 from monitor.bill_words import headline, unread_notes
 from monitor.carbon.intensity import Zone
-from monitor.energy.account import Bill
+from monitor.energy.account import WATCH, Bill
 from monitor.energy.interval import Interval
 from monitor.history_rows import rows_table
 from monitor.power.channel import Domain, Doubt, Kind, Probe, ProbeState
 from monitor.power.mend import BY_HAND
 from monitor.record_view import bill_table, record_view
+from monitor.recording_forms import cost_view
 from monitor.sensors_view import probes_view, sensors_view
 from monitor.store.records import (
     ModelRecord,
@@ -25,7 +26,7 @@ from monitor.store.records import (
     Status,
     Tokens,
 )
-from tests.unit.builders import BILL, CPU, GPU, NOTHING_KNOWN, ZONE, line
+from tests.unit.builders import BILL, CPU, GPU, NOTHING_KNOWN, ZONE, line, silent
 
 DASH = "—"
 
@@ -283,6 +284,24 @@ def test_the_headline_of_an_unmeasured_answer_says_so_and_has_no_zero() -> None:
 def test_the_headline_says_when_a_query_was_too_short() -> None:
     bill = Bill((line(CPU, "decode", 12.4, resolved=False),))
     assert "too short to resolve" in headline(record(bill))
+
+
+def test_of_a_sensor_that_was_silent_it_is_not_said_that_it_was_too_short() -> None:
+    cost = silent(replace(CPU, period_s=0.1)).cost(20.0, 50.0)
+    assert not cost.bill.total().resolved
+    told = headline(record(cost.bill))
+    assert "a sensor was silent throughout" in told
+    shown = printed(cost_view(cost))
+    assert "CPU package 0 was silent throughout: what it drew is reckoned from" in shown
+    assert "too short" not in (told + shown).casefold()
+    both = Bill((*cost.bill.lines, line(GPU, WATCH, resolved=False)))
+    assert "too short to resolve · a sensor was silent throughout" in headline(record(both))
+
+
+def test_a_short_answer_between_two_readings_was_too_short() -> None:
+    bill = silent(replace(CPU, period_s=0.1)).cost(20.0, 20.5).bill
+    assert "too short to resolve" in headline(record(bill))
+    assert "silent" not in headline(record(bill))
 
 
 def test_a_bill_shows_each_channel_with_its_role_and_the_weakest_kind_of_all() -> None:

@@ -30,7 +30,7 @@ from monitor.store.history import History
 from monitor.watch_notes import notes_of
 from tests.hardware.hwmon import put_supply
 from tests.hardware.plug_server import Device, serving
-from tests.unit.builders import half_read
+from tests.unit.builders import half_read, silent
 from tests.unit.conftest import Eventually, MakeChannel
 
 DOUBT = Doubt("dev:one", "%1: its counter is odd.", ("One",))
@@ -176,9 +176,27 @@ def test_a_battery_that_came_into_use_is_told_and_that_it_went_out_of_it(laptop:
     laptop.wait()
     (told,) = laptop.told()
     assert "not in the last" in told
+    assert "did not answer" not in told, "that it was on mains before is remembered"
     laptop.begin()
     laptop.wait()
     assert laptop.told() == []
+
+
+def test_of_what_was_not_read_mains_are_given_as_the_reason_only_where_they_are_it(
+    laptop: Laptop,
+) -> None:
+    laptop.plug(is_in=False)
+    laptop.wait()
+    laptop.begin()
+    for watts in (0, 12_500_000):
+        laptop.wait()
+        put_supply(laptop.root, "BAT0", power_now=watts)
+    laptop.wait()
+    for is_in in (True, False):
+        laptop.plug(is_in)
+        laptop.wait()
+    (told,) = laptop.told()
+    assert "it did not answer; on mains it does not tell what the machine draws" in told
 
 
 def test_a_battery_that_tells_no_watts_while_it_is_discharged_is_told(laptop: Laptop) -> None:
@@ -243,3 +261,14 @@ def test_a_part_between_marks_that_is_too_short_to_resolve_says_so(
     parts = [line for line in lines if line.startswith(("compile", "link"))]
     assert len(parts) == 2
     assert all(("too short to resolve" in line) is not is_resolved for line in parts)
+
+
+def test_a_part_between_marks_in_which_a_sensor_was_silent_says_so(
+    make_channel: MakeChannel,
+) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(recording_view(silent(make_channel("m:cpu", period_s=0.1))))
+    assert isinstance(console.file, io.StringIO)
+    (part,) = (each for each in console.file.getvalue().splitlines() if each.startswith("compile"))
+    assert part.rstrip().endswith("a sensor was silent throughout")
+    assert "too short" not in part

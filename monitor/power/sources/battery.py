@@ -41,7 +41,6 @@ IDLE = ("Full", "Not charging")
 UNTOLD = {"Unknown", ""}
 """Nobody knows which way its watts flow."""
 
-
 ON_MAINS = "on mains it does not tell what the machine draws"
 
 UNCLEAR = "It does not say at present whether it is charged or discharged."
