@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
@@ -93,11 +94,17 @@ class Notice(QFrame):
 
         :param topic: "" for what was said of none
         """
+        self._keep([said for said in self._said if said.topic != topic])
+
+    def withdraw(self, text: str) -> None:
+        """Take away this text, which no longer holds, also where it is covered."""
+        self._keep([said for said in self._said if said.text != text])
+
+    def _keep(self, said: list[_Said]) -> None:
         if self.isHidden():
             return
-        shown = self._said[-1]
-        self._said = [said for said in self._said if said.topic != topic]
-        if shown not in self._said:
+        shown, self._said = self._said[-1], said
+        if shown not in said:
             self._show_last()
 
     def _take_away(self) -> None:
@@ -118,6 +125,8 @@ class Notice(QFrame):
         for button, (_, does) in zip(self._buttons, said.actions, strict=True):
             button.clicked.connect(partial(self._do, does))
             self._actions.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        for before, after in pairwise((self._text, *self._buttons, self._close)):
+            self.setTabOrder(before, after)
 
     def _do(self, does: Callable[[], None], _checked: bool = False) -> None:
         """What was said has been read and answered: it goes, unless more is said."""

@@ -394,6 +394,7 @@ class MainWindow(QMainWindow):
         """Keep what was typed, stop what runs and close what the services hold."""
         self.hide()
         self.drafts.keep_last()
+        self.history_page.keep_notes()
         try:
             place = self.history_page.state.place.to_address()
             self._services.history.set_preference(PLACE_PREFERENCE, place)

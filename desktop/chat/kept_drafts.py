@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QCoreApplication, QSettings
 
 from monitor.store.errors import REFUSALS, told
 from monitor.store.history import History
@@ -163,13 +163,25 @@ def _joined(kept: Kept) -> Typed:
 
 
 def _kept(stored: Any) -> Kept:
-    """Read drafts; earlier versions kept one text, then one text a conversation."""
+    """Read drafts; earlier versions kept one text, then one text a conversation.
+
+    :raises ValueError: for something else, with what to do about it
+    """
     if isinstance(stored, str):
         stored = {"": stored}
-    return {
-        str(name): [texts] if isinstance(texts, str) else [str(text) for text in texts]
-        for name, texts in stored.items()
-    }
+    try:
+        return {
+            str(name): [texts] if isinstance(texts, str) else [str(text) for text in texts]
+            for name, texts in stored.items()
+        }
+    except (AttributeError, TypeError) as error:
+        words = QCoreApplication.translate(
+            "KeptDrafts",
+            "The unsent texts in the history cannot be read: something else stands in their place. "
+            "What you type is kept beside the history, and is here again at the next start. To "
+            "mend it, delete “%1” from the table “preferences” of the history.",
+        )
+        raise ValueError(words.replace("%1", DRAFT_PREFERENCE)) from error
 
 
 def _changes(found: Any) -> list[Change]:

@@ -28,6 +28,7 @@ from desktop.theme.widgets import label, named, tool_button
 from monitor import figures
 from monitor.attachments import split_attachments
 from monitor.energy.credit import credit_words
+from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.running import BUDGET
 from monitor.store.records import QueryRecord, Status
 
@@ -247,7 +248,7 @@ class TurnView(QWidget):
         tip = "\n".join((tip, *unread_notes(record.bill)))
         self._beside.setText(beside_text(record))
         self._beside.setVisible(bool(self._beside.text()))
-        if not record.bill.total().resolved:
+        if is_too_short(record.bill):
             tip += "\n" + self.tr(
                 "Too short to resolve: it lasted fewer than ten readings. Measure it again from "
                 "the History page to know it better."
@@ -323,8 +324,8 @@ class TurnView(QWidget):
             self.tr("%1 tokens").replace("%1", str(record.tokens.thinking)),
             figures.rate(record.thinking_per_s),
         ]
-        total = record.bill.total().energy
-        if record.thinking_j is not None and total and total.joules > 0:
-            share = f"{100 * record.thinking_j / total.joules:.0f} %"
+        total_j = record.bill.total().joules
+        if record.thinking_j is not None and total_j and not is_lower_bound(record.bill):
+            share = f"{100 * record.thinking_j / total_j:.0f} %"
             parts.append(self.tr("%1 of the joules").replace("%1", share))
         return " · ".join(parts)

@@ -152,7 +152,7 @@ class ComparePage(QWidget):
         model.found.connect(self._show_tests)
         model.reckoned.connect(self._show_standing)
         model.laid.connect(self._show_sides)
-        model.refused.connect(self.said)
+        model.refused.connect(self._on_refused)
         self.tabs.currentChanged.connect(lambda index: model.choose(view=VIEWS[index]))
         self.tests.activated.connect(lambda: model.choose(exam=self.tests.currentData()))
         self.machines.activated.connect(lambda: model.choose(machine=self.machines.currentData()))
@@ -195,12 +195,20 @@ class ComparePage(QWidget):
         self.sides.show_laid(laid)
         self.one_test.clear()
         self.one_test.addItems(list(laid.tests.values()))
-        if laid.test is not None:
-            self.one_test.setCurrentIndex(list(laid.tests).index(laid.test))
+        self._show_laid_test(laid)
         words = self.tr("The newest runs of one of %1 tests:")
         self._of_tests.setText(words.replace("%1", str(len(laid.tests))))
         self.model.choose(view=View.SIDES)
         self._show_view()
+
+    def _show_laid_test(self, laid: Laid) -> None:
+        if laid.test is not None:
+            self.one_test.setCurrentIndex(list(laid.tests).index(laid.test))
+
+    def _on_refused(self, why: str) -> None:
+        if self._laid:  # what was laid before still is, and not what was chosen
+            self._show_laid_test(self._laid)
+        self.said.emit(why)
 
     def _lay_other(self, index: int) -> None:
         if self._laid:

@@ -329,7 +329,7 @@ class LeaderboardRows(QAbstractTableModel):
             domains = ", ".join(domain.upper() for domain in sorted(found.domains))
             lines.append(self.tr("Measured: %1").replace("%1", domains))
             if not found.resolved:
-                lines.append(self.tr("too short to resolve; repeat it"))
+                lines.append(self.tr("too few readings of a sensor to resolve it; repeat it"))
             if entry.left_out:
                 lines.append(self.tr("Runs measured otherwise count towards the score only."))
         if key == "grams":

@@ -145,6 +145,8 @@ class BarChart(pg.PlotWidget):
         """Take a theme's colours."""
         self._theme = theme
         color_axes(self, theme)
+        if self.hasFocus():
+            frame_axes(self, theme.accent)
         self._draw()
 
     def show_columns(

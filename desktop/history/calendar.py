@@ -71,7 +71,8 @@ class Calendar(QWidget):
         known = [value for day, value in self._values.items() if day >= self.first and value > 0]
         shares = np.arange(1, LEVELS) / LEVELS
         self._limits = [float(x) for x in np.quantile(known, shares)] if known else []
-        self._cursor = None
+        if self._cursor:
+            self._move_to(self._cursor)
         self.update()
 
     def level_of(self, day: date) -> int:
@@ -168,8 +169,13 @@ class Calendar(QWidget):
         """Show where the arrows begin to someone who came here by keys."""
         super().focusInEvent(event)
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            self._cursor = self._cursor or self._last
-            self.setAccessibleDescription(self.tip(self._cursor))
+            self._move_to(self._cursor or self._last)
+
+    def _move_to(self, day: date) -> None:
+        """Lead the keys to a day, or to the nearest that is shown."""
+        self._cursor = min(max(day, self.first), self._last)
+        self.setAccessibleDescription(self.tip(self._cursor))
+        self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move over the days, and choose one."""
@@ -182,9 +188,7 @@ class Calendar(QWidget):
         if event.key() in steps:
             start = self._cursor or self._last
             moved = start + timedelta(days=steps[Qt.Key(event.key())] if self._cursor else 0)
-            self._cursor = min(max(moved, self.first), self._last)
-            self.setAccessibleDescription(self.tip(self._cursor))
-            self.update()
+            self._move_to(moved)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._cursor:
             self.chosen.emit(self._cursor)
         else:

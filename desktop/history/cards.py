@@ -15,9 +15,13 @@ LONGEST_WORD = 20
 """Characters; a label cannot break a word, and would make the page as wide as a longer one."""
 
 
-def energy_cell(kind: Kind | None, energy: Interval | None) -> str:
-    """Write an energy with its mark, and its interval on a second line."""
+def energy_cell(kind: Kind | None, energy: Interval | None, is_partial: bool = False) -> str:
+    """Write an energy with its mark, and its interval on a second line.
+
+    :param is_partial: whether a part of it was not read, so that it was more
+    """
     shown = figures.marked(kind, figures.energy(energy.joules if energy else None))
+    shown = figures.at_least(shown, is_partial)
     return f"{shown}\n{figures.bounds(energy).strip('()')}".rstrip()
 
 

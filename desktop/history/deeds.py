@@ -1,7 +1,5 @@
 """What the history page asks for that reaches beyond it: undo, running again, files."""
 
-from contextlib import suppress
-
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
@@ -52,6 +50,9 @@ class HistoryDeeds(QObject):
         self._page, self._bridge, self._history = page, bridge, services.history
         self._engine, self._notice, self._window = engine, notice, window
         self._theme = theme
+        # What was deleted last, and what is said of it.
+        self._gone: list[int] = []
+        self._told_gone = ""
         self.exporter = Exporter(bridge, services.history, window)
         self.exporter.said.connect(notice.say)
         self.exporter.changed.connect(page.refresh)
@@ -72,20 +73,20 @@ class HistoryDeeds(QObject):
         self._theme = theme
 
     def _on_deleted(self, numbers: list[int]) -> None:
-        def undo() -> None:
-            self._page.restore(numbers)
-
         if numbers:
             one, several = self.tr("1 query was deleted."), self.tr("%1 queries were deleted.")
             count = several.replace("%1", f"{len(numbers):,}") if numbers[1:] else one
-            self._notice.say(count, self.tr("Undo"), undo)
+            self._gone, self._told_gone = numbers, count
+            self._notice.say(count, self.tr("Undo"), self._undo)
         else:
             self._notice.say(self.tr("A query that is still running cannot be deleted; stop it."))
 
     def _undo(self) -> None:
-        """Bring back by keys what was deleted, as long as the button for it is there."""
-        with suppress(KeyError):
-            self._notice.press(self.tr("Undo"))
+        """Bring back what was deleted last, whatever is said by now."""
+        gone, self._gone = self._gone, []
+        if gone:
+            self._notice.withdraw(self._told_gone)
+            self._page.restore(gone)
 
     def open_storage(self) -> None:
         """Show what can be seen and done about the history's file."""

@@ -1,6 +1,7 @@
 """A person's own marks on a query: its tags and a note."""
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from desktop.theme.flow import FlowLayout
@@ -8,6 +9,16 @@ from desktop.theme.icons import icon
 from desktop.theme.palette import Theme
 from desktop.theme.widgets import named, tool_button
 from monitor.store.records import QueryRow
+
+
+class _NoteField(QLineEdit):
+    """Says when it is left: Qt's own signal of that keeps silent if nothing was typed since."""
+
+    left = Signal()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.left.emit()
 
 
 class Marks(QWidget):
@@ -27,11 +38,12 @@ class Marks(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._kept = row.note
-        self.note = QLineEdit(row.note if typed is None else typed)
+        self._kept, self._is_waiting = row.note, typed is not None
+        self.note = _NoteField(row.note if typed is None else typed)
         self.note.setPlaceholderText(self.tr("Add a note"))
         self.note.setAccessibleName(self.tr("Note"))
-        self.note.editingFinished.connect(self._keep)
+        self.note.returnPressed.connect(self.keep)
+        self.note.left.connect(self.keep)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -55,9 +67,13 @@ class Marks(QWidget):
 
     def learn(self, kept: str) -> None:
         """Take in which note is stored by now."""
-        self._kept = kept
+        self._kept, self._is_waiting = kept, self._is_waiting and self.is_typing
 
-    def _keep(self) -> None:
-        # Until it is stored it is offered again, whenever the field is left.
-        if self.is_typing:
+    def keep(self) -> None:
+        """Have the note stored; until it is, this is asked again whenever the field is left.
+
+        One that was taken back meanwhile is not to come back.
+        """
+        if self.is_typing or self._is_waiting:
+            self._is_waiting = True
             self.noted.emit(self.note.text().strip())

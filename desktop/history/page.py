@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,12 @@ class HistoryPage(QWidget):
 
         self._notes[number] = text
         self._bridge.change(lambda: self._history.edits.note(number, text), forget)
+
+    def keep_notes(self) -> None:
+        """Have every note stored that was written and is not: the window closes."""
+        self.view.keep_note()
+        for number, text in self._notes.items():
+            self._bridge.change(partial(self._history.edits.note, number, text))
 
     def _change(self, change: Callable[[], None]) -> None:
         self._bridge.change(change, lambda _done: self.refresh())

@@ -9,6 +9,7 @@ from monitor.bench.uncounted import AGAIN, CUT, WARM_UP
 from monitor.energy.account import DECODE, LOAD, PREFILL
 from monitor.energy.credit import credit_of, credit_words
 from monitor.energy.forecast import Fit
+from monitor.energy.parts import is_lower_bound
 from monitor.store.records import QueryRecord
 
 
@@ -63,7 +64,7 @@ class Phases(QWidget):
                     title,
                     figures.duration(lasted_s),
                     "\n".join(filter(None, counted)),
-                    energy_cell(total.kind, total.energy),
+                    energy_cell(total.kind, total.energy, is_lower_bound(self._record.bill, name)),
                 )
             )
         if tokens.thinking or seconds.thinking is not None:
@@ -90,7 +91,8 @@ class Phases(QWidget):
         lasted_s, count, joules = record.seconds.thinking, record.tokens.thinking, record.thinking_j
         total = record.bill.total()
         energy = figures.marked(total.kind, figures.energy(joules))
-        if joules is not None and total.joules:
+        energy = figures.at_least(energy, is_lower_bound(record.bill, DECODE))
+        if joules is not None and total.joules and not is_lower_bound(record.bill):
             share = self.tr("%1 % of the total")
             energy += "\n" + share.replace("%1", f"{100 * joules / total.joules:.0f}", 1)
         return (

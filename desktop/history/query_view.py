@@ -38,6 +38,7 @@ from monitor.bill_words import lacks_memory
 from monitor.details import Details
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.forecast import Forecast
+from monitor.energy.parts import is_lower_bound
 from monitor.energy.wall import wall_words
 from monitor.gauge_report import throttle_words
 from monitor.repeat import REPEATABLE
@@ -62,7 +63,8 @@ class QueryView(QScrollArea):
         super().__init__(parent)
         self._theme = theme
         self._rest: list[Callable[[], object]] = []
-        self._height = 0
+        self._height: int | None = None
+        self.verticalScrollBar().actionTriggered.connect(self._forget_height)
         self._drawing = QTimer(self, interval=0, singleShot=True)
         self._drawing.timeout.connect(self._draw_part)
         self._shown: Details | None = None
@@ -77,12 +79,25 @@ class QueryView(QScrollArea):
         """Take a theme's colours."""
         self._theme = theme
         if self._shown and not self._is_typing():
-            self._height = self.verticalScrollBar().value()
+            self._height = self._place()
             self._draw(self._shown)
+
+    def _place(self) -> int:
+        """Return how far down the page is to be shown once it is drawn."""
+        return self.verticalScrollBar().value() if self._height is None else self._height
+
+    def _forget_height(self) -> None:
+        # Whoever scrolls while it is being drawn stays there.
+        self._height = None
 
     def _is_typing(self) -> bool:
         marks = self.findChild(Marks)
         return marks is not None and marks.is_typing
+
+    def keep_note(self) -> None:
+        """Have the note stored that is being written, before its field is gone."""
+        if marks := self.findChild(Marks):
+            marks.keep()
 
     def show_query(self, row: QueryRow, shown: Details, note: str | None = None) -> None:
         """Show a query of the history, with what can be done with it.
@@ -95,12 +110,15 @@ class QueryView(QScrollArea):
             marks.learn(row.note)
             if marks.is_typing:
                 return  # it would be lost
+        else:
+            self.keep_note()
         self._row, self._note = row, note
-        self._height = self.verticalScrollBar().value() if is_same else 0
+        self._height = self._place() if is_same else 0
         self._draw(shown)
 
     def show_details(self, shown: Details) -> None:
         """Show a query by itself."""
+        self.keep_note()
         self._row, self._height = None, 0
         self._draw(shown)
 
@@ -175,7 +193,8 @@ class QueryView(QScrollArea):
             self._drawing.start()
         else:
             self._lead_keys_through()
-            self.verticalScrollBar().setValue(self._height)
+            self.verticalScrollBar().setValue(self._place())
+            self._height = None
 
     def _lead_keys_through(self) -> None:
         """Let Tab go on to what is on the page: what is made last would come last in the window."""
@@ -292,7 +311,8 @@ class QueryView(QScrollArea):
         if lacks_memory(record.bill):
             rows.append((self.tr("Memory: not measured here"), "", "", figures.UNKNOWN))
         total = record.bill.total()
-        rows.append((self.tr("Total of the parts"), "", "", energy_cell(total.kind, total.energy)))
+        shown = energy_cell(total.kind, total.energy, is_lower_bound(record.bill))
+        rows.append((self.tr("Total of the parts"), "", "", shown))
         return grid(rows, bold_last=True)
 
     def _settings(self, record: QueryRecord) -> QWidget:

@@ -7,7 +7,7 @@ from desktop.theme.widgets import label, named
 from monitor import figures
 from monitor.bill_words import total_words
 from monitor.energy.account import PREFILL
-from monitor.energy.parts import is_lower_bound
+from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.power.channel import Kind
 from monitor.repeat import REPEATABLE
 from monitor.store.records import QueryRecord
@@ -23,7 +23,7 @@ class Tiles(QWidget):
         energy = total_words(record.bill)
         note = figures.bounds(total.energy).strip("()")
         note = "\n".join((note, *unread_notes(record.bill)))
-        if total.energy and not total.resolved:
+        if is_too_short(record.bill):
             note += "\n" + self.tr("too short to resolve")
         tiles = [
             (self.tr("Energy"), energy, note, kind_words(total.kind)),

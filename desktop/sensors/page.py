@@ -84,8 +84,6 @@ class SensorsPage(QWidget):
         column.setContentsMargins(20, 16, 20, 16)
         column.setSpacing(10)
         column.addLayout(self._head())
-        if self.test_row:
-            column.addWidget(self.test_row)
         column.addWidget(self.probe_list.urgent)
         column.addLayout(self._measured)
         column.addLayout(self._explained)
@@ -101,8 +99,13 @@ class SensorsPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
 
-    def _head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+    def _head(self) -> QVBoxLayout:
+        head, row = QVBoxLayout(), QHBoxLayout()
+        head.setSpacing(4)
+        row.setSpacing(10)
+        head.addLayout(row)
+        if self.test_row:
+            head.addWidget(self.test_row)
         row.addWidget(label(self.tr("What is measured"), "title"), 1, Qt.AlignmentFlag.AlignTop)
         if self.test_row:
             row.addWidget(self.test_row.begin)
@@ -128,7 +131,7 @@ class SensorsPage(QWidget):
             button.setToolTip(tip)
             button.clicked.connect(lambda _checked=False, deed=deed: deed())
             row.addWidget(button)
-        return row
+        return head
 
     # --- what is told ---------------------------------------------------------------------
 
@@ -173,6 +176,8 @@ class SensorsPage(QWidget):
         used = tuple(channel for channel, _ in now.billed)
         if (channels, used, gauges) != self._shown:
             self._shown = (channels, used, gauges)
+            if self.test_row:
+                self.test_row.show_channels(channels)
             self._rebuild(channels, used, gauges)
         trace, now_s = self._sampler.trace, time.monotonic()
         watts = {channel.key: power_w for channel, power_w in now.listed}

@@ -1,17 +1,25 @@
 """The sensors' self-test in the window: once by itself, and on demand."""
 
-from PySide6.QtCore import QTimer, Signal
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import QCoreApplication, QLocale, QTimer, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from desktop.bridge import Bridge
 from desktop.sensors.words import source_name
-from desktop.theme.widgets import label, tool_button
+from desktop.theme.bill import local_time
+from desktop.theme.one_line import OneLineLabel
+from desktop.theme.widgets import tool_button
+from monitor.power.channel import Channel
 from monitor.power.sampler import Sampler
-from monitor.power.selftest import SECONDS, Traits
+from monitor.power.selftest import SECONDS, Traits, fits
 from monitor.sensor_testing import SensorTest, untested
 from monitor.store.errors import StoreError
 from monitor.store.history import History
 from monitor.store.sensor_traits import SensorTraits
+
+translate = QCoreApplication.translate
 
 LOOK_MS = 500
 
@@ -19,11 +27,45 @@ FIRST_MS = 20_000
 """By itself it waits until the window is there and the models are listed."""
 
 
-class SelfTestRow(QWidget):
-    """Progress of the self-test and what came of it.
+def no_sensor_words() -> str:
+    """Say why nothing can be tested; a wall plug may measure all the same."""
+    return translate("Sensors", "There is no sensor to test: none in this machine can be read.")
 
-    It takes its room from the beginning: a test that begins by itself moves nothing below it that
-    somebody is about to click on.
+
+def rest_words(channels: Sequence[Channel], known: Mapping[str, Traits] | None) -> str:
+    """Say whether the sensors are tested, and when.
+
+    :param channels: those of the sampler, none as long as it has not opened any
+    :param known: what is known of them, by their keys; ``None`` as long as that is not read
+    """
+    if known is None or not channels:
+        return translate("Sensors", "A test learns in a minute how often each sensor refreshes.")
+    if not untested(channels, ()):
+        return no_sensor_words()
+    of_these = {
+        channel.key: known[channel.key]
+        for channel in channels
+        if channel.key in known and fits(channel, known[channel.key])
+    }
+    if not of_these:
+        return translate(
+            "Sensors", "Not tested on this machine yet: refresh times are as documented."
+        )
+    when = local_time(max(traits.measured_at for traits in of_these.values()))
+    day = QLocale().toString(when.date(), "d MMM yyyy")
+    clock = QLocale().toString(when.time(), QLocale.FormatType.ShortFormat)
+    told = translate("Sensors", "Tested on %1.").replace("%1", f"{day}, {clock}")
+    if left := untested(channels, of_these):
+        names = ", ".join(channel.label for channel in left)
+        told += " " + translate("Sensors", "Not tested yet: %1.").replace("%1", names)
+    return told
+
+
+class SelfTestRow(QWidget):
+    """Progress of the self-test and what came of it; at rest, when the sensors were tested.
+
+    It is always as high: a test that begins by itself moves nothing below it that somebody is about
+    to click on. What came of a test is said until the page has been left.
 
     A test gives way to a model: its readings would come on top of the query's own, and what they
     tell would not be of a machine at rest. What was begun by itself is begun again later.
@@ -48,6 +90,11 @@ class SelfTestRow(QWidget):
         self._test: SensorTest | None = None
         self._gave_way = False
         self._share = 0.0
+        self._channels: Sequence[Channel] = ()
+        self._known: Mapping[str, Traits] | None = None
+        self._news = ""
+        self._busy_words = self.tr("A model is at work. Wait until it has ended.")
+        bridge.idle.connect(self._forget_that_it_is_busy)
         self.begin = tool_button(self.tr("Test the sensors"))
         """Begins a test; to be put where the other deeds of the page are."""
         self.begin.setParent(self)
@@ -55,7 +102,7 @@ class SelfTestRow(QWidget):
             self.tr("Learn how often each refreshes, in what steps, and how quietly it rests")
         )
         self.begin.clicked.connect(self.start)
-        self.told = label("", "muted", wrap=True)
+        self.told = OneLineLabel("muted")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -90,7 +137,20 @@ class SelfTestRow(QWidget):
         self._bridge.read(self._traits.all, self._tell)
 
     def _tell(self, known: dict[str, Traits]) -> None:
+        self._known = known
+        self._show_words()
         self.learned.emit(known)
+
+    def show_channels(self, channels: Sequence[Channel]) -> None:
+        """Say of a sampler's channels whether they are tested."""
+        self._channels = channels
+        self._show_words()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Forget what came of a test when somebody has seen it and goes elsewhere."""
+        super().hideEvent(event)
+        if not self.is_running and not event.spontaneous():
+            self._say("")
 
     def start_first(self) -> None:
         """Test by itself if there is a sensor of which nothing is known, and no model at work."""
@@ -112,7 +172,7 @@ class SelfTestRow(QWidget):
         if self.is_running:
             return
         if self._bridge.busy:
-            self._say(self.tr("A model is at work. Wait until it has ended."))
+            self._say(self._busy_words)
             return
         # One that a person stops is not begun again; one that gives way is.
         self._first.stop()
@@ -152,19 +212,20 @@ class SelfTestRow(QWidget):
         names = ", ".join(map(source_name, test.unanswered))
         unanswered = self.tr("Not tested, because it did not answer: %1.").replace("%1", names)
         if not findings:
-            return (
-                unanswered
-                if names
-                else self.tr("There is no sensor to test: nothing here measures power.")
-            )
+            return unanswered if names else no_sensor_words()
         try:
             self._traits.keep(finding.traits for finding in findings)
         except StoreError as problem:
             return str(problem)
-        tested = self.tr(
+        if names:
+            others = self.tr(
+                "The others are tested: what was learned widens or narrows the intervals from the "
+                "next start on."
+            )
+            return f"{unanswered} {others}"
+        return self.tr(
             "Tested. What was learned widens or narrows the intervals from the next start on."
         )
-        return f"{tested} {unanswered}" if names else tested
 
     def _end(self, words: str) -> None:
         self._test = None
@@ -179,11 +240,20 @@ class SelfTestRow(QWidget):
         if self.cancel.hasFocus():
             self.begin.setFocus()
 
-    def _say(self, words: str) -> None:
+    def _forget_that_it_is_busy(self) -> None:
+        if self._news == self._busy_words:
+            self._say("")
+
+    def _say(self, news: str) -> None:
+        """Say what happens or came of it; if nothing did, what is true at rest."""
         if not self.is_running:
             self._give_keys_back()
-        self.told.setText(words)
+        self._news = news
+        self._show_words()
         self.bar.setValue(0)
         for widget in (self.bar, self.cancel):
             widget.setVisible(self.is_running)
         self.cancel.setEnabled(True)
+
+    def _show_words(self) -> None:
+        self.told.setText(self._news or rest_words(self._channels, self._known))

@@ -15,9 +15,14 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Bill", "it was reckoned with no zone"),
     QT_TRANSLATE_NOOP("Bill", "there is no figure of the grid of %1"),
     QT_TRANSLATE_NOOP("Bill", "too short to resolve"),
+    QT_TRANSLATE_NOOP("Bill", "a sensor was silent throughout"),
     QT_TRANSLATE_NOOP("Bill", "%1/token"),
     QT_TRANSLATE_NOOP("Bill", "%1 was not read: it was at least this."),
     QT_TRANSLATE_NOOP("Bill", "%1 was read for %2 of the time: it was at least this."),
+    QT_TRANSLATE_NOOP(
+        "Bill",
+        "%1 was silent throughout: what it drew is reckoned from its readings before and after.",
+    ),
     QT_TRANSLATE_NOOP("Bill", "%1 above idle"),
     QT_TRANSLATE_NOOP("Bill", "not above idle"),
     QT_TRANSLATE_NOOP("Bill", ", stale"),
@@ -46,8 +51,13 @@ def headline(record: QueryRecord) -> str:
     return bill_words.headline(record, translate, "  ·  ")
 
 
+def unresolved_words(bill: Bill) -> list[str]:
+    """Say why a total is not resolved; see :func:`monitor.bill_words.unresolved_words`."""
+    return bill_words.unresolved_words(bill, translate)
+
+
 def unread_notes(bill: Bill) -> list[str]:
-    """Say which parts a total lacks; see :func:`monitor.bill_words.unread_notes`."""
+    """Say which parts were not read, or silent; see :func:`monitor.bill_words.unread_notes`."""
     return bill_words.unread_notes(bill, translate)
 
 

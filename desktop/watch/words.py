@@ -3,14 +3,14 @@
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from desktop.theme import idle
-from desktop.theme.bill import when_words
+from desktop.theme.bill import unresolved_words, when_words
 from desktop.theme.doubts import notes_text
 from desktop.watch.clock import clock
 from monitor import figures
 from monitor.bill_words import lacks_memory, total_words
 from monitor.energy.baseline import above_idle_words
 from monitor.energy.notes import Notes
-from monitor.energy.parts import is_lower_bound, is_too_short
+from monitor.energy.parts import is_lower_bound
 from monitor.recorded import WELL_READ, Cost, Recording, State
 from monitor.recording_forms import span_name
 
@@ -21,7 +21,6 @@ TEXTS = (
     QT_TRANSLATE_NOOP("Watch", "interrupted"),
     QT_TRANSLATE_NOOP("Watch", "not measured"),
     QT_TRANSLATE_NOOP("Watch", "mean %1"),
-    QT_TRANSLATE_NOOP("Watch", "too short to resolve"),
     QT_TRANSLATE_NOOP("Watch", "read for %1 of the time"),
     QT_TRANSLATE_NOOP("Watch", "; the Sensors page measures one"),
     QT_TRANSLATE_NOOP("Watch", "Memory (DRAM) is not measured here and not in the total."),
@@ -70,8 +69,7 @@ def energy_words(cost: Cost, with_mean: bool = True) -> str:
     elif with_mean and cost.mean_w is not None:
         mean = figures.marked(total.kind, figures.power(cost.mean_w))
         parts.append(translate("mean %1").replace("%1", mean))
-    if is_too_short(cost.bill):
-        parts.append(translate("too short to resolve"))
+    parts += unresolved_words(cost.bill)
     if cost.footprint:
         grams = figures.at_least(figures.mass(cost.footprint.grams), is_lower_bound(cost.bill))
         parts.append(f"{grams} CO₂e")

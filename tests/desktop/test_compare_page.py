@@ -1,6 +1,7 @@
 """The compare page over a real database."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,11 @@ from monitor.energy.account import DECODE, PREFILL, Bill, Phase
 from monitor.power.channel import Kind
 from monitor.power.curve import Curve, Gap
 from monitor.store.curves import StoredTrace, encode_trace
+from monitor.store.filters import EVERYTHING
 from monitor.store.history import History
 from monitor.store.records import Tokens
 from monitor.store.standings import Setup
+from monitor.store.upkeep import purge_deleted
 from tests.unit.builders import BILL, CPU, GPU, channel, line, stored_query
 from tests.unit.test_compare_board import FACTS, begin_suite, items, runs_stored, stored_run, sure
 
@@ -496,22 +499,29 @@ def test_newest_runs_of_selected_rows_are_laid_side_by_side(
     assert "B: The verdict compares 2 runs with 2 runs of the first." in page.sides._notes.text()
 
 
-def test_of_a_suites_mean_it_is_said_which_test_is_laid_and_another_can_be_chosen(
-    qtbot: QtBot, bridge: Bridge, history: History
-) -> None:
+@pytest.fixture
+def of_two_tests(qtbot: QtBot, bridge: Bridge, history: History) -> ComparePage:
+    """Two models side by side, each of which has done a suite of two tests."""
     for model, right in (("a", 10), ("b", 15)):
         suite_id = begin_suite(history)
         stored_run(history, suite_id, model, items(right))
         stored_run(history, suite_id, model, items(right, energy_j=4.0), **FACTS)
     page = opened(qtbot, bridge, history)
+    page.leaderboard.table.select_rows([0, 1])
+    page.leaderboard.sides.click()
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
+    return page
+
+
+def test_of_a_suites_mean_it_is_said_which_test_is_laid_and_another_can_be_chosen(
+    qtbot: QtBot, of_two_tests: ComparePage
+) -> None:
+    page = of_two_tests
     assert page.model.standing
     assert page.model.standing.board.exam.title == "Own suite · mean of 2"
     assert [cell(page, row, MODEL).note for row in range(2)] == [
         "1.00M parameters · 2 tests × 1 run"
     ] * 2
-    page.leaderboard.table.select_rows([0, 1])
-    page.leaderboard.sides.click()
-    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
     assert page.one_test.isVisible()
     assert page._of_tests.text() == "The newest runs of one of 2 tests:"
     assert page.one_test.currentText() == "Facts"
@@ -529,6 +539,19 @@ def test_of_a_suites_mean_it_is_said_which_test_is_laid_and_another_can_be_chose
     ids = list(page.model.standing.entries[0].run_ids)
     page.show_ids([ids[0], page.model.standing.entries[1].run_ids[0]])
     qtbot.waitUntil(lambda: not page.one_test.isVisible(), timeout=5_000)
+
+
+def test_where_another_test_is_refused_the_one_that_is_laid_stays_named(
+    qtbot: QtBot, of_two_tests: ComparePage, history: History
+) -> None:
+    page = of_two_tests
+    history.edits.delete(history.browse.numbers(EVERYTHING, 10))
+    assert purge_deleted(history.store, timedelta(seconds=-1)) == 4
+    other = page.one_test.findText("Sounds")
+    page.one_test.setCurrentIndex(other)
+    with qtbot.waitSignal(page.model.refused, timeout=5_000):
+        page.one_test.activated.emit(other)
+    assert page.one_test.currentText() == "Facts"
 
 
 def test_rows_of_unlike_numbers_of_items_tell_them(

@@ -249,6 +249,25 @@ def test_what_lies_aside_and_cannot_be_read_hides_nothing(
     }
 
 
+@pytest.mark.parametrize("other", [5, ["a"], {"": 5}])
+def test_something_else_in_the_place_of_drafts_is_told_and_left(
+    qtbot: QtBot, open_window: OpenWindow, other: object
+) -> None:
+    with closing(History(database_path())) as history:
+        history.set_preference(DRAFT_PREFERENCE, other)
+    window = settled(qtbot, open_window())
+    assert window.notice.text().startswith("The unsent texts in the history cannot be read:")
+    window.notice.hide()
+    window.type("A long thought")
+    window.drafts.keep()
+    settled(qtbot, window)
+    assert window.notice.text().startswith("The unsent texts in the history cannot be read:")
+    window.shut()
+    with closing(History(database_path())) as history:
+        assert history.preference(DRAFT_PREFERENCE) == other
+    assert settled(qtbot, open_window()).composer.unsent() == {"": "A long thought"}
+
+
 def test_what_was_refused_outlives_a_crash(qtbot: QtBot, open_window: OpenWindow) -> None:
     crashed = settled(qtbot, open_window())
     crashed.refuse_to_write()

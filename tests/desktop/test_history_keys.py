@@ -1,14 +1,18 @@
 """The history page by keyboard alone: where Tab leads, and that the keys are never lost."""
 
+from datetime import date, timedelta
+
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QColor, QFocusEvent, QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QInputDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from desktop.history.bars import BarChart
 from desktop.history.marks import Marks
 from desktop.history.page import HistoryPage
+from desktop.theme.palette import DARK, LIGHT
 from desktop.window import MainWindow
 from monitor.store.filters import Filter
 from tests.unit.builders import stored_query
@@ -82,8 +86,19 @@ def test_queries_are_tagged_brought_back_and_noted_without_a_mouse(
     undo.activated.emit()
     qtbot.waitUntil(lambda: page.model.rowCount() == len(PROMPTS))
     assert window.notice.text() == ""
-    undo.activated.emit()  # nothing is offered any more
+    undo.activated.emit()  # nothing is left to be brought back
     assert page.model.rowCount() == len(PROMPTS)
+
+    page.delete_selected()
+    qtbot.waitUntil(lambda: page.model.rowCount() < len(PROMPTS))
+    qtbot.waitUntil(lambda: "deleted" in window.notice.text())
+    pressed: list[str] = []
+    window.notice.say("The recording was deleted.", "Undo", lambda: pressed.append("other"))
+    undo.activated.emit()
+    qtbot.waitUntil(lambda: page.model.rowCount() == len(PROMPTS))
+    assert window.notice.text() == "The recording was deleted."
+    assert not pressed
+    window.notice.settle("")
 
     note = page.view.findChild(Marks).note
     note.setFocus()
@@ -111,3 +126,38 @@ def test_columns_without_room_are_told_of_and_only_beside_the_table(
     window.resize(1600, 640)
     qtbot.waitUntil(lambda: not page.hidden.isVisible())
     assert page.table.hidden_titles() == []
+
+
+def test_the_calendar_keeps_the_day_the_keys_have_led_to(
+    qtbot: QtBot, window: MainWindow, page: HistoryPage
+) -> None:
+    page.tabs.setCurrentIndex(2)
+    calendar = page.calendar.calendar
+    qtbot.waitUntil(lambda: calendar.level_of(date.today()) > 0)
+    calendar.focusInEvent(QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
+    for _ in range(2):
+        QTest.keyClick(calendar, Qt.Key.Key_Left)
+    weeks_ago = date.today() - timedelta(weeks=2)
+    assert calendar.accessibleDescription() == calendar.tip(weeks_ago)
+    stored_query(window._services.history, "fifth")
+    before = calendar.tip(date.today())
+    page.refresh()
+    qtbot.waitUntil(lambda: calendar.tip(date.today()) != before)
+    QTest.keyClick(calendar, Qt.Key.Key_Right)
+    assert calendar.accessibleDescription() == calendar.tip(weeks_ago + timedelta(weeks=1))
+
+
+def test_a_chart_with_the_keys_stays_framed_in_another_theme(qtbot: QtBot) -> None:
+    chart = BarChart(LIGHT)
+    qtbot.addWidget(chart)
+    with qtbot.waitActive(chart):
+        chart.show()
+        chart.activateWindow()
+    chart.setFocus()
+    assert chart.hasFocus()
+    for theme in (DARK, LIGHT):
+        chart.set_theme(theme)
+        assert chart.getAxis("left").pen().color() == QColor(theme.accent)
+    chart.clearFocus()
+    chart.set_theme(DARK)
+    assert chart.getAxis("left").pen().color() == QColor(DARK.line)

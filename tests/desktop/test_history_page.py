@@ -1,5 +1,7 @@
 """The history page over a real database."""
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
@@ -10,7 +12,7 @@ import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, QRect, Qt
 from PySide6.QtGui import QFocusEvent, QImage
-from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QPushButton, QToolButton
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMenu, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from desktop.history.bars import OTHERS, BarChart, arrange
@@ -376,10 +378,16 @@ def test_tags_and_notes_stay_with_their_query(qtbot: QtBot, page: HistoryPage) -
     note = page.view.findChild(QLineEdit)
     assert note is not None
     note.setText("for Ghent")
-    note.editingFinished.emit()
+    note.returnPressed.emit()
     qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent", timeout=20_000)
-    chip = next(c for c in page.view.findChildren(QToolButton, "chip") if c.text() == "talk")
-    chip.click()
+
+    def chips() -> list[QToolButton]:
+        made = page.view.findChildren(QToolButton, "chip")
+        return [chip for chip in made if chip.text() == "talk"]
+
+    # The page is drawn anew once nothing is being written on it.
+    qtbot.waitUntil(lambda: bool(chips()), timeout=20_000)
+    chips()[0].click()
     qtbot.waitUntil(lambda: page.model.row(1).tags == (), timeout=20_000)
 
 
@@ -413,44 +421,94 @@ def test_a_note_that_is_being_written_stays_whatever_happens_meanwhile(
     qtbot.wait(300)
     assert page.view.findChild(QLineEdit) is note
     note.setText("half a thought")
-    note.editingFinished.emit()
+    note.returnPressed.emit()
     qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought", timeout=20_000)
 
 
-def test_a_note_that_could_not_be_stored_is_there_to_be_stored_later(
-    qtbot: QtBot, page: HistoryPage
-) -> None:
-    def refuse(is_refusing: bool) -> None:
+def choose(qtbot: QtBot, page: HistoryPage, row: int) -> QLineEdit:
+    """Choose a row and return the field of its note."""
+    page.table.selectRow(row)
+    number = page.model.row(row).number
+    qtbot.waitUntil(lambda: page.view._row is not None and page.view._row.number == number)
+    note = page.view.findChild(QLineEdit)
+    assert note is not None
+    return note
+
+
+def leave(field: QLineEdit) -> None:
+    QApplication.sendEvent(field, QFocusEvent(QEvent.Type.FocusOut))
+
+
+@pytest.fixture
+def refuse(page: HistoryPage) -> Callable[[bool], None]:
+    """Have the history's file refuse what is written, and take it again."""
+
+    def make_it(is_refusing: bool) -> None:
         store = page._history.store
         store.maintain(lambda db: db.execute(f"pragma query_only = {is_refusing:d}")).result()
 
-    def note() -> QLineEdit:
-        found = page.view.findChild(QLineEdit)
-        assert found is not None
-        return found
+    return make_it
 
-    def choose(row: int) -> None:
-        page.table.selectRow(row)
-        number = page.model.row(row).number
-        qtbot.waitUntil(lambda: page.view._row is not None and page.view._row.number == number)
 
+def test_a_note_that_could_not_be_stored_is_there_to_be_stored_later(
+    qtbot: QtBot, page: HistoryPage, refuse: Callable[[bool], None]
+) -> None:
     problems: list[str] = []
     page._bridge.read_failed.connect(problems.append)
-    choose(1)
+    note = choose(qtbot, page, 1)
     refuse(True)
-    note().setText("for Ghent")
-    note().editingFinished.emit()
+    note.setText("for Ghent")
+    note.returnPressed.emit()
     qtbot.waitUntil(lambda: bool(problems))
-    choose(0)
-    assert not note().text()
-    choose(1)
-    assert note().text() == "for Ghent"
+    assert not choose(qtbot, page, 0).text()
+    note = choose(qtbot, page, 1)
+    assert note.text() == "for Ghent"
     refuse(False)
-    note().editingFinished.emit()
+    leave(note)
     qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent", timeout=20_000)
-    choose(0)
-    choose(1)
-    assert note().text() == "for Ghent"
+
+
+def test_a_refused_note_that_is_taken_back_does_not_return(
+    qtbot: QtBot, page: HistoryPage, refuse: Callable[[bool], None]
+) -> None:
+    problems: list[str] = []
+    page._bridge.read_failed.connect(problems.append)
+    note = choose(qtbot, page, 1)
+    refuse(True)
+    note.setText("for Ghent")
+    leave(note)
+    qtbot.waitUntil(lambda: bool(problems))
+    refuse(False)
+    note.clear()
+    leave(note)
+    qtbot.waitUntil(lambda: not page._notes, timeout=20_000)
+    choose(qtbot, page, 0)
+    assert not choose(qtbot, page, 1).text()
+
+
+def test_a_note_outlives_a_page_that_moves_on_by_itself(qtbot: QtBot, page: HistoryPage) -> None:
+    """As after a query that was run again, which is shown as it ends."""
+    choose(qtbot, page, 1).setText("half a thought")
+    page.show_latest()
+    qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought", timeout=20_000)
+
+
+def test_a_note_that_was_refused_is_stored_as_the_window_closes(
+    qtbot: QtBot, few: MainWindow, page: HistoryPage, refuse: Callable[[bool], None]
+) -> None:
+    problems: list[str] = []
+    page._bridge.read_failed.connect(problems.append)
+    number = page.model.row(1).number
+    note = choose(qtbot, page, 1)
+    refuse(True)
+    note.setText("for Ghent")
+    leave(note)
+    qtbot.waitUntil(lambda: bool(problems))
+    choose(qtbot, page, 0)
+    refuse(False)
+    few.close()
+    with closing(History(few._services.history.store.path)) as history:
+        assert [row.note for row in history.browse.rows() if row.number == number] == ["for Ghent"]
 
 
 def test_a_query_whose_model_is_gone_says_so(

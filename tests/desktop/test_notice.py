@@ -1,6 +1,7 @@
 """What is said above the pages is there until it is read or over, whatever is said meanwhile."""
 
 import pytest
+from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.advice import ADVICE_PREFERENCE, Advice
@@ -39,6 +40,32 @@ def test_what_is_over_goes_also_where_it_is_covered(notice: Notice) -> None:
     assert [button.text() for button in notice._buttons] == ["Undo"]
     notice.settle("chat")
     assert notice.text() == ""
+
+
+def test_what_no_longer_holds_goes_and_leaves_what_is_said_besides(notice: Notice) -> None:
+    notice.say("The answer is not stored", topic="unstored")
+    notice.say("A query was deleted.", "Undo", lambda: None)
+    notice.withdraw("A query was deleted.")
+    assert notice.text() == "The answer is not stored"
+    notice.say("A query was deleted.", "Undo", lambda: None)
+    notice.say("Two answers are not stored", topic="unstored")
+    notice.withdraw("A query was deleted.")
+    assert notice.text() == "Two answers are not stored"
+    notice._close.click()
+    assert notice.text() == ""
+
+
+def test_tab_leads_from_the_text_over_its_buttons_to_close(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    notice, field = Notice(LIGHT, window), QLineEdit(window)
+    for actions in ([("Undo", print)], [("Show how", print), ("Later", print)]):
+        notice.offer("Read this", actions)
+        at, found = notice._text.nextInFocusChain(), []
+        while at is not field:
+            found.append(at)
+            at = at.nextInFocusChain()
+        assert [each for each in found if not each.isHidden()] == [*notice._buttons, notice._close]
 
 
 def test_of_one_topic_and_of_none_the_latest_is_said(notice: Notice) -> None:

@@ -28,7 +28,7 @@ from monitor import figures
 from monitor.attachments import Attachment, with_attachments
 from monitor.carbon.intensity import Zone
 from monitor.details import Details
-from monitor.energy.account import DECODE, PREFILL, Phase, account
+from monitor.energy.account import DECODE, PREFILL, Bill, Phase, account
 from monitor.energy.baseline import AboveIdle
 from monitor.energy.forecast import Fit, Forecast
 from monitor.energy.interval import Interval
@@ -42,7 +42,7 @@ from monitor.store.forecasts import Score
 from monitor.store.history import History
 from monitor.store.marks import TextMarks, encode_marks
 from monitor.store.records import QueryRecord, Seconds, Status, Tokens
-from tests.unit.builders import CPU, GPU, LACKING, outcome, query_start
+from tests.unit.builders import CPU, GPU, LACKING, line, outcome, query_start
 
 PHASES = (Phase(PREFILL, 0.0, 1.0), Phase(DECODE, 1.0, 9.0))
 WORDS = (
@@ -504,6 +504,15 @@ def test_a_query_that_lacks_a_part_is_marked_and_one_without_grams_says_why(
     marked, told = titles(replace(kept.record, bill=LACKING))
     assert len(marked) == 3, "energy, CO2 and a token"
     assert "SCI without the hardware: ≥ " in told
+    assert "too short to resolve" not in told, "what was not read was not too short"
+    assert "GPU 0 was not read" in told
+    lines = told.splitlines()
+    assert lines[lines.index("Total of the parts") :].count("≥ ● 6.00 J") == 1
+    assert lines.count("≥ ● 3.00 J") == 2, "prefill and decode"
+    assert "≥ ● 40.0 J" in lines[lines.index("of it thinking") :]
+    assert "of the total" not in told
+    short = Bill((line(CPU, DECODE, 6.0, resolved=False),))
+    assert "too short to resolve" in titles(replace(kept.record, bill=short))[1]
     caf = Zone("CAF", "Central African Republic", 2022, 0.0)
     assert "There is no figure of the grid of CAF" in titles(replace(kept.record, zone=caf))[1]
 

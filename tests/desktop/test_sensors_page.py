@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -585,6 +586,7 @@ def test_what_the_test_learned_stands_in_the_rows(
         qtbot.waitUntil(lambda: "CPU 0" in texts(page), timeout=5_000)
         # By itself, as nothing is known of this machine's sensors.
         assert page.test_row is not None
+        qtbot.waitUntil(lambda: "Not tested on this machine yet" in texts(page), timeout=2_000)
         page.test_row.start_first()
         qtbot.waitUntil(lambda: page.test_row.is_running, timeout=2_000)
         assert page.test_row.cancel.isVisible()
@@ -595,6 +597,11 @@ def test_what_the_test_learned_stands_in_the_rows(
         page.test_row.start_first()
         qtbot.wait(300)
         assert not page.test_row.is_running
+        # What came of it is news until somebody has seen it and gone elsewhere.
+        assert "Tested." in page.test_row.told.text()
+        page.hide()
+        page.show()
+        assert page.test_row.told.text().startswith("Tested on ")
 
 
 def test_a_test_can_be_stopped(qtbot: QtBot, open_page: OpenPage) -> None:
@@ -640,6 +647,33 @@ def test_a_test_that_begins_by_itself_moves_nothing(qtbot: QtBot, open_page: Ope
     qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
     QApplication.processEvents()
     assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
+
+
+def test_however_much_came_of_a_test_nothing_moves_and_all_of_it_can_be_read(
+    qtbot: QtBot, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "The history cannot be written: " + "the disk is full <& slow>, " * 20
+    page = open_page()
+    row = page.test_row
+    assert row is not None
+    qtbot.waitUntil(lambda: "There is no sensor to test" in texts(page), timeout=5_000)
+    QApplication.processEvents()
+    before = page.probe_list.mapTo(page, QPoint(0, 0))
+    assert row.told.toolTip() == "", "there is room for it"
+    monkeypatch.setattr(row, "_run", lambda _test: long)
+    row.start()
+    qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
+    QApplication.processEvents()
+    assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
+    for width in (1000, 800, 1200):
+        page.resize(width, 700)
+        QApplication.processEvents()
+        shown, room = QLabel.text(row.told), row.told.width()
+        assert shown.endswith("…")
+        assert room - 30 < row.told.fontMetrics().horizontalAdvance(shown) <= room
+    whole = QTextDocument()
+    whole.setHtml(row.told.toolTip())
+    assert whole.toPlainText() == row.told.accessibleName() == long.strip()
 
 
 def test_a_sensor_that_stood_still_is_said_to(

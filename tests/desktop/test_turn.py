@@ -16,8 +16,8 @@ from monitor.power.channel import Kind
 from monitor.reading import Reading
 from monitor.running import SoFar
 from monitor.store.history import History
-from monitor.store.records import Status
-from tests.unit.builders import BILL, outcome, query_start
+from monitor.store.records import Status, Tokens
+from tests.unit.builders import BILL, CPU, LACKING, line, outcome, query_start
 from tests.unit.test_beside import busy
 
 
@@ -49,6 +49,21 @@ def test_what_others_computed_meanwhile_stands_under_the_bill(
         qtbot.addWidget(view)
         said = [each.text() for each in view.findChildren(QLabel) if not each.isHidden()]
         assert any("Other programs used 70 %" in text for text in said) is is_told
+
+
+def test_of_an_answer_that_lacks_a_part_no_share_is_told_and_nothing_was_too_short(
+    qtbot: QtBot, history: History
+) -> None:
+    short = Bill((line(CPU, joules=1.0, resolved=False),))
+    for bill, is_short, is_shared in ((BILL, False, True), (LACKING, False, False),
+                                      (short, True, True)):  # fmt: skip
+        began = history.begin(query_start())
+        tokens = Tokens(prompt=12, completion=6, thinking=3)
+        record = history.finish(began.query_id, outcome(bill=bill, tokens=tokens, thinking_j=0.5))
+        view = TurnView(ChatTurn("What?", answer="It.", record=record), LIGHT)
+        qtbot.addWidget(view)
+        assert ("Too short to resolve" in view.bill.toolTip()) is is_short
+        assert ("of the joules" in view._thinking_words(record)) is is_shared
 
 
 def test_figures_of_an_answer_under_way_are_of_one_moment(qtbot: QtBot) -> None:

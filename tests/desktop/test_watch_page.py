@@ -35,7 +35,7 @@ from monitor.power.trace import Trace
 from monitor.recorded import Cost, Recorded, State, spans
 from monitor.store.recordings import Recordings
 from tests.desktop.simulated import services_over
-from tests.unit.builders import channel, half_read
+from tests.unit.builders import channel, half_read, silent
 
 CPU = replace(channel(label="CPU 0"), kind=Kind.COUNTER, period_s=0.001)
 CPU_W = 30.0
@@ -525,6 +525,9 @@ def test_a_sum_that_lacks_a_part_is_at_least_that(qtbot: QtBot) -> None:
     words = energy_words(Cost(0.0, 10.0, Bill((other, unread)), None, None))
     assert "read for 0 % of the time" in words
     assert "too short" not in words, "it is not for its length that it is not known"
+    words = energy_words(silent(replace(CPU, period_s=0.1)).cost(20.0, 50.0))
+    assert "a sensor was silent throughout" in words
+    assert "too short" not in words
 
 
 def test_a_mean_is_of_the_time_that_was_read(qtbot: QtBot) -> None:
