@@ -178,9 +178,18 @@ def test_a_budget_that_is_used_up_is_said_and_is_no_failure(here: Command) -> No
     assert (record["status"], record["finish_reason"]) == ("stopped", "budget")
 
 
+HEEDING = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Starts Python so that Ctrl-C is heeded, whether or not the tests run in the background."""
+
+
 def test_ctrl_c_while_the_program_is_read_ends_it_in_silence() -> None:
+    command = ["-X", "importtime", "-m", "monitor", "watch", "--seconds", "60"]
     process = subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", "monitor", "watch", "--seconds", "60"],
+        [sys.executable, "-c", HEEDING, *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
