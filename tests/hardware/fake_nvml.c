@@ -203,6 +203,11 @@ Result nvmlDeviceGetPowerUsage(Gpu *gpu, unsigned int *power_mw) {
   ANSWER(gpu, gpu->has_power, power_mw, average_mw(gpu));
 }
 
+/* Averaged watts are a field from Ampere on, but for GA100 (nvmlFieldValueEnums). */
+static int has_average(const Gpu *gpu) {
+  return gpu->has_power && (gpu->major > 8 || (gpu->major == 8 && gpu->minor > 0));
+}
+
 static void fill(const Gpu *gpu, FieldValue *field) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -213,7 +218,7 @@ static void fill(const Gpu *gpu, FieldValue *field) {
   field->result = SUCCESS;
   unsigned int wanted = field->field_id;
   int is_instant = wanted == FIELD_POWER_INSTANT && gpu->has_instant;
-  int is_average = wanted == FIELD_POWER_AVERAGE && gpu->has_power;
+  int is_average = wanted == FIELD_POWER_AVERAGE && has_average(gpu);
   unsigned int gpu_mw = is_average ? average_mw(gpu) : instant_mw(gpu);
   /* Drivers before the scopes look at none of them. */
   unsigned int scope = gpu->one_scope ? SCOPE_GPU : field->scope_id;
