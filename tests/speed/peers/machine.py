@@ -160,7 +160,6 @@ def machine(seed: int) -> Machine:
             curve=jittered(chance, scripted(chance, 12.0, 250.0), WATTS_STEP_S),
             power_step_s=WATTS_STEP_S,
             has_energy=False,
-            has_instant=False,
             architecture=4,
             compute_capability=(6, 1),
         ),
