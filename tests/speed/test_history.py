@@ -72,6 +72,13 @@ FILTERS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kept_small() -> None:
+    """Hold off garbage as the program does: going through all that Python and Qt have imported
+    takes longer than many an answer."""
+    keep_garbage_small()
+
+
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     yield from made(tmp_path_factory, FEW)
