@@ -64,7 +64,7 @@ def test_second_turn_reuses_the_first_and_belongs_to_one_conversation(
 
 def test_stop_keeps_text_and_energy(qtbot: QtBot, window: MainWindow) -> None:
     send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 10, timeout=ANSWER_MS)
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
     record = window.chat.turns[0].record
