@@ -240,6 +240,8 @@ class _Fetching:
         with self.part.open("ab" if goes_on else "wb") as file:
             for block in blocks:
                 file.write(block)
+                # Who waits for the next one tells the file's size: nothing told is taken back.
+                file.flush()
                 done_bytes += len(block)
                 if done_bytes > (total_bytes or self._wanted.limit_bytes):
                     return

@@ -38,7 +38,7 @@ from monitor.hub.catalog import (
     search,
 )
 from monitor.hub.models import Stopped, fetch_model, keep_training, kept, left_over
-from monitor.hub.waiting import beside
+from monitor.hub.waiting import TICK_S, beside
 from monitor.logs import logging_to_file
 from monitor.paths import database_path, models_folder
 from monitor.store.filters import Filter
@@ -237,6 +237,16 @@ def test_a_model_in_parts_is_fetched_as_one(hub: Hub) -> None:
     assert hub.ranges() == ["bytes=3-"]
     assert told == sorted(told)
     assert told[-1] == (model.size_bytes, model.size_bytes)
+
+
+def test_what_was_told_to_be_here_is_not_taken_back_while_the_next_is_waited_for(hub: Hub) -> None:
+    hub.files = {FILE: WEIGHTS[:3000]}
+    hub.block_bytes, hub.pause_s = 1001, 2.5 * TICK_S
+    listing = list_models("who/quiz")
+    told: list[tuple[int, int]] = []
+    fetch_model(listing, listing.models[0], lambda *step: told.append(step))
+    assert told == sorted(told)
+    assert told.count((1001, 3000)) > 1
 
 
 def test_a_newer_version_takes_the_place_of_the_one_here(hub: Hub) -> None:

@@ -64,8 +64,9 @@ class Offloading:
         return Hello("0.3.36", True, (Device("CUDA0", CARD.names[0], "gpu", 2 << 30),))
 
     def load(self, request: Load) -> Iterator[LoadProgress | Loaded]:
-        now_s = time.monotonic()
-        self.loaded = Loaded(now_s - 0.01, now_s, 512, 2, self._layers)
+        start_s = time.monotonic()
+        time.sleep(0.01)
+        self.loaded = Loaded(start_s, time.monotonic(), 512, 2, self._layers)
         yield self.loaded
 
 
