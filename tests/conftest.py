@@ -143,6 +143,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def own_settings(tmp_path: Path) -> None:
+    """Give each test a window's settings of its own, and leave those of whoever runs it alone.
+
+    Qt asks once a process where settings lie, before any test says so.
+    """
+    from PySide6.QtCore import QSettings
+
+    for form in (QSettings.Format.NativeFormat, QSettings.Format.IniFormat):
+        QSettings.setPath(form, QSettings.Scope.UserScope, str(tmp_path / "config"))
+
+
 @pytest.fixture(scope="session")
 def starter() -> Path:
     """Return the starter model's file."""

@@ -27,7 +27,7 @@ def qapp_cls() -> object:
 
 
 @pytest.fixture(autouse=True)
-def application(qapp: object) -> object:
+def application(qapp: object, own_settings: None) -> object:
     """Have the application there before any widget: Qt ends a process that makes one without.
 
     Which test is the first of its process is chance.

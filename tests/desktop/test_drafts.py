@@ -71,7 +71,6 @@ def open_window(qtbot: QtBot) -> Iterator[Callable[[], Typing]]:
     for each in opened:
         each.shut()
         shiboken6.delete(each)
-    QSettings().remove("unsent")
 
 
 def settled(qtbot: QtBot, window: Typing) -> Typing:

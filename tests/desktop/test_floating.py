@@ -88,7 +88,6 @@ def moments(sampler: Sampler) -> Moments:
 
 @pytest.fixture
 def meter(sampler: Sampler, moments: Moments) -> Iterator[FloatingMeter]:
-    QSettings().remove(PLACE)
     meter = FloatingMeter(sampler, moments, at_once, LIGHT)
     yield meter
     meter.close()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
@@ -17,7 +17,7 @@ from desktop.bridge import Bridge
 from desktop.history.model import HistoryModel
 from desktop.history.query_view import QueryView
 from desktop.live.dock import LiveDock
-from desktop.live.gauge_menu import SETTING, GaugeButton
+from desktop.live.gauge_menu import GaugeButton
 from desktop.live.gauge_plot import LANE_SHARE, scale_end
 from desktop.live.gauges import LiveGauges, joined, thinned
 from desktop.live.model import LiveModel
@@ -69,14 +69,6 @@ class QuietGpu:
 
     def read_gauges(self) -> list[GaugeReading]:
         return []
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered(qapp: object) -> Iterator[None]:
-    """Qt asks once a process where settings lie: what one test chooses, the next would find."""
-    QSettings().remove(SETTING)
-    yield
-    QSettings().remove(SETTING)
 
 
 @pytest.fixture

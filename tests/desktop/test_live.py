@@ -175,22 +175,19 @@ def test_the_coloured_grounds_that_are_drawn_are_named(qtbot: QtBot, window: Mai
 def test_the_plot_is_folded_away_and_stays_so(qtbot: QtBot, window: MainWindow) -> None:
     dock, pages = window.dock, window.pages
     open_px, page_px = dock.height(), pages.height()
-    try:
-        dock.fold.click()
-        qtbot.waitUntil(lambda: dock.height() < open_px / 2)
-        assert not dock.plot.isVisible()
-        qtbot.waitUntil(lambda: pages.height() > page_px)
-        again = LiveDock(window.live, window.moments, LIGHT)
-        qtbot.addWidget(again)
-        assert again.fold.isChecked()
-        window.set_theme(DARK)
-        assert not dock.plot.isVisible()
-        assert not dock.gauge_plot.isVisible()
-        dock.fold.click()
-        qtbot.waitUntil(lambda: dock.height() == open_px)
-        assert dock.plot.isVisible()
-    finally:
-        QSettings().remove("live/folded")
+    dock.fold.click()
+    qtbot.waitUntil(lambda: dock.height() < open_px / 2)
+    assert not dock.plot.isVisible()
+    qtbot.waitUntil(lambda: pages.height() > page_px)
+    again = LiveDock(window.live, window.moments, LIGHT)
+    qtbot.addWidget(again)
+    assert again.fold.isChecked()
+    window.set_theme(DARK)
+    assert not dock.plot.isVisible()
+    assert not dock.gauge_plot.isVisible()
+    dock.fold.click()
+    qtbot.waitUntil(lambda: dock.height() == open_px)
+    assert dock.plot.isVisible()
 
 
 @pytest.mark.parametrize("span_s", [60.0, 600.0, 3600.0])
@@ -332,15 +329,12 @@ def test_cards_of_one_make_are_told_apart_in_the_legend(qtbot: QtBot) -> None:
 
 def test_a_folded_plot_is_as_low_at_the_next_start(qtbot: QtBot, services: Services) -> None:
     QSettings().setValue("live/folded", "yes")
-    try:
-        window = MainWindow(services, LIGHT)
-        window.show()
-        dock = window.dock
-        qtbot.waitUntil(lambda: dock.height() == dock.sizeHint().height())
-        assert dock.height() < 100
-        dock.fold.click()
-        qtbot.waitUntil(lambda: dock.height() >= OPEN_PX)
-        window.close()
-        window.deleteLater()
-    finally:
-        QSettings().remove("live/folded")
+    window = MainWindow(services, LIGHT)
+    window.show()
+    dock = window.dock
+    qtbot.waitUntil(lambda: dock.height() == dock.sizeHint().height())
+    assert dock.height() < 100
+    dock.fold.click()
+    qtbot.waitUntil(lambda: dock.height() >= OPEN_PX)
+    window.close()
+    window.deleteLater()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pyqtgraph import PlotWidget
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -185,15 +185,12 @@ def test_the_theme_is_found_by_its_words_and_kept(qtbot: QtBot, window: MainWind
     settings = [hit.title for hit in find("settings")]
     for title in ("How the model is loaded", "Choose where the electricity is from", "Wall plugs"):
         assert title in settings
-    try:
-        find("dark")[0].does()
-        assert window._theme is DARK
-        assert wanted_theme() is DARK
-        find("dark")[0].does()
-        assert window._theme is LIGHT
-        assert wanted_theme() is system_theme()
-    finally:
-        QSettings().remove("theme")
+    find("dark")[0].does()
+    assert window._theme is DARK
+    assert wanted_theme() is DARK
+    find("dark")[0].does()
+    assert window._theme is LIGHT
+    assert wanted_theme() is system_theme()
 
 
 def test_nothing_is_wider_than_a_small_window(qtbot: QtBot, window: MainWindow) -> None:
