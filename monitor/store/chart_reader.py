@@ -2,13 +2,14 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
-from monitor.store.charts import Bar, Chart, Period, Stack, Totals, weakest_of
+from monitor.power.channel import Kind
+from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.selection import Selection, models_of
 from monitor.store.sums import (
@@ -31,14 +32,12 @@ PICK_LIMIT = 10_000
 KEPT = {Period.DAY: DAY, Period.WEEK: WEEK, Period.MONTH: MONTH}
 """What sums call a period."""
 
-EPOCH, A_DAY = date(1970, 1, 1), timedelta(days=1)
+EPOCH, A_DAY = date(1970, 1, 1).toordinal(), timedelta(days=1)
 
-KEYS = {
-    Stack.NOTHING: "''",
-    Stack.MODEL: "model_id",
-    Stack.KIND: "kind",
-    Stack.MACHINE: "machine_id",
-}
+WEAKEST = (None, Kind.COUNTER, Kind.POWER, Kind.MODELLED)
+
+KEYS = {Stack.MODEL: "model_id", Stack.KIND: "kind", Stack.MACHINE: "machine_id"}
+"""What bars are split by, as a column of queries and of facets."""
 
 
 def read_totals(db: Database, chosen: Filter) -> Chart:
@@ -58,11 +57,12 @@ def read_chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Ch
         return _by_component(db, chosen, period)
     source = _source(db, chosen, stack, period)
     # To group what is grouped already takes as long as to read it, and so does making a mapping
-    # of each of thousands of rows.
+    # of each of thousands of rows. By one column it is quicker than by two.
     columns = ", ".join(name if source.is_grouped else f"sum({name})" for name in SUMS)
+    by = "start" if source.is_one_piece else "start, piece"
     rows = db.execute(
-        f"select start, {KEYS[stack]}, {columns} from {source.table} "
-        f"{'' if source.is_grouped else 'group by 1, 2'} order by 1, 2",
+        f"select start, piece, {columns} from {source.table} "
+        f"{'' if source.is_grouped else f'group by {by}'} order by {by}",
         source.values,
     )
     names = _names(db, stack)
@@ -72,8 +72,7 @@ def read_chart(db: Database, chosen: Filter, period: Period, stack: Stack) -> Ch
         piece = (start, names[key] if key in names else str(key))
         known = pieces.get(piece)
         pieces[piece] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
-    days = {start: EPOCH + timedelta(start) for start in {start for start, _ in pieces}}
-    bars = (Bar(days[start], key, Totals.from_sums(sums)) for (start, key), sums in pieces.items())
+    bars = (Bar(_day(start), key, Totals.from_sums(sums)) for (start, key), sums in pieces.items())
     return Chart(tuple(bars), source.limited_to)
 
 
@@ -89,25 +88,18 @@ def _by_component(db: Database, chosen: Filter, period: Period) -> Chart:
         )
         source = _Source(table, [numbers], limited_to)
     else:
-        source = _spans("domain_sums", db, chosen, Stack.NOTHING, period)
-    rows = db.query(
-        "select start, domain, sum(joules) joules, sum(measured) measured, "
-        "sum(integrated) integrated, sum(modelled) modelled, sum(measured) counted, "
-        "sum(unread) unread "
+        facets = _facets(db, chosen, Stack.NOTHING)
+        source = _spans("domain_sums", facets, _days(chosen, period))
+    # Few columns: what is grouped is sorted first, and that takes the longer the more there are.
+    rows = db.execute(
+        "select start, domain, sum(joules), sum(unread), "
+        "max(case when modelled then 3 when integrated then 2 when measured then 1 else 0 end) "
         f"from {source.table} group by 1, 2 order by 1, 2",
         source.values,
     )
     bars = (
-        Bar(
-            EPOCH + timedelta(row["start"]),
-            row["domain"],
-            Totals(
-                unread_lines=row["unread"],
-                kind=weakest_of(row["counted"], row["integrated"], row["modelled"]),
-                energy_j=row["joules"] if row["measured"] else None,
-            ),
-        )
-        for row in rows
+        Bar(_day(start), domain, Totals.of_lines(unread, WEAKEST[kind], energy_j))
+        for start, domain, energy_j, unread, kind in rows
     )
     return Chart(tuple(bars), source.limited_to)
 
@@ -119,21 +111,23 @@ class _Source(NamedTuple):
     :param values: that the SQL asks for
     :param limited_to: as of a :class:`Chart`
     :param is_grouped: whether each row is a bar's, at most of several files of one model
+    :param is_one_piece: whether bars are surely not split
     """
 
     table: str
     values: list[Any]
     limited_to: int | None = None
     is_grouped: bool = False
+    is_one_piece: bool = False
 
 
 def _source(db: Database, chosen: Filter, stack: Stack, period: Period) -> _Source:
     if not chosen.picks:
-        return _spans("sums", db, chosen, stack, period)
+        return _spans("sums", _facets(db, chosen, stack), _days(chosen, period))
     numbers, limited_to = _picked(db, chosen)
     sums = ", ".join(f"{value.format(q='q')} {name}" for name, value in SUMS.items())
     table = (
-        f"(select {first_day('q.day')} start, q.model_id, q.kind, q.machine_id, {sums} "
+        f"(select {first_day('q.day')} start, {_piece(stack, 'q')} piece, {sums} "
         f"from json_each(?) n join queries q on q.started_ms = n.value join {SPANS} l "
         f"where l.period = {KEPT[period]})"
     )
@@ -147,28 +141,25 @@ def _picked(db: Database, chosen: Filter) -> tuple[str, int | None]:
     return json.dumps(numbers[:PICK_LIMIT]), PICK_LIMIT if is_limited else None
 
 
-def _spans(table: str, db: Database, chosen: Filter, stack: Stack, period: Period) -> _Source:
-    """Return the sums of whole periods, and of the days left over at either end."""
-    found, days = _facets(db, chosen, stack), _days(chosen, period)
-    facets = json.dumps(found)
+def _spans(table: str, facets: Mapping[int, Any], days: Sequence["_Days"]) -> _Source:
+    """Return the sums of whole periods, and of the days left over at either end.
+
+    :param facets: see :func:`_facets`
+    """
     listed = " union all ".join(
         f"select {KEPT[each.spans]} period, {_number(each.since)} since, "
         f"{_number(each.until)} until, {'null' if each.bar is None else _number(each.bar)} bar"
         for each in days
     )
     sql = (
-        "(select d.*, ifnull(s.bar, d.first_day) start, f.model_id, f.kind, f.machine_id "
-        f"from json_each(?) n cross join facets f cross join ({listed}) s cross join {table} d "
-        "where f.id = n.value and d.facet_id = f.id and d.period = s.period "
+        "(select d.*, ifnull(s.bar, d.first_day) start, f.value piece "
+        f"from json_each(?) f cross join ({listed}) s cross join {table} d "
+        "where d.facet_id = f.key and d.period = s.period "
         "and d.first_day between s.since and s.until)"
     )
-    keys = db.execute(
-        f"select count(distinct {KEYS[stack]}) from facets "
-        "where id in (select value from json_each(?))",
-        [facets],
-    ).fetchone()[0]
-    is_grouped = keys == len(found) and all(each.bar is None for each in days)
-    return _Source(sql, [facets], is_grouped=is_grouped)
+    pieces = len(set(facets.values()))
+    is_grouped = pieces == len(facets) and all(each.bar is None for each in days)
+    return _Source(sql, [json.dumps(facets)], is_grouped=is_grouped, is_one_piece=pieces == 1)
 
 
 class _Days(NamedTuple):
@@ -206,11 +197,15 @@ def _days(chosen: Filter, period: Period) -> list[_Days]:
 
 def _number(day: date) -> int:
     """Return a day as sums count them."""
-    return (day - EPOCH).days
+    return day.toordinal() - EPOCH
 
 
-def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
-    """Return the fewest facets that tell what is asked."""
+def _day(number: int) -> date:
+    return date.fromordinal(EPOCH + number)
+
+
+def _facets(db: Database, chosen: Filter, stack: Stack) -> dict[int, Any]:
+    """Return the fewest facets that tell what is asked, and which piece of a bar each is of."""
     wanted: dict[str, Sequence[object] | None] = {
         "machine_id": chosen.machines or None,
         "model_id": models_of(db, chosen) if chosen.models or chosen.quantisations else None,
@@ -218,7 +213,7 @@ def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
         "status": chosen.statuses or None,
     }
     told = {name for name, given in wanted.items() if given is not None}
-    if stack is not Stack.NOTHING:
+    if stack in KEYS:
         told.add(KEYS[stack])
     level = level_of(told)
     anything = {"machine_id": ANY, "model_id": ANY_MODEL, "kind": ANY, "status": ANY}
@@ -229,8 +224,13 @@ def _facets(db: Database, chosen: Filter, stack: Stack) -> Sequence[int]:
         if given is not None:
             conditions.append(f"{name} in (select value from json_each(?))")
             values.append(json.dumps(list(given)))
-    sql = f"select id from facets where {' and '.join(conditions)}"
-    return [facet for (facet,) in db.execute(sql, values)]
+    sql = f"select id, {_piece(stack, 'facets')} from facets where {' and '.join(conditions)}"
+    return dict(db.execute(sql, values).fetchall())
+
+
+def _piece(stack: Stack, table: str) -> str:
+    """Return SQL for the piece of a bar a row is of."""
+    return f"{table}.{KEYS[stack]}" if stack in KEYS else "''"
 
 
 def _names(db: Database, stack: Stack) -> dict[Any, str]:

@@ -118,6 +118,15 @@ class Totals(NamedTuple):
             decode_s_tokens / decode_s if decode_s_tokens else None,
         )
 
+    @classmethod
+    def of_lines(cls, unread: int, kind: Kind | None, energy_j: float) -> "Totals":
+        """Make it of lines of bills, as of a component.
+
+        :param unread: how many were not read
+        :param kind: the weakest among the others; ``None`` if there are none
+        """
+        return cls(0, 0, 0, 0, unread, 0, 0, 0, kind, None if kind is None else energy_j)
+
     @property
     def is_lower_bound(self) -> bool:
         """Whether the sum is known from below only: not all that belongs to it was read."""
