@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlite_utils import Database
@@ -146,20 +147,20 @@ def _spans(table: str, facets: Mapping[int, Any], days: Sequence["_Days"]) -> _S
 
     :param facets: see :func:`_facets`
     """
-    listed = " union all ".join(
-        f"select {KEPT[each.spans]} period, {_number(each.since)} since, "
-        f"{_number(each.until)} until, {'null' if each.bar is None else _number(each.bar)} bar"
+    sql = " union all ".join(
+        f"select d.*, {'d.first_day' if each.bar is None else _number(each.bar)} start, "
+        f"f.value piece from json_each(?) f cross join {table} d "
+        f"where d.facet_id = f.key and d.period = {KEPT[each.spans]} "
+        f"and d.first_day between {_number(each.since)} and {_number(each.until)}"
         for each in days
     )
-    sql = (
-        "(select d.*, ifnull(s.bar, d.first_day) start, f.value piece "
-        f"from json_each(?) f cross join ({listed}) s cross join {table} d "
-        "where d.facet_id = f.key and d.period = s.period "
-        "and d.first_day between s.since and s.until)"
-    )
     pieces = len(set(facets.values()))
-    is_grouped = pieces == len(facets) and all(each.bar is None for each in days)
-    return _Source(sql, [json.dumps(facets)], is_grouped=is_grouped, is_one_piece=pieces == 1)
+    return _Source(
+        f"({sql})",
+        [json.dumps(facets)] * len(days),
+        is_grouped=pieces == len(facets) and all(each.bar is None for each in days),
+        is_one_piece=pieces == 1,
+    )
 
 
 class _Days(NamedTuple):
@@ -200,7 +201,9 @@ def _number(day: date) -> int:
     return day.toordinal() - EPOCH
 
 
+@lru_cache(maxsize=1 << 12)
 def _day(number: int) -> date:
+    """Return the day of a number; the pieces of a bar share it."""
     return date.fromordinal(EPOCH + number)
 
 

@@ -6,10 +6,11 @@ to make and three gigabytes of disk.
 
 import gc
 import itertools
+import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
@@ -43,6 +44,9 @@ GROWTH = 2.0
 
 TOO_LITTLE_MS = 5.0
 """Below this a ratio tells of the clock, not of the table."""
+
+TRIES = 4
+"""One that seems to cost more is looked at again."""
 
 BYTES_A_QUERY = 1500
 
@@ -107,18 +111,15 @@ def took_ms(does: Callable[[], object], rounds: int = 5) -> float:
     return statistics.median(taken)
 
 
-def cost_ms(each: Sequence[Callable[[], object]], rounds: int = 7) -> tuple[float, ...]:
-    """Return the least time of a processor that each took, in rounds of all of them.
-
-    What other programs do lengthens one and not the next: it is no cost of either.
-    """
-    taken: list[list[float]] = [[] for _ in each]
+def cost_ms(does: Callable[[], object], rounds: int = 7) -> float:
+    """Return the least time of a processor in some rounds: what other programs do lengthens one
+    round and not the next, and is no cost of this one."""
+    taken = []
     for _ in range(rounds):
-        for does, costs in zip(each, taken, strict=True):
-            start_s = time.thread_time()
-            does()
-            costs.append(1000 * (time.thread_time() - start_s))
-    return tuple(map(min, taken))
+        start_s = time.thread_time()
+        does()
+        taken.append(1000 * (time.thread_time() - start_s))
+    return min(taken)
 
 
 def shown(answer: object) -> int:
@@ -127,12 +128,8 @@ def shown(answer: object) -> int:
 
 
 def added_up(history: History, chosen: Filter) -> int:
-    """Return how many queries a total or chart of a filter goes over one by one.
-
-    Of words no sums are kept, so that those of a search are made of its matches.
-    """
-    totals = history.browse.totals(chosen).bars if chosen.picks else ()
-    return sum(bar.totals.queries for bar in totals)
+    """Return how many queries a search's sums are made of, one by one: of words none are kept."""
+    return sum(bar.totals.queries for bar in history.browse.totals(chosen).bars)
 
 
 class Growth(NamedTuple):
@@ -143,7 +140,7 @@ class Growth(NamedTuple):
     :param matches: queries each adds up one by one, see :func:`added_up`
     """
 
-    ms: tuple[float, ...]
+    ms: tuple[float, float]
     rows: tuple[int, int]
     matches: tuple[int, int] = (0, 0)
 
@@ -172,48 +169,79 @@ class Growth(NamedTuple):
         return told
 
 
-def test_rows_charts_and_searches(few: History, many: History) -> None:
-    """Budget: first rows 100 ms, any filter, chart or search 300 ms.
+class Asked(NamedTuple):
+    """What the history is asked for."""
 
-    The cost is to grow with what is shown, not with the table. Told are the answers that cost more
-    than twice as much for each row or piece of a chart. A search has sums to show that are made of
-    its matches, more of them in more queries: told is as well which cost more than twice as much
-    for each thing if those are counted.
-    """
-    slow, grown, waited = [], dict[str, Growth](), dict[str, float]()
+    name: str
+    chosen: Filter
+    what: str
+    ask: Callable[[History], object]
+
+    def __str__(self) -> str:
+        return f"{self.name:28} {self.what:22}"
+
+
+def everything_asked() -> Iterator[Asked]:
+    """Yield rows, totals and each chart of each filter."""
     for name, chosen in FILTERS.items():
-        asked: dict[str, Callable[[History], object]] = {
-            "rows": lambda h, c=chosen: h.browse.rows(c),
-            "totals": lambda h, c=chosen: h.browse.totals(c),
-        }
+        yield Asked(name, chosen, "rows", lambda h, c=chosen: h.browse.rows(c))
+        yield Asked(name, chosen, "totals", lambda h, c=chosen: h.browse.totals(c))
         for period, stack in itertools.product(Period, Stack):
-            asked[f"{period} by {stack}"] = lambda h, c=chosen, p=period, s=stack: h.browse.chart(
-                c, p, s
+            yield Asked(
+                name,
+                chosen,
+                f"{period} by {stack}",
+                lambda h, c=chosen, p=period, s=stack: h.browse.chart(c, p, s),
             )
-        matches = added_up(few, chosen), added_up(many, chosen)
-        for what, ask in asked.items():
-            growth = Growth(
-                cost_ms((lambda ask=ask: ask(few), lambda ask=ask: ask(many))),
-                (shown(ask(few)), shown(ask(many))),
-                (0, 0) if what == "rows" else matches,
-            )
-            answer, waited_ms = f"{name:28} {what:22}", took_ms(lambda ask=ask: ask(many))
-            limit_ms = FIRST_ROWS_MS if what == "rows" and not chosen.text else ANSWER_MS
-            if waited_ms > limit_ms:
-                slow.append((name, what, round(waited_ms)))
-            grown[answer], waited[answer] = growth, waited_ms
-            print(f"{answer} {growth}, waited for {waited_ms:.1f} ms")
-    print("slowest:", *max(waited.items(), key=lambda each: each[1]))
-    print(f"slower than allowed: {slow}")
-    print_grown("in all", {answer: each.in_all for answer, each in grown.items()})
-    print_grown("each row or piece", {answer: each.of_each_row for answer, each in grown.items()})
-    print_grown(
-        "each row, piece or match", {answer: each.of_each_thing for answer, each in grown.items()}
-    )
+
+
+def test_rows_charts_and_searches(many: History) -> None:
+    """Budget: first rows 100 ms, any filter, chart or search 300 ms."""
+    waited = {each: took_ms(lambda each=each: each.ask(many)) for each in everything_asked()}
+    slow = []
+    for each, taken_ms in waited.items():
+        limit_ms = FIRST_ROWS_MS if each.what == "rows" and not each.chosen.text else ANSWER_MS
+        if taken_ms > limit_ms:
+            slow.append(str(each))
+        print(f"{each} {taken_ms:.1f} ms")
+    slowest = max(waited, key=lambda each: waited[each])
+    print(f"slowest: {slowest} {waited[slowest]:.1f} ms; slower than allowed: {slow}")
     assert not slow
 
 
-def print_grown(of_what: str, times: dict[str, float]) -> None:
+def test_the_cost_grows_with_what_is_shown(few: History, many: History) -> None:
+    """Budget: at most twice the cost for each thing shown, with a hundred times the queries.
+
+    A search has sums to show that are made of its matches, more of them in more queries: those
+    count as shown. Told is as well which answers cost more than twice as much in all, and for each
+    row or piece alone.
+    """
+    grown: dict[Asked, Growth] = {}
+    for each in everything_asked():
+        goes_over = each.chosen.picks and each.what != "rows"
+        growth = Growth(
+            (math.inf, math.inf),
+            (shown(each.ask(few)), shown(each.ask(many))),
+            (added_up(few, each.chosen), added_up(many, each.chosen)) if goes_over else (0, 0),
+        )
+        for try_number in range(TRIES):
+            if try_number:
+                time.sleep(1.0)  # a processor may be slow for so long, whatever it does
+            few_ms = cost_ms(lambda each=each: each.ask(few))
+            many_ms = cost_ms(lambda each=each: each.ask(many))
+            growth = growth._replace(ms=(min(growth.ms[0], few_ms), min(growth.ms[1], many_ms)))
+            if growth.of_each_thing <= GROWTH:
+                break
+        grown[each] = growth
+        print(f"{each} {growth}")
+    print_grown("in all", {each: growth.in_all for each, growth in grown.items()})
+    print_grown("each row or piece", {each: growth.of_each_row for each, growth in grown.items()})
+    over = {each: growth.of_each_thing for each, growth in grown.items()}
+    print_grown("each row, piece or match", over)
+    assert max(over.values()) <= GROWTH
+
+
+def print_grown(of_what: str, times: dict[Asked, float]) -> None:
     """Print which answers cost more than they may."""
     missed = [f"{answer} {each:.1f}x" for answer, each in times.items() if each > GROWTH]
     print(f"more than {GROWTH:g}x, {of_what}: {len(missed)} of {len(times)}", *missed, sep="\n  ")
