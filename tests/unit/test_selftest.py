@@ -5,7 +5,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from monitor.power.selftest import (
     step_of,
     used_period_s,
 )
+from monitor.power.sources import Source
 from monitor.power.sources.intelgpu import IntelGpu
 from monitor.power.sources.modelled import ModelledCpu
 from monitor.power.sources.nvml import Nvml
@@ -60,6 +61,15 @@ def traits_by_key(findings: tuple[Finding, ...]) -> dict[str, Traits]:
     return {finding.channel.key: finding.traits for finding in findings}
 
 
+def examined(make: Callable[[], Source], seconds: float) -> tuple[Finding, ...]:
+    """Look until the test is sure of each sensor: a busy machine reads too late now and then."""
+    for _ in range(5):
+        findings = examine(make(), seconds, GO_ON)
+        if all(finding.traits.verdict is not Verdict.UNSURE for finding in findings):
+            break
+    return findings
+
+
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSysfs]:
     """Counters of which one refreshes every 20 ms and the other stands still."""
@@ -73,11 +83,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSys
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the fakes imitate Linux")
 def test_each_gpu_of_a_driver_has_its_own_period(fake_gpus: FakeGpus) -> None:
-    # Long enough that a busy machine, which reads late now and then, misses few of them.
     quick = FakeGpu(uuid="GPU-quick", curve=UNEVEN, energy_step_s=0.04)
     slow = FakeGpu(uuid="GPU-slow", curve=UNEVEN, energy_step_s=0.08)
     fake_gpus([quick, slow])
-    found = traits_by_key(examine(Nvml(), 1.4, GO_ON))
+    found = traits_by_key(examined(Nvml, 1.4))
     for gpu in (quick, slow):
         traits = found[f"nvml:{gpu.uuid}"]
         assert traits.verdict is Verdict.FOUND
@@ -102,7 +111,7 @@ def test_a_source_that_tells_only_what_is_new_has_a_period_all_the_same(
             say(card / "hwmon/hwmon3", {"energy1_input": energy_uj})
             return super().read()
 
-    (finding,) = examine(Refreshed(), 1.5, GO_ON)
+    (finding,) = examined(Refreshed, 1.5)
     assert finding.traits.verdict is Verdict.FOUND
     assert finding.traits.period_s == pytest.approx(period_s, rel=0.2)
 
@@ -156,19 +165,25 @@ def test_what_changes_at_every_reading_refreshes_faster_than_is_read(
 def test_a_period_far_from_the_documented_one_is_refused(make_channel: MakeChannel) -> None:
     channel = make_channel(period_s=0.0003)
     period_s = 1.2 * PLAUSIBLE * channel.period_s
-    source = Scripted(channel, lambda now_s: 30 * (now_s // period_s))
-    (finding,) = examine(source, 1.0, GO_ON)
+    sources: list[Scripted] = []
+
+    def make() -> Scripted:
+        sources.append(Scripted(channel, lambda now_s: 30 * (now_s // period_s)))
+        return sources[-1]
+
+    (finding,) = examined(make, 1.0)
     assert finding.traits.verdict is Verdict.REFUSED
     assert refined(channel, finding.traits).period_s == channel.period_s
-    assert source.is_closed
+    assert all(source.is_closed for source in sources)
     # Found in the third stage at the latest; a rest then.
-    assert source.reads < 3 * READS + 5
+    assert sources[-1].reads < 3 * READS + 5
 
 
 def test_watts_tell_a_period_and_no_step(make_channel: MakeChannel) -> None:
     channel = make_channel(kind=Kind.POWER, period_s=0.1)
-    source = Scripted(channel, lambda now_s: 40 + (7 * (now_s // 0.04)) % 5)
-    (finding,) = examine(source, 0.9, GO_ON)
+    (finding,) = examined(
+        lambda: Scripted(channel, lambda now_s: 40 + (7 * (now_s // 0.04)) % 5), 0.9
+    )
     assert finding.traits.period_s == pytest.approx(0.04, rel=0.2)
     assert finding.traits.step_j is None
 
@@ -180,7 +195,8 @@ def test_a_reading_without_its_counter_repeats_the_one_before(make_channel: Make
         told.append(30 * (now_s // 0.04))
         return told[-1] if told[-1] != told[-2] else None
 
-    (finding,) = examine(Scripted(make_channel(period_s=0.1), new_j), 0.9, GO_ON)
+    channel = make_channel(period_s=0.1)
+    (finding,) = examined(lambda: Scripted(channel, new_j), 0.9)
     assert finding.traits.verdict is Verdict.FOUND
     assert finding.traits.period_s == pytest.approx(0.04, rel=0.2)
 
