@@ -16,10 +16,10 @@ from monitor.bill_words import idle_words, total_words, unresolved_words
 from monitor.clock import local_minute, local_second
 from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.exchange.files import new_file
-from monitor.plain_table import make_table, times_note
 from monitor.power.curve import Gap
-from monitor.record_view import bill_table, footprint_line, note_lines
 from monitor.recorded import Cost, Recorded, Recording, State, spans
+from monitor.terminal.plain_table import make_table, times_note
+from monitor.terminal.record_view import bill_table, footprint_line, note_lines
 
 CSV_COLUMNS = (
     "time_utc",

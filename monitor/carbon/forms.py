@@ -16,7 +16,7 @@ from monitor.carbon.leaderboard import LABEL, leaderboard_g
 from monitor.carbon.recost import Recosted
 from monitor.carbon.state import LiveState
 from monitor.forms import footprint_json, zone_json
-from monitor.plain_table import make_table
+from monitor.terminal.plain_table import make_table
 from monitor.totals_report import counts_json, energy_notes, energy_words
 
 OFF = "Live figures are off."

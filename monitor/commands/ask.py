@@ -46,7 +46,6 @@ from monitor.exchange.replay import difference_lines, differences, replay_of
 from monitor.loading import LoadOptions, Stopped
 from monitor.meter import Ask, Event, Finished, Meter, random_seed
 from monitor.models.library import list_models, model_places, resolve_model
-from monitor.record_view import beside_lines
 from monitor.repeat import repeat
 from monitor.repeating import MOST, Plan, Repeated, Repeater, earlier_runs
 from monitor.running import BUDGET
@@ -54,6 +53,7 @@ from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.machine import this_machine
 from monitor.store.records import QueryRecord, Status
+from monitor.terminal.record_view import beside_lines
 
 
 def _share(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:

@@ -11,12 +11,12 @@ from rich.markup import escape
 
 from monitor.commands.database_work import ask_first, existing, working, yes_option
 from monitor.commands.terminal import json_option, show
-from monitor.copyable_text import CopyableText
 from monitor.figures import size
 from monitor.paths import database_path
-from monitor.plain_table import make_table
 from monitor.store import backups
 from monitor.store.backups import Backup, list_backups
+from monitor.terminal.copyable_text import CopyableText
+from monitor.terminal.plain_table import make_table
 
 
 @click.command()

@@ -20,7 +20,6 @@ from monitor.engine.client import Engine
 from monitor.engine.gguf import read_model_info
 from monitor.loading import LoadOptions
 from monitor.models.library import model_places, resolve_model
-from monitor.plain_table import make_table
 from monitor.power.channel import Channel
 from monitor.power.sampler import Sampler
 from monitor.power.sources.battery import KEY as BATTERY
@@ -38,6 +37,7 @@ from monitor.staircase import (
 from monitor.store.baselines import LOOKED_AT, Baselines
 from monitor.store.calibrations import Calibrations
 from monitor.store.history import History
+from monitor.terminal.plain_table import make_table
 
 LOOK_S = 0.5
 

@@ -28,10 +28,10 @@ from monitor.commands.terminal import (
     stdout,
     tell_more,
 )
-from monitor.jointed_cell import FIGURES, NAME, JointedCell
-from monitor.plain_table import make_table, times_note
 from monitor.store.history import History
 from monitor.store.records import Status
+from monitor.terminal.jointed_cell import FIGURES, NAME, JointedCell
+from monitor.terminal.plain_table import make_table, times_note
 
 T = TypeVar("T")
 

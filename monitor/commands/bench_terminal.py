@@ -37,14 +37,14 @@ from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, show, stderr, stdout
 from monitor.energy.parts import is_lower_bound
 from monitor.engine.client import Engine
-from monitor.fitted_table import fitted_table
-from monitor.jointed_cell import FIGURES, JointedCell
 from monitor.loading import Stopped
-from monitor.plain_table import make_table
-from monitor.record_view import footprint_line
 from monitor.sensing import sampler_for
 from monitor.store.history import History
 from monitor.store.records import Status
+from monitor.terminal.fitted_table import fitted_table
+from monitor.terminal.jointed_cell import FIGURES, JointedCell
+from monitor.terminal.plain_table import make_table
+from monitor.terminal.record_view import footprint_line
 
 LESSER = ("g CO₂e/1,000", "points/Wh", "Wh/1,000", "time", "J/correct")
 """Columns a narrow terminal does without, the first of them first; --json has them."""

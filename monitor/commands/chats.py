@@ -33,11 +33,11 @@ from monitor.exchange.conversation import (
 )
 from monitor.exchange.conversation_reading import take_in_conversation
 from monitor.exchange.files import new_file
-from monitor.plain_table import make_table, times_note
 from monitor.store.branches import Branch
 from monitor.store.conversation_search import HIT_END, HIT_START
 from monitor.store.conversations import Listed, Talk, TalkTurn
 from monitor.store.history import History
+from monitor.terminal.plain_table import make_table, times_note
 
 EMPTY = "There is no conversation yet. Begin one in the window: llamawatt"
 NOTHING_MATCHES = "No conversation holds that. Try fewer or shorter words."

@@ -34,10 +34,10 @@ from monitor.compare.pick import pick_good_enough
 from monitor.compare.ranks import Ranked, rank
 from monitor.compare.side_by_side import CannotCompare, Side, lay_side_by_side
 from monitor.figures import UNKNOWN
-from monitor.jointed_cell import FIGURES, NAME, JointedCell
-from monitor.plain_table import make_table, no_room_note, times_note
 from monitor.store.filters import Filter
 from monitor.store.history import History
+from monitor.terminal.jointed_cell import FIGURES, NAME, JointedCell
+from monitor.terminal.plain_table import make_table, no_room_note, times_note
 
 EMPTY = "Nothing was judged yet. Try: llamawatt bench run quick"
 

@@ -23,9 +23,7 @@ from monitor.commands.database_work import (
 )
 from monitor.commands.number_option import Whole
 from monitor.commands.terminal import json_option, show
-from monitor.copyable_text import CopyableText
 from monitor.figures import size, things
-from monitor.plain_table import make_table
 from monitor.store import backups, retention, upkeep
 from monitor.store.backups import list_backups
 from monitor.store.copies import copy_database, open_to_read, problems_of
@@ -36,6 +34,8 @@ from monitor.store.rescue import Rescued, rescue
 from monitor.store.retention import Freed, Rules
 from monitor.store.row_checks import lost_days, lost_references
 from monitor.store.schema import SCHEMA_VERSION
+from monitor.terminal.copyable_text import CopyableText
+from monitor.terminal.plain_table import make_table
 
 
 @click.group(cls=Stoppable)

@@ -17,13 +17,13 @@ from monitor.commands.number_option import Whole
 from monitor.commands.query_id import QueryId
 from monitor.commands.terminal import echo_json, json_option, open_history, show, stderr, stdout
 from monitor.details import walls_of
-from monitor.history_rows import rows_table
-from monitor.plain_table import GAP, make_table, no_room_note
-from monitor.record_view import record_view
 from monitor.store.charts import Bar, Chart, Period, Stack, Totals
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import QueryRecord, Status
+from monitor.terminal.history_rows import rows_table
+from monitor.terminal.plain_table import GAP, make_table, no_room_note
+from monitor.terminal.record_view import record_view
 from monitor.totals_report import (
     counts_json,
     energy_notes,

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.text import Text
 
 from monitor.commands.terminal import echo_json, json_option, stderr, stdout
-from monitor.copyable_text import CopyableText
 from monitor.power.channel import Probe, ProbeState
 from monitor.power.deadline import within
 from monitor.power.mend import (
@@ -24,6 +23,7 @@ from monitor.power.mend import (
     run,
 )
 from monitor.power.sources.rapl import Rapl
+from monitor.terminal.copyable_text import CopyableText
 
 WAYS = (
     "`llamawatt sensors mend --apply` asks, and then runs this as root through pkexec or sudo; "

@@ -10,7 +10,6 @@ from rich.markup import escape
 from monitor import figures
 from monitor.commands.group import NamingGroup
 from monitor.commands.terminal import json_option, open_history, show
-from monitor.plain_table import make_table
 from monitor.plugs import (
     Found,
     WallPlug,
@@ -23,6 +22,7 @@ from monitor.plugs import (
 )
 from monitor.power.channel import Kind
 from monitor.power.local_http import NotLocal
+from monitor.terminal.plain_table import make_table
 
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Ask it even if it is outside your own network."

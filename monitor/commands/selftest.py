@@ -10,11 +10,11 @@ from monitor import figures
 from monitor.commands.number_option import Seconds
 from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
-from monitor.plain_table import make_table
 from monitor.power.channel import Channel, Kind
 from monitor.power.selftest import SECONDS, Finding, Traits, Verdict, used_period_s
 from monitor.sensor_testing import SensorTest
 from monitor.store.sensor_traits import SensorTraits
+from monitor.terminal.plain_table import make_table
 
 NO_SENSOR = (
     "There is no sensor to test here: nothing measures power, it can only be modelled. "

@@ -21,9 +21,9 @@ from monitor.power.sampler import Sampler
 from monitor.power.sources.plug import PERIOD_S, PREFIX
 from monitor.sensing import sampler_for
 from monitor.sensor_testing import untested
-from monitor.sensors_view import sensors_view
 from monitor.store.database import StoreError
 from monitor.store.sensor_traits import SensorTraits
+from monitor.terminal.sensors_view import sensors_view
 
 SENSORS_S = 2.0
 """So long a second reading is waited for; most sensors have one after a fifth of that."""

@@ -26,14 +26,14 @@ from monitor.energy.present import present
 from monitor.meter import chosen_zone
 from monitor.power.sampler import DEFAULT_HZ, MAX_HZ, MIN_HZ, Sampler
 from monitor.quiet import above_last_idle
-from monitor.record_view import note_lines
 from monitor.recorded import Cost, Recorded
 from monitor.recorder import Recorder
 from monitor.recording_forms import cost_json, cost_view, recording_json, recording_view
 from monitor.sensing import sampler_for
-from monitor.sensors_view import channels_table
 from monitor.store.history import History
 from monitor.tally import Tally, settled_s
+from monitor.terminal.record_view import note_lines
+from monitor.terminal.sensors_view import channels_table
 from monitor.watch_notes import notes_of
 
 LOOK_S = 0.1

@@ -13,7 +13,7 @@ from monitor.hub.catalog import Hit, Listing, RemoteModel
 from monitor.hub.models import kept
 from monitor.hub.names import shown
 from monitor.models.fit import free_memory
-from monitor.plain_table import make_table
+from monitor.terminal.plain_table import make_table
 
 
 def hits_view(hits: Sequence[Hit]) -> RenderableType:

@@ -8,13 +8,13 @@ from rich.text import Text
 
 from monitor import figures
 from monitor.engine.gguf import ModelInfo
-from monitor.jointed_cell import PATH, JointedCell
 from monitor.models.fit import Fit, Verdict
 from monitor.models.library import STARTER
 from monitor.models.overview import Entry, Overview
 from monitor.models.places import CHOSEN, OWN, TITLES
-from monitor.plain_table import WIDE, make_table
 from monitor.store.model_figures import NEWEST, ModelFigures
+from monitor.terminal.jointed_cell import PATH, JointedCell
+from monitor.terminal.plain_table import WIDE, make_table
 
 VERDICT_STYLES = {Verdict.FITS: "green", Verdict.TIGHT: "yellow", Verdict.TOO_LARGE: "red"}
 

@@ -24,11 +24,9 @@ from monitor.exchange.intake import take_in
 from monitor.exchange.reading import numbers_of
 from monitor.exchange.tables import write_csv, write_jsonl
 from monitor.forms import record_json
-from monitor.history_rows import rows_table
 from monitor.paths import database_path
 from monitor.power.channel import Domain, Kind, Role
 from monitor.power.gauge import Gauge, GaugeLine, GaugeSummary, Quantity
-from monitor.record_view import record_view
 from monitor.store import coverage, overlaps
 from monitor.store.charts import Period, Stack
 from monitor.store.endings import Ending, _write
@@ -41,6 +39,8 @@ from monitor.store.overlaps import GOES_ON_S
 from monitor.store.records import QueryRecord, Seconds, Status
 from monitor.store.schema import migrations
 from monitor.store.sums import LINES, SUMS
+from monitor.terminal.history_rows import rows_table
+from monitor.terminal.record_view import record_view
 from monitor.totals_report import lacking_notes
 from tests.unit.builders import CPU, GPU, channel, line, outcome, query_start, stored_query
 from tests.unit.test_coverage_store import assert_sums_are_true, of_schema

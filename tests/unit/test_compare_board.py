@@ -33,13 +33,13 @@ from monitor.energy.difference import Verdict
 from monitor.engine.gguf import ModelInfo
 from monitor.engine.messages import ChoiceScore
 from monitor.power.channel import Kind
-from monitor.record_view import record_view
 from monitor.repeating import earlier_runs
 from monitor.store.bench_records import ItemRecord, Sums
 from monitor.store.filters import Filter
 from monitor.store.history import History
 from monitor.store.records import Seconds, Status, Tokens
 from monitor.store.repeats import Repeats
+from monitor.terminal.record_view import record_view
 from tests.unit.builders import (
     BILL,
     CORES,

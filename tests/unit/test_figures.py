@@ -12,12 +12,9 @@ from monitor.bill_words import headline, unread_notes
 from monitor.carbon.intensity import Zone
 from monitor.energy.account import WATCH, Bill
 from monitor.energy.interval import Interval
-from monitor.history_rows import rows_table
 from monitor.power.channel import Domain, Doubt, Kind, Probe, ProbeState
 from monitor.power.mend import BY_HAND
-from monitor.record_view import bill_table, record_view
 from monitor.recording_forms import cost_view
-from monitor.sensors_view import probes_view, sensors_view
 from monitor.store.records import (
     ModelRecord,
     QueryRecord,
@@ -26,6 +23,9 @@ from monitor.store.records import (
     Status,
     Tokens,
 )
+from monitor.terminal.history_rows import rows_table
+from monitor.terminal.record_view import bill_table, record_view
+from monitor.terminal.sensors_view import probes_view, sensors_view
 from tests.unit.builders import BILL, CPU, GPU, NOTHING_KNOWN, ZONE, line, silent
 
 DASH = "—"

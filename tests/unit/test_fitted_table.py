@@ -5,7 +5,7 @@ from rich.console import Console
 
 from monitor.bench.tables import QUALITY_HEADER, SPEED_HEADER
 from monitor.commands.bench_terminal import LESSER
-from monitor.fitted_table import fitted_table
+from monitor.terminal.fitted_table import fitted_table
 
 NAME, PART = "SmolLM2-135M-Instruct Q4_1", "Misconceptions (TruthfulQA's manner) (30 items)"
 

@@ -19,12 +19,10 @@ from monitor.energy.account import PREFILL, Phase
 from monitor.engine.messages import DecodeStarted, Done, PrefillStarted
 from monitor.forms import record_json
 from monitor.gauge_report import throttle_words
-from monitor.history_rows import rows_table
 from monitor.paths import database_path
 from monitor.power.channel import Channel, Domain, Probe, ProbeState, Reading
 from monitor.power.gauge import Gauge, GaugeLine, GaugeReading, GaugeSummary, Quantity
 from monitor.power.sampler import Sampler
-from monitor.record_view import record_view
 from monitor.running import RunningQuery
 from monitor.store import history as history_module
 from monitor.store.endings import Ending, _write
@@ -33,6 +31,8 @@ from monitor.store.identifiers import new_id, utc_now
 from monitor.store.merge import merge
 from monitor.store.records import Status, Tokens
 from monitor.store.upkeep import purge_deleted
+from monitor.terminal.history_rows import rows_table
+from monitor.terminal.record_view import record_view
 from tests.unit.builders import outcome, query_start, stored_query
 from tests.unit.conftest import Eventually
 from tests.unit.test_bench_store import PLAN, item, run_start

@@ -20,10 +20,10 @@ from monitor.cli import main
 from monitor.commands import terminal
 from monitor.commands.filter_options import filter_options
 from monitor.filter_flags import filter_arguments
-from monitor.history_rows import rows_table
 from monitor.paths import database_path
 from monitor.store.filters import EVERYTHING, Filter
 from monitor.store.history import History
+from monitor.terminal.history_rows import rows_table
 from tests.unit.builders import LACKING, NOTHING_KNOWN, outcome, query_start, stored_query
 
 

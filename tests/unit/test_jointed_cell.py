@@ -5,8 +5,8 @@ import re
 import pytest
 from rich.console import Console
 
-from monitor.jointed_cell import FIGURES, NAME, PATH, JointedCell
-from monitor.plain_table import make_table
+from monitor.terminal.jointed_cell import FIGURES, NAME, PATH, JointedCell
+from monitor.terminal.plain_table import make_table
 
 
 @pytest.mark.parametrize(

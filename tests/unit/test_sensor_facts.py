@@ -32,9 +32,9 @@ from monitor.power.sources import apple
 from monitor.power.sources.nvml import Nvml
 from monitor.power.sources.rapl import Rapl
 from monitor.power.trace import Trace
-from monitor.record_view import record_view
 from monitor.store.baselines import Baselines
 from monitor.store.history import History
+from monitor.terminal.record_view import record_view
 from tests.hardware.curve import PowerCurve
 from tests.hardware.nvml import FakeGpu
 from tests.hardware.sysfs import RaplZone

@@ -24,9 +24,9 @@ from monitor.power.plug_answers import PlugAnswer, PlugKind
 from monitor.power.sampler import Sampler
 from monitor.power.sources import battery
 from monitor.power.sources.battery import Battery
-from monitor.record_view import note_lines
 from monitor.recording_forms import recording_view
 from monitor.store.history import History
+from monitor.terminal.record_view import note_lines
 from monitor.watch_notes import notes_of
 from tests.hardware.hwmon import put_supply
 from tests.hardware.plug_server import Device, serving

@@ -7,8 +7,8 @@ from rich.markup import escape
 
 from monitor import figures
 from monitor.clock import local_minute
-from monitor.plain_table import GAP, WIDE, make_table, no_room_note, times_note
 from monitor.store.records import QueryRow, Status
+from monitor.terminal.plain_table import GAP, WIDE, make_table, no_room_note, times_note
 
 LEAST_PROMPT = 12
 """Characters of a prompt by which it can be told from others."""

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from monitor import figures
 from monitor.bill_words import LEGEND
-from monitor.copyable_text import CopyableText
 from monitor.engine.messages import Hello
-from monitor.plain_table import make_table
 from monitor.power.channel import Channel, Probe, ProbeState
+from monitor.terminal.copyable_text import CopyableText
+from monitor.terminal.plain_table import make_table
 
 STATE_STYLES = {
     ProbeState.AVAILABLE: "green",

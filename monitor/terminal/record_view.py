@@ -23,10 +23,10 @@ from monitor.energy.notes import Notes
 from monitor.energy.parts import is_lower_bound
 from monitor.energy.wall import AtTheWall, wall_words
 from monitor.gauge_report import device_words, throttle_words
-from monitor.jointed_cell import FIGURES, PATH, JointedCell
-from monitor.plain_table import make_table
 from monitor.power.channel import Role
 from monitor.store.records import QueryRecord
+from monitor.terminal.jointed_cell import FIGURES, PATH, JointedCell
+from monitor.terminal.plain_table import make_table
 
 
 def record_view(record: QueryRecord, wall: AtTheWall | None = None) -> RenderableType:

@@ -6,8 +6,8 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.markup import escape
 
-from monitor.jointed_cell import FIGURES, NAME, JointedCell
-from monitor.plain_table import GAP, make_table, no_room_note
+from monitor.terminal.jointed_cell import FIGURES, NAME, JointedCell
+from monitor.terminal.plain_table import GAP, make_table, no_room_note
 
 NAMES = {"model": NAME, "part": FIGURES, "subject": FIGURES, "rule": FIGURES}
 """Columns that are no figures, and what of them is never broken."""
