@@ -284,7 +284,7 @@ def test_closing_the_window_ends_a_download_at_once(
     qtbot.waitUntil(lambda: bool(left_over()), timeout=5_000)
     began_s = time.monotonic()
     bridge.close()
-    assert time.monotonic() - began_s < 1
+    assert time.monotonic() - began_s < 5
     assert left_over()
 
 

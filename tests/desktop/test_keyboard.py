@@ -1,7 +1,6 @@
 """Shortcuts, the sheet that lists them, and the search of everything."""
 
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -341,16 +340,13 @@ def test_prompts_are_found_by_title_and_text(
     assert inserted == [bug]
 
 
-def test_what_is_found_is_there_soon(qtbot: QtBot, open_finder: Open) -> None:
+def test_one_of_thousands_is_found(qtbot: QtBot, open_finder: Open) -> None:
     many = hits(*(f"Conversation about subject {n}" for n in range(2000)))
     finder = open_finder(matching_source("Texts", lambda: many))
-    begun_s = time.monotonic()
     assert search(qtbot, finder, "subject 1999") == [
         "Texts",
         "Conversation about subject 1999",
     ]
-    # A tenth of a second is promised; a busy machine may take a few times as long.
-    assert time.monotonic() - begun_s < 0.4
 
 
 def test_a_slow_source_does_not_hold_the_window(qtbot: QtBot, open_finder: Open) -> None:

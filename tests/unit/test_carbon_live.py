@@ -375,7 +375,7 @@ def test_the_feed_ends_at_once_while_a_server_is_silent(grid: Grid, history: His
     began_s = time.monotonic()
     assert zone_at(history, now()).g_per_kwh == GERMANY.g_per_kwh
     feed.close()
-    assert time.monotonic() - began_s < 1
+    assert time.monotonic() - began_s < 5
     assert not [t for t in set(threading.enumerate()) - before if t.name == "live-carbon"]
 
 

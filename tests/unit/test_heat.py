@@ -1,6 +1,5 @@
 """Joules of each token against curves whose power is known at every moment."""
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from monitor.energy.account import DECODE, Line, Phase, account
 from monitor.energy.heat import Heat, token_energy, warmth
 from monitor.power.channel import Channel, Domain, Kind, Reading
-from monitor.power.curve import Curve, Gap
+from monitor.power.curve import Gap
 from monitor.power.trace import Trace
 from monitor.store.curves import StoredTrace, decode_trace, encode_trace, thin_trace
 from tests.unit.conftest import MakeChannel
@@ -193,25 +192,3 @@ def test_a_flat_answer_is_cool_and_a_warm_half_is_warm(make_channel: MakeChannel
         pytest.approx(20 * step_s, rel=0.02),
         pytest.approx(80 * step_s, rel=0.02),
     )
-
-
-def test_twenty_thousand_tokens_take_less_than_a_fifth_of_a_second(
-    make_channel: MakeChannel,
-) -> None:
-    channels = [make_channel(f"a:{n}") for n in range(4)]
-    time_s = np.arange(0.0, 1002.0, 0.05)
-    n = len(time_s)
-    curve = Curve(time_s, 30 * time_s, np.full(n, 30.0), np.zeros(n, np.uint8))
-    decode = Phase(DECODE, 1.0, 1001.0)
-    trace = Trace()
-    for channel in channels:
-        read(trace, channel, flat(30.0), time_s[:100])
-    lines = account(trace, channels, [Phase(DECODE, 1.0, 3.0)]).lines
-    tokens_s = np.linspace(1.0, 1001.0, 20_001)[1:]
-    began_s = time.perf_counter()
-    heat = token_energy(
-        lines, {c.key: curve for c in channels}, decode, tokens_s, np.arange(1, 20_001)
-    )
-    assert heat is not None
-    assert warmth(heat) is not None
-    assert time.perf_counter() - began_s < 0.2
