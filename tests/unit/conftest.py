@@ -51,7 +51,7 @@ def make_channel() -> MakeChannel:
 def eventually() -> Eventually:
     """Wait until something holds; fail after far longer than it should take."""
 
-    def wait(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def wait(holds: Callable[[], object], timeout_s: float = 30.0) -> None:
         until_s = time.monotonic() + timeout_s
         while not holds():
             assert time.monotonic() < until_s, "it did not happen in time"

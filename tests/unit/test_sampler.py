@@ -42,6 +42,7 @@ class Steady:
     silent: set[str] = field(default_factory=set)
     read_at_s: list[float] = field(default_factory=list)
     closed: bool = False
+    hanging: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
     def probe(self) -> Probe:
@@ -69,6 +70,7 @@ class Steady:
 
     def _maybe_fail(self, call: str) -> None:
         if self.hang_in == call:
+            self.hanging.set()
             self.released.wait(LONG_S)
         if self.raise_in == call:
             raise RuntimeError(f"{self.name} fails to {call}")
@@ -120,7 +122,7 @@ def test_a_source_that_fails_disturbs_no_other(
             assert f"bad fails to {call}" in reasons["bad"]
         assert reasons["good"] == "good is available."
         bad.released.set()
-    assert good.closed
+    eventually(lambda: good.closed)
 
 
 @pytest.mark.parametrize("call", ["probe", "open"])
@@ -151,18 +153,15 @@ def test_waiting_for_a_source_that_hangs_ends_in_time(
     steady: MakeSource, eventually: Eventually
 ) -> None:
     bad, good = steady("bad"), steady("good")
-    with Sampler(hz=50, sources=[bad, good]) as sampler:
+    # At 1 Hz it is ten seconds until one that hangs is known to: no busy machine takes so long.
+    with Sampler(hz=1, sources=[bad, good]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
         bad.hang_in = "read"
-        read = len(bad.read_at_s)
-        eventually(lambda: len(bad.read_at_s) > read)
-        time.sleep(0.01)
+        assert bad.hanging.wait(timeout=10.0)
         now_s = time.monotonic()
         assert not sampler.wait_until(now_s, timeout_s=0.3)
-        assert time.monotonic() - now_s < 5.0
-        last = sampler.trace.latest(key_of(good))
-        assert last is not None
-        assert last[0] >= now_s
+        assert time.monotonic() - now_s < LONG_S / 2
+        eventually(lambda: sampler.trace.latest(key_of(good))[0] >= now_s)
         bad.released.set()
 
 
@@ -180,8 +179,8 @@ def test_waiting_ends_once_every_channel_was_read_beyond(steady: MakeSource) -> 
 def test_watts_that_are_old_are_waited_for_as_well(
     steady: MakeSource, make_channel: MakeChannel
 ) -> None:
-    """A mean over a second is read twice in it: a window ends with a reading beyond its end."""
-    mean = make_channel("mean:gpu", kind=Kind.POWER, period_s=1.0)
+    """A mean over two seconds is read twice in it: a window ends with a reading beyond its end."""
+    mean = make_channel("mean:gpu", kind=Kind.POWER, period_s=2.0)
     with Sampler(sources=[steady("mean", mean)]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
         start_s = time.monotonic()
@@ -223,7 +222,7 @@ def test_waiting_leaves_out_a_channel_that_vanished(
         assert sampler.read_until_s() >= now_s
         time.sleep(0.05)
         assert sampler.wait_until(time.monotonic(), timeout_s=3.0)
-        end_s = sampler.read_until_s()
+        end_s = sampler.trace.latest(kept.key)[0]
         assert sampler.trace.window(kept.key, now_s, end_s).coverage == pytest.approx(1.0)
         missing = sampler.trace.window(lost.key, now_s, end_s)
         assert (missing.joules, missing.coverage) == (None, 0.0)
@@ -236,6 +235,8 @@ def test_a_source_that_recovers_loses_no_counted_joule_but_the_watts_between(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reader_module, "RETRY_S", 0.1)
+    # However long the machine takes meanwhile, they are not opened anew.
+    monkeypatch.setattr(reader_module, "DEAD_S", LONG_S)
     counting = steady("counting")
     telling = steady("telling", make_channel("telling:one", kind=Kind.POWER, period_s=0.01))
     sources = [counting, telling]
@@ -270,17 +271,19 @@ def test_a_source_that_recovers_loses_no_counted_joule_but_the_watts_between(
 
 
 def test_a_failing_source_is_logged_once_and_asked_seldom(
-    steady: MakeSource, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    steady: MakeSource,
+    eventually: Eventually,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reader_module, "RETRY_S", 0.2)
     bad = steady("bad", raise_in="read")
-    with caplog.at_level(logging.WARNING), Sampler(hz=50, sources=[bad]) as sampler:
-        assert sampler.wait_ready(timeout_s=10.0)
-        time.sleep(0.5)
+    with caplog.at_level(logging.WARNING), Sampler(hz=50, sources=[bad]):
+        eventually(lambda: len(bad.read_at_s) >= 3)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "bad fails to read" in caplog.text
-    # Its rate of 50 Hz would have made 25.
-    assert len(bad.read_at_s) <= 3
+    # At its rate of 50 Hz they would lie 20 ms apart.
+    assert min(later - earlier for earlier, later in pairwise(bad.read_at_s)) > 0.15
 
 
 def test_a_suspend_is_a_gap_of_every_channel(
@@ -344,9 +347,24 @@ def test_sources_are_read_together(
     with Sampler(hz=10, sources=[quick]) as sampler:
         time.sleep(0.04)  # opened between two beats of the other
         sampler.add(slow)
-        eventually(lambda: len(slow.read_at_s) >= 5)
-    apart_s = [min(abs(at_s - other_s) for other_s in quick.read_at_s) for at_s in slow.read_at_s]
-    assert median(apart_s[1:]) < 0.02
+
+        def are_together() -> bool:
+            # The first is read as it is opened. On a busy machine either may come late at times.
+            read = [at_s for at_s in slow.read_at_s[1:] if _apart_s(at_s, quick) < 0.02]
+            return len(read) >= 4
+
+        eventually(are_together)
+
+
+def _apart_s(at_s: float, source: Steady) -> float:
+    """How far a moment lies from the nearest reading of a source."""
+    return min(abs(at_s - read_s) for read_s in source.read_at_s)
+
+
+def spacing_s(source: Steady, readings: int) -> float:
+    """Median of the time between the last so many readings; not a number before there are."""
+    read_s = source.read_at_s[-readings:]
+    return median(b - a for a, b in pairwise(read_s)) if len(read_s) == readings else math.nan
 
 
 @dataclass
@@ -377,9 +395,8 @@ def test_gauges_miss_none_of_their_turns(
 def test_a_source_is_read_at_the_asked_rate(steady: MakeSource, eventually: Eventually) -> None:
     source = steady("one")
     with Sampler(hz=20, sources=[source]):
-        eventually(lambda: len(source.read_at_s) >= 10)
-    spacings_s = sorted(later - earlier for earlier, later in pairwise(source.read_at_s[:10]))
-    assert 0.04 <= spacings_s[len(spacings_s) // 2] <= 0.1
+        # As soon as the machine lets it.
+        eventually(lambda: 0.04 <= spacing_s(source, 10) <= 0.06)
 
 
 @pytest.mark.parametrize("marked", [False, True])
@@ -395,8 +412,9 @@ def test_a_source_is_read_no_faster_than_its_own_refresh_even_when_marked(
             return len(slow.read_at_s) >= 4
 
         eventually(read_often)
-        spacings_s = [later - earlier for earlier, later in pairwise(slow.read_at_s[:4])]
-    assert min(spacings_s) >= 0.295
+    # On a busy machine one may be late and the next in time: three refreshes but for a part of one.
+    # At 50 Hz they would take 0.06 s.
+    assert slow.read_at_s[3] - slow.read_at_s[0] >= 2 * 0.3
 
 
 def test_a_mark_makes_an_extra_sample(steady: MakeSource, eventually: Eventually) -> None:
@@ -416,14 +434,15 @@ def test_marks_put_off_no_later_sample(steady: MakeSource, eventually: Eventuall
     source = steady("one")
     with Sampler(hz=10, sources=[source]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
-        for _ in range(30):
+        for _ in range(60):
             read = len(source.read_at_s)
             sampler.mark()
             eventually(lambda read=read: len(source.read_at_s) > read)
         read = len(source.read_at_s)
         eventually(lambda: len(source.read_at_s) >= read + 4)
     spacings_s = [later - earlier for earlier, later in pairwise(source.read_at_s)]
-    assert max(spacings_s) < 1.0
+    # If each mark put it off by an interval it would come six seconds late.
+    assert max(spacings_s) < 5.0
 
 
 # Ends.
@@ -431,27 +450,29 @@ def test_marks_put_off_no_later_sample(steady: MakeSource, eventually: Eventuall
 
 @pytest.mark.parametrize("call", ["probe", "read"])
 def test_stop_returns_though_a_source_hangs(
-    steady: MakeSource, call: str, monkeypatch: pytest.MonkeyPatch
+    steady: MakeSource, eventually: Eventually, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampler_module, "CLOSING_S", 0.3)
     bad, good = steady("bad", hang_in=call), steady("good")
     sampler = Sampler(sources=[bad, good])
     sampler.start()
-    sampler.wait_ready(timeout_s=0.1)
+    eventually(lambda: bad.hanging.is_set() and good.read_at_s)
     began_s = time.monotonic()
     sampler.stop()
-    assert time.monotonic() - began_s < 3.0
-    assert good.closed
+    assert time.monotonic() - began_s < LONG_S / 2
+    eventually(lambda: good.closed)
     read = len(good.read_at_s)
     time.sleep(0.15)
     assert len(good.read_at_s) == read
 
 
 def test_stop_waits_for_no_refresh_and_closes_every_source(
-    steady: MakeSource, make_channel: MakeChannel
+    steady: MakeSource, make_channel: MakeChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Time for each to get its turn, and less than the refresh.
+    monkeypatch.setattr(sampler_module, "CLOSING_S", 20.0)
     sources = [
-        steady("one", make_channel("slow:one", period_s=30.0)),
+        steady("one", make_channel("slow:one", period_s=60.0)),
         steady("two", raise_in="read"),
         steady("three", raise_in="open"),
     ]
@@ -520,16 +541,17 @@ def test_watts_go_on_while_a_measured_source_fails(
 
 
 def test_watts_that_are_summed_are_read_twice_a_refresh_whatever_the_rate(
-    steady: MakeSource, make_channel: MakeChannel
+    steady: MakeSource, make_channel: MakeChannel, eventually: Eventually
 ) -> None:
     watts = {"kind": Kind.POWER, "period_s": 0.1}
     summed = steady("gpu", make_channel("gpu:one", device="gpu", **watts))
     beside = steady("plug", make_channel("plug:one", device="plug", role=Role.WHOLE, **watts))
+    began_s = time.monotonic()
     with Sampler(2, [summed, beside]):
-        time.sleep(0.9)
-    spacing_s = median(b - a for a, b in pairwise(summed.read_at_s))
-    assert 0.04 < spacing_s < 0.08
-    assert len(beside.read_at_s) <= 3
+        # As soon as the machine lets it.
+        eventually(lambda: 0.04 < spacing_s(summed, 15) < 0.08)
+    # Twice a second, and as it is opened.
+    assert len(beside.read_at_s) <= 2 * (time.monotonic() - began_s) + 2
 
 
 def test_a_source_is_read_in_time_from_its_opening_on_whenever_it_was_looked_at(

@@ -1,6 +1,7 @@
 """What the sampler does about sources that fail, hang, talk nonsense, come and go."""
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ class Device:
     state: Probe = field(default_factory=lambda: Probe("dev", ProbeState.AVAILABLE, "It is there."))
     nonsense: Callable[[float], object] | None = None
     made: list["Visitor"] = field(default_factory=list)
+    hanging: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
     def make(self) -> "Visitor":
@@ -90,11 +92,14 @@ class Visitor:
 
     def _meet(self, call: str) -> None:
         self.threads.add(threading.get_ident())
-        if self._device.fault == f"hang in {call}":
+        is_first = self._device.made[:1] == [self]
+        fault = self._device.fault
+        if fault == f"hang in {call}" or (fault == f"hang first in {call}" and is_first):
+            self._device.hanging.set()
             self._device.released.wait(LONG_S)
-        elif self._device.fault == f"fail to {call}":
+        elif fault == f"fail to {call}":
             raise OSError("the device is gone.")
-        elif self._device.fault == f"change at {call}" and self is self._device.made[0]:
+        elif fault == f"change at {call}" and is_first:
             raise OpenAnew("another device is there")
 
 
@@ -113,15 +118,24 @@ def _other(make_channel: MakeChannel) -> Iterator[Device]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failing, hanging and waiting as always, in a fiftieth of the time."""
+    """Failing and waiting as always, in a fiftieth of the time."""
     monkeypatch.setattr(reader_module, "RETRY_S", 0.02)
     monkeypatch.setattr(reader_module, "DEAD_S", 0.04)
     monkeypatch.setattr(reader_module, "FIRST_DELAY_S", 0.02)
     monkeypatch.setattr(reader_module, "LONGEST_DELAY_S", 0.1)
-    monkeypatch.setattr(feed_module, "SILENT_S", 0.06)
-    monkeypatch.setattr(feed_module, "HUNG_READING_S", 0.12)
-    monkeypatch.setattr(feed_module, "HUNG_OPENING_S", 0.12)
     monkeypatch.setattr(sampler_module, "WATCH_S", 0.02)
+
+
+@pytest.fixture
+def soon_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not answer is told of sooner. So may be what a busy machine holds up."""
+    monkeypatch.setattr(feed_module, "SILENT_S", 0.06)
+
+
+def give_up_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have calls given up after so long. So may be one that a busy machine holds up."""
+    monkeypatch.setattr(feed_module, "HUNG_READING_S", seconds)
+    monkeypatch.setattr(feed_module, "HUNG_OPENING_S", seconds)
 
 
 def sampling(device: Device, **settings: object) -> Sampler:
@@ -180,9 +194,14 @@ def test_nonsense_is_no_joule_and_no_other_sources_concern(
     with sampling(device) as sampler:
         sampler.add(good)
         eventually(lambda: device.made[0].reads >= 3)
-        device.nonsense = NONSENSE[what]
-        start_s, reads = time.monotonic(), good.reads
-        eventually(lambda: good.reads >= reads + 4)
+        told_s: list[float] = []
+
+        def nonsense(now_s: float) -> object:
+            told_s.append(now_s)
+            return NONSENSE[what](now_s)
+
+        device.nonsense, reads = nonsense, good.reads
+        eventually(lambda: good.reads >= reads + 4 and len(told_s) >= 2)
         end_s = time.monotonic()
         device.nonsense = None
         eventually(lambda: end_s < sampler.trace.latest("dev:two")[0] <= time.monotonic())
@@ -193,7 +212,7 @@ def test_nonsense_is_no_joule_and_no_other_sources_concern(
         assert np.all(np.diff(curve.energy_j) >= 0)
         seconds = curve.time_s[-1] - curve.time_s[0]
         assert curve.energy_j[-1] <= POWER_W * seconds * (1 + 1e-9)
-        assert not np.any((curve.time_s > start_s + 0.02) & (curve.time_s < end_s))
+        assert not np.any((curve.time_s >= told_s[0]) & (curve.time_s <= told_s[-1]))
     assert set(beside.gap[1:].tolist()) == {Gap.NONE}
     assert beside.energy_j[-1] == pytest.approx(POWER_W * (beside.time_s[-1] - beside.time_s[0]))
 
@@ -241,7 +260,8 @@ def test_a_source_that_goes_on_raising_is_made_anew_until_it_is_back(
         eventually(lambda: device.made[0].reads >= 3)
         device.fault = "fail to read"
         eventually(lambda: "failing: the device is gone." in reason(sampler))
-        eventually(lambda: "Restarted 2 times." in reason(sampler))
+        # It may be the third time already when this is looked at.
+        eventually(lambda: re.search(r"Restarted \d+ times\.", reason(sampler)))
         eventually(lambda: "Next attempt in 1 s." in reason(sampler))
         assert sampler.channels() == device.channels
         assert threads_of("dev") == 1
@@ -251,7 +271,7 @@ def test_a_source_that_goes_on_raising_is_made_anew_until_it_is_back(
         assert "Next attempt" not in reason(sampler)
         assert "Restarted" in reason(sampler)
         curve = sampler.trace.curve("dev:one")
-    assert [visitor.closed for visitor in device.made] == [1] * len(device.made)
+    eventually(lambda: [visitor.closed for visitor in device.made] == [1] * len(device.made))
     (reset,) = np.flatnonzero(curve.gap[1:] == Gap.RESET)
     lost_s = curve.time_s[reset + 1] - curve.time_s[reset]
     seconds = curve.time_s[-1] - curve.time_s[0]
@@ -262,17 +282,18 @@ def test_a_source_whose_devices_changed_is_opened_anew_at_once(
     device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "DEAD_S", 0.0)
+    # Longer than it is waited for below.
+    monkeypatch.setattr(reader_module, "RETRY_S", LONG_S)
+    monkeypatch.setattr(reader_module, "FIRST_DELAY_S", LONG_S)
     with sampling(device) as sampler:
         eventually(lambda: device.made[0].reads >= 3)
-        began_s = time.monotonic()
         device.fault = "change at read"
         eventually(lambda: len(device.made) == 2 and device.made[1].reads)
-        assert time.monotonic() - began_s < min(reader_module.RETRY_S, reader_module.FIRST_DELAY_S)
         assert reason(sampler) == "It is there."
     assert device.made[0].closed == 1
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "soon_silent")
 @pytest.mark.parametrize("has_left", [True, False], ids=["left", "lost"])
 def test_channels_that_a_source_does_not_find_again_stay_until_they_have_left(
     device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, has_left: bool
@@ -295,7 +316,8 @@ def test_channels_that_a_source_does_not_find_again_stay_until_they_have_left(
         eventually(lambda: sampler.probes()[0].reason.startswith("Back."))
         assert sampler.channels() == device.channels
         began_s = time.monotonic()
-        eventually(lambda: sampler.trace.latest("dev:one")[0] > began_s)
+        # One that had left has no last reading until it is read again.
+        eventually(lambda: (sampler.trace.latest("dev:one") or (0.0,))[0] > began_s)
 
 
 @pytest.mark.usefixtures("quick")
@@ -362,8 +384,8 @@ def test_a_source_that_fails_to_open_is_tried_again(
 def test_marks_do_not_hasten_a_restart(device: Device, eventually: Eventually) -> None:
     with sampling(device) as sampler:
         eventually(lambda: device.made[0].reads >= 3)
-        device.fault = "fail to read"
         failed_s = time.monotonic()
+        device.fault = "fail to read"
 
         def is_restarted() -> bool:
             sampler.mark()
@@ -386,8 +408,8 @@ def test_a_device_that_is_gone_keeps_its_channels_and_nothing_is_waited_for(
         assert sampler.channels() == device.channels
         assert sampler.wait_ready(timeout_s=0.0)
         began_s = time.monotonic()
-        assert sampler.wait_until(began_s, timeout_s=5.0)
-        assert time.monotonic() - began_s < 1.0
+        assert sampler.wait_until(began_s, timeout_s=LONG_S)
+        assert time.monotonic() - began_s < LONG_S / 2
         assert sampler.read_until_s() >= began_s
         device.state, device.fault = Probe("dev", ProbeState.AVAILABLE, "Back."), ""
         eventually(lambda: device.made[-1].reads >= 2)
@@ -398,15 +420,18 @@ def test_a_device_that_is_gone_keeps_its_channels_and_nothing_is_waited_for(
 
 
 @pytest.mark.parametrize("call", ["probe", "open", "read"])
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "soon_silent")
 def test_a_source_that_hangs_is_left_behind_and_another_takes_over(
-    device: Device, eventually: Eventually, call: str
+    device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    device.fault = f"hang in {call}"
+    device.fault = f"hang first in {call}"
+    give_up_after(LONG_S, monkeypatch)
     with sampling(device) as sampler:
         eventually(lambda: "It has not answered for" in reason(sampler))
-        device.fault = ""
-        eventually(lambda: len(device.made) == 2 and device.made[1].reads >= 3)
+        give_up_after(0.4, monkeypatch)
+        eventually(lambda: len(device.made) == 2)
+        give_up_after(LONG_S, monkeypatch)
+        eventually(lambda: device.made[1].reads >= 3)
         assert "Restarted 1 time." in reason(sampler)
         before = sampler.trace.latest("dev:one")
         hung = device.made[0]
@@ -421,8 +446,11 @@ def test_a_source_that_hangs_is_left_behind_and_another_takes_over(
         assert set(curve.gap[1:].tolist()) <= {Gap.NONE}
 
 
-@pytest.mark.usefixtures("quick")
-def test_the_threads_left_hanging_are_few(device: Device, eventually: Eventually) -> None:
+@pytest.mark.usefixtures("quick", "soon_silent")
+def test_the_threads_left_hanging_are_few(
+    device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_after(0.12, monkeypatch)
     device.fault = "hang in read"
     most = feed_module.MOST_LEFT + 1
     with sampling(device) as sampler:
@@ -437,10 +465,11 @@ def test_the_threads_left_hanging_are_few(device: Device, eventually: Eventually
         eventually(lambda: "has not answered" not in reason(sampler))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "soon_silent")
 def test_an_object_that_hangs_and_cannot_be_made_anew_is_waited_for(
-    device: Device, eventually: Eventually
+    device: Device, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    give_up_after(0.12, monkeypatch)
     only = device.make()
     with Sampler(50, [only]) as sampler:
         eventually(lambda: only.reads >= 3)
@@ -451,7 +480,7 @@ def test_an_object_that_hangs_and_cannot_be_made_anew_is_waited_for(
         reads, device.fault = only.reads, ""
         device.released.set()
         eventually(lambda: only.reads >= reads + 3)
-        assert reason(sampler) == "It is there."
+        eventually(lambda: reason(sampler) == "It is there.")
 
 
 def test_a_source_known_to_hang_delays_no_answer(
@@ -463,11 +492,12 @@ def test_a_source_known_to_hang_delays_no_answer(
         sampler.add(good)
         eventually(lambda: device.made[0].reads >= 1)
         device.fault = "hang in read"
+        assert device.hanging.wait(timeout=10.0)
         # At 50 Hz a source is stalled that has not been read for a fifth of a second.
-        eventually(lambda: time.monotonic() - sampler.trace.latest("dev:one")[0] > 0.3)
+        time.sleep(0.3)
         began_s = time.monotonic()
-        assert sampler.wait_until(began_s, timeout_s=5.0)
-        assert time.monotonic() - began_s < 2.0
+        assert sampler.wait_until(began_s, timeout_s=LONG_S)
+        assert time.monotonic() - began_s < LONG_S / 2
         assert sampler.read_until_s() >= began_s
         device.released.set()
 
@@ -479,23 +509,22 @@ def test_a_slow_source_is_waited_for_only_as_long_as_its_refresh_may_take(
     with sampling(slow) as sampler:
         eventually(lambda: slow.made[0].reads == 1)
         began_s = time.monotonic()
-        assert sampler.wait_until(began_s, timeout_s=5.0)
-        assert time.monotonic() - began_s < 2.0
+        assert sampler.wait_until(began_s, timeout_s=15.0)
+        assert time.monotonic() - began_s < 10.0
 
 
 @pytest.mark.usefixtures("quick")
 def test_no_running_bill_waits_for_what_is_not_added(
     device: Device, make_channel: MakeChannel, eventually: Eventually
 ) -> None:
-    """A plug is read once a second; what a query has cost so far is asked for more often."""
-    plug = Device((make_channel("plug", role=Role.WHOLE, domain=Domain.SYSTEM, period_s=1.0),))
+    """A plug is read seldom; what a query has cost so far is asked for more often."""
+    plug = Device((make_channel("plug", role=Role.WHOLE, domain=Domain.SYSTEM, period_s=LONG_S),))
     around = plug.make()
     around.name = "plug"
-    # At 50 Hz a source of one reading a second would be left out as one that hangs.
     with Sampler(10, [device.make(), around]) as sampler:
         eventually(lambda: around.reads)
         asked_s = time.monotonic()
-        eventually(lambda: sampler.read_until_s() > asked_s, timeout_s=0.5)
+        eventually(lambda: sampler.read_until_s() > asked_s)
         assert around.reads == 1
 
 
@@ -575,10 +604,10 @@ def test_a_source_that_hangs_is_removed_at_once(device: Device, eventually: Even
     with sampling(device) as sampler:
         eventually(lambda: device.made[0].reads >= 3)
         device.fault = "hang in read"
-        time.sleep(0.05)
+        assert device.hanging.wait(timeout=10.0)
         began_s = time.monotonic()
         sampler.remove("dev")
-        assert time.monotonic() - began_s < 1.0
+        assert time.monotonic() - began_s < LONG_S / 2
         assert sampler.probes() == ()
         length = len(sampler.trace.curve("dev:one").time_s)
         device.released.set()
@@ -641,6 +670,13 @@ def test_what_is_known_better_of_a_channel_is_used_from_its_opening_on(
         assert window.edge_j >= POWER_W * 0.2 / math.sqrt(12)
 
 
+def is_read_seldom(source: Visitor) -> bool:
+    """Whether it is not read ten times in a fifth of a second, as at 50 Hz."""
+    reads = source.reads
+    time.sleep(0.2)
+    return source.reads - reads <= 1
+
+
 def test_a_model_of_what_is_measured_is_read_seldom_until_it_is_needed(
     make_channel: MakeChannel, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -653,18 +689,17 @@ def test_a_model_of_what_is_measured_is_read_seldom_until_it_is_needed(
         eventually(lambda: model.made[0].reads >= 5)
         sampler.add(measured)
         eventually(lambda: measured.reads >= 3)
-        time.sleep(0.1)
-        reads = model.made[0].reads
-        time.sleep(0.2)
-        began_s = time.monotonic()
-        assert sampler.wait_until(began_s, timeout_s=5.0)
-        assert time.monotonic() - began_s < 2.0
+        # Once the sampler has seen to it.
+        eventually(lambda: is_read_seldom(model.made[0]))
+        began_s, reads = time.monotonic(), model.made[0].reads
+        assert sampler.wait_until(began_s, timeout_s=LONG_S)
         assert sampler.read_until_s() >= began_s
         assert model.made[0].reads - reads <= 1
         sampler.remove("meter")
         began_s, reads = time.monotonic(), model.made[0].reads
         eventually(lambda: model.made[0].reads >= reads + 5)
-        assert time.monotonic() - began_s < 3.0
+        # As seldom as before they would take twenty seconds at least.
+        assert time.monotonic() - began_s < 15.0
         curve = sampler.trace.curve("dev:one")
         assert set(curve.gap[1:].tolist()) == {Gap.NONE}
 
@@ -676,10 +711,8 @@ def test_what_lies_inside_others_is_read_seldom_and_when_a_moment_is_marked(
     inside = Device((make_channel("dev:one", role=Role.INSIDE, period_s=0.01),))
     with sampling(inside) as sampler:
         eventually(lambda: inside.made[0].reads >= 3)
-        time.sleep(0.1)
-        reads = inside.made[0].reads
-        time.sleep(0.2)
-        assert inside.made[0].reads - reads <= 1
+        # Once the sampler has seen to it.
+        eventually(lambda: is_read_seldom(inside.made[0]))
         began_s = time.monotonic()
         assert sampler.wait_until(began_s, timeout_s=5.0)
         assert sampler.trace.latest("dev:one")[0] >= began_s
