@@ -1,5 +1,6 @@
 """What was read is billed, whatever came and went: once, and by everything that bills."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -45,6 +46,8 @@ from monitor.tally import Tally
 from tests.unit.builders import ZONE, channel, query_start
 from tests.unit.conftest import Eventually
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 CPU = replace(channel(key="cpu", label="CPU"), kind=Kind.COUNTER, period_s=0.001, range_j=None)
 CARD = replace(CPU, key="card", label="Card", domain=Domain.GPU, device="card")
 
@@ -83,14 +86,14 @@ class Losing(Steady):
 
     def __init__(self, has_left: bool) -> None:
         super().__init__(CPU, CPU_W)
-        self._left, self.is_lost, self._is_told = has_left, False, False
+        self._left, self.is_lost, self.told_s = has_left, False, math.inf
 
     def open(self) -> tuple[Channel, ...]:
         return (CPU,) if self.is_lost else (CPU, CARD)
 
     def read(self) -> list[Reading]:
-        if self.is_lost and not self._is_told:
-            self._is_told = True
+        if self.is_lost and self.told_s == math.inf:
+            self.told_s = time.monotonic()
             raise OpenAnew("one is missing")
         (shown,) = super().read()
         return [shown] if self.is_lost else [shown, replace(shown, key=CARD.key)]
@@ -204,7 +207,7 @@ def test_what_came_after_its_going_has_no_line_of_it(sampler: Sampler) -> None:
 
 @pytest.mark.parametrize("has_left", [True, False], ids=["left", "lost"])
 def test_a_part_is_missed_in_every_slice_until_it_is_said_to_have_left(
-    has_left: bool, monkeypatch: pytest.MonkeyPatch
+    has_left: bool, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     monkeypatch.setattr(reader, "RETRY_S", 0.02)
     source = Losing(has_left)
@@ -212,11 +215,9 @@ def test_a_part_is_missed_in_every_slice_until_it_is_said_to_have_left(
         assert sampler.wait_ready()
         start_s = time.monotonic()
         tally, ledger = Tally(sampler, start_s), Ledger(sampler)
-        time.sleep(0.1)
+        assert sampler.wait_until(start_s + 0.1, timeout_s=5)
         source.is_lost = True
-        until_s = time.monotonic() + 5
-        while sampler.trace.latest(CPU.key)[0] < start_s + 0.3 and time.monotonic() < until_s:
-            time.sleep(0.01)
+        eventually(lambda: sampler.trace.latest(CPU.key)[0] > source.told_s)
         later_s = time.monotonic()
         time.sleep(0.1)
         end_s = time.monotonic()
@@ -593,7 +594,8 @@ def test_a_sensor_found_as_a_recording_begins_takes_nothing_of_its_model(tmp_pat
         recorder.start()
         assert sampler.wait_until(time.monotonic() + BRIEF_S / 2, timeout_s=5)
         sampler.add(Steady(CPU, CPU_W))
-        time.sleep(2 * BRIEF_S)
+        assert sampler.wait_ready()
+        assert sampler.wait_until(time.monotonic() + 2 * BRIEF_S, timeout_s=5)
         last = lately(sampler, history, recorder.elapsed_s)
         recorder.stop()
         stored = Recordings(history.store).load(recorder.id)
@@ -687,6 +689,7 @@ def test_the_last_minutes_keep_the_joules_of_a_card_that_has_gone(
         read_s, gone_s, _ = goes(sampler)
         last = lately(sampler, history, 600.0)
         first_s = sampler.trace.curve(CARD.key).time_s[0]
+        began_s = min(first_s, sampler.trace.curve(CPU.key).time_s[0])
         card_j = joules_of(last.recording.bill, CARD.key)
         assert CARD_W * (read_s - first_s) * 0.999 <= card_j <= CARD_W * (gone_s - first_s)
         assert last.recording.bill.total().coverage == pytest.approx(1.0, abs=0.1)
@@ -695,7 +698,7 @@ def test_the_last_minutes_keep_the_joules_of_a_card_that_has_gone(
         span = stored.cost(0.0, stored.recording.duration_s)
         assert joules_of(span.bill, CARD.key) == pytest.approx(card_j, rel=0.01)
         assert span.bill.total().coverage == pytest.approx(1.0, abs=0.1)
-        later = stored.cost(gone_s - first_s + 0.01, stored.recording.duration_s)
+        later = stored.cost(gone_s - began_s + 0.01, stored.recording.duration_s)
         assert {line.channel.key for line in later.bill.lines} == {CPU.key}
 
 

@@ -24,6 +24,8 @@ from monitor.store.history import History
 from monitor.tally import Tally
 from tests.unit.conftest import Eventually, MakeChannel
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 CARD = ComputedOn(("NVIDIA GeForce MX150",), is_in_processor=False)
 OWN = ComputedOn(("Intel Iris Xe",), is_in_processor=True)
 
