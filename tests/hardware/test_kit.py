@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import shutil
@@ -32,14 +33,15 @@ def _read_uj(root: Path, zone: RaplZone) -> int:
     return int(_counter(root, zone).read_text())
 
 
-def _least_lag_j(fake: FakeSysfs, zone: RaplZone) -> float:
-    """Return the fewest joules, over 50 ms, that a counter was behind the truth.
+def _least_lag_j(fake: FakeSysfs, zone: RaplZone, enough_j: float) -> float:
+    """Return the fewest joules, over 50 ms or until that is enough, a counter was behind the truth.
 
-    Any single read may be late by what the scheduler took from the reader or the writer.
+    Any single read may be late by what the scheduler took from the reader or the writer, and all
+    of them for a while on a busy machine.
     """
-    lags_j = []
-    until_s = time.monotonic() + 0.05
-    while time.monotonic() < until_s:
+    lags_j = [math.inf]
+    least_s, most_s = time.monotonic() + 0.05, time.monotonic() + 10.0
+    while time.monotonic() < (most_s if min(lags_j) > enough_j else least_s):
         moved_uj = (_read_uj(fake.root, zone) - zone.start_uj) % zone.range_uj
         truth_j = fake.energy_j(zone, fake.epoch_s, time.monotonic())
         lags_j.append(truth_j - moved_uj / 1e6)
@@ -99,7 +101,7 @@ def test_live_energy_matches_the_truth(tmp_path: Path) -> None:
         time.sleep(1.0)
         for zone in (_PACKAGE, _DRAM):
             truth_j = fake.energy_j(zone, fake.epoch_s, time.monotonic())
-            assert 0.0 <= _least_lag_j(fake, zone) <= 0.003 * truth_j
+            assert 0.0 <= _least_lag_j(fake, zone, 0.003 * truth_j) <= 0.003 * truth_j
     assert not os.path.lexists(fake.root)
 
 
@@ -120,7 +122,7 @@ def test_counter_wraps(tmp_path: Path) -> None:
     )
     with FakeSysfs(tmp_path / "sys", [zone]) as fake:
         time.sleep(0.1)
-        assert 0.0 <= _least_lag_j(fake, zone) <= 1.0
+        assert 0.0 <= _least_lag_j(fake, zone, 1.0) <= 1.0
         assert _read_uj(fake.root, zone) < zone.start_uj
 
 

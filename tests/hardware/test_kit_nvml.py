@@ -236,12 +236,12 @@ def test_a_gpu_that_needs_a_fresh_init_is_lost_until_then(observe: Observe) -> N
 from pathlib import Path
 from tests.hardware.nvml import FakeGpu, write_script
 epoch_s = time.monotonic()
-back = FakeGpu(lost_from_s=0.1, lost_until_s=0.2, lost_until_init=True, lost_error=1)
+back = FakeGpu(lost_from_s=0.5, lost_until_s=0.6, lost_until_init=True, lost_error=1)
 write_script(Path(sys.argv[2]), [back], epoch_s)
 nvml.nvmlInit()
 gpu = handle()
 seen = [error(nvml.nvmlDeviceGetPowerUsage, gpu)]
-time.sleep(0.25)
+time.sleep(0.65)
 seen.append(error(nvml.nvmlDeviceGetPowerUsage, gpu))
 nvml.nvmlInit()
 seen.append(error(nvml.nvmlDeviceGetPowerUsage, gpu))
@@ -259,11 +259,11 @@ def test_fields_may_each_say_that_a_gpu_is_lost(observe: Observe) -> None:
     code = """
 from pathlib import Path
 from tests.hardware.nvml import FakeGpu, write_script
-lost = FakeGpu(lost_from_s=0.1, lost_by_field=True)
+lost = FakeGpu(lost_from_s=0.5, lost_by_field=True)
 write_script(Path(sys.argv[2]), [lost], time.monotonic())
 nvml.nvmlInit()
 gpu = handle()
-time.sleep(0.12)
+time.sleep(0.52)
 print(json.dumps([field(gpu, 186)[0], error(nvml.nvmlDeviceGetPowerUsage, gpu)]))
 """
     assert observe(code, []) == [15, "NVMLError_GpuIsLost"]

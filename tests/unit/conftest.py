@@ -63,7 +63,7 @@ def eventually() -> Eventually:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let bills wait longer for the last readings: threads of a busy machine get their turn late."""
+    """Let bills wait longer for the last readings: a busy machine's threads have late turns."""
     monkeypatch.setattr("monitor.power.sampler.WAIT_S", LONGEST_WAIT_S)
 
 

@@ -267,7 +267,6 @@ def test_a_value_that_was_not_refreshed_is_not_told_as_zero_watts(
 def test_a_counter_that_freezes_later_is_replaced_by_its_power(
     put: PutCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.1)
     device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
     source = AmdGpu()
     with monkeypatch.context() as clock:
@@ -275,6 +274,8 @@ def test_a_counter_that_freezes_later_is_replaced_by_its_power(
         source.probe()
     assert source.read()
     assert source.read() == []
+    # From here on only: a busy machine may have taken longer for the two readings.
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.1)
     time.sleep(0.1)
     with pytest.raises(OSError, match="stands still"):
         source.read()
@@ -287,7 +288,6 @@ def test_a_counter_that_freezes_later_is_replaced_by_its_power(
 def test_a_counter_may_stand_while_its_card_sleeps(
     put: PutCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.02)
     device = put(card(power1_average=40_000_000, energy1_input=1_000_000))
     source = AmdGpu()
     with monkeypatch.context() as clock:
@@ -295,6 +295,8 @@ def test_a_counter_may_stand_while_its_card_sleeps(
         source.probe()
     source.read()
     source.read()
+    # From here on only: a busy machine may have taken longer for the two readings.
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.02)
     say(device, {"power/runtime_status": "suspended"})
     assert source.read() == []
     time.sleep(0.03)
@@ -476,7 +478,7 @@ def test_a_sleeping_card_delays_nobody_and_leaves_the_total_known(
         def read() -> list[str]:
             return [channel.label for channel in sampler.channels()]
 
-        assert sampler.wait_ready(2.0)
+        assert sampler.wait_ready(10.0)
         assert read() == ["AMD GPU 0"]
         # It is a part while it is awake, and none when it sleeps again.
         say(devices[1], {"power/runtime_status": "active"})
@@ -581,15 +583,14 @@ def test_an_apu_and_a_card_are_all_there_is_to_add(put: PutCard) -> None:
     assert parts - {"model:package-1"} == {"amdgpu:0000:c1:00.0", "amdgpu:0000:03:00.0"}
 
 
-def test_integrated_watts_are_billed(put: PutCard, eventually: Eventually) -> None:
+def test_integrated_watts_are_billed(put: PutCard) -> None:
     put(card())
     with Sampler(hz=50, sources=[AmdGpu()]) as sampler:
         assert sampler.wait_ready()
         (channel,) = sampler.channels()
         start_s = time.monotonic()
-        eventually(lambda: time.monotonic() - start_s > 0.5)
-        sampler.wait_until(time.monotonic())
         end_s = start_s + 0.4
+        assert sampler.wait_until(end_s, timeout_s=10.0)
         window = sampler.trace.window(channel.key, start_s, end_s)
     assert window.joules == pytest.approx(40.0 * 0.4, rel=0.01)
 
@@ -618,8 +619,9 @@ def test_the_bill_goes_on_when_a_counter_freezes(
     put: PutCard, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     # A second or two in earnest: what counts is the order in which things happen.
-    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.1)
-    monkeypatch.setattr(amdgpu, "CHECK_S", 0.05)
+    # Longer than a busy machine keeps the counter from being moved.
+    monkeypatch.setattr(hwmon_counter, "FROZEN_S", 0.4)
+    monkeypatch.setattr(amdgpu, "CHECK_S", 0.1)
     monkeypatch.setattr(reader, "RETRY_S", 0.01)
     monkeypatch.setattr(reader, "delay_s", lambda failed: 0.05)
     device = put(card(power1_average=40_000_000))
@@ -637,16 +639,15 @@ def test_the_bill_goes_on_when_a_counter_freezes(
     eventually(lambda: sampler.channels()[0].kind is Kind.POWER)
     (fallback,) = sampler.channels()
     back_s = time.monotonic()
-    eventually(lambda: time.monotonic() - back_s > 0.4)
-    sampler.wait_until(time.monotonic())
+    assert sampler.wait_until(back_s + 0.4, timeout_s=10.0)
     frozen = sampler.trace.window(channel.key, frozen_s + 0.05, back_s - 0.02)
     after = sampler.trace.window(fallback.key, back_s + 0.1, back_s + 0.3)
     counted = sampler.trace.window(channel.key, start_s, start_s + 0.25)
     reason = sampler.probes()[0].reason
     sampler.stop()
-    # The counter moves by a thread beside us, which may be late; never early.
+    # The counter moves by a thread beside us, which may be late: at the end, and at the start.
     assert before.joules is not None
-    assert 3.0 < before.joules < 1.15 * 40.0 * 0.25
+    assert 3.0 < before.joules < 2 * 40.0 * 0.25
     assert after.joules == pytest.approx(40.0 * 0.2, rel=0.02)
     # What was counted stays, and nothing else passes for it.
     assert fallback.key == f"{channel.key}:watts"

@@ -74,9 +74,9 @@ def bench(tmp_path: Path, eventually: Eventually) -> Iterator[Bench]:
         began = history.begin(query_start(kind="bench"))
         row = history.benchmarks.begin_run(began.query_id, run_start(suite_id, planned=2))
         with Sampler(hz=50, sources=[SteadySource()]) as sampler:
-            eventually(sampler.channels)
+            eventually(lambda: sampler.trace.latest(CPU.key))
             since_s = time.monotonic()
-            eventually(lambda: sampler.read_until_s() > since_s + 0.35)
+            eventually(lambda: sampler.trace.latest(CPU.key)[0] > since_s + 0.36)
             log = RunLog(sampler, history, row, history.record(row.id), by_length=False)
             yield Bench(history, sampler, log, suite_id, since_s)
 

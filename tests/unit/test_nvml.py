@@ -340,7 +340,7 @@ def test_energies_of_two_gpus_match_the_truth(fake_gpus: FakeGpus) -> None:
 def test_a_lost_gpu_is_missing_while_others_go_on_and_comes_back(
     fake_gpus: FakeGpus, eventually: Eventually
 ) -> None:
-    lost_from_s, lost_until_s = 0.5, 1.1
+    lost_from_s, lost_until_s = 0.8, 1.4
     counting = FakeGpu(
         uuid="GPU-counting",
         curve=PowerCurve.constant(200.0),
@@ -387,7 +387,7 @@ def test_a_lost_gpu_is_missing_while_others_go_on_and_comes_back(
 def test_a_machine_whose_only_gpu_is_lost_says_so(
     fake_gpus: FakeGpus, eventually: Eventually
 ) -> None:
-    fake_gpus([FakeGpu(lost_from_s=0.3)])
+    fake_gpus([FakeGpu(lost_from_s=0.7)])
     with Sampler(hz=20, sources=[Nvml()]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
         eventually(lambda: "failing" in sampler.probes()[0].reason)
@@ -407,25 +407,25 @@ def test_a_gpu_that_needs_a_fresh_start_gets_one_without_a_hole_in_the_others(
         curve=PowerCurve.constant(200.0),
         has_energy=has_energy,
         lost_by_field=True,
-        lost_from_s=0.3,
-        lost_until_s=0.5,
+        lost_from_s=0.7,
+        lost_until_s=0.9,
         lost_until_init=True,
         lost_error=lost_error,
     )
     epoch_s = fake_gpus([lost, SECOND])
     with Sampler(hz=20, sources=[Nvml(revive_s=0.3)]) as sampler:
         assert sampler.wait_ready(timeout_s=10.0)
-        eventually(lambda: time.monotonic() > epoch_s + 0.5)
+        eventually(lambda: time.monotonic() > epoch_s + 0.9)
         back_s = time.monotonic()
         eventually(lambda: sampler.trace.latest("nvml:GPU-lost")[0] > back_s)
         trace = sampler.trace
     seen_s = trace.curve("nvml:GPU-lost").time_s - epoch_s
-    assert not np.any((seen_s > 0.35) & (seen_s < 0.5))
+    assert not np.any((seen_s > 0.75) & (seen_s < 0.9))
     assert np.all(np.diff(trace.curve("nvml:GPU-lost").energy_j) >= 0.0)
     other = trace.curve("nvml:GPU-second")
     assert trace.window("nvml:GPU-second", other.time_s[0], other.time_s[-1]).coverage == 1.0
-    # Opening the whole source anew would take longer.
-    assert np.max(np.diff(other.time_s)) < 2.0
+    # Opening the whole source anew would take longer, and begin with a reset.
+    assert np.max(np.diff(other.time_s)) < reader.DEAD_S + reader.FIRST_DELAY_S
 
 
 def test_a_gpu_that_does_not_answer_at_first_is_read_once_it_does(
@@ -434,7 +434,7 @@ def test_a_gpu_that_does_not_answer_at_first_is_read_once_it_does(
     monkeypatch.setattr(reader, "RETRY_S", 0.02)
     # It is no failure, which would be waited out.
     monkeypatch.setattr(reader, "FIRST_DELAY_S", 60.0)
-    late = FakeGpu(uuid="GPU-late", lost_from_s=0.0, lost_until_s=0.4, lost_until_init=True)
+    late = FakeGpu(uuid="GPU-late", lost_from_s=0.0, lost_until_s=0.8, lost_until_init=True)
     fake_gpus([late, SECOND])
 
     def make() -> Nvml:
@@ -446,6 +446,6 @@ def test_a_gpu_that_does_not_answer_at_first_is_read_once_it_does(
         assert sampler.wait_ready(timeout_s=10.0)
         assert [channel.device for channel in sampler.channels()] == ["GPU-second"]
         assert "GPU 0 does not answer" in sampler.probes()[0].reason
-        eventually(lambda: sampler.trace.latest("nvml:GPU-late"), timeout_s=3.0)
+        eventually(lambda: sampler.trace.latest("nvml:GPU-late"))
         assert [channel.device for channel in sampler.channels()] == ["GPU-late", "GPU-second"]
         assert "does not answer" not in sampler.probes()[0].reason

@@ -62,7 +62,7 @@ def test_a_counter_at_odds_with_the_watts_is_billed_and_said_to_be_doubtful(
 
 def test_a_counter_that_stops_is_given_up_for_the_watts(fake_gpus: FakeGpus) -> None:
     steady = PowerCurve.constant(400.0)
-    fake_gpus([FakeGpu(curve=steady, frozen_from_s=0.1), replace(SECOND, curve=steady)])
+    fake_gpus([FakeGpu(curve=steady, frozen_from_s=0.6), replace(SECOND, curve=steady)])
 
     with closing(Nvml(check_s=0.3)) as nvml:
         nvml.probe()
@@ -209,16 +209,18 @@ def test_a_counter_that_never_worked_gives_way_to_the_watts(
 
 def test_a_reading_that_is_not_there_for_a_moment_restarts_nothing(fake_gpus: FakeGpus) -> None:
     # NVML_ERROR_NO_DATA
-    fake_gpus([FakeGpu(lost_from_s=10.1, lost_until_s=10.3, lost_error=21)], elapsed_s=10.0)
+    epoch_s = fake_gpus(
+        [FakeGpu(lost_from_s=10.5, lost_until_s=11.2, lost_error=21)], elapsed_s=10.0
+    )
     with closing(Nvml(revive_s=0.0)) as nvml:
         nvml.probe()
         nvml.open()
         before = init_calls()
-        time.sleep(0.15)
+        time.sleep(max(epoch_s + 10.52 - time.monotonic(), 0.0))
         for _ in range(2):
             with pytest.raises(OSError, match="No data"):
                 nvml.read()
-        time.sleep(0.2)
+        time.sleep(max(epoch_s + 11.22 - time.monotonic(), 0.0))
         assert len(nvml.read()) == 1
         assert init_calls() == before
         assert nvml.remarks() == ()
@@ -273,11 +275,11 @@ def test_clocks_that_are_low_for_no_want_are_not_throttled(reasons: int) -> None
 
 
 def test_a_lost_gpu_tells_no_gauges_and_the_others_do(fake_gpus: FakeGpus) -> None:
-    fake_gpus([FakeGpu(uuid="GPU-lost", lost_from_s=100.0), SECOND], elapsed_s=99.8)
+    epoch_s = fake_gpus([FakeGpu(uuid="GPU-lost", lost_from_s=100.0), SECOND], elapsed_s=99.4)
     with closing(Nvml()) as nvml:
         nvml.probe()
         nvml.open()
-        time.sleep(0.2)
+        time.sleep(max(epoch_s + 100.02 - time.monotonic(), 0.0))
         nvml.read()
         assert {reading.key.split(":")[1] for reading in nvml.read_gauges()} == {"GPU-second"}
         assert nvml.remarks()[0].startswith("GPU 0 does not answer (GPU is lost)")

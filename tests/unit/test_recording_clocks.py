@@ -25,6 +25,8 @@ pytestmark = [
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 SLEEPS_S = (3600, 120)
+LATE_S = 1.0
+"""Far less than it sleeps: so long may a busy machine take between two looks at its clocks."""
 
 PROGRAM = """
 import io, json, sys, time
@@ -92,15 +94,15 @@ def test_rows_after_a_suspend_tell_when_they_were_read(tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(told["rows"])))
     times_s = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in rows]
     marks_s = [at for at, row in zip(times_s, rows, strict=True) if row["mark"]]
-    assert marks_s == pytest.approx(marked_s, abs=0.05)
+    assert marks_s == pytest.approx(marked_s, abs=LATE_S)
     assert times_s == sorted(times_s)
-    assert told["ended"] == pytest.approx(marked_s[-1], abs=0.5)
+    assert told["ended"] == pytest.approx(marked_s[-1], abs=5 * LATE_S)
     part_s = [datetime.fromisoformat(each).timestamp() for each in told["part"]]
-    assert part_s == pytest.approx([marked_s[0], told["ended"]], abs=0.05)
+    assert part_s == pytest.approx([marked_s[0], told["ended"]], abs=LATE_S)
     for row, at_s in zip(rows, times_s, strict=True):
         began_s = datetime.fromisoformat(told["began"]).timestamp()
         asleep_s = at_s - began_s - float(row["seconds"])
-        assert min(abs(asleep_s - each) for each in (0, 3600, 3720)) < 0.1
+        assert min(abs(asleep_s - each) for each in (0, 3600, 3720)) < LATE_S
 
 
 LATELY_PROGRAM = """
@@ -146,8 +148,8 @@ def test_the_last_minutes_tell_when_they_were_read_whatever_the_machine_slept(
             heard.readline()
         said.close()
         told = json.loads(heard.read())
-    assert told["moments"] == pytest.approx(told["read"], abs=0.05)
+    assert told["moments"] == pytest.approx(told["read"], abs=LATE_S)
     # Several sources were read: each tells of the same suspend, and it is counted once.
     assert told["slept"] == pytest.approx(sum(SLEEPS_S), abs=0.1)
-    assert told["ended"] == pytest.approx(told["end"], abs=0.05)
+    assert told["ended"] == pytest.approx(told["end"], abs=LATE_S)
     assert told["kept"] == pytest.approx(told["ended"], abs=0.01)

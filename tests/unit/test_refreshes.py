@@ -139,25 +139,40 @@ def sampled() -> Iterator[list[Sampler]]:
 
 def after_a_mark(source: Moving, sampled: list[Sampler], eventually: Eventually) -> list[float]:
     """Mark once, at 1 Hz; return when it was read within half a second from there."""
-    sampler = Sampler(hz=1, sources=[source])
-    sampled.append(sampler)
-    sampler.start()
+    if not sampled:
+        sampled.append(Sampler(hz=1, sources=[source]))
+        sampled[0].start()
+    sampler = sampled[0]
     assert sampler.wait_ready(timeout_s=10.0)
     mark_s = time.monotonic()
     if (due_s := beat_after(mark_s, 1.0)) < mark_s + 0.6:
         # Then only the mark has it read.
-        eventually(lambda: time.monotonic() > due_s + 0.05)
+        eventually(lambda: source.read_at_s[-1] >= due_s)
         mark_s = time.monotonic()
     sampler.mark()
     eventually(lambda: time.monotonic() > mark_s + 0.5)
     return [at_s for at_s in source.read_at_s if mark_s <= at_s <= mark_s + 0.5]
 
 
+def closely_after_a_mark(
+    source: Moving, sampled: list[Sampler], eventually: Eventually
+) -> list[float]:
+    """The same after a mark at which no reading was late, as those of a busy machine are at times.
+
+    One that is never read closely is returned all the same.
+    """
+    for _ in range(10):
+        read_s = after_a_mark(source, sampled, eventually)
+        if max((b - a for a, b in pairwise(read_s)), default=1.0) < 0.03:
+            break
+    return read_s
+
+
 def test_a_mark_reads_a_slow_counter_on_until_it_was_refreshed_twice(
     make_channel: MakeChannel, sampled: list[Sampler], eventually: Eventually
 ) -> None:
     source = Moving(make_channel(period_s=0.1))
-    read_s = after_a_mark(source, sampled, eventually)
+    read_s = closely_after_a_mark(source, sampled, eventually)
     refreshes = [at_s // 0.1 for at_s in read_s]
     assert sum(later > earlier for earlier, later in pairwise(refreshes)) >= 2
     # No longer than it takes, and no more closely than tells something.
@@ -171,7 +186,7 @@ def test_a_source_that_leaves_out_what_did_not_move_is_known_as_sharply(
 ) -> None:
     """That it did not tells when the next refresh was: the reading before that is recorded."""
     source = Moving(make_channel(period_s=0.1), repeats=False)
-    read_s = after_a_mark(source, sampled, eventually)
+    read_s = closely_after_a_mark(source, sampled, eventually)
     curve = sampled[0].trace.curve(source.channel.key, read_s[0], read_s[-1])
     moved = np.flatnonzero(np.diff(curve.energy_j) > 0)
     assert len(moved) >= 2

@@ -99,7 +99,7 @@ def test_neither_a_wall_clock_set_back_nor_a_suspend_makes_or_loses_a_joule(
     after = watched.look()
     assert after["wall_s"] < before["wall_s"] - 3500
     assert after["ready"]
-    assert after["waited_s"] < 2.0
+    assert after["waited_s"] < 5.0
     for kind in ("counter", "power"):
         assert set(after["gaps"][kind]) == {Gap.NONE}
         assert after["joules"][kind] == pytest.approx(100 * after["seconds"][kind])

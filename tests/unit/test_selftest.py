@@ -118,8 +118,8 @@ def test_a_source_that_tells_only_what_is_new_has_a_period_all_the_same(
 
 def test_a_modelled_channel_is_no_sensor() -> None:
     began_s = time.monotonic()
-    assert examine(ModelledCpu(), 5.0, GO_ON) == ()
-    assert time.monotonic() - began_s < 2.0
+    assert examine(ModelledCpu(), 60.0, GO_ON) == ()
+    assert time.monotonic() - began_s < 30.0
 
 
 class Scripted:
@@ -216,7 +216,7 @@ def test_a_cancelled_test_ends_at_once_and_finds_nothing(make_channel: MakeChann
     began_s = time.monotonic()
     assert test.run() == ()
     assert test.is_cancelled
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < 30.0
     assert source.is_closed
 
 

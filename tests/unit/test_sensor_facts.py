@@ -159,7 +159,7 @@ def test_whichever_error_a_call_ends_with_it_is_no_reading_and_no_other_gpus_con
     steady = PowerCurve.constant(90.0)
     failing = [
         FakeGpu(uuid=f"GPU-{error}-{counts}", curve=steady, has_energy=counts, lost_error=error,
-                lost_from_s=10.5, energy_step_s=0.002)
+                lost_from_s=11.0, energy_step_s=0.002)
         for error in (NOT_SUPPORTED, GPU_IS_LOST, NO_DATA)
         for counts in (True, False)
     ]  # fmt: skip
@@ -167,7 +167,7 @@ def test_whichever_error_a_call_ends_with_it_is_no_reading_and_no_other_gpus_con
     with closing(Nvml()) as nvml:
         nvml.probe()
         assert len(nvml.open()) == len(nvml.read()) == 7
-        time.sleep(max(0.0, epoch_s + 10.51 - time.monotonic()))
+        time.sleep(max(0.0, epoch_s + 11.01 - time.monotonic()))
         for _ in range(2):
             assert [reading.key for reading in nvml.read()] == ["nvml:GPU-sound"]
 

@@ -33,6 +33,8 @@ from tests.hardware.plug_server import Device, serving
 from tests.unit.builders import half_read, silent
 from tests.unit.conftest import Eventually, MakeChannel
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 DOUBT = Doubt("dev:one", "%1: its counter is odd.", ("One",))
 
 
@@ -128,6 +130,8 @@ class Laptop:
         self.start_s = time.monotonic()
 
     def wait(self, seconds: float = 0.15) -> None:
+        """Have it read for so long: at the beginning, however late, and at the end."""
+        assert self.sampler.wait_until(time.monotonic())
         end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
             self.sampler.wait_until(end_s)
