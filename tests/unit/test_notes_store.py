@@ -38,6 +38,8 @@ from tests.unit.builders import half_read, outcome, query_start, stored_query
 from tests.unit.conftest import MakeChannel
 from tests.unit.test_bench_store import PLAN, item, run_start
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 NOTES = Notes(
     (Doubt("nvml:GPU-1", "%1: its counter and its watts disagree, %2 J.", ("GPU 0", "187")),),
     (Unread("rapl:package-0", "CPU 0", 0.25, "it did not answer"), Unread("b", "Card", 0.0, "")),

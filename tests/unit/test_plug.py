@@ -467,7 +467,8 @@ def test_a_silent_plug_is_told_and_read_when_it_is_back(
         device.pages, device.silent = shelly(61.0).pages, False
         key = f"plug:{device.address}"
         eventually(lambda: (sampler.trace.latest(key) or (0, 0))[1] == 61.0)
-        assert "failing" not in sampler.probes()[0].reason
+        # Nor does one that a busy machine answers late stay so.
+        eventually(lambda: "failing" not in sampler.probes()[0].reason)
     (channel,) = sampler.channels()
     assert channel.role is Role.WHOLE
 

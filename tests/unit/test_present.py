@@ -171,7 +171,7 @@ def test_what_is_shown_live_is_what_is_billed(
     make_channel: MakeChannel, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (standing_module, present_module):
-        monkeypatch.setattr(module, "SILENT_S", 0.4)
+        monkeypatch.setattr(module, "SILENT_S", 1.2)
     monkeypatch.setattr(sampler_module, "LATE_S", 0.1)
     monkeypatch.setattr(sampler_module, "WATCH_S", 0.02)
     cpu = make_channel("cpu", domain=Domain.CPU, kind=Kind.COUNTER, period_s=0.01)
@@ -194,7 +194,7 @@ def test_what_is_shown_live_is_what_is_billed(
         start_s = time.monotonic()
         time.sleep(0.1)
         end_s = time.monotonic()
-        assert sampler.wait_until(end_s)
+        assert sampler.wait_until(end_s, timeout_s=10.0)
         bill = account(sampler.trace, sampler.channels(), [Phase(WATCH, start_s, end_s)])
         assert {line.channel for line in bill.lines} == set(in_force(sampler))
         sources[0].answers = True
