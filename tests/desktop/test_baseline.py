@@ -105,7 +105,7 @@ def dialog(qtbot: QtBot, compute: Compute, services: Services, bridge: Bridge) -
 def test_idle_is_measured_with_a_button_and_shown(
     qtbot: QtBot, dialog: BaselineDialog, services: Services
 ) -> None:
-    with qtbot.waitSignal(dialog.kept, timeout=5000):
+    with qtbot.waitSignal(dialog.kept):
         qtbot.mouseClick(dialog.measure, Qt.MouseButton.LeftButton)
         assert dialog.cancel.isVisible()
         assert not dialog.measure.isVisible()
@@ -274,9 +274,9 @@ def test_the_staircase_ends_with_the_factors_of_the_machine(
 ) -> None:
     dialog = calibrating(qtbot, services, bridge, monkeypatch)
     qtbot.waitUntil(lambda: "Plug ◐ 45.0 W   CPU 0 ◐ 12.0 W" in dialog.watts.text())
-    with qtbot.waitSignal(dialog.made, timeout=10_000):
+    with qtbot.waitSignal(dialog.made):
         qtbot.mouseClick(dialog.begin, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: "▸ All cores" in texts(dialog), timeout=5000)
+        qtbot.waitUntil(lambda: "▸ All cores" in texts(dialog))
         assert "Step 3 of 6: All cores" in dialog.told.text()
     kept = Calibrations(services.history.store).latest()
     assert kept is not None
@@ -299,9 +299,9 @@ def test_a_cancelled_staircase_keeps_nothing(
 ) -> None:
     dialog = calibrating(qtbot, services, bridge, monkeypatch)
     dialog.start()
-    qtbot.waitUntil(lambda: machine.cpu_w == 40.0, timeout=5000)
+    qtbot.waitUntil(lambda: machine.cpu_w == 40.0)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: "Stopped" in dialog.told.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "Stopped" in dialog.told.text())
     assert dialog.isVisible()
     assert machine.cpu_w == 12.0
     assert Calibrations(services.history.store).latest() is None

@@ -129,13 +129,13 @@ def test_opened_file_is_loaded_and_stays_in_the_library(
     )
     wait_idle(qtbot, window)
     # A link to a file that is listed already is the same model.
-    qtbot.waitUntil(lambda: "SmolLM2" in window.strip._model.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "SmolLM2" in window.strip._model.text())
     window.engine.unload()
     wait_idle(qtbot, window)
     moved = tmp_path / "Moved.Q4_1.gguf"
     shutil.copy(starter, moved)
     window.models.open_file(moved)
-    qtbot.waitUntil(lambda: any(m.path == moved for m in window.models.models), timeout=10_000)
+    qtbot.waitUntil(lambda: any(m.path == moved for m in window.models.models))
     wait_idle(qtbot, window)
 
 
@@ -143,7 +143,7 @@ def test_bill_opens_with_its_curve(qtbot: QtBot, window: MainWindow) -> None:
     send(qtbot, window, "What is a watt?")
     wait_idle(qtbot, window)
     qtbot.mouseClick(views(window)[0].findChild(QPushButton, "bill"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(window.findChildren(QueryDialog)), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.findChildren(QueryDialog)))
     dialog = window.findChild(QueryDialog)
     from desktop.history.curve import CurvePlot
 
@@ -161,7 +161,7 @@ def test_stored_conversation_opens_again_tomorrow(qtbot: QtBot, window: MainWind
     window.chat.new_conversation()
     assert views(window) == [] or not window.chat.turns
     window.chat.open_conversation(conversation)
-    qtbot.waitUntil(lambda: len(window.chat.turns) == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(window.chat.turns) == 1)
     turn = window.chat.turns[0]
     assert (turn.question, turn.answer) == ("What is a watt?", answer)
     assert turn.record is not None
@@ -207,7 +207,7 @@ def test_unloading_gives_the_memory_back_and_the_next_question_loads_again(
     engine = window._services.engine
     assert engine.pid is not None
     window.engine.unload()
-    qtbot.waitUntil(lambda: not window.engine.is_loaded, timeout=5_000)
+    qtbot.waitUntil(lambda: not window.engine.is_loaded)
     assert engine.pid is None
     send(qtbot, window, "And a joule?")
     wait_idle(qtbot, window)
@@ -260,7 +260,7 @@ def test_what_was_typed_is_there_again_at_the_next_start(
     window.chat_page.prompt.setPlainText("Half a thought")
     window.close()
     again = MainWindow(start_services(), LIGHT)
-    qtbot.waitUntil(lambda: again.chat_page.prompt.toPlainText() == "Half a thought", timeout=5_000)
+    qtbot.waitUntil(lambda: again.chat_page.prompt.toPlainText() == "Half a thought")
     again.close()
     again.deleteLater()
 
@@ -310,7 +310,7 @@ def test_question_given_back_stands_before_what_was_typed_since(
     send(qtbot, window, "First question")
     window.chat_page.prompt.setPlainText("next draft")
     wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: "First" in window.chat_page.prompt.toPlainText(), timeout=3_000)
+    qtbot.waitUntil(lambda: "First" in window.chat_page.prompt.toPlainText())
     assert window.chat_page.prompt.toPlainText() == "First question\n\nnext draft"
 
 
@@ -320,7 +320,7 @@ def test_long_lines_of_code_can_be_reached(qtbot: QtBot) -> None:
     view.resize(400, 100)
     view.show()
     view.show_markdown("```\n" + "x" * 500 + "\n```")
-    qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0, timeout=2_000)
+    qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0)
     assert view.height() > view.document().size().height()
 
 

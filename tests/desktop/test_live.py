@@ -112,9 +112,9 @@ def test_axis_ends_on_a_round_number_above_the_curve(power_w: float, top_w: floa
 
 
 def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=15_000)
+    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text())
     assert window.strip.power_label.text().startswith("○")
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves))
     curve = next(iter(window.dock.plot._curves.values()))
 
     def drawn_w() -> np.ndarray:
@@ -122,7 +122,7 @@ def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow)
         watts = np.empty(0) if curve.yData is None else curve.yData
         return watts[np.isfinite(watts)]
 
-    qtbot.waitUntil(lambda: len(drawn_w()) > 10, timeout=15_000)
+    qtbot.waitUntil(lambda: len(drawn_w()) > 10)
     assert (drawn_w() > 0).all()
 
 
@@ -130,7 +130,7 @@ def test_hidden_plot_draws_nothing_and_paused_plot_stands_still(
     qtbot: QtBot, window: MainWindow
 ) -> None:
     plot = window.dock.plot
-    qtbot.waitUntil(lambda: bool(plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(plot._curves))
     window.dock.hide()
     assert not plot._timer.isActive()
     window.dock.show()
@@ -142,7 +142,7 @@ def test_hidden_plot_draws_nothing_and_paused_plot_stands_still(
     qtbot.wait(400)
     assert np.array_equal(curve.xData, before)
     plot.set_paused(False)
-    qtbot.waitUntil(lambda: not np.array_equal(curve.xData, before), timeout=3_000)
+    qtbot.waitUntil(lambda: not np.array_equal(curve.xData, before))
 
 
 def test_phases_are_shaded_where_they_happened(qtbot: QtBot, window: MainWindow) -> None:
@@ -194,7 +194,7 @@ def test_the_plot_is_folded_away_and_stays_so(qtbot: QtBot, window: MainWindow) 
 def test_every_span_draws_at_most_two_points_a_pixel(
     qtbot: QtBot, window: MainWindow, span_s: float
 ) -> None:
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves))
     series = window.live.series[0]
     series.pyramid.extend(np.random.default_rng(1).uniform(1, 5, 40_000))
     window.dock.plot.set_span(span_s)
@@ -264,10 +264,10 @@ def test_a_part_that_is_not_read_stands_in_the_legend_without_a_figure(
     qtbot: QtBot, window: MainWindow
 ) -> None:
     """And so it is seen why the total is not known."""
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves))
     silent = Counter("silent:gpu", SLOW_W, batch_s=1e9)
     window.live._sampler.add(silent)
-    qtbot.waitUntil(lambda: silent.channel in window.live._sampler.channels(), timeout=5_000)
+    qtbot.waitUntil(lambda: silent.channel in window.live._sampler.channels())
     window.moments.go_on()
     assert set(window.dock._entries) >= {"", silent.channel.key}
     assert window.dock._entries[""].text == "Total —"
