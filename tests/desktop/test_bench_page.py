@@ -185,7 +185,7 @@ def test_closing_in_the_middle_keeps_what_is_done(
 ) -> None:
     from monitor.store.history import History
 
-    chosen.bench_page.setup.limit.setValue(64)
+    chosen.bench_page.setup.limit.setValue(200)
     qtbot.mouseClick(chosen.bench_page.setup.start, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
         lambda: bool(chosen.bench.running and chosen.bench.running.done), timeout=60_000

@@ -202,11 +202,12 @@ def test_only_the_last_choice_is_looked_at(
     gate, looked = threading.Event(), []
     monkeypatch.setattr(
         "desktop.bench.model.make_plan",
-        lambda *arguments: looked.append(gate.wait(5)) or (_ for _ in ()).throw(OSError("x")),
+        lambda *arguments: looked.append(gate.wait(30)) or (_ for _ in ()).throw(OSError("x")),
     )
     for limit in range(1, 21):
         chosen.bench_page.setup.limit.setValue(limit)
     gate.set()
+    qtbot.waitUntil(lambda: bool(looked))
     qtbot.wait(800)
     assert len(looked) <= 3
 

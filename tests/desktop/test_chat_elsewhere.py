@@ -11,10 +11,17 @@ from desktop.window import MainWindow
 from monitor.loading import LoadOptions
 from monitor.store.conversations import Listed
 from monitor.store.records import Status
-from tests.desktop.talking import ANSWER_MS, ask, limit, send, views, wait_idle
-
-LONG = 600
-"""Tokens of an answer that is not over before a person has looked elsewhere."""
+from tests.desktop.talking import (
+    ANSWER_MS,
+    LONG,
+    STORY,
+    ask,
+    begin_story,
+    limit,
+    send,
+    views,
+    wait_idle,
+)
 
 
 def talk_with_two(qtbot: QtBot, window: MainWindow) -> tuple[str, str]:
@@ -23,9 +30,7 @@ def talk_with_two(qtbot: QtBot, window: MainWindow) -> tuple[str, str]:
     ask(qtbot, window, "What is a watt?")
     first = window.chat.conversation_id
     window.chat.new_conversation()
-    limit(window, LONG)
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     second = window.chat.conversation_id
     assert first
     assert second
@@ -106,10 +111,10 @@ def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow
 
 
 def test_what_has_to_wait_is_said_until_it_can_be_done(qtbot: QtBot, window: MainWindow) -> None:
-    limit(window, LONG)
+    limit(window, LONG, temperature=0.0)
     warning = window.chat_page.composer._warning
     assert not window.engine.is_loaded
-    send(qtbot, window, "Write a very long story about dragons.")
+    send(qtbot, window, STORY)
     send(qtbot, window, "Not yet")
     qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
     assert warning.isVisible(), "it stands there also when the model is loaded meanwhile"
@@ -187,8 +192,7 @@ def test_an_answer_that_ends_elsewhere_is_there_when_one_comes_back(
 
 
 def test_what_an_answer_costs_is_told_while_it_is_written(qtbot: QtBot, window: MainWindow) -> None:
-    limit(window, LONG)
-    send(qtbot, window, "Write a very long story about dragons.")
+    begin_story(qtbot, window)
     qtbot.waitUntil(lambda: window.chat.turns[0].so_far is not None, timeout=ANSWER_MS)
     (view,) = views(window)
     qtbot.waitUntil(lambda: "t/s" in view._stage.text(), timeout=ANSWER_MS)
@@ -240,9 +244,7 @@ def test_escape_in_the_chat_never_stops_a_benchmark(
 def test_a_menu_that_escape_closes_leaves_the_answer_alone(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    limit(window, LONG)
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     menu = views(window)[0].answer.menu(window.mapToGlobal(window.rect().center()))
     menu.popup(window.mapToGlobal(window.rect().center()))
     qtbot.waitUntil(menu.isVisible)
