@@ -284,7 +284,7 @@ def test_closing_the_window_ends_a_download_at_once(
     qtbot.waitUntil(lambda: bool(left_over()))
     began_s = time.monotonic()
     bridge.close()
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 20, "it waited for the hub"
     assert left_over()
 
 

@@ -580,7 +580,7 @@ def test_what_the_test_learned_stands_in_the_rows(
 ) -> None:
     waves = tuple((at / 50, 60.0 + 7 * (at % 9)) for at in range(2000))
     uneven = RaplZone("intel-rapl:0", "package-0", PowerCurve(waves))
-    with FakeSysfs(tmp_path / "sys", [uneven], update_s=0.02) as machine:
+    with FakeSysfs(tmp_path / "sys", [uneven], update_s=0.02, goes_first=True) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         page = open_page()
         qtbot.waitUntil(lambda: "CPU 0" in texts(page))
@@ -590,7 +590,12 @@ def test_what_the_test_learned_stands_in_the_rows(
         page.test_row.start_first()
         qtbot.waitUntil(lambda: page.test_row.is_running)
         assert page.test_row.cancel.isVisible()
-        qtbot.waitUntil(lambda: "Tested." in texts(page))
+        for _ in range(5):
+            qtbot.waitUntil(lambda: "Tested." in texts(page))
+            known = page.test_row._traits.all().values()
+            if any(each.verdict is Verdict.FOUND for each in known):
+                break
+            page.test_row.start()  # a busy machine read too late to be sure
         qtbot.waitUntil(lambda: "ms learned" in texts(page))
         assert not page.test_row.cancel.isVisible()
         # Once is enough.
