@@ -210,7 +210,7 @@ def test_a_model_is_downloaded_with_what_its_training_emitted(
 def test_a_download_is_cancelled_and_gone_on_with(
     qtbot: QtBot, hub: Hub, pane: DownloadPane, bridge: Bridge, services: Services
 ) -> None:
-    hub.pause_s = 0.05
+    hub.pause_s = 0.1
     open_repository(qtbot, pane)
     choose(pane, "Q8_0")
     pane.view.fetch.click()
