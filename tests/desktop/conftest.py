@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.app import make_application
@@ -18,6 +19,20 @@ from tests.desktop.talking import SHORT
 
 LASTING = ("power-", "window-reads", "hub", "live-carbon")
 """Beginnings of the names of threads that end by themselves a little later."""
+
+
+WAIT_MS = 30_000
+"""So long is waited for what comes at once on a machine that has nothing else to do."""
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """pytest-qt's own, which waits longer than its five seconds: a busy machine may take those to
+    start an engine or to give a thread its turn. What comes at once is not waited for longer."""
+    bot = QtBot(request)
+    bot.waitUntil = partial(bot.waitUntil, timeout=WAIT_MS)  # type: ignore[method-assign]
+    bot.waitSignal = partial(bot.waitSignal, timeout=WAIT_MS)  # type: ignore[method-assign]
+    return bot
 
 
 @pytest.fixture(scope="session")
@@ -75,8 +90,8 @@ def window(qtbot: QtBot, services: Services) -> Iterator[MainWindow]:
     set_default(services.history, SHORT.name)
     window = MainWindow(services, LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=10_000)
-    qtbot.waitUntil(lambda: window.chat.setup.name == SHORT.name, timeout=10_000)
+    qtbot.waitUntil(lambda: window.engine.model is not None)
+    qtbot.waitUntil(lambda: window.chat.setup.name == SHORT.name)
     yield window
     window.close()
     left = {t for t in threading.enumerate() if t.is_alive()} - before

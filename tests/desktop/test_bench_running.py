@@ -62,9 +62,9 @@ def two_parts(tmp_path: Path) -> Path:
 def chosen(qtbot: QtBot, window: MainWindow, two_parts: Path) -> MainWindow:
     window.show_page("bench")
     window.bench_page.setup.threads.setValue(2)
-    with qtbot.waitSignal(window.bench.looked, timeout=10_000):
+    with qtbot.waitSignal(window.bench.looked):
         window.bench_page.setup.open_suite(two_parts)
-    qtbot.waitUntil(window.bench_page.setup.start.isEnabled, timeout=10_000)
+    qtbot.waitUntil(window.bench_page.setup.start.isEnabled)
     return window
 
 
@@ -94,7 +94,7 @@ def test_what_is_left_is_told_as_surely_as_it_is_known(qtbot: QtBot, window: Mai
 
     model._on_event(Planned("x", "T", (STEP,), ()))
     assert "not known yet" in cost(1, None)
-    qtbot.waitUntil(lambda: window.live.kind is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.live.kind is not None)
     energy = figures.marked(window.live.kind, "300 J")
     assert energy != "300 J", "no figure without its kind"
     assert cost(4, Left(90.0, 300.0, is_rough=True)) == f" · roughly 1 min 30 s and {energy} left"
@@ -174,7 +174,7 @@ def test_gone_on_with_counts_what_was_done_before(qtbot: QtBot, chosen: MainWind
         qtbot.keyClick(chosen, Qt.Key.Key_Escape)
     result: SuiteResult = ended.args[0]
     assert result.suite.status is Status.STOPPED
-    qtbot.waitUntil(lambda: not chosen.bench.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not chosen.bench.busy)
     with qtbot.waitSignal(chosen.bench.ended, timeout=60_000):
         chosen.bench.resume(result.suite.id)
         qtbot.waitUntil(
@@ -202,11 +202,12 @@ def test_only_the_last_choice_is_looked_at(
     gate, looked = threading.Event(), []
     monkeypatch.setattr(
         "desktop.bench.model.make_plan",
-        lambda *arguments: looked.append(gate.wait(5)) or (_ for _ in ()).throw(OSError("x")),
+        lambda *arguments: looked.append(gate.wait(30)) or (_ for _ in ()).throw(OSError("x")),
     )
     for limit in range(1, 21):
         chosen.bench_page.setup.limit.setValue(limit)
     gate.set()
+    qtbot.waitUntil(lambda: bool(looked))
     qtbot.wait(800)
     assert len(looked) <= 3
 

@@ -17,10 +17,9 @@ from desktop.history.query_view import QueryDialog
 from desktop.services import start_services
 from desktop.theme.palette import LIGHT
 from desktop.window import MainWindow
-from monitor.presets import Preset, checked
 from monitor.store.database import Store
 from monitor.store.records import Status
-from tests.desktop.talking import ANSWER_MS, send, views, wait_idle
+from tests.desktop.talking import ANSWER_MS, STORY, begin_story, limit, send, views, wait_idle
 
 
 def shown_answer(view: TurnView) -> str:
@@ -32,10 +31,11 @@ def bill_text(view: TurnView) -> str:
 
 
 def test_answer_streams_and_its_bill_stands_below(qtbot: QtBot, window: MainWindow) -> None:
-    send(qtbot, window, "What is a watt?")
+    limit(window, 80, temperature=0.0)
+    send(qtbot, window, STORY)
     assert window.chat_page.prompt.toPlainText() == ""
     (view,) = views(window)
-    qtbot.waitUntil(lambda: len(shown_answer(view)) > 20, timeout=ANSWER_MS)
+    qtbot.waitUntil(lambda: bool(shown_answer(view)), timeout=ANSWER_MS)
     assert window.engine.busy, "text must be shown while it is written"
     wait_idle(qtbot, window)
     record = window.chat.turns[0].record
@@ -63,8 +63,7 @@ def test_second_turn_reuses_the_first_and_belongs_to_one_conversation(
 
 
 def test_stop_keeps_text_and_energy(qtbot: QtBot, window: MainWindow) -> None:
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 10, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
     record = window.chat.turns[0].record
@@ -77,8 +76,7 @@ def test_stop_keeps_text_and_energy(qtbot: QtBot, window: MainWindow) -> None:
 def test_killed_engine_keeps_the_answer_and_the_next_prompt_works(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     pid = window._services.engine.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -88,6 +86,7 @@ def test_killed_engine_keeps_the_answer_and_the_next_prompt_works(
     assert record.status is Status.FAILED
     assert record.text
     assert record.bill.total().joules
+    limit(window, 8)
     send(qtbot, window, "What is a watt?")
     wait_idle(qtbot, window)
     answer = window.chat.turns[1].record
@@ -129,13 +128,13 @@ def test_opened_file_is_loaded_and_stays_in_the_library(
     )
     wait_idle(qtbot, window)
     # A link to a file that is listed already is the same model.
-    qtbot.waitUntil(lambda: "SmolLM2" in window.strip._model.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "SmolLM2" in window.strip._model.text())
     window.engine.unload()
     wait_idle(qtbot, window)
     moved = tmp_path / "Moved.Q4_1.gguf"
     shutil.copy(starter, moved)
     window.models.open_file(moved)
-    qtbot.waitUntil(lambda: any(m.path == moved for m in window.models.models), timeout=10_000)
+    qtbot.waitUntil(lambda: any(m.path == moved for m in window.models.models))
     wait_idle(qtbot, window)
 
 
@@ -143,7 +142,7 @@ def test_bill_opens_with_its_curve(qtbot: QtBot, window: MainWindow) -> None:
     send(qtbot, window, "What is a watt?")
     wait_idle(qtbot, window)
     qtbot.mouseClick(views(window)[0].findChild(QPushButton, "bill"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(window.findChildren(QueryDialog)), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.findChildren(QueryDialog)))
     dialog = window.findChild(QueryDialog)
     from desktop.history.curve import CurvePlot
 
@@ -161,7 +160,7 @@ def test_stored_conversation_opens_again_tomorrow(qtbot: QtBot, window: MainWind
     window.chat.new_conversation()
     assert views(window) == [] or not window.chat.turns
     window.chat.open_conversation(conversation)
-    qtbot.waitUntil(lambda: len(window.chat.turns) == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: len(window.chat.turns) == 1)
     turn = window.chat.turns[0]
     assert (turn.question, turn.answer) == ("What is a watt?", answer)
     assert turn.record is not None
@@ -207,7 +206,7 @@ def test_unloading_gives_the_memory_back_and_the_next_question_loads_again(
     engine = window._services.engine
     assert engine.pid is not None
     window.engine.unload()
-    qtbot.waitUntil(lambda: not window.engine.is_loaded, timeout=5_000)
+    qtbot.waitUntil(lambda: not window.engine.is_loaded)
     assert engine.pid is None
     send(qtbot, window, "And a joule?")
     wait_idle(qtbot, window)
@@ -218,8 +217,7 @@ def test_unloading_gives_the_memory_back_and_the_next_question_loads_again(
 
 def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWindow) -> None:
     """A connection that refuses to write stands for a disk that is full."""
-    send(qtbot, window, "What is a watt?")
-    qtbot.waitUntil(lambda: bool(window.chat.turns[0].answer), timeout=ANSWER_MS)
+    begin_story(qtbot, window, tokens=80)
     store = window._services.history.store
     refuse_to_write(store, True)
     wait_idle(qtbot, window)
@@ -242,6 +240,7 @@ def test_full_disk_keeps_the_answer_on_the_screen(qtbot: QtBot, window: MainWind
     refuse_to_write(store, False)
     qtbot.waitUntil(lambda: not window._services.history.unstored(), timeout=ANSWER_MS)
     assert not list(store.path.parent.glob("unsaved-*.json"))
+    limit(window, 8)
     send(qtbot, window, "And a joule?")
     wait_idle(qtbot, window)
     assert "cannot be written at the moment" not in window.notice.text()
@@ -260,7 +259,7 @@ def test_what_was_typed_is_there_again_at_the_next_start(
     window.chat_page.prompt.setPlainText("Half a thought")
     window.close()
     again = MainWindow(start_services(), LIGHT)
-    qtbot.waitUntil(lambda: again.chat_page.prompt.toPlainText() == "Half a thought", timeout=5_000)
+    qtbot.waitUntil(lambda: again.chat_page.prompt.toPlainText() == "Half a thought")
     again.close()
     again.deleteLater()
 
@@ -310,7 +309,7 @@ def test_question_given_back_stands_before_what_was_typed_since(
     send(qtbot, window, "First question")
     window.chat_page.prompt.setPlainText("next draft")
     wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: "First" in window.chat_page.prompt.toPlainText(), timeout=3_000)
+    qtbot.waitUntil(lambda: "First" in window.chat_page.prompt.toPlainText())
     assert window.chat_page.prompt.toPlainText() == "First question\n\nnext draft"
 
 
@@ -320,14 +319,12 @@ def test_long_lines_of_code_can_be_reached(qtbot: QtBot) -> None:
     view.resize(400, 100)
     view.show()
     view.show_markdown("```\n" + "x" * 500 + "\n```")
-    qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0, timeout=2_000)
+    qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() > 0)
     assert view.height() > view.document().size().height()
 
 
 def test_escape_stops_the_answer_whatever_page_is_shown(qtbot: QtBot, window: MainWindow) -> None:
-    window.chat.set_setup(Preset("", sampling=checked({"max_tokens": 1500})))
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 40, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     window.show_page("history")
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     wait_idle(qtbot, window)
@@ -337,8 +334,8 @@ def test_escape_stops_the_answer_whatever_page_is_shown(qtbot: QtBot, window: Ma
 
 
 def test_answer_cut_at_its_limit_says_so(qtbot: QtBot, window: MainWindow) -> None:
-    window.chat.set_setup(Preset("", sampling=checked({"max_tokens": 12})))
-    send(qtbot, window, "Write a very long story about dragons.")
+    limit(window, 12)
+    send(qtbot, window, STORY)
     wait_idle(qtbot, window)
     (view,) = views(window)
     assert "limit of 12 tokens" in "\n".join(label.text() for label in view.findChildren(QLabel))

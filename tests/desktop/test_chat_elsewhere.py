@@ -11,11 +11,17 @@ from desktop.window import MainWindow
 from monitor.loading import LoadOptions
 from monitor.store.conversations import Listed
 from monitor.store.records import Status
-from tests.desktop.talking import ANSWER_MS, ask, limit, send, views, wait_idle
-
-SHORT_MS = 10_000
-LONG = 600
-"""Tokens of an answer that is not over before a person has looked elsewhere."""
+from tests.desktop.talking import (
+    ANSWER_MS,
+    LONG,
+    STORY,
+    ask,
+    begin_story,
+    limit,
+    send,
+    views,
+    wait_idle,
+)
 
 
 def talk_with_two(qtbot: QtBot, window: MainWindow) -> tuple[str, str]:
@@ -24,9 +30,7 @@ def talk_with_two(qtbot: QtBot, window: MainWindow) -> tuple[str, str]:
     ask(qtbot, window, "What is a watt?")
     first = window.chat.conversation_id
     window.chat.new_conversation()
-    limit(window, LONG)
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     second = window.chat.conversation_id
     assert first
     assert second
@@ -41,11 +45,11 @@ def row_of(window: MainWindow, conversation_id: str) -> Listed:
 
 def open_by_click(qtbot: QtBot, window: MainWindow, conversation_id: str) -> None:
     side = window.chat_page.side
-    qtbot.waitUntil(lambda: conversation_id in [r.id for r in side.model.rows], timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: conversation_id in [r.id for r in side.model.rows])
     at = next(n for n, row in enumerate(side.model.rows) if row.id == conversation_id)
     place = side.list.visualRect(side.model.index(at)).center()
     qtbot.mouseClick(side.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: window.chat.conversation_id == conversation_id, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: window.chat.conversation_id == conversation_id)
 
 
 def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
@@ -71,7 +75,7 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
         return side.model.detail(row_of(window, second))
 
     before = now()
-    qtbot.waitUntil(lambda: now() != before, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: now() != before)
     assert now().startswith("writing …"), "the cost goes on with the answer"
     open_by_click(qtbot, window, second)
     (view,) = views(window)
@@ -80,7 +84,7 @@ def test_another_conversation_is_read_while_the_answer_goes_on_in_its_own(
     qtbot.waitUntil(lambda: len(view.answer.text()) > written, timeout=ANSWER_MS)
     window.engine.stop()
     wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: window.notice.text() == "", timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: window.notice.text() == "")
     record = window.chat.turns[0].record
     assert record
     assert record.conversation_id == second
@@ -99,7 +103,7 @@ def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow
 
     before = tops()
     send(qtbot, window, "Not yet")
-    qtbot.waitUntil(composer._warning.isVisible, timeout=SHORT_MS)
+    qtbot.waitUntil(composer._warning.isVisible)
     qtbot.wait(50)
     assert tops() == before
     window.engine.stop()
@@ -107,10 +111,10 @@ def test_what_stands_in_the_way_moves_no_button(qtbot: QtBot, window: MainWindow
 
 
 def test_what_has_to_wait_is_said_until_it_can_be_done(qtbot: QtBot, window: MainWindow) -> None:
-    limit(window, LONG)
+    limit(window, LONG, temperature=0.0)
     warning = window.chat_page.composer._warning
     assert not window.engine.is_loaded
-    send(qtbot, window, "Write a very long story about dragons.")
+    send(qtbot, window, STORY)
     send(qtbot, window, "Not yet")
     qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
     assert warning.isVisible(), "it stands there also when the model is loaded meanwhile"
@@ -143,7 +147,7 @@ def test_one_types_on_after_a_click_in_the_list(qtbot: QtBot, window: MainWindow
     assert window.focusWidget() is side.list
     assert window.chat.conversation_id == first
     qtbot.keyClick(side.list, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: window.chat.conversation_id == second, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: window.chat.conversation_id == second)
     assert window.focusWidget() is prompt
 
 
@@ -157,11 +161,11 @@ def test_one_types_on_after_asking_again(qtbot: QtBot, window: MainWindow) -> No
     assert window.engine.busy
     assert window.focusWidget() is prompt
     wait_idle(qtbot, window)
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answers) == 2, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].answers) == 2)
     before = views(window)[0].answers.before
     before.setFocus()
     qtbot.mouseClick(before, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: window.chat.turns[0].answers[0].is_shown, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: window.chat.turns[0].answers[0].is_shown)
     assert window.focusWidget() is prompt
 
 
@@ -188,8 +192,7 @@ def test_an_answer_that_ends_elsewhere_is_there_when_one_comes_back(
 
 
 def test_what_an_answer_costs_is_told_while_it_is_written(qtbot: QtBot, window: MainWindow) -> None:
-    limit(window, LONG)
-    send(qtbot, window, "Write a very long story about dragons.")
+    begin_story(qtbot, window)
     qtbot.waitUntil(lambda: window.chat.turns[0].so_far is not None, timeout=ANSWER_MS)
     (view,) = views(window)
     qtbot.waitUntil(lambda: "t/s" in view._stage.text(), timeout=ANSWER_MS)
@@ -211,9 +214,9 @@ def test_escape_in_the_chat_never_stops_a_benchmark(
         'title = "One"\nidle_s = 0\nwarm_up = 0\n[[parts]]\ntask = "custom"\ndata = "a.jsonl"\n'
     )
     window.show_page("bench")
-    with qtbot.waitSignal(window.bench.looked, timeout=SHORT_MS):
+    with qtbot.waitSignal(window.bench.looked):
         window.bench_page.setup.open_suite(suite)
-    qtbot.waitUntil(window.bench_page.setup.start.isEnabled, timeout=SHORT_MS)
+    qtbot.waitUntil(window.bench_page.setup.start.isEnabled)
     window.bench_page.setup.start.click()
     qtbot.waitUntil(lambda: window.bench.running is not None, timeout=ANSWER_MS)
     window.bench_page.running.pause.setChecked(True)
@@ -241,9 +244,7 @@ def test_escape_in_the_chat_never_stops_a_benchmark(
 def test_a_menu_that_escape_closes_leaves_the_answer_alone(
     qtbot: QtBot, window: MainWindow
 ) -> None:
-    limit(window, LONG)
-    send(qtbot, window, "Write a very long story about dragons.")
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].answer) > 20, timeout=ANSWER_MS)
+    begin_story(qtbot, window)
     menu = views(window)[0].answer.menu(window.mapToGlobal(window.rect().center()))
     menu.popup(window.mapToGlobal(window.rect().center()))
     qtbot.waitUntil(menu.isVisible)
@@ -283,7 +284,7 @@ def test_an_edited_question_has_its_files_as_chips(
     composer.send()
     wait_idle(qtbot, window)
     assert window.chat.turns[0].question == asked
-    qtbot.waitUntil(lambda: len(window.chat.turns[0].questions) == 2, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: len(window.chat.turns[0].questions) == 2)
     composer.edit(0)
     composer.attached._chips[0].click()
     composer.send()
@@ -311,7 +312,7 @@ def test_a_question_that_is_too_long_is_not_sent(qtbot: QtBot, window: MainWindo
     wait_idle(qtbot, window)
     composer = window.chat_page.composer
     window.chat_page.prompt.setPlainText("word " * 400)
-    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text())
     assert not composer.send_button.isEnabled()
     qtbot.keyClick(window.chat_page.prompt, Qt.Key.Key_Return)
     assert not window.engine.busy
@@ -321,11 +322,11 @@ def test_a_question_that_is_too_long_is_not_sent(qtbot: QtBot, window: MainWindo
     # Enter at once, before it is measured: one is refused, the other one only waits a moment.
     send(qtbot, window, "word " * 500)
     assert "being measured" in composer._warning.text()
-    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text())
     assert window.chat.turns == []
     send(qtbot, window, "together " * 60)
     assert window.chat.turns == []
-    qtbot.waitUntil(lambda: len(window.chat.turns) == 1, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: len(window.chat.turns) == 1)
     assert window.chat_page.prompt.toPlainText() == ""
     wait_idle(qtbot, window)
     record = window.chat.turns[0].record
@@ -339,7 +340,7 @@ def test_what_is_far_too_long_is_not_sent_to_a_model_that_is_not_loaded(
     assert not window.engine.is_loaded
     composer = window.chat_page.composer
     send(qtbot, window, "word " * 30_000)
-    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text(), timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: "cannot be sent" in composer._warning.text())
     assert not window.engine.busy
     assert window.chat.turns == []
     assert not composer.send_button.isEnabled()
@@ -353,7 +354,7 @@ def test_nothing_is_said_of_a_forecast_while_nothing_is_asked(
     assert not label.isVisible()
     assert not context.isVisible(), "no model is loaded, and nothing is said to it"
     window.chat_page.prompt.setPlainText("What is a watt?")
-    qtbot.waitUntil(label.isVisible, timeout=SHORT_MS)
+    qtbot.waitUntil(label.isVisible)
     # The starter's own template makes 36 of it once it is loaded.
     assert context.text() == "next: about 32 of 4,096 tokens"
     assert label.text() == "no forecast yet"
@@ -398,13 +399,13 @@ def test_the_field_stands_under_the_conversation(qtbot: QtBot, window: MainWindo
     window.resize(1400, 620)
     ask(qtbot, window, "line\n" * 60)
     bar = window.chat_page.transcript.verticalScrollBar()
-    qtbot.waitUntil(bar.isVisible, timeout=SHORT_MS)
+    qtbot.waitUntil(bar.isVisible)
     view, prompt = views(window)[0], window.chat_page.prompt
 
     def left(widget: object) -> int:
         return widget.mapTo(window, widget.rect().topLeft()).x()  # type: ignore[attr-defined]
 
-    qtbot.waitUntil(lambda: abs(left(view) - left(prompt)) <= 1, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: abs(left(view) - left(prompt)) <= 1)
 
 
 def test_a_step_that_leads_nowhere_is_grey(qtbot: QtBot, window: MainWindow) -> None:
@@ -413,7 +414,7 @@ def test_a_step_that_leads_nowhere_is_grey(qtbot: QtBot, window: MainWindow) -> 
     window.chat_page.regenerate()
     wait_idle(qtbot, window)
     switch = views(window)[0].answers
-    qtbot.waitUntil(switch.isVisible, timeout=SHORT_MS)
+    qtbot.waitUntil(switch.isVisible)
     assert switch.before.isEnabled()
     assert not switch.after.isEnabled()
     grey = switch.after.grab().toImage()
@@ -433,7 +434,7 @@ def test_the_context_that_is_told_is_of_the_conversation_that_is_shown(
     window.new_chat()
     assert window.strip._context.text() == "context 0 / 4,096"
     window.chat.open_conversation(conversation)
-    qtbot.waitUntil(lambda: window.strip._context.text() == before, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: window.strip._context.text() == before)
 
 
 def test_a_question_whose_file_is_still_read_says_what_it_waits_for(
@@ -445,5 +446,5 @@ def test_a_question_whose_file_is_still_read_says_what_it_waits_for(
     send(qtbot, window, "What is a watt?")
     assert "still being read" in composer._warning.text()
     assert window.chat.turns == []
-    qtbot.waitUntil(lambda: bool(composer.attached.attachments()), timeout=SHORT_MS)
-    qtbot.waitUntil(composer._warning.isHidden, timeout=SHORT_MS)
+    qtbot.waitUntil(lambda: bool(composer.attached.attachments()))
+    qtbot.waitUntil(composer._warning.isHidden)

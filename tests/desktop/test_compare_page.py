@@ -61,7 +61,7 @@ def opened(qtbot: QtBot, bridge: Bridge, history: History) -> ComparePage:
     qtbot.addWidget(page)
     page.resize(1100, 480)
     page.show()
-    qtbot.waitUntil(lambda: page.model.tests is not None, timeout=5_000)
+    qtbot.waitUntil(lambda: page.model.tests is not None)
     return page
 
 
@@ -85,7 +85,7 @@ def cell(page: ComparePage, row: int, key: str) -> Cell:
 
 def choose(qtbot: QtBot, page: ComparePage, **changes: object) -> None:
     """Choose something and wait until it is reckoned."""
-    with qtbot.waitSignal(page.model.reckoned, timeout=5_000):
+    with qtbot.waitSignal(page.model.reckoned):
         page.model.choose(**changes)
 
 
@@ -139,7 +139,7 @@ def test_a_header_ranks_by_its_column_and_again_turns_the_order(
 ) -> None:
     table = page.leaderboard.table
     section = KEYS.index("energy")
-    with qtbot.waitSignal(page.model.reckoned, timeout=5_000):
+    with qtbot.waitSignal(page.model.reckoned):
         table.horizontalHeader().sectionClicked.emit(section)
     assert texts(page, MODEL)[:3] == ["c Q4_K_M", "b Q4_K_M", "a Q4_K_M"]
     assert texts(page, RANK) == ["1", "2", "3", "—"]
@@ -200,7 +200,7 @@ def test_models_left_out_by_the_menu_come_back_and_one_alone_is_not_good_enough(
 ) -> None:
     page._list_models()
     actions = {action.text(): action for action in page.models.menu().actions()}
-    with qtbot.waitSignal(page.model.reckoned, timeout=5_000):
+    with qtbot.waitSignal(page.model.reckoned):
         actions["a"].trigger()
     assert texts(page, MODEL) == ["b Q4_K_M", "c Q4_K_M", "d Q4_K_M"]
     assert "1 hidden" in page.models.text()
@@ -219,7 +219,7 @@ def test_what_is_chosen_is_there_the_next_time(
     choose(qtbot, page, sort=EFFICIENCY, weights=weights, points=3.5)
     page.model.choose(view=View.PLANE, is_log=False, grouping=Grouping.FAMILY)
     page.hide()
-    qtbot.waitUntil(lambda: history.preference(PREFERENCE) is not None, timeout=5_000)
+    qtbot.waitUntil(lambda: history.preference(PREFERENCE) is not None)
     again = opened(qtbot, bridge, history)
     assert again.model.choice == page.model.choice
     assert again.plane_view.isVisible()
@@ -258,14 +258,14 @@ def test_good_enough_follows_the_slider_by_keyboard(qtbot: QtBot, page: CompareP
     assert cell(page, 1, MODEL).note.startswith("good enough")
     qtbot.keyClick(good.slider, Qt.Key.Key_End)
     assert good.slider.accessibleDescription() == "10 points"
-    qtbot.waitUntil(lambda: "Within 10 points" in good.sentence.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Within 10 points" in good.sentence.text())
 
 
 def test_weights_show_their_formula_and_order_the_rows(qtbot: QtBot, page: ComparePage) -> None:
     panel = page.leaderboard.panel
     panel.show_weights(page.model.choice.weights)
     assert "1 × share(score) + 1 × share(log J/item)" in panel.formula.text()
-    with qtbot.waitSignal(page.model.reckoned, timeout=5_000):
+    with qtbot.waitSignal(page.model.reckoned):
         panel.sliders["score"].setValue(0)
     assert page.model.choice.weights == {"energy": 1.0}
     assert texts(page, EFFICIENCY) == ["0.00", "0.67", "1.00", "—"]
@@ -322,7 +322,7 @@ def test_routing_is_simulated_on_demand_and_marked_so(
     view = plane_page.plane_view
     view.routing.setChecked(True)
     assert "being simulated" in view._progress.text()
-    qtbot.waitUntil(lambda: bool(plane_page.model.cascades), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(plane_page.model.cascades))
     assert "None of 2 pairs" in view._progress.text()  # b alone is cheaper
     cascade, best = view.plane._cascades[0]
     at = view.plane._pixel(best.joules_per_item, best.score)
@@ -432,7 +432,7 @@ def test_side_by_side_says_what_differs_in_words_and_aligns_the_curves(
     ]
     page = opened(qtbot, bridge, history)
     page.show_ids(ids)
-    qtbot.waitUntil(lambda: page.model.choice.view is View.SIDES, timeout=5_000)
+    qtbot.waitUntil(lambda: page.model.choice.view is View.SIDES)
     rows = page.sides.rows
     energies = [rows.index(0, column).data() for column in range(5)]
     assert energies[0] == "Energy"
@@ -459,7 +459,7 @@ def test_figures_side_by_side_are_not_cut(qtbot: QtBot, bridge: Bridge, history:
     page = opened(qtbot, bridge, history)
     page.resize(700, 400)
     page.show_ids([stored_query(history, bill=bill, tokens=tokens).id for _ in range(4)])
-    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 5, timeout=5_000)
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 5)
     table = page.sides.table
     for row in page.sides.rows.rows:
         for at, each in enumerate(row.cells):
@@ -492,7 +492,7 @@ def test_newest_runs_of_selected_rows_are_laid_side_by_side(
     assert not button.isEnabled()
     page.leaderboard.table.select_rows([0, 1])
     button.click()
-    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3)
     names = [page.sides.rows.index(row, 0).data() for row in range(page.sides.rows.rowCount())]
     assert "An item" in names
     assert "lower, −75 %" in page.sides.rows.index(names.index("An item"), 2).data()
@@ -509,7 +509,7 @@ def of_two_tests(qtbot: QtBot, bridge: Bridge, history: History) -> ComparePage:
     page = opened(qtbot, bridge, history)
     page.leaderboard.table.select_rows([0, 1])
     page.leaderboard.sides.click()
-    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3)
     return page
 
 
@@ -534,11 +534,11 @@ def test_of_a_suites_mean_it_is_said_which_test_is_laid_and_another_can_be_chose
     other = page.one_test.findText("Sounds")
     page.one_test.setCurrentIndex(other)
     page.one_test.activated.emit(other)
-    qtbot.waitUntil(lambda: "40.0 J" in energy(), timeout=5_000)
+    qtbot.waitUntil(lambda: "40.0 J" in energy())
     assert page.one_test.currentText() == "Sounds"
     ids = list(page.model.standing.entries[0].run_ids)
     page.show_ids([ids[0], page.model.standing.entries[1].run_ids[0]])
-    qtbot.waitUntil(lambda: not page.one_test.isVisible(), timeout=5_000)
+    qtbot.waitUntil(lambda: not page.one_test.isVisible())
 
 
 def test_where_another_test_is_refused_the_one_that_is_laid_stays_named(
@@ -549,7 +549,7 @@ def test_where_another_test_is_refused_the_one_that_is_laid_stays_named(
     assert purge_deleted(history.store, timedelta(seconds=-1)) == 4
     other = page.one_test.findText("Sounds")
     page.one_test.setCurrentIndex(other)
-    with qtbot.waitSignal(page.model.refused, timeout=5_000):
+    with qtbot.waitSignal(page.model.refused):
         page.one_test.activated.emit(other)
     assert page.one_test.currentText() == "Facts"
 
@@ -581,7 +581,7 @@ def test_the_verdict_is_that_of_the_runs_and_says_what_would_settle_it(
     ]
     page = opened(qtbot, bridge, history)
     page.show_ids(ids)
-    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 4, timeout=5_000)
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 4)
     index = page.sides.rows.index
     assert "cannot tell\n+13 % (" in index(0, 2).data()
     assert "higher\n+7" in index(0, 3).data()
@@ -596,10 +596,10 @@ def test_the_verdict_is_that_of_the_runs_and_says_what_would_settle_it(
 
 
 def test_what_cannot_be_compared_is_said(qtbot: QtBot, page: ComparePage) -> None:
-    with qtbot.waitSignal(page.said, timeout=5_000) as said:
+    with qtbot.waitSignal(page.said) as said:
         page.show_ids(["one"])
     assert "two to four" in said.args[0]
-    with qtbot.waitSignal(page.said, timeout=5_000) as said:
+    with qtbot.waitSignal(page.said) as said:
         page.show_ids(["ffffffff", "eeeeeeee"])
     assert "no query" in said.args[0]
 
@@ -647,7 +647,7 @@ def test_a_test_whose_items_are_lost_says_why_it_lists_nothing(
     assert "missing" not in page._notes.text()
     history.store.write(lambda db: db.execute("delete from bench_items")).result()
     page.refresh()
-    qtbot.waitUntil(lambda: "items of its runs are missing" in page._notes.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "items of its runs are missing" in page._notes.text())
 
 
 def test_what_was_asked_stands_over_queries_side_by_side(
@@ -656,7 +656,7 @@ def test_what_was_asked_stands_over_queries_side_by_side(
     ids = [stored_query(history, prompt).id for prompt in ("What is\na watt?",) * 2 + ("And",)]
     page = opened(qtbot, bridge, history)
     page.show_ids(ids[:2])
-    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3, timeout=5_000)
+    qtbot.waitUntil(lambda: page.sides.rows.columnCount() == 3)
     assert page.sides._asked.text() == "What is a watt?"
     page.show_ids(ids[1:])
     qtbot.waitUntil(lambda: page.sides._asked.text() == "A: What is a watt? · B: And")

@@ -77,7 +77,7 @@ def settled(qtbot: QtBot, window: Typing) -> Typing:
     """Wait until what was asked and changed by now has come back."""
     done: list[object] = []
     window.bridge.read(lambda: None, lambda _: window.bridge.change(lambda: None, done.append))
-    qtbot.waitUntil(lambda: bool(done), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(done))
     return window
 
 

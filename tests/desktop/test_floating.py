@@ -101,14 +101,21 @@ def joules(meter: FloatingMeter) -> float:
 def test_it_shows_watts_joules_and_the_hottest_device(qtbot: QtBot, meter: FloatingMeter) -> None:
     started_s = time.monotonic()
     meter.open()
-    qtbot.waitUntil(lambda: "120 W" in meter.power.text(), timeout=4_000)
-    qtbot.waitUntil(lambda: time.monotonic() - started_s > 1.0)
-    qtbot.waitUntil(lambda: "J" in meter.energy.text(), timeout=10_000)
+    opened_s = time.monotonic()
+    qtbot.waitUntil(lambda: "120 W" in meter.power.text())
+    qtbot.waitUntil(lambda: time.monotonic() - opened_s > 1.0)
+    qtbot.waitUntil(lambda: "J" in meter.energy.text())
     # As weak as its weakest part; the plug is the whole and no part.
     assert meter.power.text().startswith("◐")
     assert meter.energy.text().startswith("◐")
-    meter.refresh()
-    assert joules(meter) == pytest.approx(120 * (time.monotonic() - started_s), rel=0.3)
+
+    def least_j() -> float:
+        meter.refresh()
+        return 0.7 * 120 * (time.monotonic() - opened_s)
+
+    # A busy machine may have read the sensors a while ago; it does not stay behind.
+    qtbot.waitUntil(lambda: joules(meter) > least_j())
+    assert joules(meter) < 1.02 * 120 * (time.monotonic() - started_s)
     assert meter.heat.text() == "71 °C · GPU 0"
     assert "–" in meter.energy.toolTip(), "the interval is told as well"
 
@@ -133,10 +140,10 @@ def test_a_part_that_is_not_read_makes_the_watts_unknown(
     qtbot: QtBot, meter: FloatingMeter, machine: Machine
 ) -> None:
     meter.open()
-    qtbot.waitUntil(lambda: "120 W" in meter.power.text(), timeout=4_000)
+    qtbot.waitUntil(lambda: "120 W" in meter.power.text())
     assert meter.power.toolTip() == "◐ integrated from the sensor's watts"
     machine.has_gpu = False
-    qtbot.waitUntil(lambda: meter.power.text() == "—", timeout=5_000)
+    qtbot.waitUntil(lambda: meter.power.text() == "—")
     assert meter.power.toolTip() == "Not read, so that the total is not known: GPU 0."
 
 
@@ -165,9 +172,12 @@ def test_joules_begin_anew_by_double_click_button_and_opening(
         meter.refresh()
         before_j = joules(meter)
         begin()
-        qtbot.wait(60)
-        meter.refresh()
-        assert joules(meter) < before_j
+
+        def begun_anew(before_j: float = before_j) -> bool:
+            meter.refresh()
+            return "J" in meter.energy.text() and joules(meter) < before_j
+
+        qtbot.waitUntil(begun_anew)
 
 
 def test_it_stays_on_top_without_a_frame_and_the_program_ends_without_it(
@@ -258,7 +268,7 @@ def test_its_text_fits_in_large_letters_and_follows_the_theme(
     font.setPointSizeF(font.pointSizeF() * 2)
     meter.power.setFont(font)
     meter.open()
-    qtbot.waitUntil(lambda: "120 W" in meter.power.text(), timeout=4_000)
+    qtbot.waitUntil(lambda: "120 W" in meter.power.text())
     needed = QFontMetrics(font).horizontalAdvance(meter.power.text())
     assert meter.power.width() >= needed
 

@@ -120,21 +120,21 @@ def test_newest_first_older_ones_as_it_scrolls_and_a_row_opens(
 ) -> None:
     page = filled.history_page
     filled.show_page("history")
-    qtbot.waitUntil(lambda: page.model.rowCount() == PAGE, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == PAGE)
     assert page.model.index(0, 2).data() == f"Question {PAGE + 29}"
     page.table.scrollToBottom()
-    qtbot.waitUntil(lambda: page.model.rowCount() == PAGE + 30, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == PAGE + 30)
     prompts = [page.model.index(row, 2).data() for row in range(page.model.rowCount())]
     assert prompts == [f"Question {number}" for number in range(PAGE + 29, -1, -1)]
     page.table.selectRow(5)
-    qtbot.waitUntil(lambda: f"Question {PAGE + 24}" in texts(filled), timeout=20_000)
+    qtbot.waitUntil(lambda: f"Question {PAGE + 24}" in texts(filled))
     assert "● " in texts(filled)
 
 
 def test_missing_energy_is_a_dash_and_never_zero(qtbot: QtBot, few: MainWindow) -> None:
     page = few.history_page
     few.show_page("history")
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
     row = FEW - 1 - 3
     assert page.model.index(row, 3).data() == "—"
     assert page.model.index(row, 4).data() == "—"
@@ -144,7 +144,7 @@ def test_missing_energy_is_a_dash_and_never_zero(qtbot: QtBot, few: MainWindow) 
 def test_interval_and_kind_are_in_the_tooltip(qtbot: QtBot, few: MainWindow) -> None:
     page = few.history_page
     few.show_page("history")
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
     tip = page.model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert "28.9–29.1 J" in tip
     assert "counted" in tip
@@ -157,7 +157,7 @@ def test_an_energy_that_lacks_a_part_is_marked_in_its_row_and_on_its_page(
     stored_query(window._services.history, bill=lacking)
     page = window.history_page
     window.show_page("history")
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
     assert page.model.index(0, 3).data() == "≥ ● 200 J"
     tip = page.model.index(0, 3).data(Qt.ItemDataRole.ToolTipRole)
     assert "Not every part was read" in tip
@@ -172,7 +172,7 @@ def test_an_energy_that_lacks_a_part_is_marked_in_its_row_and_on_its_page(
 def page(qtbot: QtBot, few: MainWindow) -> HistoryPage:
     """The page over a few queries, read."""
     few.show_page("history")
-    qtbot.waitUntil(lambda: few.history_page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: few.history_page.model.rowCount() == FEW)
     return few.history_page
 
 
@@ -192,26 +192,26 @@ def figures_shown(page: HistoryPage) -> list[str]:
 def test_a_search_narrows_table_and_totals_and_going_back_undoes_it(
     qtbot: QtBot, page: HistoryPage
 ) -> None:
-    qtbot.waitUntil(lambda: "10" in figures_shown(page), timeout=20_000)
+    qtbot.waitUntil(lambda: "10" in figures_shown(page))
     qtbot.keyClicks(page.filter_bar.search, "question 7")
-    qtbot.waitUntil(lambda: prompts(page) == ["Question 7"], timeout=20_000)
-    qtbot.waitUntil(lambda: figures_shown(page)[:3] == ["● 27.0 J", "3.55 mg", "1"], timeout=20_000)
-    qtbot.waitUntil(lambda: chips(page) == ["“question 7”"], timeout=20_000)
+    qtbot.waitUntil(lambda: prompts(page) == ["Question 7"])
+    qtbot.waitUntil(lambda: figures_shown(page)[:3] == ["● 27.0 J", "3.55 mg", "1"])
+    qtbot.waitUntil(lambda: chips(page) == ["“question 7”"])
     qtbot.keyClicks(page.filter_bar.search, " nowhere")
-    qtbot.waitUntil(lambda: page.model.rowCount() == 0, timeout=20_000)
-    qtbot.waitUntil(lambda: figures_shown(page)[:3] == ["—", "—", "0"], timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == 0)
+    qtbot.waitUntil(lambda: figures_shown(page)[:3] == ["—", "—", "0"])
     page.state.back()
     page.state.back()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
     assert page.filter_bar.search.text() == ""
     page.state.forward()
-    qtbot.waitUntil(lambda: prompts(page) == ["Question 7"], timeout=20_000)
+    qtbot.waitUntil(lambda: prompts(page) == ["Question 7"])
 
 
 def test_conditions_from_the_menu_become_chips_that_remove_them(
     qtbot: QtBot, page: HistoryPage
 ) -> None:
-    qtbot.waitUntil(lambda: bool(page.filter_bar._choices.statuses), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(page.filter_bar._choices.statuses))
     page.filter_bar.more.menu().aboutToShow.emit()
     menus = {m.title(): m for m in page.filter_bar.more.menu().findChildren(QMenu)}
     assert [a.text() for a in menus["Quantisation"].actions()] == ["Q4_1"]
@@ -219,12 +219,12 @@ def test_conditions_from_the_menu_become_chips_that_remove_them(
     menus["Quantisation"].actions()[0].trigger()
     menus["Kind"].actions()[0].trigger()
     wanted = ["Quantisation: Q4_1", "Kind: ask", "Clear all"]
-    qtbot.waitUntil(lambda: chips(page) == wanted, timeout=20_000)
+    qtbot.waitUntil(lambda: chips(page) == wanted)
     assert page.state.place.to_address().endswith("quantisations=Q4_1&kinds=ask")
     shown = [c for c in page.filter_bar.findChildren(QToolButton, "chip") if not c.isHidden()]
     shown[0].click()
-    qtbot.waitUntil(lambda: chips(page) == ["Kind: ask"], timeout=20_000)
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: chips(page) == ["Kind: ask"])
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
 
 
 def test_an_address_is_the_place_it_was_made_of() -> None:
@@ -245,19 +245,19 @@ def test_deleted_queries_come_back_with_undo(
     assert page.actions_bar.compare.isEnabled()
     few.notice.say("An answer is not stored.", topic="unstored")
     page.actions_bar.delete.click()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 2, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 2)
     assert {"Question 7", "Question 5"}.isdisjoint(prompts(page))
-    qtbot.waitUntil(lambda: "2 queries were deleted" in few.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "2 queries were deleted" in few.notice.text())
     undo = next(b for b in few.notice.findChildren(QToolButton) if b.text() == "Undo")
     undo.click()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
     assert few.notice.text() == "An answer is not stored."
     page.table.selectRow(0)
     page.delete_selected()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1)
     few.notice.say("Something else was said since.")
     page._bring_back.trigger()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
     assert few.notice.text() == "1 query is back."
     page._bring_back.trigger()
     qtbot.waitUntil(
@@ -265,22 +265,21 @@ def test_deleted_queries_come_back_with_undo(
             few.notice.text()
             == "There is nothing to bring back. What is deleted is kept for 30 days."
         ),
-        timeout=20_000,
     )
 
 
 def test_the_list_stays_where_something_was_deleted(qtbot: QtBot, page: HistoryPage) -> None:
     page.table.selectRow(3)
     page.delete_selected()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1)
     assert [row.prompt for row in page.table.rows_selected()] == ["Question 5"]
     page.table.selectRow(FEW - 2)
     last = page.table.rows_selected()[0]
     page.delete_selected()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 2, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 2)
     assert [row.prompt for row in page.table.rows_selected()] == ["Question 1"]
     page.restore([last.number])
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW - 1)
     assert page.table.rows_selected() == [last]
 
 
@@ -303,7 +302,7 @@ def test_what_is_selected_stays_so_at_once_when_it_is_tagged(
     told: list[int] = []
     page.table.selected.connect(lambda rows: told.append(len(rows)))
     page.actions_bar.tag_wanted.emit("for Ghent")
-    qtbot.waitUntil(lambda: page.model.row(0).tags == ("for Ghent",), timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(0).tags == ("for Ghent",))
     assert len(page.table.rows_selected()) == FEW
     assert told[-1] == FEW
     assert len(told) < FEW  # row by row, thousands would hold the window up
@@ -363,32 +362,32 @@ def test_keys_stay_with_the_page_when_its_view_is_changed(
 
 def test_one_deleted_query_is_told_in_the_singular(qtbot: QtBot, few: MainWindow) -> None:
     few.show_page("history")
-    qtbot.waitUntil(lambda: few.history_page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: few.history_page.model.rowCount() == FEW)
     few.history_page.table.selectRow(2)
     few.history_page.delete_selected()
-    qtbot.waitUntil(lambda: "1 query was deleted" in few.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "1 query was deleted" in few.notice.text())
 
 
 def test_tags_and_notes_stay_with_their_query(qtbot: QtBot, page: HistoryPage) -> None:
     page.table.selectRow(1)
-    qtbot.waitUntil(lambda: page.view.findChild(QLineEdit) is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: page.view.findChild(QLineEdit) is not None)
     page.actions_bar.tag_wanted.emit("talk")
-    qtbot.waitUntil(lambda: page.model.row(1).tags == ("talk",), timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(1).tags == ("talk",))
     assert page.model.index(1, 2).data() == "#talk Question 8"
     note = page.view.findChild(QLineEdit)
     assert note is not None
     note.setText("for Ghent")
     note.returnPressed.emit()
-    qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent")
 
     def chips() -> list[QToolButton]:
         made = page.view.findChildren(QToolButton, "chip")
         return [chip for chip in made if chip.text() == "talk"]
 
     # The page is drawn anew once nothing is being written on it.
-    qtbot.waitUntil(lambda: bool(chips()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(chips()))
     chips()[0].click()
-    qtbot.waitUntil(lambda: page.model.row(1).tags == (), timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(1).tags == ())
 
 
 def test_a_query_is_run_again_just_as_it_was(
@@ -397,10 +396,10 @@ def test_a_query_is_run_again_just_as_it_was(
     page.table.selectRow(4)
     again = wait_for_button(qtbot, page, "Run again", "Question 5")
     again.click()
-    qtbot.waitUntil(lambda: few.engine.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: few.engine.busy)
     assert "Running the query again" in few.notice.text()
     qtbot.waitUntil(lambda: page.model.rowCount() == FEW + 1, timeout=60_000)
-    qtbot.waitUntil(lambda: not few.engine.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not few.engine.busy)
     newest = few._services.history.records(1)[0]
     assert (newest.prompt, newest.status, newest.settings["seed"]) == ("Question 5", "done", 5)
     assert newest.tokens.completion <= 12
@@ -422,7 +421,7 @@ def test_a_note_that_is_being_written_stays_whatever_happens_meanwhile(
     assert page.view.findChild(QLineEdit) is note
     note.setText("half a thought")
     note.returnPressed.emit()
-    qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought")
 
 
 def choose(qtbot: QtBot, page: HistoryPage, row: int) -> QLineEdit:
@@ -465,7 +464,7 @@ def test_a_note_that_could_not_be_stored_is_there_to_be_stored_later(
     assert note.text() == "for Ghent"
     refuse(False)
     leave(note)
-    qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(1).note == "for Ghent")
 
 
 def test_a_refused_note_that_is_taken_back_does_not_return(
@@ -481,7 +480,7 @@ def test_a_refused_note_that_is_taken_back_does_not_return(
     refuse(False)
     note.clear()
     leave(note)
-    qtbot.waitUntil(lambda: not page._notes, timeout=20_000)
+    qtbot.waitUntil(lambda: not page._notes)
     choose(qtbot, page, 0)
     assert not choose(qtbot, page, 1).text()
 
@@ -490,7 +489,7 @@ def test_a_note_outlives_a_page_that_moves_on_by_itself(qtbot: QtBot, page: Hist
     """As after a query that was run again, which is shown as it ends."""
     choose(qtbot, page, 1).setText("half a thought")
     page.show_latest()
-    qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(1).note == "half a thought")
 
 
 def test_a_note_that_was_refused_is_stored_as_the_window_closes(
@@ -517,10 +516,10 @@ def test_a_query_whose_model_is_gone_says_so(
     gone = replace(info_of(starter_path()), path=tmp_path / "gone.gguf")
     store(few._services.history, starter_path(), 77, 1.0, info=gone)
     page.refresh()
-    qtbot.waitUntil(lambda: page.model.row(0).prompt == "Question 77", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(0).prompt == "Question 77")
     page.table.selectRow(0)
     wait_for_button(qtbot, page, "Run again", "Question 77").click()
-    qtbot.waitUntil(lambda: "cannot be used" in few.notice.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "cannot be used" in few.notice.text())
     assert "gone.gguf" in few.notice.text()
 
 
@@ -532,7 +531,7 @@ def wait_for_button(qtbot: QtBot, page: HistoryPage, text: str, prompt: str) -> 
         found = [b for b in page.view.findChildren(QPushButton) if b.text() == text]
         return found[0] if prompt in titles and found else None
 
-    qtbot.waitUntil(lambda: shown() is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: shown() is not None)
     button = shown()
     assert button is not None
     return button
@@ -594,7 +593,7 @@ def test_a_click_on_a_bar_lists_the_queries_of_its_days(
 ) -> None:
     page.tabs.setCurrentIndex(1)
     chart = page.over_time.chart
-    qtbot.waitUntil(lambda: bool(chart.colors()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(chart.colors()))
     (start,) = chart._columns.starts
     assert start == date.today()
     assert f"{sum(20.0 + n for n in range(FEW) if n != 3):.0f} J" in chart.tip(start)
@@ -607,7 +606,7 @@ def test_a_click_on_a_bar_lists_the_queries_of_its_days(
     qtbot.keyClick(chart, Qt.Key.Key_Return)
     assert page.state.place.view is View.LIST
     assert page.state.place.chosen.since == date.today()
-    qtbot.waitUntil(lambda: page.model.rowCount() == FEW, timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.rowCount() == FEW)
 
 
 def test_what_cannot_be_split_by_component_says_why_it_is_not_and_so_does_its_picture(
@@ -642,7 +641,7 @@ def test_the_calendar_is_reached_by_keyboard_and_a_day_of_it_listed(
 ) -> None:
     page.tabs.setCurrentIndex(2)
     calendar = page.calendar.calendar
-    qtbot.waitUntil(lambda: calendar.level_of(date.today()) > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: calendar.level_of(date.today()) > 0)
     assert calendar.level_of(date.today() - timedelta(days=3)) == 0
     calendar.focusInEvent(QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason))
     assert "J" in calendar.accessibleDescription(), "the day where the arrows begin"
@@ -741,7 +740,7 @@ def test_a_row_that_lacks_a_part_is_marked_in_all_that_is_made_of_joules(
     history = few._services.history
     stored_query(history, "Question 78", bill=LACKING)
     page.refresh()
-    qtbot.waitUntil(lambda: page.model.row(0).prompt == "Question 78", timeout=20_000)
+    qtbot.waitUntil(lambda: page.model.row(0).prompt == "Question 78")
     model = page.model
     marked = [at for at in range(8) if str(model.data(model.index(0, at))).startswith("≥")]
     assert [model.headerData(at, Qt.Orientation.Horizontal) for at in marked] == [

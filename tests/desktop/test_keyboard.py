@@ -285,7 +285,7 @@ def test_an_answer_that_comes_late_is_dropped(qtbot: QtBot, open_finder: Open) -
     def find(typed: str) -> list[Hit]:
         asked.append(typed)
         if typed == "slow":
-            go_on.wait(10)
+            go_on.wait(60)
         return hits(f"found {typed}")
 
     finder = open_finder(FinderSource("Texts", find), FinderSource("More", find))
@@ -353,7 +353,7 @@ def test_a_slow_source_does_not_hold_the_window(qtbot: QtBot, open_finder: Open)
     go_on = threading.Event()
 
     def find(typed: str) -> list[Hit]:
-        assert not typed or go_on.wait(10)
+        assert not typed or go_on.wait(60)
         return hits("There")
 
     finder = open_finder(FinderSource("Slow", find))

@@ -1,6 +1,7 @@
 """The live plot's data: every zoom shows the truth, gaps stay gaps."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -67,12 +68,18 @@ def drawn(series: Series) -> np.ndarray:
     return series.pyramid.view(0, count, count).high
 
 
-def follow(model: LiveModel, seconds: float) -> None:
-    """Draw for some time, far more often than readings come."""
-    until_s = time.monotonic() + seconds
-    while time.monotonic() < until_s:
+def follow(model: LiveModel, holds: Callable[[], object]) -> None:
+    """Draw, far more often than readings come, until something holds; that may take a while."""
+    until_s = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until_s, "it did not happen in time"
         model.update()
         time.sleep(0.01)
+
+
+def known_count(series: Series) -> int:
+    """Return how many samples a curve shows that are known."""
+    return int(np.isfinite(drawn(series)).sum()) if series.pyramid.count else 0
 
 
 @given(
@@ -112,9 +119,9 @@ def test_axis_ends_on_a_round_number_above_the_curve(power_w: float, top_w: floa
 
 
 def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=15_000)
+    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text())
     assert window.strip.power_label.text().startswith("○")
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=15_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves))
     curve = next(iter(window.dock.plot._curves.values()))
 
     def drawn_w() -> np.ndarray:
@@ -122,7 +129,7 @@ def test_power_is_drawn_and_shown_in_the_strip(qtbot: QtBot, window: MainWindow)
         watts = np.empty(0) if curve.yData is None else curve.yData
         return watts[np.isfinite(watts)]
 
-    qtbot.waitUntil(lambda: len(drawn_w()) > 10, timeout=15_000)
+    qtbot.waitUntil(lambda: len(drawn_w()) > 10)
     assert (drawn_w() > 0).all()
 
 
@@ -130,7 +137,7 @@ def test_hidden_plot_draws_nothing_and_paused_plot_stands_still(
     qtbot: QtBot, window: MainWindow
 ) -> None:
     plot = window.dock.plot
-    qtbot.waitUntil(lambda: bool(plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(plot._curves))
     window.dock.hide()
     assert not plot._timer.isActive()
     window.dock.show()
@@ -142,7 +149,7 @@ def test_hidden_plot_draws_nothing_and_paused_plot_stands_still(
     qtbot.wait(400)
     assert np.array_equal(curve.xData, before)
     plot.set_paused(False)
-    qtbot.waitUntil(lambda: not np.array_equal(curve.xData, before), timeout=3_000)
+    qtbot.waitUntil(lambda: not np.array_equal(curve.xData, before))
 
 
 def test_phases_are_shaded_where_they_happened(qtbot: QtBot, window: MainWindow) -> None:
@@ -194,7 +201,7 @@ def test_the_plot_is_folded_away_and_stays_so(qtbot: QtBot, window: MainWindow) 
 def test_every_span_draws_at_most_two_points_a_pixel(
     qtbot: QtBot, window: MainWindow, span_s: float
 ) -> None:
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves))
     series = window.live.series[0]
     series.pyramid.extend(np.random.default_rng(1).uniform(1, 5, 40_000))
     window.dock.plot.set_span(span_s)
@@ -211,7 +218,7 @@ def test_a_part_that_is_published_in_batches_is_drawn_whole_and_the_total_with_i
     with Sampler(50, sources) as sampler:
         assert sampler.wait_ready()
         model = LiveModel(sampler)
-        follow(model, 0.9)
+        follow(model, lambda: known_count(model.total) > 20)
         total, fast, slow = model.series
         assert present(sampler).total_w == pytest.approx(SLOW_W + FAST_W, rel=0.01)
     for series, power_w in ((slow, SLOW_W), (fast, FAST_W), (total, SLOW_W + FAST_W)):
@@ -219,7 +226,7 @@ def test_a_part_that_is_published_in_batches_is_drawn_whole_and_the_total_with_i
         known = samples[np.isfinite(samples)]
         first = np.flatnonzero(np.isfinite(samples))[0]
         assert len(known) == len(samples) - first, "once begun there is no hole in it"
-        assert len(known) > 0.4 * 50
+        assert len(known) > 20
         assert known == pytest.approx(power_w, rel=0.02)
 
 
@@ -248,15 +255,16 @@ def test_a_part_that_goes_leaves_the_total_unknown_and_not_smaller(
     with Sampler(50, sources) as sampler:
         assert sampler.wait_ready()
         model = LiveModel(sampler)
-        follow(model, 0.5)
+        follow(model, lambda: known_count(model.total) > 5)
         sampler.remove("slow:gpu")
-        removed = model.sample_at(time.monotonic() - 0.02)
-        follow(model, 0.2)
+        model.update()
+        removed = model.total.pyramid.count
+        follow(model, lambda: model.total.pyramid.count > removed + 5)
         samples = drawn(model.total)
     known = np.flatnonzero(np.isfinite(samples[:removed]))
     assert samples[known] == pytest.approx(FAST_W + SLOW_W, rel=0.02)
     assert np.isnan(samples[known[-1] + 1 : removed]).all()
-    after = samples[removed + 2 :]
+    after = samples[removed:]
     assert after == pytest.approx(FAST_W, rel=0.02), "what it was known of is the total now"
 
 
@@ -264,10 +272,10 @@ def test_a_part_that_is_not_read_stands_in_the_legend_without_a_figure(
     qtbot: QtBot, window: MainWindow
 ) -> None:
     """And so it is seen why the total is not known."""
-    qtbot.waitUntil(lambda: bool(window.dock.plot._curves), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.dock.plot._curves))
     silent = Counter("silent:gpu", SLOW_W, batch_s=1e9)
     window.live._sampler.add(silent)
-    qtbot.waitUntil(lambda: silent.channel in window.live._sampler.channels(), timeout=5_000)
+    qtbot.waitUntil(lambda: silent.channel in window.live._sampler.channels())
     window.moments.go_on()
     assert set(window.dock._entries) >= {"", silent.channel.key}
     assert window.dock._entries[""].text == "Total —"
@@ -277,7 +285,7 @@ def test_a_model_stands_in_for_a_sensor_in_the_total_and_is_drawn_beside_it(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (present_module, standing_module):
-        monkeypatch.setattr(module, "SILENT_S", 0.6)
+        monkeypatch.setattr(module, "SILENT_S", 1.2)
     monkeypatch.setattr(sampler_module, "LATE_S", 0.1)
     monkeypatch.setattr(sampler_module, "WATCH_S", 0.02)
     sensor, model = Counter("cpu", FAST_W), Counter("model", SLOW_W)
@@ -285,13 +293,12 @@ def test_a_model_stands_in_for_a_sensor_in_the_total_and_is_drawn_beside_it(
     with Sampler(50, [sensor, model]) as sampler:
         assert sampler.wait_ready()
         live = LiveModel(sampler)
-        follow(live, 0.5)
+        follow(live, lambda: known_count(live.total) > 5)
         assert live.kind is Kind.COUNTER
         sensor.read = list  # it says nothing from now on
-        until_s = time.monotonic() + 5
-        while live.kind is not Kind.MODELLED and time.monotonic() < until_s:
-            follow(live, 0.05)
-        follow(live, 0.6)
+        follow(live, lambda: live.kind is Kind.MODELLED)
+        before = known_count(live.total)
+        follow(live, lambda: known_count(live.total) > before + 5)
         keys = [s.channel.key for s in live.series if s.channel]
         assert keys == ["cpu", "model"]
         assert present(sampler).total_w == pytest.approx(SLOW_W)
@@ -316,7 +323,7 @@ def test_cards_of_one_make_are_told_apart_in_the_legend(qtbot: QtBot) -> None:
         model = LiveModel(sampler)
         dock = LiveDock(model, Moments(sampler), LIGHT)
         qtbot.addWidget(dock)
-        follow(model, 0.6)
+        follow(model, lambda: known_count(model.total) > 5)
         dock.refresh()
         shown = [entry.text for entry in dock._entries.values()]
     assert [text.partition(" ●")[0] for text in shown] == [

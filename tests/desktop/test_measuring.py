@@ -77,7 +77,7 @@ def opened(qtbot: QtBot, bridge: Recorded) -> MeasureAgainDialog:
     dialog = MeasureAgainDialog(bridge, bridge._services.history, bridge.record, LIGHT)
     qtbot.addWidget(dialog)
     dialog.show()
-    qtbot.waitUntil(dialog.start.isEnabled, timeout=10_000)
+    qtbot.waitUntil(dialog.start.isEnabled)
     return dialog
 
 
@@ -87,8 +87,8 @@ def test_runs_are_shown_with_their_mean_and_a_verdict(qtbot: QtBot, bridge: Reco
     dialog.start.click()
     assert not dialog.start.isVisible()
     assert dialog.stop.isVisible()
-    qtbot.waitUntil(lambda: "less than the stored query: −1" in dialog.verdict.text(), timeout=5000)
-    qtbot.waitUntil(dialog.start.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: "less than the stored query: −1" in dialog.verdict.text())
+    qtbot.waitUntil(dialog.start.isVisible)
     assert "● 10.0 J (" in dialog.mean.text()
     assert "known to ± " in dialog.doubt.text()
     assert dialog.progress.text() == "5 runs."
@@ -106,7 +106,7 @@ def test_a_verdict_against_several_stored_runs_says_so(qtbot: QtBot, bridge: Rec
     bridge.joules = (10.0, 10.1, 9.9, 10.0, 10.05)
     dialog = opened(qtbot, bridge)
     dialog.start.click()
-    qtbot.waitUntil(lambda: "mean of its 2 stored runs: −1" in dialog.verdict.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "mean of its 2 stored runs: −1" in dialog.verdict.text())
 
 
 def test_a_precision_is_asked_for_and_what_it_takes_is_said(qtbot: QtBot, bridge: Recorded) -> None:
@@ -118,8 +118,8 @@ def test_a_precision_is_asked_for_and_what_it_takes_is_said(qtbot: QtBot, bridge
     dialog.most.setValue(9)
     assert dialog.plan() == Plan(precision=0.03, most=9)
     dialog.start.click()
-    qtbot.waitUntil(lambda: "runs in all" in dialog.notes.text(), timeout=5000)
-    qtbot.waitUntil(lambda: "cannot be told" in dialog.verdict.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "runs in all" in dialog.notes.text())
+    qtbot.waitUntil(lambda: "cannot be told" in dialog.verdict.text())
     assert "settle it" in dialog.verdict.text()
 
 
@@ -129,7 +129,7 @@ def test_a_run_that_lacks_a_part_is_left_out_and_that_is_said(
     bridge.joules = (10.0, 10.1, None, 9.9)
     dialog = opened(qtbot, bridge)
     dialog.start.click()
-    qtbot.waitUntil(lambda: "less than the stored query" in dialog.verdict.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "less than the stored query" in dialog.verdict.text())
     assert "● 10.0 J (" in dialog.mean.text()
     assert "1 of 4 (CPU package 0)" in dialog.notes.text()
     assert "One run is left out" in dialog.verdict.text()
@@ -141,7 +141,7 @@ def test_escape_stops_and_then_closes(qtbot: QtBot, bridge: Recorded) -> None:
     dialog.start.click()
     dialog.reject()
     assert bridge.cancelled
-    qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: not dialog.isVisible())
 
 
 def test_a_model_that_is_gone_cannot_be_measured_and_that_is_said(
@@ -152,7 +152,7 @@ def test_a_model_that_is_gone_cannot_be_measured_and_that_is_said(
     record = replace(bridge.record, model=model)
     dialog = MeasureAgainDialog(bridge, bridge._services.history, record, DARK)
     qtbot.addWidget(dialog)
-    qtbot.waitUntil(lambda: "cannot be used" in dialog.progress.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "cannot be used" in dialog.progress.text())
     assert not dialog.start.isEnabled()
 
 

@@ -89,7 +89,7 @@ def test_what_is_shown_and_copied_is_what_the_button_runs(
     # Installed: from now on the one thing to be done is to take it back.
     put(programs, "pkexec", f": > {rule}; echo '{BEGUN}'")
     dialog.install.click()
-    qtbot.waitUntil(lambda: "Done" in dialog.told.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Done" in dialog.told.text())
     assert visible(dialog) == {dialog.undo}
     assert dialog.script.toPlainText() == mend.undo_script
     assert copied(dialog) == by_hand(mend.undo_script)
@@ -120,14 +120,14 @@ def test_whoever_is_not_in_the_group_can_join_it_without_closing_it_to_others(
     assert copied(dialog) == by_hand(mend.script)
     assert not ran.exists()
     dialog.install.click()
-    qtbot.waitUntil(lambda: "Done" in dialog.told.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Done" in dialog.told.text())
     assert ran.read_text() == mend.script
     assert visible(dialog) == {dialog.undo}
 
     other = MendDialog(bridge, mend, host, is_denied=True)
     other.undo.click()
     other.undo.click()
-    qtbot.waitUntil(lambda: "Undone" in other.told.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Undone" in other.told.text())
     assert ran.read_text() == mend.undo_script
 
 

@@ -68,7 +68,7 @@ def choose(dialog: ModelsDialog, name: str) -> None:
 
 
 def add(qtbot: QtBot, dialog: ModelsDialog, *paths: Path) -> None:
-    with qtbot.waitSignal(dialog.changed, timeout=5000):
+    with qtbot.waitSignal(dialog.changed):
         dialog.add_paths(paths)
     wait_found(qtbot, dialog)
 
@@ -181,7 +181,7 @@ def test_removing_asks_and_forgets_what_a_model_is_listed_by(
     box = dialog.findChild(QMessageBox)
     assert box is not None
     assert str(folder) in box.text()
-    with qtbot.waitSignal(dialog.changed, timeout=5000):
+    with qtbot.waitSignal(dialog.changed):
         next(b for b in box.findChildren(QPushButton) if b.text() == "Remove").click()
     wait_found(qtbot, dialog)
     assert column(dialog) == ["Qwen-1B-Q8_0", "SmolLM2-135M-Instruct"]
@@ -226,7 +226,7 @@ def test_folders_and_gguf_files_can_be_dropped(
     enter = QDragEnterEvent(QPoint(5, 5), copy, data, left, none)
     dialog.dragEnterEvent(enter)
     assert enter.isAccepted()
-    with qtbot.waitSignal(dialog.changed, timeout=5000):
+    with qtbot.waitSignal(dialog.changed):
         dialog.dropEvent(QDropEvent(QPointF(5, 5), copy, data, left, none))
     wait_found(qtbot, dialog)
     assert {"Zephyr", "alpha"} < set(column(dialog))
@@ -246,16 +246,16 @@ def test_places_tell_what_is_read_and_switch_programs_off(
     qtbot: QtBot, dialog: ModelsDialog, services: Services, person: Path
 ) -> None:
     places = dialog.places
-    qtbot.waitUntil(lambda: "lmstudio" in places.switches, timeout=5000)
+    qtbot.waitUntil(lambda: "lmstudio" in places.switches)
     assert str(person / ".lmstudio/models") in places.text()
     assert "not found on this machine" in places.text()
     assert str(models_folder()) in places.text()
     places.switches["lmstudio"].click()
-    qtbot.waitUntil(lambda: "not read" in places.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "not read" in places.text())
     assert column(dialog) == ["SmolLM2-135M-Instruct"]
     assert unread_programs(services.history) == {"lmstudio"}
     places.switches["lmstudio"].click()
-    qtbot.waitUntil(lambda: len(column(dialog)) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(column(dialog)) == 2)
 
 
 def test_a_place_that_is_gone_is_said_and_can_be_removed(
@@ -265,7 +265,7 @@ def test_a_place_that_is_gone_is_said_and_can_be_removed(
     add(qtbot, dialog, tmp_path / "usb")
     (tmp_path / "usb").rmdir()
     dialog.refresh()
-    qtbot.waitUntil(lambda: "It is not there now" in dialog.places.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "It is not there now" in dialog.places.text())
     wanted = f"Remove {tmp_path / 'usb'} from the list"
     button = next(
         b for b in dialog.places.findChildren(QToolButton) if b.accessibleName() == wanted
@@ -273,7 +273,7 @@ def test_a_place_that_is_gone_is_said_and_can_be_removed(
     button.click()
     box = dialog.findChild(QMessageBox)
     assert box is not None
-    with qtbot.waitSignal(dialog.changed, timeout=5000):
+    with qtbot.waitSignal(dialog.changed):
         box.findChildren(QPushButton)[0].click()
     assert len(model_places(services.history)[0]) == 2
 

@@ -76,8 +76,8 @@ def on_page(window: MainWindow) -> list[str]:
 
 def test_watts_are_one_figure_wherever_they_are_shown(qtbot: QtBot, window: MainWindow) -> None:
     window.watch.open_meter()
-    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text(), timeout=5_000)
-    qtbot.waitUntil(lambda: "" in window.dock._entries, timeout=5_000)
+    qtbot.waitUntil(lambda: "W" in window.strip.power_label.text())
+    qtbot.waitUntil(lambda: "" in window.dock._entries)
     # Between two beats: the page that comes shows what the others do.
     window.show_page("sensors")
     qtbot.waitUntil(lambda: len(totals(window)) == 4)
@@ -105,7 +105,7 @@ def test_the_sampler_is_looked_at_once_a_moment_and_not_while_nothing_is_shown(
         return present(sampler)
 
     monkeypatch.setattr(moments_module, "present", counted)
-    qtbot.waitUntil(lambda: bool(window.dock._entries), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(window.dock._entries))
     window.moments._timer.stop()  # the moments pass by the test
     window.watch.open_meter()
     window.show_page("sensors")

@@ -70,9 +70,7 @@ def test_a_plug_is_tried_added_and_shows_its_watts(
     assert [plug.name for plug in plugs(services.history)] == ["Desk"]
     assert sampled(services) == [f"plug:{device.address}"]
     assert (dialog.address.text(), dialog.new_name.text()) == ("", "")
-    qtbot.waitUntil(
-        lambda: rows(dialog) == [f"Desk · Shelly · {device.address}\n◐ 48.2 W"], timeout=10_000
-    )
+    qtbot.waitUntil(lambda: rows(dialog) == [f"Desk · Shelly · {device.address}\n◐ 48.2 W"])
 
 
 def test_what_is_no_plug_is_told_and_what_was_typed_stays(
@@ -128,7 +126,7 @@ def test_a_plug_is_renamed_and_removed(
         qtbot.waitUntil(lambda: rows(dialog)[0].startswith("Table ·"))
         assert not dialog.problem.isVisible()
         channels = services.sampler.channels
-        qtbot.waitUntil(lambda: "Table" in {c.label for c in channels()}, timeout=10_000)
+        qtbot.waitUntil(lambda: "Table" in {c.label for c in channels()})
         assert "Desk" not in {c.label for c in channels()}
         dialog.list.setCurrentRow(1)
         assert dialog.name.text() == "Shelf"
@@ -149,7 +147,7 @@ def test_a_plug_that_is_off_says_why_in_its_row(
     qtbot.waitUntil(lambda: "Added" in dialog.told.text())
     device.status = 503
     monkeypatch.setattr("desktop.settings.plugs.FRESH_S", 0.0)
-    qtbot.waitUntil(lambda: "cannot answer now (503)" in rows(dialog)[0], timeout=10_000)
+    qtbot.waitUntil(lambda: "cannot answer now (503)" in rows(dialog)[0])
 
 
 def test_a_plug_is_titled_by_its_name_on_the_sensors_page(
@@ -169,7 +167,7 @@ def test_a_plug_is_titled_by_its_name_on_the_sensors_page(
         let_read(services.sampler, plugs(services.history))
         # The reason under it may name the plug too, but says more than its name.
         expected = [("", name), ("muted", plug.address)]
-        qtbot.waitUntil(lambda expected=expected: titles() == expected, timeout=10_000)
+        qtbot.waitUntil(lambda expected=expected: titles() == expected)
         rename_plug(services.history, plug.address, "Table")
 
 

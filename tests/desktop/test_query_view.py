@@ -173,10 +173,10 @@ def test_what_is_doubtful_in_a_bill_stands_over_it(qtbot: QtBot, kept: Kept) -> 
 def test_moving_along_the_curve_marks_what_was_written_then(qtbot: QtBot, scrub: Scrub) -> None:
     assert scrub.text
     qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 3.5))
-    qtbot.waitUntil(lambda: marked(scrub.text) == " joules", timeout=2_000)
+    qtbot.waitUntil(lambda: marked(scrub.text) == " joules")
     assert "● 20.0 W" in scrub.readout.text()
     qtbot.mouseMove(scrub.curve.viewport(), place_of(scrub, 0.5))
-    qtbot.waitUntil(lambda: marked(scrub.text) == "", timeout=2_000)
+    qtbot.waitUntil(lambda: marked(scrub.text) == "")
 
 
 def test_a_silence_is_drawn_and_told_at_what_was_counted(qtbot: QtBot) -> None:
@@ -291,7 +291,7 @@ def test_the_mouse_over_the_text_marks_the_curve(qtbot: QtBot, scrub: Scrub) -> 
     cursor.setPosition(TEXT.index("second") + 3)
     at = scrub.text.cursorRect(cursor).center()
     qtbot.mouseMove(scrub.text.viewport(), at)
-    qtbot.waitUntil(lambda: marked(scrub.text) == " second", timeout=2_000)
+    qtbot.waitUntil(lambda: marked(scrub.text) == " second")
     assert scrub.curve.moment_s == pytest.approx(1 + 8 * 5 / 11, abs=1e-3)
 
 
@@ -326,7 +326,7 @@ def test_heat_tints_the_half_that_took_more_and_says_how_it_knows(
         scrub.text.document().findBlockByNumber(n).layout()
         for n in range(scrub.text.document().blockCount())
     ]
-    qtbot.waitUntil(lambda: all(layout.formats() for layout in layouts), timeout=2_000)
+    qtbot.waitUntil(lambda: all(layout.formats() for layout in layouts))
     grounds = [
         range_.format.background().color().name() for each in layouts for range_ in each.formats()
     ]
@@ -337,7 +337,7 @@ def test_heat_tints_the_half_that_took_more_and_says_how_it_knows(
     assert "● 58.2 J a token" in told
     assert "regressed" not in told
     scrub.heat.setChecked(False)
-    qtbot.waitUntil(lambda: not layouts[0].formats(), timeout=2_000)
+    qtbot.waitUntil(lambda: not layouts[0].formats())
 
 
 def test_heat_of_short_tokens_is_said_to_be_regressed(qtbot: QtBot, tmp_path: Path) -> None:

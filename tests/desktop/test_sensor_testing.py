@@ -42,16 +42,16 @@ def test_a_test_ends_when_a_model_begins_to_work_and_is_made_up_for(
     monkeypatch.setattr(testing, "FIRST_MS", 100)
     services.sampler.wait_ready()
     row = SelfTestRow(bridge, services.history, services.sampler, host, seconds=30.0)
-    qtbot.waitUntil(lambda: row.is_running, timeout=5_000)
+    qtbot.waitUntil(lambda: row.is_running)
     bridge.load(starter, LoadOptions())
-    qtbot.waitUntil(lambda: "because a model began to work" in row.told.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "because a model began to work" in row.told.text())
     assert SensorTraits(services.history.store).all() == {}
     # When the model is at rest again it tests by itself.
-    qtbot.waitUntil(lambda: not bridge.busy, timeout=10_000)
-    qtbot.waitUntil(lambda: row.is_running, timeout=2_000)
+    qtbot.waitUntil(lambda: not bridge.busy)
+    qtbot.waitUntil(lambda: row.is_running)
     # One that a person has stopped is not begun again.
     row.stop()
-    qtbot.waitUntil(lambda: "Stopped; nothing was kept." in row.told.text(), timeout=2_000)
+    qtbot.waitUntil(lambda: "Stopped; nothing was kept." in row.told.text())
     qtbot.wait(250)
     assert not row.is_running
 
@@ -69,7 +69,7 @@ def test_what_is_known_of_the_sensors_is_asked_for_once_if_it_cannot_be_read(
     failed: list[str] = []
     bridge.read_failed.connect(failed.append)
     SelfTestRow(bridge, services.history, services.sampler, host)
-    qtbot.waitUntil(lambda: bool(failed), timeout=2_000)
+    qtbot.waitUntil(lambda: bool(failed))
     qtbot.wait(300)
     assert len(failed) == 1
     assert "cannot be read" in failed[0]
@@ -88,7 +88,7 @@ def test_a_test_that_a_person_began_and_stopped_is_not_begun_again(
     row = SelfTestRow(bridge, services.history, services.sampler, host, seconds=30.0)
     row.start()
     row.stop()
-    qtbot.waitUntil(lambda: "Stopped; nothing was kept." in row.told.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Stopped; nothing was kept." in row.told.text())
     qtbot.wait(700)
     assert not row.is_running
 
@@ -143,9 +143,9 @@ def test_that_a_model_is_at_work_is_said_until_it_has_ended(
     row = SelfTestRow(bridge, services.history, services.sampler, host)
     row.show_channels((CPU,))
     row.read()
-    qtbot.waitUntil(lambda: "Not tested on this machine yet" in row.told.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Not tested on this machine yet" in row.told.text())
     bridge.load(starter, LoadOptions())
     row.start()
     assert "A model is at work." in row.told.text()
-    qtbot.waitUntil(lambda: not bridge.busy, timeout=10_000)
-    qtbot.waitUntil(lambda: "Not tested on this machine yet" in row.told.text(), timeout=2_000)
+    qtbot.waitUntil(lambda: not bridge.busy)
+    qtbot.waitUntil(lambda: "Not tested on this machine yet" in row.told.text())

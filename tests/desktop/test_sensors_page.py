@@ -61,7 +61,7 @@ ACCURACY = Accuracy(0.05, 0.05, 0.5, "a test")
 def open_window(qtbot: QtBot) -> MainWindow:
     window = MainWindow(start_services(), LIGHT)
     window.show()
-    qtbot.waitUntil(lambda: window.engine.model is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.engine.model is not None)
     return window
 
 
@@ -134,8 +134,8 @@ def test_parts_are_told_from_what_they_contain_and_what_contains_them(
 ) -> None:
     counted.show_page("sensors")
     total = "Total ● 35.0 W = CPU ● 30.0 W + DRAM ● 5.00 W"
-    qtbot.waitUntil(lambda: total in texts(counted), timeout=10_000)
-    qtbot.waitUntil(lambda: texts(counted).count("● 44.0 W") == 2, timeout=5_000)
+    qtbot.waitUntil(lambda: total in texts(counted))
+    qtbot.waitUntil(lambda: texts(counted).count("● 44.0 W") == 2)
     lines = texts(counted).split("\n")
     assert lines.count("added") == 2
     # The core; LlamaWatt's window, its sampler and its engine.
@@ -159,8 +159,8 @@ def test_what_is_not_measured_is_left_out_and_a_plug_may_be_added(
     build_tree(tmp_path / "sys", [])
     monkeypatch.setenv("LLAMAWATT_SYSFS", str(tmp_path / "sys"))
     page = open_page()
-    qtbot.waitUntil(lambda: "Total ○" in texts(page), timeout=5_000)
-    with qtbot.waitSignal(page.plugs_wanted, timeout=1_000):
+    qtbot.waitUntil(lambda: "Total ○" in texts(page))
+    with qtbot.waitSignal(page.plugs_wanted):
         button(page, "Wall plugs …").click()
     assert "DRAM: not measured here, left out of the total." in said(page)
     assert "is not measured here: a wall plug would be a cross-check" in texts(page)
@@ -302,7 +302,7 @@ def test_a_doubt_is_a_warning_on_the_sources_card_and_in_the_channels_row(qtbot:
     for told, is_doubtful in ((probe, False), (doubted, True)):
         cards.show_probes([told], [sound, odd], {"nvml:odd": 50.0})
         table.show_doubts([told])
-        qtbot.waitUntil(lambda: "available" in texts(cards), timeout=1_000)
+        qtbot.waitUntil(lambda: "available" in texts(cards))
         assert ("available, but doubtful" in texts(cards)) is is_doubtful
         assert ("Its counter is odd." in texts(cards)) is is_doubtful
         warnings = [each for each in table.findChildren(QLabel, "warning") if each.isVisible()]
@@ -381,16 +381,16 @@ def test_a_large_machine_has_a_row_for_each_channel_and_device(
 ) -> None:
     with Asked(10.0, [Machine()]) as sampler:
         page = open_page(sampler)
-        qtbot.waitUntil(lambda: "Total ● 160 W" in texts(page), timeout=5_000)
+        qtbot.waitUntil(lambda: "Total ● 160 W" in texts(page))
         table = page.findChild(ChannelTable)
         assert table.height() < 15 * 32
-        qtbot.waitUntil(lambda: texts(page).split("\n").count("● 20.0 W") == 2 * 14, timeout=5_000)
+        qtbot.waitUntil(lambda: texts(page).split("\n").count("● 20.0 W") == 2 * 14)
         lines = texts(page).split("\n")
         assert "53 °C" in lines
         assert "power cap" in lines
         # A theme's colours come without a flicker of what is read.
         page.set_theme(DARK)
-        qtbot.waitUntil(lambda: texts(page).split("\n").count("● 20.0 W") == 2 * 14, timeout=500)
+        qtbot.waitUntil(lambda: texts(page).split("\n").count("● 20.0 W") == 2 * 14)
         page.hide()
         asked = sampler.times
         qtbot.wait(1_100)
@@ -400,7 +400,7 @@ def test_a_large_machine_has_a_row_for_each_channel_and_device(
 def test_strip_and_legend_show_the_counted_total_of_the_parts(
     qtbot: QtBot, counted: MainWindow
 ) -> None:
-    qtbot.waitUntil(lambda: counted.strip.power_label.text() == "● 35.0 W", timeout=10_000)
+    qtbot.waitUntil(lambda: counted.strip.power_label.text() == "● 35.0 W")
     assert [series.channel and series.channel.label for series in counted.live.series] == [
         None,
         "CPU 0",
@@ -414,13 +414,13 @@ def test_strip_and_legend_show_the_counted_total_of_the_parts(
 def test_idle_gpu_is_announced_once_and_the_page_has_the_command(
     qtbot: QtBot, counted: MainWindow
 ) -> None:
-    qtbot.waitUntil(lambda: "NVIDIA GPU" in counted.notice.text(), timeout=15_000)
+    qtbot.waitUntil(lambda: "NVIDIA GPU" in counted.notice.text())
     counted.notice.press("Show how")
     assert PAGES[counted.pages.currentIndex()] == "sensors"
-    qtbot.waitUntil(lambda: "-DGGML_CUDA=on" in texts(counted), timeout=15_000)
+    qtbot.waitUntil(lambda: "-DGGML_CUDA=on" in texts(counted))
     assert counted.notice.text() == ""
     history = counted._services.history
-    qtbot.waitUntil(lambda: "NVIDIA" in (history.preference("advice_read") or ""), timeout=3_000)
+    qtbot.waitUntil(lambda: "NVIDIA" in (history.preference("advice_read") or ""))
     assert counted.advice._find() is None
 
 
@@ -430,7 +430,7 @@ def test_absent_sources_are_one_line_until_it_is_opened(
     with FakeSysfs(tmp_path / "sys", [PACKAGE]) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         page = open_page()
-        qtbot.waitUntil(lambda: "Total ●" in texts(page), timeout=5_000)
+        qtbot.waitUntil(lambda: "Total ●" in texts(page))
         assert "This machine has no battery." not in texts(page)
         button(page, "Not on this machine").click()
         assert "Battery: This machine has no battery." in texts(page)
@@ -448,16 +448,16 @@ def test_a_source_that_vanishes_is_seen_and_what_the_sum_lacks_is_named(
     with FakeSysfs(tmp_path / "sys", [PACKAGE]) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         page = open_page()
-        qtbot.waitUntil(lambda: "Total ● 30.0 W" in texts(page), timeout=5_000)
+        qtbot.waitUntil(lambda: "Total ● 30.0 W" in texts(page))
         machine.remove(PACKAGE)
-        qtbot.waitUntil(lambda: "not answering" in texts(page).split("\n"), timeout=10_000)
+        qtbot.waitUntil(lambda: "not answering" in texts(page).split("\n"))
         card = texts(page.probe_list.urgent)
         assert "Processor's energy counters (RAPL)" in card
         assert "It was last read" in card
         assert "It is asked again by itself" in card
-        qtbot.waitUntil(lambda: "Restarted" in texts(page.probe_list.urgent), timeout=10_000)
+        qtbot.waitUntil(lambda: "Restarted" in texts(page.probe_list.urgent))
         # The box and the row of the channel stay.
-        qtbot.waitUntil(lambda: texts(page).split("\n").count("not read") >= 2, timeout=5_000)
+        qtbot.waitUntil(lambda: texts(page).split("\n").count("not read") >= 2)
         assert "Not read, so that the total is not known: CPU 0" in texts(page)
         assert "Not read, so that the total is not known: CPU 0." in said(page)
 
@@ -476,7 +476,7 @@ def test_the_self_test_names_a_source_that_hangs(
     assert page.test_row is not None
     page.test_row.start()
     words = "Not tested, because it did not answer: Processor's energy counters (RAPL)."
-    qtbot.waitUntil(lambda: words in texts(page), timeout=10_000)
+    qtbot.waitUntil(lambda: words in texts(page))
     os.close(os.open(counter, os.O_RDWR | os.O_NONBLOCK))
 
 
@@ -488,7 +488,7 @@ def test_counters_of_which_some_are_closed_are_mended_from_the_page(
     with FakeSysfs(tmp_path / "sys", [CLOSED, open_dram]) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         page = open_page()
-        qtbot.waitUntil(lambda: "DRAM 0" in texts(page), timeout=5_000)
+        qtbot.waitUntil(lambda: "DRAM 0" in texts(page))
         button(page, "Mend …").click()
         dialog = page.window().findChild(MendDialog)
         assert dialog.install.isVisible()
@@ -527,7 +527,7 @@ def test_who_is_not_in_the_group_of_a_rule_that_is_there_is_offered_to_join(
     rule = tmp_path / "70-llamawatt-rapl.rules"
     rule.touch()
     monkeypatch.setattr(mending, "RULE_FILE", str(rule))
-    qtbot.waitUntil(lambda: "denied" in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "denied" in texts(page))
     button(page, "Mend …").click()
     dialog = page.window().findChild(MendDialog)
     assert dialog.install.isVisible()
@@ -541,7 +541,7 @@ def test_closed_counters_are_mended_from_the_page(
 ) -> None:
     page, root, programs = denied
     counter = root / "class/powercap/intel-rapl:0/energy_uj"
-    qtbot.waitUntil(lambda: "denied" in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "denied" in texts(page))
     button(page, "Mend …").click()
     dialog = page.window().findChild(MendDialog)
     assert "CVE-2020-8694" in texts(dialog)
@@ -549,7 +549,7 @@ def test_closed_counters_are_mended_from_the_page(
     # Refused first: nothing has changed, and the person may try again.
     put_pkexec(programs, "exit 126")
     dialog.install.click()
-    qtbot.waitUntil(lambda: "nothing was changed" in texts(dialog), timeout=5_000)
+    qtbot.waitUntil(lambda: "nothing was changed" in texts(dialog))
     assert dialog.install.isEnabled()
     # What root's script does to the kernel's file is done here to the constructed one, which
     # then counts for a few seconds.
@@ -560,7 +560,7 @@ def test_closed_counters_are_mended_from_the_page(
         f"for n in $(/usr/bin/seq 1001 1600); do {count}; done >/dev/null 2>&1 & echo '{BEGUN}'",
     )
     dialog.install.click()
-    qtbot.waitUntil(lambda: "can be read now" in texts(dialog), timeout=5_000)
+    qtbot.waitUntil(lambda: "can be read now" in texts(dialog))
     dialog.close()
 
     def counts_for(words: str, is_there: bool) -> bool:
@@ -568,8 +568,8 @@ def test_closed_counters_are_mended_from_the_page(
             file.write(f"{int(time.monotonic() * 9e6 % 262143328850):020d}\n")
         return (words in texts(page)) is is_there
 
-    qtbot.waitUntil(lambda: counts_for("denied", is_there=False), timeout=5_000)
-    qtbot.waitUntil(lambda: counts_for("CPU 0", is_there=True), timeout=5_000)
+    qtbot.waitUntil(lambda: counts_for("denied", is_there=False))
+    qtbot.waitUntil(lambda: counts_for("CPU 0", is_there=True))
 
 
 # The self-test.
@@ -580,18 +580,23 @@ def test_what_the_test_learned_stands_in_the_rows(
 ) -> None:
     waves = tuple((at / 50, 60.0 + 7 * (at % 9)) for at in range(2000))
     uneven = RaplZone("intel-rapl:0", "package-0", PowerCurve(waves))
-    with FakeSysfs(tmp_path / "sys", [uneven], update_s=0.02) as machine:
+    with FakeSysfs(tmp_path / "sys", [uneven], update_s=0.02, goes_first=True) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         page = open_page()
-        qtbot.waitUntil(lambda: "CPU 0" in texts(page), timeout=5_000)
+        qtbot.waitUntil(lambda: "CPU 0" in texts(page))
         # By itself, as nothing is known of this machine's sensors.
         assert page.test_row is not None
-        qtbot.waitUntil(lambda: "Not tested on this machine yet" in texts(page), timeout=2_000)
+        qtbot.waitUntil(lambda: "Not tested on this machine yet" in texts(page))
         page.test_row.start_first()
-        qtbot.waitUntil(lambda: page.test_row.is_running, timeout=2_000)
+        qtbot.waitUntil(lambda: page.test_row.is_running)
         assert page.test_row.cancel.isVisible()
-        qtbot.waitUntil(lambda: "Tested." in texts(page), timeout=8_000)
-        qtbot.waitUntil(lambda: "ms learned" in texts(page), timeout=3_000)
+        for _ in range(5):
+            qtbot.waitUntil(lambda: "Tested." in texts(page))
+            known = page.test_row._traits.all().values()
+            if any(each.verdict is Verdict.FOUND for each in known):
+                break
+            page.test_row.start()  # a busy machine read too late to be sure
+        qtbot.waitUntil(lambda: "ms learned" in texts(page))
         assert not page.test_row.cancel.isVisible()
         # Once is enough.
         page.test_row.start_first()
@@ -609,7 +614,7 @@ def test_a_test_can_be_stopped(qtbot: QtBot, open_page: OpenPage) -> None:
     assert page.test_row is not None
     page.test_row.start()
     page.test_row.stop()
-    qtbot.waitUntil(lambda: "nothing was kept" in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "nothing was kept" in texts(page))
     assert not page.test_row.is_running
 
 
@@ -618,13 +623,13 @@ def test_cancel_leaves_page_and_keys_where_they_are(qtbot: QtBot, open_page: Ope
     page.resize(1000, 300)
     row = page.test_row
     assert row is not None
-    qtbot.waitUntil(lambda: "Model of the processor's power" in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "Model of the processor's power" in texts(page))
     row.start()
     row.cancel.setFocus()
     assert row.cancel.hasFocus()
     qtbot.mouseClick(row.cancel, Qt.MouseButton.LeftButton)
     assert row.begin.hasFocus()
-    qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
+    qtbot.waitUntil(lambda: not row.is_running)
     scroll = page.findChild(QScrollArea)
     assert scroll.verticalScrollBar().maximum() > 0
     assert scroll.verticalScrollBar().value() == 0
@@ -636,7 +641,7 @@ def test_a_test_that_begins_by_itself_moves_nothing(qtbot: QtBot, open_page: Ope
     page = open_page()
     row = page.test_row
     assert row is not None
-    qtbot.waitUntil(lambda: "Model of the processor's power" in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "Model of the processor's power" in texts(page))
     QApplication.processEvents()
     before = page.probe_list.mapTo(page, QPoint(0, 0))
     row.start()
@@ -644,7 +649,7 @@ def test_a_test_that_begins_by_itself_moves_nothing(qtbot: QtBot, open_page: Ope
     assert row.cancel.isVisible()
     assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
     row.stop()
-    qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
+    qtbot.waitUntil(lambda: not row.is_running)
     QApplication.processEvents()
     assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
 
@@ -656,13 +661,13 @@ def test_however_much_came_of_a_test_nothing_moves_and_all_of_it_can_be_read(
     page = open_page()
     row = page.test_row
     assert row is not None
-    qtbot.waitUntil(lambda: "There is no sensor to test" in texts(page), timeout=5_000)
+    qtbot.waitUntil(lambda: "There is no sensor to test" in texts(page))
     QApplication.processEvents()
     before = page.probe_list.mapTo(page, QPoint(0, 0))
     assert row.told.toolTip() == "", "there is room for it"
     monkeypatch.setattr(row, "_run", lambda _test: long)
     row.start()
-    qtbot.waitUntil(lambda: not row.is_running, timeout=5_000)
+    qtbot.waitUntil(lambda: not row.is_running)
     QApplication.processEvents()
     assert page.probe_list.mapTo(page, QPoint(0, 0)) == before
     for width in (1000, 800, 1200):
@@ -686,7 +691,7 @@ def test_a_sensor_that_stood_still_is_said_to(
     with FakeSysfs(tmp_path / "sys", [PACKAGE]) as machine:
         monkeypatch.setenv("LLAMAWATT_SYSFS", str(machine.root))
         page = open_page()
-        qtbot.waitUntil(lambda: "stood still" in texts(page), timeout=5_000)
+        qtbot.waitUntil(lambda: "stood still" in texts(page))
 
 
 # Where the page leads.

@@ -45,7 +45,7 @@ def texts(widget: object) -> str:
 def export(qtbot: QtBot, window: MainWindow, suffix: str, path: Path, at: int = 0) -> None:
     form = [form for form in window.deeds.exporter.forms() if form.suffix == suffix][at]
     window.deeds.exporter.write(form, Filter(text="t"), path)
-    qtbot.waitUntil(lambda: "Wrote" in window.notice.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Wrote" in window.notice.text())
     window.notice.hide()
 
 
@@ -83,7 +83,7 @@ def test_the_ending_that_was_typed_says_which_form_is_meant(
         answer = (str(path), kind)
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, answer=answer: answer)
         filled.deeds.exporter.ask(EVERYTHING)
-        qtbot.waitUntil(lambda: "Wrote" in filled.notice.text(), timeout=10_000)
+        qtbot.waitUntil(lambda: "Wrote" in filled.notice.text())
         filled.notice.hide()
         assert path.read_bytes().startswith(beginning), name
 
@@ -99,10 +99,10 @@ def test_a_single_query_is_exported_as_a_capsule_that_comes_back_in(
     ]  # fmt: skip
     path = tmp_path / "capsule.json"
     exporter.write(form, EVERYTHING, path, one)
-    qtbot.waitUntil(lambda: "Wrote" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Wrote" in filled.notice.text())
     assert json.loads(path.read_text())["query"]["id"] == browse.ids_of(one)[0]
     exporter.take_in(path)
-    qtbot.waitUntil(lambda: "here already" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "here already" in filled.notice.text())
 
 
 def test_an_export_that_cannot_be_written_says_why(
@@ -110,7 +110,7 @@ def test_an_export_that_cannot_be_written_says_why(
 ) -> None:
     form = filled.deeds.exporter.forms()[0]
     filled.deeds.exporter.write(form, EVERYTHING, tmp_path / "nowhere" / "out.html")
-    qtbot.waitUntil(lambda: "There is no folder" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "There is no folder" in filled.notice.text())
 
 
 def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path:
         rows[at] = ",".join(cells)
     path.write_text("\n".join([header, *rows]) + "\n")
     filled.deeds.exporter.take_in(path)
-    qtbot.waitUntil(lambda: "Queries taken in: 2" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Queries taken in: 2" in filled.notice.text())
     assert len(filled._services.history.browse.numbers(Filter(kinds=("import",)))) == 2
     filled.notice.hide()
     filled.deeds.exporter.take_in(path)
-    qtbot.waitUntil(lambda: "here already: 2" in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "here already: 2" in filled.notice.text())
     # One of the runs went on: it ends a second later.
     names, first = header.split(","), rows[0].split(",")
     ended, lasted = names.index("timestamp"), names.index("duration")
@@ -138,14 +138,14 @@ def test_emissions_come_back_in_once(qtbot: QtBot, filled: MainWindow, tmp_path:
     path.write_text("\n".join([header, ",".join(first), *rows[1:]]) + "\n")
     filled.deeds.exporter.take_in(path)
     told = "Queries taken in: 0; brought up to date: 1; here already: 1."
-    qtbot.waitUntil(lambda: told in filled.notice.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: told in filled.notice.text())
 
 
 def test_a_chart_is_saved_as_a_picture(qtbot: QtBot, filled: MainWindow, tmp_path: Path) -> None:
     page = filled.history_page
     filled.show_page("history")
     page.tabs.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: bool(page.over_time.chart.colors()), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(page.over_time.chart.colors()))
     path = tmp_path / "chart.png"
     assert page.over_time.save_picture(path)
     assert QImage(str(path)).width() > 2 * page.over_time.width()
@@ -161,12 +161,12 @@ def test_the_file_is_told_by_what_it_holds(dialog: StorageDialog, filled: MainWi
 def test_rules_for_curves_are_kept(qtbot: QtBot, dialog: StorageDialog, filled: MainWindow) -> None:
     store = filled._services.history.store
     tab = dialog.curves_tab
-    qtbot.waitUntil(lambda: "No curve is old enough" in texts(tab), timeout=5_000)
+    qtbot.waitUntil(lambda: "No curve is old enough" in texts(tab))
     tab.whole.setValue(30)
     tab.fine.setValue(10)
-    qtbot.waitUntil(lambda: read_rules(store) == Rules(30, 30), timeout=5_000)
+    qtbot.waitUntil(lambda: read_rules(store) == Rules(30, 30))
     tab.thins.setChecked(False)
-    qtbot.waitUntil(lambda: read_rules(store) == Rules(None, None), timeout=5_000)
+    qtbot.waitUntil(lambda: read_rules(store) == Rules(None, None))
 
 
 def test_a_backup_is_made_listed_and_gone_back_to(
@@ -174,7 +174,7 @@ def test_a_backup_is_made_listed_and_gone_back_to(
 ) -> None:
     tab = dialog.backups_tab
     tab.make.click()
-    qtbot.waitUntil(lambda: tab.list.count() == 1, timeout=5_000)
+    qtbot.waitUntil(lambda: tab.list.count() == 1)
     (backup,) = list_backups(filled._services.history.store.path)
     with closing(History(backup.path)) as kept:
         assert len(kept.browse.numbers()) == 3
@@ -190,8 +190,8 @@ def test_another_machines_history_is_merged(
         stored_query(other, "from elsewhere")
         other.begin(query_start(prompt="still running"))
     dialog.merge(tmp_path / "other.db")
-    qtbot.waitUntil(lambda: "1 queries" in texts(dialog), timeout=5_000)
+    qtbot.waitUntil(lambda: "1 queries" in texts(dialog))
     assert "1 still run over there: merge again" in texts(dialog)
     assert filled._services.history.browse.rows(limit=1)[0].prompt == "from elsewhere"
     dialog.merge(tmp_path / "nothing.db")
-    qtbot.waitUntil(lambda: "There is no file" in texts(dialog), timeout=5_000)
+    qtbot.waitUntil(lambda: "There is no file" in texts(dialog))

@@ -1,7 +1,8 @@
 """One question with its answer and what stands under it."""
 
-import time
+from unittest.mock import Mock
 
+import pytest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -84,9 +85,10 @@ def test_figures_of_an_answer_under_way_are_of_one_moment(qtbot: QtBot) -> None:
 
 
 def test_a_prompt_that_is_read_shows_how_far_that_is_and_what_it_has_come_to(
-    qtbot: QtBot,
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_s = time.monotonic() - 20.0
+    start_s = 1_000.0
+    monkeypatch.setattr("monitor.reading.time", Mock(monotonic=lambda: start_s + 20.0))
     turn = ChatTurn("What?", stage="reading the prompt …")
     turn.reading = Reading.begun(PrefillStarted(start_s, tokens=1_000, reused=0))
     view = TurnView(turn, LIGHT)
@@ -96,7 +98,7 @@ def test_a_prompt_that_is_read_shows_how_far_that_is_and_what_it_has_come_to(
     turn.so_far = SoFar(BILL, 0, None)
     view._seconds.setInterval(1)
     qtbot.waitUntil(lambda: "50 % of 1,000 tokens" in view._stage.text())
-    assert view._stage.text().endswith(" s · 50.0 t/s · ◐ 57.6 J so far")
+    assert view._stage.text().endswith(" · 20 s · 50.0 t/s · ◐ 57.6 J so far")
     turn.reading, turn.stage = None, "writing …"
     view.refresh()
     assert view._stage.text() == "writing …"

@@ -151,7 +151,7 @@ def test_while_it_records_every_page_shows_it(qtbot: QtBot, watch: WatchDeeds) -
     watch.record_or_stop()
     qtbot.waitUntil(navigation.recording.isVisible)
     watch.page.hide()
-    with qtbot.waitSignal(watch.model.progressed, timeout=4_000):
+    with qtbot.waitSignal(watch.model.progressed):
         pass
     assert "J" in watch.page.progress.text(), "it goes on while its page is hidden"
     assert watch.page.list.entries[1].name == RUNNING
@@ -369,7 +369,7 @@ def test_the_last_minutes_can_be_billed_and_are_held_still_meanwhile(
     shown = watch.page.shown
     assert watch.model.wanted == LATELY
     assert not shown.more.isVisible(), "there is nothing that could be renamed or deleted"
-    qtbot.waitUntil(lambda: shown.plot.duration_s > 0.5, timeout=6_000)
+    qtbot.waitUntil(lambda: shown.plot.duration_s > 0.5)
     shown.plot.select(0.1, 0.4)
     qtbot.waitUntil(lambda: abs(joules(total(watch)) - CPU_W * 0.3) < 0.3)
     held = shown.shown

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from monitor.carbon import token
 from monitor.carbon.state import STATE_PREFERENCE
 from monitor.cli import main
+from monitor.commands import watch as watching
 from monitor.paths import database_path
 from monitor.store.history import History
 from tests.unit.builders import stored_query
@@ -238,6 +240,26 @@ def turned_on_hours_ago(grid: Grid, hours: float) -> None:
     grid.asked.clear()
 
 
+def watch_on_until_told(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a watch go on until its question is answered, or asked where nobody answers: within its
+    second a busy machine may not get so far."""
+    wait, before = watching._wait, kept_state()
+
+    def wait_on(*how: Any) -> float:
+        ended_s, until_s = wait(*how), time.monotonic() + 30
+        while not grid.asked or (kept_state() == before and not grid.silent):
+            assert time.monotonic() < until_s, "nothing was asked"
+            time.sleep(0.02)
+        return ended_s
+
+    monkeypatch.setattr(watching, "_wait", wait_on)
+
+
+def kept_state() -> object:
+    with closing(History(database_path())) as history:
+        return history.preference(STATE_PREFERENCE)
+
+
 def test_a_figure_too_old_to_be_used_is_said_to_be(grid: Grid) -> None:
     turned_on_hours_ago(grid, 3)
     shown = said(run("live"))
@@ -268,9 +290,10 @@ def test_a_question_has_an_aged_figure_fetched_beside_it(grid: Grid, starter: Pa
     ["watch --seconds 1 --record", "bench speed -m starter --pp 16 --tg 16 --repeat 2"],
 )
 def test_recordings_and_benchmarks_have_it_fetched_too(
-    grid: Grid, starter: Path, typed: str
+    grid: Grid, starter: Path, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turned_on_hours_ago(grid, 3)
+    watch_on_until_told(grid, monkeypatch)
     ran = CliRunner().invoke(main, [*typed.split(), "--json"])
     assert ran.exit_code == 0, ran.output
     document = json.loads(ran.stdout)
@@ -285,11 +308,12 @@ def test_recordings_and_benchmarks_have_it_fetched_too(
     [({"silent": True}, "had not answered"), ({"status": 503}, "cannot answer now (503)")],
 )
 def test_a_service_without_an_answer_neither_fails_nor_delays_a_command(
-    grid: Grid, told: dict[str, Any], why: str
+    grid: Grid, told: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turned_on_hours_ago(grid, 3)
     for name, value in told.items():
         setattr(grid, name, value)
+    watch_on_until_told(grid, monkeypatch)
     ran = CliRunner().invoke(main, ["watch", "--seconds", "1", "--json"])
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["seconds"] == pytest.approx(1, abs=0.5)

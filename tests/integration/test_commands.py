@@ -22,6 +22,7 @@ from monitor.paths import database_path
 from monitor.power.channel import Domain, Role
 from monitor.store.calibrations import Calibrations
 from monitor.store.history import History
+from monitor.store.records import Status
 from tests.hardware.curve import PowerCurve
 from tests.hardware.sysfs import FakeSysfs, RaplZone
 from tests.integration.conftest import Command
@@ -46,10 +47,22 @@ def stored(here: Command) -> list[dict[str, Any]]:
     return records
 
 
-def wait_for_text(process: "subprocess.Popen[str]") -> str:
-    """Wait for the first of the answer, past Python's buffer so that the rest can follow."""
+STORY = ("ask", "Write a very long story about dragons.", "--temp", "0")
+"""Goes on for hundreds of tokens, so that it is not over while a busy machine looks elsewhere."""
+
+
+def wait_for_text(process: "subprocess.Popen[str]", least: int = 1) -> str:
+    """Wait for the first of the answer, past Python's buffer so that the rest can follow.
+
+    :param least: so many characters
+    """
     assert process.stdout
-    return os.read(process.stdout.fileno(), 4096).decode()
+    shown = b""
+    while len(shown) < least:
+        more = os.read(process.stdout.fileno(), 4096)
+        assert more, "it ended before"
+        shown += more
+    return shown.decode()
 
 
 def test_ask_gives_the_agreed_form_and_history_holds_the_same_record(
@@ -158,10 +171,10 @@ def test_prompt_from_stdin(starter: Path) -> None:
 def test_ctrl_c_stops_stores_and_exits_130(
     here: Command, start_llamawatt: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
-    process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
+    process = start_llamawatt(*STORY)
     shown = wait_for_text(process)
     process.send_signal(signal.SIGINT)
-    rest, told = process.communicate(timeout=20)
+    rest, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.strip().endswith("Stopped.")
     (record,) = stored(here)
@@ -194,6 +207,7 @@ def test_ctrl_c_while_the_program_is_read_ends_it_in_silence() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        pipesize=4096,  # it waits for its lines to be read, and cannot be done with reading
     )
     assert process.stderr
     # "import time:" lines are Python's own; click is the first thing the command reads.
@@ -201,7 +215,7 @@ def test_ctrl_c_while_the_program_is_read_ends_it_in_silence() -> None:
         if line.split()[-1] == "click":
             break
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=20)[1]
+    told = process.communicate(timeout=60)[1]
     assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in told
 
@@ -214,11 +228,10 @@ def engine_of(process: "subprocess.Popen[str]") -> psutil.Process:
 def test_killed_engine_leaves_a_failed_record_with_its_text_and_energy(
     here: Command, start_llamawatt: Callable[..., "subprocess.Popen[str]"]
 ) -> None:
-    process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
-    shown = wait_for_text(process)
-    time.sleep(0.5)
+    process = start_llamawatt(*STORY)
+    shown = wait_for_text(process, least=80)
     engine_of(process).kill()
-    rest, errors = process.communicate(timeout=20)
+    rest, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "memory" in errors
     (record,) = stored(here)
@@ -228,23 +241,37 @@ def test_killed_engine_leaves_a_failed_record_with_its_text_and_energy(
     assert record["error"]
 
 
+def saved_seconds(path: Path, times: int) -> list[float]:
+    """Wait until a running query was saved so often; return how far it had come each time."""
+    seen_s: list[float] = []
+    with closing(History(path)) as history:
+        while len(seen_s) < times:
+            (record,) = history.records()
+            assert record.status is Status.RUNNING
+            total_s = record.seconds.total or 0.0
+            if total_s and total_s not in seen_s:
+                seen_s.append(total_s)
+            time.sleep(0.02)
+    return seen_s
+
+
 def test_killed_program_leaves_an_interrupted_record_short_of_a_second(
     here: Command, start_llamawatt: Callable[..., "subprocess.Popen[str]"], home: Path
 ) -> None:
     import sqlite3
 
-    process = start_llamawatt("ask", "Write a very long story about dragons.", "--seed", "1")
+    process = start_llamawatt(*STORY)
     wait_for_text(process)
-    began_s = time.monotonic()
-    time.sleep(2.2)
+    seen_s = saved_seconds(home / "history.db", times=3)
     process.kill()
-    ran_s = time.monotonic() - began_s
     process.communicate()
     (record,) = stored(here)
     assert record["status"] == "interrupted"
     assert record["text"]
     assert record["energy"]["total_j"] > 0
-    assert record["seconds"]["total"] > ran_s - 1.0
+    assert record["seconds"]["total"] >= seen_s[-1]
+    # A busy machine may keep it from saving in time once; it is not kept from it each time.
+    assert min(np.diff(seen_s)) < 1.0
     database = sqlite3.connect(home / "history.db")
     assert database.execute("pragma integrity_check").fetchone() == ("ok",)
     database.close()

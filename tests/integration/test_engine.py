@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -121,26 +120,22 @@ def test_repeat_penalty_leads_to_fewer_repetitions(engine: Engine) -> None:
 def test_cancel_ends_the_answer_and_the_next_one_is_sound(engine: Engine, moment: str) -> None:
     before = text_of(ask(engine, "What is a watt?"))
     question = "word " * 1500 if moment == "prefill" else "Write a very long story."
-    cancelled_s: list[float] = []
-
-    def cancel() -> None:
-        cancelled_s.append(time.monotonic())
-        engine.cancel()
-
     answers: list[Answer] = []
+    is_cancelled = False
     sampling = Sampling(temperature=0, max_tokens=1500)
     for answer in engine.work(Generate((ChatMessage("user", question),), sampling)):
         answers.append(answer)
         wanted = PromptRead if moment == "prefill" else Text
-        if isinstance(answer, wanted) and not cancelled_s:
-            threading.Timer(0.1, cancel).start()
-            cancelled_s.append(0.0)
+        if isinstance(answer, wanted) and not is_cancelled:
+            is_cancelled = True
+            engine.cancel()
     done = answers[-1]
     assert isinstance(done, Done)
     assert done.reason == "cancelled"
     reused = first(answers, PrefillStarted).reused
     read = [answer.tokens - reused for answer in answers if isinstance(answer, PromptRead)]
-    assert read == ([512] if moment == "prefill" else [])
+    # Of three chunks; the second may have been read by the time a busy machine cancelled.
+    assert read in ([[512], [512, 1024]] if moment == "prefill" else [[]])
     assert any(isinstance(a, DecodeStarted) for a in answers) == (moment == "decode")
     assert text_of(ask(engine, "What is a watt?")) == before
 
@@ -249,6 +244,8 @@ def test_abort_inside_llama_cpp_names_the_signal(shallow: Path) -> None:
 
 
 LONG = "What is a watt? " * 40
+SHORT, MANY = 24, 300
+"""Tokens of an answer: of one that is to end, and of one that is not over when it is struck."""
 
 
 def loaded(starter: Path) -> Engine:
@@ -261,7 +258,8 @@ def loaded(starter: Path) -> Engine:
 def strike(engine: Engine, moment: type[Answer]) -> list[Answer]:
     """Ask, and have the engine meet an instruction its processor does not run."""
     answers = []
-    for answer in engine.work(Generate((ChatMessage("user", LONG),), GREEDY)):
+    sampling = Sampling(temperature=0, max_tokens=MANY if moment is Text else SHORT)
+    for answer in engine.work(Generate((ChatMessage("user", LONG),), sampling)):
         if isinstance(answer, moment) and not any(isinstance(each, moment) for each in answers):
             assert engine.pid
             os.kill(engine.pid, signal.SIGILL)
@@ -338,5 +336,5 @@ def test_engine_does_not_outlive_its_program(starter: Path, tmp_path: Path) -> N
     engine = psutil.Process(int(process.stdout.readline()))
     process.kill()
     process.communicate()
-    gone, _ = psutil.wait_procs([engine], timeout=10)
+    gone, _ = psutil.wait_procs([engine], timeout=60)
     assert gone

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import read_model_info
-from monitor.engine.messages import ChatMessage, Generate, Load, Loaded, Sampling, Text
+from monitor.engine.messages import ChatMessage, Generate, Load, Loaded, Request, Sampling, Text
 from monitor.loading import CrashedBefore, Loader, LoadOptions, LoadProblem
 from monitor.paths import database_path
 from monitor.power.sampler import Sampler
@@ -166,8 +165,16 @@ def kill_while_loading(loader: Loader, starter: Path) -> None:
     pid = loader._engine.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    timer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
-    timer.start()
+    process = loader._engine._process
+    assert process is not None
+    send = process.send
+
+    def send_and_kill(sent: Request) -> None:
+        send(sent)
+        if isinstance(sent, Load):
+            os.kill(pid, signal.SIGKILL)
+
+    process.send = send_and_kill  # type: ignore[method-assign]
     for _ in loader.load(request):
         pass
 
