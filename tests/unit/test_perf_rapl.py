@@ -214,7 +214,7 @@ def test_an_energy_is_the_count_times_the_scale(perf: Perf, rapl: Rapl) -> None:
 def events_open() -> int:
     """Return how many perf events this process has open."""
     links = Path("/proc/self/fd").iterdir()
-    return sum("perf_event" in os.readlink(link) for link in links if link.is_symlink())
+    return sum("perf_event" in str(link.readlink()) for link in links if link.is_symlink())
 
 
 @counting
