@@ -247,7 +247,7 @@ def take_baseline(
     """
     sampler.wait_until(end_s)
     now = present_conditions()
-    if (now.profile, now.on_mains) != (conditions.profile, conditions.on_mains):
+    if not (now.has_profile_of(conditions) and now.has_mains_of(conditions)):
         raise NotQuiet(
             "The power profile or the charger was changed while idle was measured. "
             "Nothing was kept. Try again."
@@ -258,7 +258,10 @@ def take_baseline(
     if rest.question and not is_sure:
         raise NotSure(rest.question)
     on_word = AND.join((*(label for label, _ in rest.unknown), *rest.on_word))
-    now = replace(now, on_word=on_word)
+    # What the system did not tell in time now, it told when the span began.
+    profile = now.profile or conditions.profile
+    on_mains = conditions.on_mains if now.on_mains is None else now.on_mains
+    now = replace(now, profile=profile, on_mains=on_mains, on_word=on_word)
     baseline = baseline_from(sampler.trace, sampler.channels(), start_s, end_s, now)
     if baseline is None:
         raise NotQuiet(

@@ -64,6 +64,14 @@ class Conditions:
             return self.boot_id == other.boot_id
         return abs(self.booted_s - other.booted_s) <= SAME_BOOT_S
 
+    def has_profile_of(self, other: "Conditions") -> bool:
+        """Whether the power profile is the same, as far as both tell it."""
+        return not (self.profile and other.profile) or self.profile == other.profile
+
+    def has_mains_of(self, other: "Conditions") -> bool:
+        """Whether the machine is on mains alike, as far as both tell it."""
+        return None in (self.on_mains, other.on_mains) or self.on_mains == other.on_mains
+
 
 @dataclass(frozen=True, slots=True)
 class IdleLine:
@@ -138,14 +146,12 @@ def why_stale(baseline: Baseline, conditions: Conditions, now: datetime) -> tupl
     :param now: with a time zone
     """
     age_s, then = baseline.age_s(now), baseline.conditions
-    told_mains = None not in (then.on_mains, conditions.on_mains)
-    told_profile = bool(then.profile and conditions.profile)
     found = {
         Stale.AGE: age_s > LONGEST_AGE_S,
         Stale.CLOCK: age_s < -CLOCK_SLACK_S,
         Stale.RESTART: not then.is_same_start(conditions),
-        Stale.PROFILE: told_profile and then.profile != conditions.profile,
-        Stale.MAINS: told_mains and then.on_mains != conditions.on_mains,
+        Stale.PROFILE: not then.has_profile_of(conditions),
+        Stale.MAINS: not then.has_mains_of(conditions),
         Stale.WORD: bool(then.on_word),
     }
     return tuple(why for why, holds in found.items() if holds)

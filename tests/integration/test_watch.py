@@ -36,9 +36,7 @@ def watched(ran: Any) -> dict[str, Any]:
     return document
 
 
-def test_rapl_counter_that_wraps_is_right(
-    llamawatt: Command, tmp_path: Path
-) -> None:
+def test_rapl_counter_that_wraps_is_right(llamawatt: Command, tmp_path: Path) -> None:
     """Constant power leaves no doubt about when the watch began; whenever that is, it wraps."""
     package = RaplZone(
         "intel-rapl:0", "package-0", PowerCurve.constant(BUSY_W), range_uj=150_000_000
@@ -64,9 +62,7 @@ def test_rapl_counter_that_wraps_is_right(
     }
 
 
-def test_rapl_steps_between_idle_and_load_are_right(
-    llamawatt: Command, tmp_path: Path
-) -> None:
+def test_rapl_steps_between_idle_and_load_are_right(llamawatt: Command, tmp_path: Path) -> None:
     """20 W and 65 W in turn, a second each, whenever the watch begins; wrapping in between."""
     watts = ((float(at_s), (IDLE_W, BUSY_W)[at_s % 2]) for at_s in range(120))
     package = RaplZone("intel-rapl:0", "package-0", PowerCurve(tuple(watts)), range_uj=60_000_000)

@@ -169,6 +169,21 @@ def test_unplugging_meanwhile_keeps_nothing(
         take_baseline(Sampler(sources=[]), 0.0, 60.0, before, [])
 
 
+def test_what_the_system_does_not_tell_in_time_was_not_changed(
+    monkeypatch: pytest.MonkeyPatch, processor: Callable[[float], None]
+) -> None:
+    told = iter([("balanced", True)])
+
+    def ask() -> tuple[str, bool | None]:
+        for each in told:
+            return each
+        raise TimeoutError
+
+    monkeypatch.setattr("monitor.quiet._ask_power", ask)
+    made = measured(monkeypatch, processor, 0.05, 20.0)
+    assert (made.conditions.profile, made.conditions.on_mains) == ("balanced", True)
+
+
 # --- GPUs ----------------------------------------------------------------------------------
 
 
