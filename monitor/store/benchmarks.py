@@ -158,9 +158,10 @@ class Benchmarks:
         :raises KeyError: if there is none, or several, with a sentence saying so
         """
         length = len(suite_id)
-        found = self._suites(
-            "id = ? or (? >= 4 and (substr(id, 1, ?) = ? or substr(id, -?) = ?))",
-            [suite_id, length, length, suite_id, length, suite_id],
+        whole = self._suites("id = ?", [suite_id])
+        found = whole or self._suites(
+            "? >= 4 and (substr(id, 1, ?) = ? or substr(id, -?) = ?)",
+            [length, length, suite_id, length, suite_id],
         )
         if len(found) > 1:
             raise KeyError(

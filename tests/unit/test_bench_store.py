@@ -162,6 +162,24 @@ def test_what_is_read_back_is_what_was_written(history: History, suite_id: str) 
     assert history.benchmarks.run("nothing") is None
 
 
+def test_a_suite_is_found_by_its_whole_identifier_or_what_is_its_alone(
+    history: History, suite_id: str
+) -> None:
+    other = history.benchmarks.begin_suite("own", "Own", PLAN, {"llamawatt": "0.1.0"})
+    # As another program may have written them.
+    history._store.write(
+        lambda db: db.execute(
+            "update bench_suites set id = iif(id = ?, 'suite1', 'suite12')", [suite_id]
+        )
+    ).result()
+    assert history.benchmarks.suite("suite1").id == "suite1"
+    assert history.benchmarks.suite("suite12").id == "suite12"
+    with pytest.raises(KeyError, match="2 benchmarks match suit; give more"):
+        history.benchmarks.suite("suit")
+    with pytest.raises(KeyError, match=f"no benchmark {other}"):
+        history.benchmarks.suite(other)
+
+
 def test_the_same_question_is_kept_once(history: History, suite_id: str) -> None:
     stored_run(history, suite_id, FIRST)
     stored_run(history, suite_id, SECOND, step=1)
