@@ -142,11 +142,13 @@ class RunningView(QWidget):
         if spent is None or spent.step != running.current or spent.step_j is None:
             return words
         energy = figures.marked(spent.kind, figures.energy(spent.step_j))
+        energy = figures.at_least(energy, spent.is_least)
         return f"{words} · {self.tr('%1 so far').replace('%1', energy)}"
 
     def _cost_words(self, running: Running) -> str:
         kind = (running.spent and running.spent.kind) or self._live.kind
         spent = figures.marked(kind, figures.energy(running.joules))
+        spent = figures.at_least(spent, running.spent is not None and running.spent.is_least)
         text = self.tr("%1 so far").replace("%1", spent)
         left = running.left
         if running.done >= running.planned:

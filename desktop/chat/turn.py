@@ -27,6 +27,7 @@ from desktop.theme.palette import Theme
 from desktop.theme.widgets import label, named, tool_button
 from monitor import figures
 from monitor.attachments import split_attachments
+from monitor.bill_words import total_words
 from monitor.energy.credit import credit_words
 from monitor.energy.parts import is_lower_bound, is_too_short
 from monitor.running import BUDGET
@@ -197,11 +198,10 @@ class TurnView(QWidget):
 
     def _energy_so_far(self) -> list[str]:
         """Return what it has come to, as far as that is known, to stand beside other figures."""
-        total = self.turn.so_far.bill.total() if self.turn.so_far else None
-        if total is None or total.joules is None:
+        so_far = self.turn.so_far
+        if so_far is None or so_far.bill.total().joules is None:
             return []
-        energy = figures.marked(total.kind, figures.energy(total.joules))
-        return [self.tr("%1 so far").replace("%1", energy)]
+        return [self.tr("%1 so far").replace("%1", total_words(so_far.bill))]
 
     def refresh(self) -> None:
         """Show the turn's stage, or its end."""

@@ -28,6 +28,7 @@ from monitor.bench.suites import QUALITY
 from monitor.bench.tasks import TASKS
 from monitor.carbon.choice import chosen_pue
 from monitor.energy.account import LOAD, weakest
+from monitor.energy.parts import is_lower_bound
 from monitor.engine.client import Engine, EngineError
 from monitor.engine.gguf import ModelFileError
 from monitor.engine.messages import Load
@@ -89,7 +90,8 @@ class Course:
         :param until_s: monotonic; nothing was computed later
         """
         runs = list(self._logs.items())
-        totals = {number: run.spent(until_s) for number, run in runs}
+        bills = {number: run.spent(until_s) for number, run in runs}
+        totals = {number: bill.total() for number, bill in bills.items()}
         computing = next((number for number, run in runs if run.begun_s < math.inf), None)
         known = [each.joules for each in totals.values() if each.joules is not None]
         return Spent(
@@ -97,6 +99,7 @@ class Course:
             kind=weakest(each.kind for each in totals.values() if each.kind),
             step=computing,
             step_j=None if computing is None else totals[computing].joules,
+            is_least=any(map(is_lower_bound, bills.values())),
         )
 
     def go(self) -> Iterator[BenchEvent]:

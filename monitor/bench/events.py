@@ -50,12 +50,14 @@ class Spent:
     :param kind: the weakest kind among them
     :param step: number of the run that computes; ``None`` while none does
     :param step_j: what that run has cost, likewise
+    :param is_least: whether a part was not read, so that it was more
     """
 
     joules: float | None
     kind: Kind | None
     step: int | None = None
     step_j: float | None = None
+    is_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

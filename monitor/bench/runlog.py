@@ -13,7 +13,7 @@ from monitor.bench.uncounted import CUT, UNCOUNTED, counted
 from monitor.carbon.choice import embodied_share_g
 from monitor.carbon.late import take_late_figure
 from monitor.clock import unix_s
-from monitor.energy.account import DECODE, PREFILL, Bill, Phase, Total, account
+from monitor.energy.account import DECODE, PREFILL, Bill, Phase, account
 from monitor.energy.baseline import AboveIdle
 from monitor.energy.ledger import Ledger
 from monitor.power.gauge import join_lines
@@ -115,7 +115,7 @@ class RunLog:
         """Seconds of computing its items so far."""
         return (self._seconds.prefill or 0.0) + (self._seconds.decode or 0.0)
 
-    def spent(self, until_s: float) -> Total:
+    def spent(self, until_s: float) -> Bill:
         """What the run has cost, with all that waits for its bill or is not finished, as far as
         the sensors were read. From any thread.
 
@@ -128,7 +128,7 @@ class RunLog:
             lines = self._ledger.bill.lines
         ends = (replace(phase, end_s=min(phase.end_s, until_s)) for phase in phases)
         waiting = account(self._sampler.trace, self._sampler.channels(), ends)
-        return Bill((*lines, *waiting.lines)).total()
+        return Bill((*lines, *waiting.lines))
 
     @property
     def j_per_item(self) -> float | None:

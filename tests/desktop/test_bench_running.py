@@ -129,6 +129,10 @@ def test_what_is_waited_for_is_named(qtbot: QtBot, window: MainWindow) -> None:
     model._on_event(WarmUp(is_over=True))
     assert view._doing_words(running).startswith("0 of 10 items")
     assert view._under_way(running) == "is under way · ◐ 12.0 J so far"
+    # A part of the machine was not read.
+    running.spent = replace(running.spent, is_least=True)
+    assert view._under_way(running) == "is under way · ≥ ◐ 12.0 J so far"
+    assert view._cost_words(running).startswith("≥ ◐ 12.0 J so far")
     model.running = None
 
 

@@ -82,6 +82,9 @@ def test_figures_of_an_answer_under_way_are_of_one_moment(qtbot: QtBot) -> None:
     for tokens in (1_211, 1_280):
         assert told(tokens).startswith("writing … 1,210 tokens · ")
         assert told(tokens).endswith(" so far · 40.0 t/s")
+    assert "≥" not in told(1_290)
+    turn.so_far = SoFar(LACKING, 1_300, 40.0)
+    assert "tokens · ≥ ● " in told(1_301)
 
 
 def test_a_prompt_that_is_read_shows_how_far_that_is_and_what_it_has_come_to(

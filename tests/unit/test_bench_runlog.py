@@ -125,20 +125,20 @@ def test_stopped_before_the_first_item_it_still_has_a_bill(bench: Bench) -> None
 
 def test_joules_are_told_while_the_first_item_is_computed(bench: Bench) -> None:
     log, since_s = bench.log, bench.since_s
-    assert log.spent(math.inf).joules is None
+    assert log.spent(math.inf).total().joules is None
     assert log.begun_s == math.inf
     log.begin(PREFILL, since_s)
     log.begin(DECODE, since_s + 0.1)
     assert log.begun_s == since_s
-    assert log.spent(since_s + 0.3).joules == pytest.approx(3.0, rel=0.02)
-    first = log.spent(math.inf).joules
+    assert log.spent(since_s + 0.3).total().joules == pytest.approx(3.0, rel=0.02)
+    first = log.spent(math.inf).total().joules
     assert first is not None
     assert first >= 3.5 * 0.95
     phases = (Phase(PREFILL, since_s, since_s + 0.3),)
     log.note(Finished((item(0, 1.0),), (1.0,), phases, Tokens(prompt=9)))
-    assert log.spent(math.inf).joules == pytest.approx(3.0, rel=0.02), "not billed yet"
+    assert log.spent(math.inf).total().joules == pytest.approx(3.0, rel=0.02), "not billed yet"
     log.settle(finish=True)
-    assert log.spent(math.inf).joules == pytest.approx(3.0, rel=0.02)
+    assert log.spent(math.inf).total().joules == pytest.approx(3.0, rel=0.02)
 
 
 def test_what_lies_between_two_items_is_no_cut_item(bench: Bench) -> None:
