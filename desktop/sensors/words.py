@@ -1,6 +1,7 @@
 """How the Sensors page names what it shows."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QCoreApplication
 
@@ -10,6 +11,7 @@ from monitor.power.channel import Accuracy, Channel, Domain, Kind, Role
 from monitor.power.gauge import Quantity
 from monitor.power.selftest import Traits, Verdict, fits, used_period_s
 from monitor.power.sources.plug import PREFIX
+from monitor.sensor_words import is_older, learned_period, older_words
 
 translate = QCoreApplication.translate
 
@@ -85,35 +87,11 @@ def refresh(channel: Channel, traits: Traits | None) -> str:
         return translate("Sensors", "stood still")
     if traits.period_s is None:
         return figures.duration(channel.period_s)
-    used_s = used_period_s(channel, traits)
-    if used_s > traits.period_s:
+    if is_older(channel, traits):
         is_mean = channel.kind is Kind.POWER
         how = translate("Sensors", "mean") if is_mean else translate("Sensors", "seen")
-        return f"{figures.duration(used_s)} {how}"
-    return f"{_learned(traits)} " + translate("Sensors", "learned")
-
-
-def _learned(traits: Traits) -> str:
-    mark = "≤ " if traits.verdict is Verdict.FAST else ""
-    return f"{mark}{figures.duration(traits.period_s)}"
-
-
-def _older(channel: Channel, traits: Traits) -> str:
-    """Say with what bills reckon, if that is more than was learned."""
-    used_s = used_period_s(channel, traits)
-    if traits.period_s is None or used_s <= traits.period_s:
-        return ""
-    if channel.kind is Kind.POWER:
-        words = translate(
-            "Sensors", "It is renewed every %1, but tells a mean: bills take it to be up to %2 old."
-        )
-    else:
-        words = translate(
-            "Sensors",
-            "It moved every %1 then, but was seen to move every %2 only when it was opened: bills "
-            "reckon with that.",
-        )
-    return words.replace("%1", _learned(traits)).replace("%2", figures.duration(used_s))
+        return f"{figures.duration(used_period_s(channel, traits))} {how}"
+    return f"{learned_period(traits)} " + translate("Sensors", "learned")
 
 
 def refresh_tip(channel: Channel, traits: Traits | None) -> str:
@@ -136,7 +114,7 @@ def refresh_tip(channel: Channel, traits: Traits | None) -> str:
             "Sensors", "As documented: it told nothing while it was tested, %1."
         ),
     }[traits.verdict].replace("%1", when_words(traits.measured_at))
-    if older := _older(channel, traits):
+    if older := older_words(channel, traits, partial(translate, "Sensors")):
         told += " " + older
     if traits.step_j:
         told += " " + translate("Sensors", "Step %1.").replace(

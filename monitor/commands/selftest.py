@@ -10,9 +10,9 @@ from monitor import figures
 from monitor.commands.number_option import Seconds
 from monitor.commands.progress import progress_bar
 from monitor.commands.terminal import INTERRUPTED, ctrl_c, json_option, open_history, show, stderr
-from monitor.power.channel import Channel, Kind
 from monitor.power.selftest import SECONDS, Finding, Traits, Verdict, used_period_s
 from monitor.sensor_testing import SensorTest
+from monitor.sensor_words import learned_period, older_words
 from monitor.store.sensor_traits import SensorTraits
 from monitor.terminal.plain_table import make_table
 
@@ -99,14 +99,14 @@ def findings_view(
     table = make_table("channel", *right, "", right=right)
     for finding, known in zip(findings, kept, strict=True):
         traits = finding.traits
-        said = VERDICTS[traits.verdict], _older(finding.channel, known)
+        said = VERDICTS[traits.verdict], older_words(finding.channel, known)
         table.add_row(
             finding.channel.label,
             _refresh(finding, known),
             figures.energy(traits.step_j),
             figures.power(traits.idle_w),
             figures.power(traits.spread_w),
-            "; ".join(filter(None, said)),
+            "\n".join(filter(None, said)),
         )
     notes = [Text(unanswered, style="yellow")] if unanswered else []
     if all(finding.traits.idle_w is None for finding in findings):
@@ -121,15 +121,4 @@ def _refresh(finding: Finding, known: Traits) -> str:
         traits, how = known, " (learned before)"
     if traits.period_s is None:
         return f"{figures.duration(finding.channel.period_s)} (documented)"
-    mark = "≤ " if traits.verdict is Verdict.FAST else ""
-    return f"{mark}{figures.duration(traits.period_s)}{how}"
-
-
-def _older(channel: Channel, known: Traits) -> str:
-    """Say with what bills reckon, if that is more than was learned."""
-    used_s = used_period_s(channel, known)
-    if known.period_s is None or used_s <= known.period_s:
-        return ""
-    if channel.kind is Kind.POWER:
-        return f"it tells a mean: bills take it to be up to {figures.duration(used_s)} old"
-    return f"it was seen to move every {figures.duration(used_s)} only: bills reckon with that"
+    return f"{learned_period(traits)}{how}"

@@ -450,8 +450,13 @@ def test_the_command_says_what_was_learned_of_a_mean_and_what_is_used(
 @pytest.mark.parametrize(
     ("sensor", "now_s", "known_s", "says"),
     [
-        (MEAN, 0.1, 0.1, ("100 ms", "it tells a mean: bills take it to be up to 1.00 s old")),
-        (SEEN_SLOW, 0.02, 0.02, ("20.0 ms", "seen to move every 1.00 s only: bills reckon")),
+        (MEAN, 0.1, 0.1, ("100 ms", "but tells a mean: bills take it to be up to 1.00 s old")),
+        (
+            SEEN_SLOW,
+            0.02,
+            0.02,
+            ("20.0 ms", "seen to move every 1.00 s only when it was opened: bills reckon"),
+        ),
         (USUAL, None, 0.02, ("20.0 ms (learned before)",)),
         (USUAL, None, None, ("100 ms (documented)",)),
     ],
